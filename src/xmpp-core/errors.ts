@@ -1,0 +1,98 @@
+/** The error tree. Each error says what was tried, with whom, and what can be done; none carries a secret or a message's text. */
+
+interface Cause {
+  readonly cause?: unknown;
+}
+
+/** The root: everything this stack throws on purpose. */
+export class XmppError extends Error {
+  override readonly name: string = 'XmppError';
+}
+
+/** The stream was ended by an error of either side (RFC 6120 §4.9). */
+export class StreamError extends XmppError {
+  override readonly name = 'StreamError';
+  /** A condition of RFC 6120 §4.9.3, such as `policy-violation`. */
+  readonly condition: string;
+  /** Who ended the stream. */
+  readonly by: 'us' | 'peer';
+
+  constructor(condition: string, text?: string, options: Cause & { readonly by?: 'us' | 'peer' } = {}) {
+    super(text === undefined ? condition : `${condition}: ${text}`, options);
+    this.condition = condition;
+    this.by = options.by ?? 'us';
+  }
+}
+
+/** The kinds of stanza error (RFC 6120 §8.3.2): what the sender may do about it. */
+export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
+
+/** An error about one stanza (RFC 6120 §8.3). Thrown in an IQ handler it is the reply; from `iq()` it is the peer's answer. */
+export class StanzaError extends XmppError {
+  override readonly name = 'StanzaError';
+  readonly type: StanzaErrorType;
+  /** A condition of RFC 6120 §8.3.3, such as `item-not-found`. */
+  readonly condition: string;
+  /** The peer's own words, if it gave some. */
+  readonly text: string | undefined;
+  /** The entity that says so, if it named itself. */
+  readonly by: string | undefined;
+
+  constructor(type: StanzaErrorType, condition: string, text?: string, by?: string) {
+    super(text === undefined ? condition : `${condition}: ${text}`);
+    this.type = type;
+    this.condition = condition;
+    this.text = text;
+    this.by = by;
+  }
+}
+
+/** A stream could not be brought to the point where stanzas flow. */
+export class NegotiationError extends XmppError {
+  override readonly name: string = 'NegotiationError';
+}
+
+/** TLS failed: no TLS offered, or a certificate that is not good for the domain (RFC 7590, RFC 6125). */
+export class TlsError extends NegotiationError {
+  override readonly name = 'TlsError';
+}
+
+/** Authentication failed (RFC 6120 §6.5), or the server failed to prove itself. */
+export class SaslError extends NegotiationError {
+  override readonly name = 'SaslError';
+  /** The server's condition, such as `not-authorized`, or our own word for what it did wrong. */
+  readonly condition: string;
+
+  constructor(condition: string, text?: string, options: Cause = {}) {
+    super(text === undefined ? condition : `${condition}: ${text}`, options);
+    this.condition = condition;
+  }
+}
+
+/** One address that was tried, and why it failed. */
+export interface ConnectAttempt {
+  /** For people: `xmpp.example.com:5222 (StartTLS)`. */
+  readonly target: string;
+  readonly error: Error;
+}
+
+/** No address of the server could be reached. */
+export class ConnectError extends NegotiationError {
+  override readonly name = 'ConnectError';
+  readonly attempts: readonly ConnectAttempt[];
+
+  constructor(domain: string, attempts: readonly ConnectAttempt[]) {
+    const tried = attempts.map(({ target, error }) => `${target}: ${error.message}`).join('; ');
+    super(`cannot reach ${domain}; tried ${tried === '' ? 'nothing' : tried}`, { cause: attempts.at(-1)?.error });
+    this.attempts = attempts;
+  }
+}
+
+/** Something took longer than it may. */
+export class TimeoutError extends XmppError {
+  override readonly name = 'TimeoutError';
+
+  constructor(what: string, ms: number) {
+    super(`${what} took longer than ${ms} ms`);
+  }
+}
