@@ -96,3 +96,8 @@ export class TimeoutError extends XmppError {
     super(`${what} took longer than ${ms} ms`);
   }
 }
+
+/** A tree that XML cannot carry was about to be written: a fault of the code that built it, never of the peer. */
+export class XmlError extends XmppError {
+  override readonly name = 'XmlError';
+}
