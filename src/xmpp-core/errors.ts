@@ -52,9 +52,16 @@ export class NegotiationError extends XmppError {
   override readonly name: string = 'NegotiationError';
 }
 
-/** TLS failed: no TLS offered, or a certificate that is not good for the domain (RFC 7590, RFC 6125). */
+/** TLS failed: none was offered, a certificate is not good for the domain (RFC 7590, RFC 6125), or the handshake broke. */
 export class TlsError extends NegotiationError {
   override readonly name = 'TlsError';
+  /** Whether trying again cannot help, because it is a matter of trust and not of the network. */
+  readonly permanent: boolean;
+
+  constructor(message: string, options: Cause & { readonly permanent: boolean }) {
+    super(message, options);
+    this.permanent = options.permanent;
+  }
 }
 
 /** Authentication failed (RFC 6120 §6.5), or the server failed to prove itself. */

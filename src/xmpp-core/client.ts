@@ -1,0 +1,355 @@
+/** An XMPP client: it keeps one session with the account's server, and brings it back when it is lost. */
+import { ConnectError, NegotiationError, SaslError, XmppError, type ConnectAttempt } from './errors.js';
+import { delay, withDeadline } from './deadline.js';
+import { abortReason, Events, type Disposer, type Listenable } from './events.js';
+import type { Jid } from './jid/jid.js';
+import { type OutgoingIq, type Plugin, type PluginContext, type Storage } from './plugin.js';
+import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
+import { Router, type Undelivered } from './router.js';
+import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
+import { bind } from './stream/bind.js';
+import { sasl } from './stream/sasl.js';
+import { startTls } from './stream/start-tls.js';
+import { negotiate, type StreamFeature } from './stream/stream-feature.js';
+import { XmlStream } from './stream/xml-stream.js';
+import { httpRequest } from './transport/http.js';
+import { describeTarget, findTargets, type ServerOverride, type SrvResolver, type Target } from './transport/targets.js';
+import { connectTcp } from './transport/tcp.js';
+import type { Element } from './xml/element.js';
+import type { XmlLimits } from './xml/limits.js';
+
+export interface ClientOptions {
+  /** The account, bare. */
+  readonly jid: Jid;
+  readonly password: string;
+  /** The resource to ask for; the server chooses when it is absent. */
+  readonly resource?: string;
+  /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
+  readonly server?: ServerOverride;
+  /** A PEM bundle of authorities to trust beside the system's. */
+  readonly ca?: string;
+  readonly plugins?: readonly Plugin<unknown>[];
+  /** Sent when a new session is up; `false` sends none. Available without more unless told. */
+  readonly presence?: OutgoingPresence | false;
+  /** Where plugins keep what outlives the process; in memory unless told. */
+  readonly storage?: Storage;
+  readonly reconnect?: ReconnectPolicy;
+  readonly limits?: Partial<XmlLimits>;
+  readonly resolver?: SrvResolver;
+  /** To reach one address and negotiate with it, in milliseconds; 30 seconds unless told. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** `suspended` is a session without a connection that can be resumed. */
+export type ClientState = 'offline' | 'connecting' | 'negotiating' | 'online' | 'suspended';
+
+/** Why the client is offline, and what comes next. */
+export interface Offline {
+  /** `undefined` when it was stopped by its application or the stream was closed in order. */
+  readonly reason: Error | undefined;
+  readonly willRetry: boolean;
+  readonly retryInMs: number | undefined;
+}
+
+export interface ClientEvents {
+  /** A session is up; `resumed` when it is an earlier one, with nothing lost. */
+  online: { readonly jid: Jid; readonly resumed: boolean };
+  suspended: { readonly reason: Error | undefined };
+  offline: Offline;
+  /** A message that no plugin kept for itself. */
+  message: Message;
+  presence: Presence;
+  /** A message of ours came back as an error. */
+  undelivered: Undelivered;
+  /** Something that is nobody's answer: a handler threw, a stanza could not be used. */
+  fault: { readonly error: unknown; readonly where: string };
+}
+
+export interface Client {
+  /** The account, bare. */
+  readonly account: Jid;
+  /** The full JID while online. */
+  readonly jid: Jid | undefined;
+  readonly state: ClientState;
+  readonly events: Listenable<ClientEvents>;
+  /**
+   * Connects, and from then on stays connected until `stop()`.
+   * @returns when the first session is up
+   * @throws the error that makes going on pointless (see `isPermanent`), or that the client was stopped
+   */
+  start(): Promise<void>;
+  /** Does not wait for the backoff under way. */
+  reconnectNow(): void;
+  /** Says good-bye, closes the stream within a deadline, and undoes all that plugins registered. */
+  stop(): Promise<void>;
+  /** Sends a stanza. @throws XmppError when there is no session */
+  send(stanza: Element): void;
+  /** Sends a request. See `PluginContext.iq`. */
+  iq(request: OutgoingIq): Promise<Element | undefined>;
+  /** The handle of a plugin. @throws XmppError when the client does not have it */
+  get<Handle>(plugin: Plugin<Handle>): Handle;
+}
+
+const CONNECT_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 3_000;
+
+/** Makes a client; nothing happens before `start()`. */
+export function createClient(options: ClientOptions): Client {
+  return new XmppClient(options);
+}
+
+class XmppClient implements Client {
+  readonly account: Jid;
+  readonly events: Events<ClientEvents>;
+  readonly #options: ClientOptions;
+  readonly #router: Router;
+  readonly #handles = new Map<string, unknown>();
+  readonly #announced: string[] = [];
+  readonly #lifecycle: Events<{ online: { resumed: boolean }; offline: undefined }>;
+  readonly #disposers: Disposer[] = [];
+  readonly #stopping = new AbortController();
+  #transforms: readonly ((stanza: Element) => Element)[] = [];
+  #features: readonly StreamFeature[];
+  #state: ClientState = 'offline';
+  #stream: XmlStream | undefined;
+  #jid: Jid | undefined;
+  #heardAt = 0;
+  #wakeUp: AbortController | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.account = options.jid.bare;
+    const onFault = (error: unknown, where: string): void => this.events.emit('fault', { error, where });
+    // A handler of `fault` that throws has nobody left to tell.
+    this.events = new Events((error, where) => (where === 'fault' ? undefined : onFault(error, where)));
+    this.#lifecycle = new Events(onFault);
+    this.#router = new Router(this.account, {
+      send: (stanza) => this.send(stanza),
+      onMessage: (message) => this.events.emit('message', message),
+      onPresence: (presence) => this.events.emit('presence', presence),
+      onUndelivered: (undelivered) => this.events.emit('undelivered', undelivered),
+      onFault,
+    });
+    const storage = options.storage ?? memoryStorage();
+    this.#features = [
+      startTls,
+      sasl({ username: this.account.localpart, password: options.password, storage }),
+      bind(options.resource),
+    ];
+    for (const plugin of options.plugins ?? []) this.#install(plugin, storage, onFault);
+  }
+
+  get jid(): Jid | undefined {
+    return this.#jid;
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    if (this.#running !== undefined) throw new XmppError('this client was started already');
+    const online = this.events.once('online', { signal: this.#stopping.signal });
+    // Whichever comes first; the other one must not count as forgotten.
+    online.catch(() => undefined);
+    this.#running = this.#keepOnline();
+    this.#running.catch(() => undefined);
+    await Promise.race([online, this.#running]);
+  }
+
+  reconnectNow(): void {
+    this.#wakeUp?.abort();
+  }
+
+  async stop(): Promise<void> {
+    const stream = this.#stream;
+    if (stream !== undefined && this.#state === 'online') this.send(writePresence({ type: 'unavailable' }));
+    this.#stopping.abort(new XmppError('the client was stopped'));
+    await stream?.close(CLOSE_TIMEOUT_MS);
+    await this.#running?.catch(() => undefined);
+    for (const dispose of this.#disposers.splice(0).reverse()) dispose();
+  }
+
+  send(stanza: Element): void {
+    if (this.#stream === undefined || this.#jid === undefined) {
+      throw new XmppError(`${this.account.toString()} is not online, so nothing can be sent`);
+    }
+    let transformed = stanza;
+    for (const transform of this.#transforms) transformed = transform(transformed);
+    this.#stream.send(transformed);
+  }
+
+  iq(request: OutgoingIq): Promise<Element | undefined> {
+    return this.#router.iq(request);
+  }
+
+  get<Handle>(plugin: Plugin<Handle>): Handle {
+    if (!this.#handles.has(plugin.name)) throw new XmppError(`this client has no plugin '${plugin.name}'`);
+    // The handle under a plugin's name is what its own `setup` returned.
+    return this.#handles.get(plugin.name) as Handle;
+  }
+
+  /** One session after another, until stopped or until going on is pointless; then it throws the reason. */
+  async #keepOnline(): Promise<void> {
+    const stopping = this.#stopping.signal;
+    const policy = this.#options.reconnect ?? DEFAULT_RECONNECT;
+    for (let failures = 0; ; failures++) {
+      const { reason, wasOnline } = await this.#oneSession();
+      // Only a session that was up ends the series: a server that accepts and then drops us is still failing.
+      if (wasOnline) failures = 0;
+      const willRetry = !stopping.aborted && !isPermanent(reason);
+      const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
+      this.#state = 'offline';
+      this.events.emit('offline', { reason: stopping.aborted ? undefined : reason, willRetry, retryInMs });
+      if (retryInMs === undefined) throw stopping.aborted ? abortReason(stopping) : (reason ?? new XmppError('offline'));
+      await this.#wait(retryInMs);
+    }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const wakeUp = new AbortController();
+    this.#wakeUp = wakeUp;
+    // Being woken, or stopped, ends the wait just as its time does; the loop then looks for itself.
+    await delay(ms, AbortSignal.any([wakeUp.signal, this.#stopping.signal])).catch(() => undefined);
+    this.#wakeUp = undefined;
+  }
+
+  async #oneSession(): Promise<{ reason: Error | undefined; wasOnline: boolean }> {
+    try {
+      if (this.#stopping.signal.aborted) throw abortReason(this.#stopping.signal);
+      const stream = await this.#connect();
+      return { reason: await this.#serve(stream), wasOnline: true };
+    } catch (error) {
+      return { reason: error instanceof Error ? error : new XmppError(String(error)), wasOnline: false };
+    } finally {
+      this.#stream = undefined;
+      this.#jid = undefined;
+    }
+  }
+
+  /** The first target that lets us in. */
+  async #connect(): Promise<XmlStream> {
+    this.#state = 'connecting';
+    const { server, resolver, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    const stopping = this.#stopping.signal;
+    const domain = this.account.domainpart;
+    const targets = await withDeadline(`looking up ${domain}`, connectTimeoutMs, stopping, (signal) =>
+      findTargets(domain, server, resolver, signal),
+    );
+    const attempts: ConnectAttempt[] = [];
+    for (const target of targets) {
+      const description = describeTarget(target);
+      try {
+        return await withDeadline(`connecting to ${description}`, connectTimeoutMs, stopping, (signal) =>
+          this.#enter(target, signal),
+        );
+      } catch (error) {
+        // The servers of one domain share their accounts: what one says of a password, all would say.
+        if (stopping.aborted || error instanceof SaslError) throw error;
+        attempts.push({ target: description, error: error instanceof Error ? error : new XmppError(String(error)) });
+      }
+    }
+    const only = attempts.length === 1 ? attempts[0]?.error : undefined;
+    throw only instanceof NegotiationError ? only : new ConnectError(domain, attempts);
+  }
+
+  async #enter(target: Target, signal: AbortSignal): Promise<XmlStream> {
+    const { ca, limits } = this.#options;
+    const domain = this.account.domainpart;
+    const transport = await connectTcp(target, { domain, ca }, signal);
+    const stream = new XmlStream(transport, { domain, from: this.account.toString() }, limits);
+    try {
+      this.#state = 'negotiating';
+      this.#jid = await negotiate(this.#features, { stream, account: this.account, signal });
+      return stream;
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
+  }
+
+  /** Lets stanzas flow until the stream ends. @returns why it ended */
+  async #serve(stream: XmlStream): Promise<Error | undefined> {
+    const jid = this.#jid;
+    if (jid === undefined) throw new NegotiationError('no resource was bound');
+    this.#stream = stream;
+    this.#state = 'online';
+    this.#heardAt = performance.now();
+    const ended = new Promise<Error | undefined>((resolve) => stream.onEnd(resolve));
+    stream.deliverTo((element) => {
+      this.#heardAt = performance.now();
+      this.#router.route(element);
+    });
+    const { presence = {} } = this.#options;
+    if (presence !== false) this.send(writePresence(presence));
+    this.#lifecycle.emit('online', { resumed: false });
+    this.events.emit('online', { jid, resumed: false });
+    const reason = await ended;
+    this.#stream = undefined;
+    this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
+    this.#lifecycle.emit('offline', undefined);
+    return reason;
+  }
+
+  #install(plugin: Plugin<unknown>, storage: Storage, onFault: (error: unknown, where: string) => void): void {
+    if (this.#handles.has(plugin.name)) return;
+    for (const required of plugin.requires ?? []) this.#install(required, storage, onFault);
+    this.#announced.push(...(plugin.features ?? []));
+    this.#handles.set(plugin.name, plugin.setup(this.#contextOf(storage, onFault)));
+  }
+
+  #contextOf(storage: Storage, onFault: (error: unknown, where: string) => void): PluginContext {
+    const registered = (dispose: Disposer): Disposer => {
+      this.#disposers.push(dispose);
+      return dispose;
+    };
+    const client = this;
+    return {
+      account: this.account,
+      storage,
+      features: this.#announced,
+      get jid() {
+        return client.#jid;
+      },
+      get silentMs() {
+        return client.#stream === undefined ? undefined : performance.now() - client.#heardAt;
+      },
+      onMessage: (...registration) => registered(this.#router.onMessage(...registration)),
+      onPresence: (...registration) => registered(this.#router.onPresence(...registration)),
+      onIq: (...registration) => registered(this.#router.onIq(...registration)),
+      onNonza: (...registration) => registered(this.#router.onNonza(...registration)),
+      onOnline: (handler) => registered(this.#lifecycle.on('online', handler)),
+      onOffline: (handler) => registered(this.#lifecycle.on('offline', handler)),
+      outgoing: (transform) => {
+        this.#transforms = [...this.#transforms, transform];
+        return registered(() => {
+          this.#transforms = this.#transforms.filter((one) => one !== transform);
+        });
+      },
+      streamFeature: (feature) => {
+        this.#features = [...this.#features, feature];
+        return registered(() => {
+          this.#features = this.#features.filter((one) => one !== feature);
+        });
+      },
+      send: (stanza) => this.send(stanza),
+      iq: (request) => this.#router.iq(request),
+      http: (request) => httpRequest({ ca: this.#options.ca, ...request }),
+      connectionLost: (reason) => this.#stream?.destroy(reason),
+      events: () => new Events(onFault),
+      get: (required) => this.get(required),
+    };
+  }
+}
+
+function memoryStorage(): Storage {
+  const values = new Map<string, string>();
+  return {
+    get: async (key) => values.get(key),
+    set: async (key, value) => {
+      if (value === undefined) values.delete(key);
+      else values.set(key, value);
+    },
+  };
+}

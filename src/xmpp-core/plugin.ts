@@ -1,0 +1,137 @@
+/** What an extension is made of: a plugin, the one door through which it acts, and the guards that say whom it listens to. */
+import type { Disposer, Events } from './events.js';
+import type { Jid } from './jid/jid.js';
+import type { IqRequest, Message, Presence } from './stanza/stanzas.js';
+import type { StreamFeature } from './stream/stream-feature.js';
+import type { HttpRequest, HttpResponse } from './transport/http.js';
+import type { Element } from './xml/element.js';
+
+/** An extension of the protocol: one XEP, one module. `Handle` is what its users get from `client.get(plugin)`. */
+export interface Plugin<Handle> {
+  readonly name: string;
+  /** The number of the XEP. */
+  readonly xep?: number;
+  /** What is announced through service discovery while the plugin is there. */
+  readonly features?: readonly string[];
+  /** Plugins that are set up before this one, whether or not they were named to the client. */
+  readonly requires?: readonly Plugin<unknown>[];
+  /** Called once a client. Everything registered through `context` is undone when the client stops. */
+  setup(context: PluginContext): Handle;
+}
+
+/** Gives a plugin the type of what its `setup` returns. */
+export function definePlugin<Handle>(plugin: Plugin<Handle>): Plugin<Handle> {
+  return plugin;
+}
+
+/** What a guard may ask about the session. */
+export interface GuardScope {
+  /** Our own account, bare. */
+  readonly account: Jid;
+  /** Whether a request of ours to that entity is under way. */
+  asked(entity: Jid): boolean;
+}
+
+/**
+ * Says of whom a handler takes something. A stanza from anybody else never reaches the handler. It is a required argument
+ * everywhere: carbons, roster pushes and archive results that a stranger forged are the best known holes of XMPP clients.
+ */
+export interface SenderGuard {
+  readonly name: string;
+  admits(sender: Jid, scope: GuardScope): boolean;
+}
+
+/** The guards of the core; a plugin may have its own, as multi-user chat has for the rooms it is in. */
+export const from = {
+  anyone: { name: 'anyone', admits: () => true },
+  /** Our own account, exactly its bare JID (or no `from`, which means the same: RFC 6120 §8.1.2.1). */
+  ownAccount: { name: 'ownAccount', admits: (sender, { account }) => sender.equals(account) },
+  /** The server: its domain, or our own account, on whose behalf it speaks. */
+  server: {
+    name: 'server',
+    admits: (sender, { account }) => sender.equals(account) || sender.toString() === account.domainpart,
+  },
+  /** An entity that has a request of ours under way. */
+  asked: { name: 'asked', admits: (sender, scope) => scope.asked(sender) },
+} as const satisfies Record<string, SenderGuard>;
+
+/** Which stanzas a handler wants: those with such a child, or every one. */
+export type Match = { readonly ns: string; readonly name?: string } | 'every';
+
+/** What a message handler may return to say that nobody else needs to see the message. */
+export const handled = Symbol('handled');
+
+/** A request to another entity. */
+export interface OutgoingIq {
+  /** Our own account when it is absent. */
+  readonly to?: Jid;
+  readonly type: 'get' | 'set';
+  readonly payload: Element;
+  /** 30 seconds unless told. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A place where plugins keep what has to outlive the process. Values are small texts. */
+export interface Storage {
+  get(key: string): Promise<string | undefined>;
+  set(key: string, value: string | undefined): Promise<void>;
+}
+
+/** Everything a plugin can do. */
+export interface PluginContext {
+  /** Our own account, bare. */
+  readonly account: Jid;
+  /** The full JID of the session; `undefined` while there is none. */
+  readonly jid: Jid | undefined;
+  readonly storage: Storage;
+  /** The namespaces that all plugins of this client announce. */
+  readonly features: readonly string[];
+  /** Milliseconds since the server was last heard of; `undefined` while offline. */
+  readonly silentMs: number | undefined;
+
+  /**
+   * Calls `handler` for each message that matches and whose sender is admitted; `payload` is the matching child (the message
+   * itself for `every`). Messages of type `error` never come here. Returning `handled` keeps the message from later handlers
+   * and from the client's `message` event.
+   */
+  onMessage(
+    match: Match,
+    guard: SenderGuard,
+    handler: (payload: Element, message: Message) => typeof handled | void,
+  ): Disposer;
+  /** The same for presence, errors included. */
+  onPresence(match: Match, guard: SenderGuard, handler: (payload: Element, presence: Presence) => void): Disposer;
+  /**
+   * Answers requests. What the handler returns is the payload of the result; a `StanzaError` that it throws is the error.
+   * One handler for each kind and payload: a second registration throws.
+   */
+  onIq(
+    match: { readonly type: 'get' | 'set'; readonly ns: string; readonly name: string },
+    guard: SenderGuard,
+    handler: (payload: Element, request: IqRequest) => Element | undefined | Promise<Element | undefined>,
+  ): Disposer;
+  /** Elements of the stream that are no stanzas, such as those of stream management. */
+  onNonza(ns: string, handler: (element: Element) => void): Disposer;
+  /** Called after the session came up, before the client tells its application. */
+  onOnline(handler: (session: { readonly resumed: boolean }) => void): Disposer;
+  /** Called when the session is gone. */
+  onOffline(handler: () => void): Disposer;
+  /** Looks at every stanza that is sent, and may give another in its place. */
+  outgoing(transform: (stanza: Element) => Element): Disposer;
+  /** Adds something to negotiate when a stream is opened. */
+  streamFeature(feature: StreamFeature): Disposer;
+
+  /** Sends a stanza. @throws XmppError when there is no session */
+  send(stanza: Element): void;
+  /** Sends a request. @returns the payload of the result. @throws StanzaError, TimeoutError, XmppError, the signal's reason */
+  iq(request: OutgoingIq): Promise<Element | undefined>;
+  /** HTTP with the authorities that this client trusts. */
+  http(request: HttpRequest): Promise<HttpResponse>;
+  /** Gives the connection up, as when nothing has been heard for too long; the client then reconnects. */
+  connectionLost(reason: Error): void;
+  /** An emitter for the plugin's own events; what their handlers throw becomes the client's `fault`. */
+  events<Map>(): Events<Map>;
+  /** The handle of a plugin that this one requires. */
+  get<Handle>(plugin: Plugin<Handle>): Handle;
+}

@@ -1,0 +1,38 @@
+/** When to come back after a lost connection, and when not to. */
+import { ConnectError, SaslError, StreamError, TlsError } from './errors.js';
+
+/** How long to wait between attempts. */
+export interface ReconnectPolicy {
+  /** The ceiling of the first wait, in milliseconds. */
+  readonly firstMs: number;
+  /** The ceiling of every wait, in milliseconds. */
+  readonly maxMs: number;
+}
+
+export const DEFAULT_RECONNECT: ReconnectPolicy = { firstMs: 1_000, maxMs: 300_000 };
+
+/** Another client took our resource: coming back soon would only start a fight. */
+const CONFLICT_MS = 120_000;
+
+/** SASL conditions that pass by themselves (RFC 6120 §6.5). */
+const PASSING: ReadonlySet<string> = new Set(['temporary-auth-failure', 'aborted']);
+
+/** Whether trying again cannot help until a person changes something: a password, a certificate, a setting. */
+export function isPermanent(error: unknown): boolean {
+  if (error instanceof SaslError) return !PASSING.has(error.condition);
+  if (error instanceof TlsError) return error.permanent;
+  if (error instanceof ConnectError) return error.attempts.length > 0 && error.attempts.every((one) => isPermanent(one.error));
+  if (error instanceof StreamError) return error.by === 'peer' && error.condition === 'host-unknown';
+  return false;
+}
+
+/**
+ * Milliseconds to wait after that many failures in a row (0 for the first): exponential with full jitter, so that a server
+ * which comes back is not met by all its clients at once.
+ * @param random a number from 0 to 1
+ */
+export function backoffMs(failures: number, reason: unknown, policy: ReconnectPolicy, random: number): number {
+  const ceiling = Math.min(policy.maxMs, policy.firstMs * 2 ** Math.min(failures, 30));
+  const conflict = reason instanceof StreamError && reason.condition === 'conflict';
+  return Math.round(random * ceiling + (conflict ? Math.min(CONFLICT_MS, policy.maxMs) : 0));
+}

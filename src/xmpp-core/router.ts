@@ -1,0 +1,243 @@
+/** Brings every stanza to who waits for it: answers to their questions, requests to their handler, the rest by payload. */
+import { StanzaError, TimeoutError, XmppError } from './errors.js';
+import { abortReason, type Disposer } from './events.js';
+import { Jid } from './jid/jid.js';
+import { handled, type GuardScope, type Match, type OutgoingIq, type SenderGuard } from './plugin.js';
+import { newId } from './stanza/ids.js';
+import { NS_CLIENT } from './stanza/namespaces.js';
+import { errorReply, readStanzaError } from './stanza/stanza-error.js';
+import { readMessage, readPresence, type IqRequest, type Message, type Presence } from './stanza/stanzas.js';
+import { el, type Element } from './xml/element.js';
+
+/** A message of ours that did not arrive (RFC 6120 §8.3). */
+export interface Undelivered {
+  readonly from: Jid;
+  readonly id: string | undefined;
+  readonly error: StanzaError;
+}
+
+/** What the router tells its client. */
+export interface RouterHandlers {
+  send(stanza: Element): void;
+  onMessage(message: Message): void;
+  onPresence(presence: Presence): void;
+  onUndelivered(undelivered: Undelivered): void;
+  /** A handler threw, or a stanza could not be used. */
+  onFault(error: unknown, where: string): void;
+}
+
+type MessageHandler = (payload: Element, message: Message) => typeof handled | void;
+type PresenceHandler = (payload: Element, presence: Presence) => void;
+type IqHandler = (payload: Element, request: IqRequest) => Element | undefined | Promise<Element | undefined>;
+
+interface Registration<Handler> {
+  readonly match: Match;
+  readonly guard: SenderGuard;
+  readonly handler: Handler;
+}
+
+interface Pending {
+  readonly to: Jid;
+  resolve(payload: Element | undefined): void;
+  reject(error: Error): void;
+}
+
+const DEFAULT_IQ_TIMEOUT_MS = 30_000;
+
+export class Router {
+  readonly #account: Jid;
+  readonly #out: RouterHandlers;
+  readonly #scope: GuardScope;
+  readonly #pending = new Map<string, Pending>();
+  readonly #iqHandlers = new Map<string, { guard: SenderGuard; handler: IqHandler }>();
+  readonly #nonzaHandlers = new Map<string, (element: Element) => void>();
+  #messageHandlers: readonly Registration<MessageHandler>[] = [];
+  #presenceHandlers: readonly Registration<PresenceHandler>[] = [];
+
+  constructor(account: Jid, out: RouterHandlers) {
+    this.#account = account;
+    this.#out = out;
+    this.#scope = {
+      account,
+      asked: (entity) => [...this.#pending.values()].some(({ to }) => to.equals(entity)),
+    };
+  }
+
+  onMessage(match: Match, guard: SenderGuard, handler: MessageHandler): Disposer {
+    const registration = { match, guard, handler };
+    this.#messageHandlers = [...this.#messageHandlers, registration];
+    return () => {
+      this.#messageHandlers = this.#messageHandlers.filter((one) => one !== registration);
+    };
+  }
+
+  onPresence(match: Match, guard: SenderGuard, handler: PresenceHandler): Disposer {
+    const registration = { match, guard, handler };
+    this.#presenceHandlers = [...this.#presenceHandlers, registration];
+    return () => {
+      this.#presenceHandlers = this.#presenceHandlers.filter((one) => one !== registration);
+    };
+  }
+
+  onIq(match: { type: 'get' | 'set'; ns: string; name: string }, guard: SenderGuard, handler: IqHandler): Disposer {
+    return register(this.#iqHandlers, iqKey(match.type, match.ns, match.name), { guard, handler });
+  }
+
+  onNonza(ns: string, handler: (element: Element) => void): Disposer {
+    return register(this.#nonzaHandlers, ns, handler);
+  }
+
+  /** Takes one element of the stream. Never throws: what goes wrong is told to `onFault`. */
+  route(element: Element): void {
+    try {
+      if (element.ns === NS_CLIENT) this.#routeStanza(element);
+      else this.#nonzaHandlers.get(element.ns)?.(element);
+    } catch (error) {
+      this.#out.onFault(error, element.name);
+    }
+  }
+
+  /** Sends a request and waits for its answer. See `PluginContext.iq`. */
+  iq({ to, type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal }: OutgoingIq): Promise<Element | undefined> {
+    const id = newId();
+    const addressee = to ?? this.#account;
+    const key = pendingKey(addressee, id);
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        this.#pending.delete(key);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        act();
+      };
+      const onAbort = (): void => settle(() => reject(abortReason(signal)));
+      const what = `the answer of ${addressee.toString()} to <${payload.name} xmlns='${payload.ns}'/>`;
+      const timer = setTimeout(() => settle(() => reject(new TimeoutError(what, timeoutMs))), timeoutMs);
+      this.#pending.set(key, {
+        to: addressee,
+        resolve: (result) => settle(() => resolve(result)),
+        reject: (error) => settle(() => reject(error)),
+      });
+      if (signal?.aborted === true) return onAbort();
+      signal?.addEventListener('abort', onAbort);
+      try {
+        this.#out.send(el('iq', NS_CLIENT, { to: to?.toString(), type, id }, payload));
+      } catch (error) {
+        settle(() => reject(error instanceof Error ? error : new XmppError(String(error))));
+      }
+    });
+  }
+
+  /** Ends every question that waits: its answer can no longer come. */
+  rejectPending(reason: Error): void {
+    for (const pending of [...this.#pending.values()]) pending.reject(reason);
+  }
+
+  #routeStanza(stanza: Element): void {
+    const from = stanza.attr('from');
+    const sender = from === undefined ? this.#account : Jid.tryParse(from);
+    if (sender === undefined) throw new XmppError(`a <${stanza.name}/> from something that is no JID was dropped`);
+    const to = Jid.tryParse(stanza.attr('to'));
+    if (stanza.name === 'message') this.#routeMessage(stanza, sender, to);
+    else if (stanza.name === 'presence') this.#routePresence(stanza, sender, to);
+    else if (stanza.name === 'iq') this.#routeIq(stanza, sender, to);
+  }
+
+  #routeMessage(stanza: Element, sender: Jid, to: Jid | undefined): void {
+    if (stanza.attr('type') === 'error') {
+      this.#out.onUndelivered({ from: sender, id: stanza.attr('id'), error: readStanzaError(stanza) });
+      return;
+    }
+    const message = readMessage(stanza, sender, to);
+    for (const { match, guard, handler } of this.#messageHandlers) {
+      const payload = matching(stanza, match);
+      if (payload === undefined || !guard.admits(sender, this.#scope)) continue;
+      try {
+        if (handler(payload, message) === handled) return;
+      } catch (error) {
+        this.#out.onFault(error, 'message');
+      }
+    }
+    this.#out.onMessage(message);
+  }
+
+  #routePresence(stanza: Element, sender: Jid, to: Jid | undefined): void {
+    const presence = readPresence(stanza, sender, to);
+    if (presence === undefined) return;
+    for (const { match, guard, handler } of this.#presenceHandlers) {
+      const payload = matching(stanza, match);
+      if (payload === undefined || !guard.admits(sender, this.#scope)) continue;
+      try {
+        handler(payload, presence);
+      } catch (error) {
+        this.#out.onFault(error, 'presence');
+      }
+    }
+    this.#out.onPresence(presence);
+  }
+
+  #routeIq(stanza: Element, sender: Jid, to: Jid | undefined): void {
+    const type = stanza.attr('type');
+    const id = stanza.attr('id');
+    if (type === 'result' || type === 'error') {
+      // An answer counts only from the very entity that was asked (RFC 6120 §8.1.2.1, §8.2.3).
+      const pending = id === undefined ? undefined : this.#pending.get(pendingKey(sender, id));
+      if (pending === undefined) return;
+      if (type === 'error') pending.reject(readStanzaError(stanza));
+      else pending.resolve(stanza.children()[0]);
+      return;
+    }
+    const children = stanza.children();
+    const payload = children[0];
+    // RFC 6120 §8.2.3: a request has an id, and exactly one child.
+    if (id === undefined || (type !== 'get' && type !== 'set') || payload === undefined || children.length > 1) {
+      this.#out.send(errorReply(stanza, new StanzaError('modify', 'bad-request')));
+      return;
+    }
+    this.#answer({ element: stanza, from: sender, to, id, type, payload });
+  }
+
+  #answer(request: IqRequest): void {
+    const { element, payload, from } = request;
+    const registered = this.#iqHandlers.get(iqKey(request.type, payload.ns, payload.name));
+    if (registered === undefined || !registered.guard.admits(from, this.#scope)) {
+      this.#out.send(errorReply(element, new StanzaError('cancel', 'service-unavailable')));
+      return;
+    }
+    // A handler may answer at once or later; both ways end here, and every request is answered exactly once.
+    Promise.resolve()
+      .then(() => registered.handler(payload, request))
+      .then((result) => {
+        const addresses = { to: element.attr('from'), type: 'result', id: request.id };
+        this.#out.send(el('iq', NS_CLIENT, addresses, result));
+      })
+      .catch((error: unknown) => {
+        const known = error instanceof StanzaError;
+        if (!known) this.#out.onFault(error, 'iq');
+        this.#out.send(errorReply(element, known ? error : new StanzaError('cancel', 'internal-server-error')));
+      })
+      .catch((error: unknown) => this.#out.onFault(error, 'iq'));
+  }
+}
+
+function matching(stanza: Element, match: Match): Element | undefined {
+  if (match === 'every') return stanza;
+  const { ns, name } = match;
+  return name === undefined ? stanza.children().find((child) => child.ns === ns) : stanza.child(name, ns);
+}
+
+function register<Value>(registry: Map<string, Value>, key: string, value: Value): Disposer {
+  if (registry.has(key)) throw new XmppError(`there is a handler for '${key}' already`);
+  registry.set(key, value);
+  return () => {
+    if (registry.get(key) === value) registry.delete(key);
+  };
+}
+
+function iqKey(type: string, ns: string, name: string): string {
+  return `${type} {${ns}}${name}`;
+}
+
+/** A space cannot stand in an id of ours, so that no two pairs share a key. */
+function pendingKey(entity: Jid, id: string): string {
+  return `${id} ${entity.toString()}`;
+}

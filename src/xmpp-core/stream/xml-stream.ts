@@ -1,0 +1,252 @@
+/**
+ * One XML stream over one connection (RFC 6120 §4): opened, restarted after TLS and SASL, closed in order or by an error.
+ *
+ * While features are negotiated its elements are drawn with `receive()`, one at a time. Once the session is up `deliverTo()`
+ * has each of them handed over as it is parsed.
+ */
+import { NegotiationError, StreamError, XmppError } from '../errors.js';
+import { untilAborted } from '../deadline.js';
+import { NS_CLIENT, NS_STREAM, NS_STREAMS } from '../stanza/namespaces.js';
+import type { Security, Transport } from '../transport/transport.js';
+import { el, type Element } from '../xml/element.js';
+import type { XmlLimits } from '../xml/limits.js';
+import { scope, serialize, serializeOpenTag } from '../xml/serialize.js';
+import { StreamParser } from '../xml/stream-parser.js';
+
+/** Who speaks with whom. */
+export interface StreamAddress {
+  readonly domain: string;
+  /** Our bare JID. It is told to the server only when TLS protects it (RFC 6120 §4.7.1). */
+  readonly from: string;
+}
+
+/** How many elements may wait while features are negotiated, where each answers a question of ours. */
+const MAX_WAITING = 64;
+const STREAM_PREFIX = { stream: NS_STREAM };
+const CLIENT_SCOPE = scope(NS_CLIENT, STREAM_PREFIX);
+
+export class XmlStream {
+  readonly #transport: Transport;
+  readonly #address: StreamAddress;
+  readonly #limits: Partial<XmlLimits>;
+  #parser: StreamParser;
+  #header: Element | undefined;
+  #inbox: Element[] = [];
+  #wake: (() => void) | undefined;
+  #deliver: ((element: Element) => void) | undefined;
+  #unsent = '';
+  #closing = false;
+  #ended = false;
+  #reason: Error | undefined;
+  #onEnd: ((reason: Error | undefined) => void)[] = [];
+
+  constructor(transport: Transport, address: StreamAddress, limits: Partial<XmlLimits> = {}) {
+    this.#transport = transport;
+    this.#address = address;
+    this.#limits = limits;
+    this.#parser = this.#newParser();
+    transport.handle({ onData: (chunk) => this.#read(chunk), onClose: (error) => this.#end(this.#reason ?? error) });
+  }
+
+  /** What protects the connection; `undefined` before TLS. */
+  get security(): Security | undefined {
+    return this.#transport.security;
+  }
+
+  /** For people: the address we are connected to. */
+  get peer(): string {
+    return this.#transport.peer;
+  }
+
+  /** The server's name for this stream (RFC 6120 §4.7.3). */
+  get id(): string | undefined {
+    return this.#header?.attr('id');
+  }
+
+  /**
+   * Opens the stream, at the beginning and again after TLS and SASL (RFC 6120 §4.3.3), and gives the `<stream:features/>`.
+   * @throws StreamError what the server reports, or what it did wrong
+   */
+  async open(signal: AbortSignal): Promise<Element> {
+    this.#parser.stop();
+    this.#parser = this.#newParser();
+    this.#header = undefined;
+    this.#inbox = [];
+    const { domain, from } = this.#address;
+    const header = el('stream', NS_STREAM, {
+      to: domain,
+      from: this.security === undefined ? undefined : from,
+      version: '1.0',
+      'xml:lang': 'en',
+    });
+    this.#write(`<?xml version='1.0'?>${serializeOpenTag(header, STREAM_PREFIX, NS_CLIENT)}`);
+    const features = await this.receive(signal);
+    if (!features.is('features', NS_STREAM)) {
+      throw new NegotiationError(`${this.peer} sent <${features.name}/> where its stream features belong`);
+    }
+    return features;
+  }
+
+  /**
+   * The next element of the stream.
+   * @throws StreamError or the transport's error when the stream ends instead, or the signal's reason
+   */
+  async receive(signal: AbortSignal): Promise<Element> {
+    while (this.#inbox.length === 0) {
+      if (this.#ended) throw this.#reason ?? new NegotiationError(`${this.peer} closed the stream`);
+      await untilAborted(
+        signal,
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+      );
+    }
+    // The loop ended because there is one.
+    return this.#inbox.shift() as Element;
+  }
+
+  /** From now on hands each element over as it comes, those first that wait. */
+  deliverTo(deliver: (element: Element) => void): void {
+    this.#deliver = deliver;
+    for (const element of this.#inbox.splice(0)) deliver(element);
+  }
+
+  /** Calls `handler` once when the stream has ended; without a reason when it was closed in order. */
+  onEnd(handler: (reason: Error | undefined) => void): void {
+    if (this.#ended) handler(this.#reason);
+    else this.#onEnd.push(handler);
+  }
+
+  /** Sends an element. What is sent in one turn of the event loop leaves in one write. */
+  send(element: Element): void {
+    this.#write(serialize(element, CLIENT_SCOPE));
+  }
+
+  /**
+   * Puts TLS under the stream. Whatever came in the clear after the server's consent is an injection (RFC 6120 §5.4.3.3).
+   * @throws TlsError, NegotiationError
+   */
+  async startTls(signal: AbortSignal): Promise<void> {
+    this.#parser.stop();
+    if (this.#inbox.length > 0) throw new NegotiationError(`${this.peer} sent data between its consent to TLS and the handshake`);
+    await this.#transport.startTls(signal);
+  }
+
+  /** Closes in order (RFC 6120 §4.4), waiting for the server's own end at most `ms` milliseconds. */
+  async close(ms: number): Promise<void> {
+    if (this.#ended) return;
+    const ended = new Promise<void>((resolve) => this.onEnd(() => resolve()));
+    this.#sendClose();
+    const timer = setTimeout(() => this.destroy(), ms);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends the stream with an error of ours (RFC 6120 §4.9). */
+  fail(error: StreamError): void {
+    if (this.#ended || this.#closing) return;
+    this.#reason = error;
+    this.send(el('error', NS_STREAM, {}, el(error.condition, NS_STREAMS)));
+    this.#sendClose();
+    this.#transport.end();
+    this.#end(error);
+  }
+
+  /** Ends at once, without a word to the server; `reason` is told to those who listen for the end. */
+  destroy(reason?: Error): void {
+    this.#reason ??= reason;
+    this.#transport.destroy();
+    this.#end(this.#reason);
+  }
+
+  #newParser(): StreamParser {
+    return new StreamParser(
+      {
+        onOpen: (header) => this.#opened(header),
+        onElement: (element) => this.#received(element),
+        onClose: () => this.#closedByPeer(),
+      },
+      this.#limits,
+    );
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    try {
+      this.#parser.write(chunk);
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  #opened(header: Element): void {
+    if (!header.is('stream', NS_STREAM)) throw new StreamError('invalid-namespace', `${this.peer} does not speak XMPP`);
+    // RFC 6120 §4.7.5: without a version of at least 1.0 there are no features to negotiate.
+    if (!/^[1-9]\d*\./.test(header.attr('version') ?? '')) {
+      throw new StreamError('unsupported-version', `${this.peer} speaks a version of XMPP from before RFC 6120`);
+    }
+    this.#header = header;
+  }
+
+  #received(element: Element): void {
+    if (element.is('error', NS_STREAM)) {
+      this.#reason = readStreamError(element);
+      this.#sendClose();
+      this.#transport.end();
+      this.#end(this.#reason);
+    } else if (this.#deliver !== undefined) {
+      this.#deliver(element);
+    } else {
+      if (this.#inbox.length >= MAX_WAITING) throw new StreamError('policy-violation', 'too much at once during negotiation');
+      this.#inbox.push(element);
+      this.#wakeUp();
+    }
+  }
+
+  #closedByPeer(): void {
+    this.#sendClose();
+    this.#transport.end();
+    this.#end(this.#reason);
+  }
+
+  #sendClose(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    // `#write` would refuse: nothing follows the end of a stream.
+    this.#unsent += '</stream:stream>';
+    this.#flush();
+  }
+
+  #write(text: string): void {
+    if (this.#ended || this.#closing) throw new XmppError(`the stream with ${this.peer} has ended`);
+    if (this.#unsent === '') queueMicrotask(() => this.#flush());
+    this.#unsent += text;
+  }
+
+  #flush(): void {
+    const text = this.#unsent;
+    this.#unsent = '';
+    if (text !== '') this.#transport.write(text);
+  }
+
+  #end(reason: Error | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reason = reason;
+    this.#parser.stop();
+    this.#wakeUp();
+    for (const handler of this.#onEnd.splice(0)) handler(reason);
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+/** What a `<stream:error/>` says (RFC 6120 §4.9.2). */
+function readStreamError(error: Element): StreamError {
+  const defined = error.children().find(({ ns, name }) => ns === NS_STREAMS && name !== 'text');
+  return new StreamError(defined?.name ?? 'undefined-condition', error.childText('text', NS_STREAMS), { by: 'peer' });
+}

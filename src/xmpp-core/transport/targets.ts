@@ -1,0 +1,112 @@
+/** Where to connect: the configured server, or what DNS says of the domain (RFC 6120 §3.2, RFC 2782, XEP-0368). */
+import dns from 'node:dns/promises';
+import { NegotiationError } from '../errors.js';
+import { untilAborted } from '../deadline.js';
+
+/** One address to try. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: 'direct' | 'starttls';
+}
+
+/** The part of DNS that is asked, so that tests can answer. */
+export interface SrvResolver {
+  resolveSrv(name: string): Promise<readonly { name: string; port: number; priority: number; weight: number }[]>;
+}
+
+/** A server that overrides DNS: `host`, `host:port` or `[2001:db8::1]:port`. */
+export interface ServerOverride {
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly directTls: boolean;
+}
+
+const STARTTLS_PORT = 5222;
+const DIRECT_TLS_PORT = 5223;
+/** Past this many records a zone is broken or hostile. */
+const MAX_TARGETS = 16;
+
+/** For people: `xmpp.example.com:5222 (StartTLS)`. */
+export function describeTarget({ host, port, tls }: Target): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port} (${tls === 'direct' ? 'direct TLS' : 'StartTLS'})`;
+}
+
+/**
+ * The targets of a domain in the order to try them.
+ *
+ * A failed or empty look-up gives the domain itself on port 5222 (RFC 6120 §3.2.2). Both services are mixed by priority and
+ * weight (XEP-0368 §3).
+ * @throws NegotiationError when the domain says that it offers no client service (the target `.`)
+ */
+export async function findTargets(
+  domain: string,
+  override: ServerOverride | undefined,
+  resolver: SrvResolver = dns,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Target[]> {
+  if (override !== undefined) {
+    const tls = override.directTls ? 'direct' : 'starttls';
+    const port = override.port ?? (override.directTls ? DIRECT_TLS_PORT : STARTTLS_PORT);
+    return [{ host: override.host, port, tls }];
+  }
+  const fallback: Target = { host: unbracketed(domain), port: STARTTLS_PORT, tls: 'starttls' };
+  if (isAddress(domain)) return [fallback];
+  const [direct, starttls] = await untilAborted(
+    signal,
+    Promise.all([lookUp(resolver, `_xmpps-client._tcp.${domain}`), lookUp(resolver, `_xmpp-client._tcp.${domain}`)]),
+  );
+  const records = [
+    ...direct.map((record) => ({ ...record, tls: 'direct' as const })),
+    ...starttls.map((record) => ({ ...record, tls: 'starttls' as const })),
+  ];
+  const usable = records.filter(({ name }) => name !== '' && name !== '.');
+  if (usable.length === 0) {
+    // RFC 2782: a target of "." says that the service is decidedly not available here.
+    if (starttls.length > 0) throw new NegotiationError(`${domain} says in DNS that it offers no XMPP service to clients`);
+    return [fallback];
+  }
+  return inOrder(usable)
+    .slice(0, MAX_TARGETS)
+    .map(({ name, port, tls }) => ({ host: name, port, tls }));
+}
+
+interface SrvRecord {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
+async function lookUp(resolver: SrvResolver, name: string): Promise<readonly SrvRecord[]> {
+  try {
+    return await resolver.resolveSrv(name);
+  } catch {
+    // No such record, or no answer: the fallback to A and AAAA is tried, and its error is the one that people see.
+    return [];
+  }
+}
+
+/** RFC 2782: by priority; among equals at random in proportion to weight. */
+function inOrder<T extends SrvRecord>(records: readonly T[]): T[] {
+  const left = [...records].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
+  const ordered: T[] = [];
+  while (left.length > 0) {
+    const peers = left.filter(({ priority }) => priority === left[0]?.priority);
+    const total = peers.reduce((sum, { weight }) => sum + weight, 0);
+    let pick = Math.floor(Math.random() * (total + 1));
+    const chosen = peers.find(({ weight }) => (pick -= weight) <= 0) ?? peers[0];
+    if (chosen === undefined) break;
+    ordered.push(chosen);
+    left.splice(left.indexOf(chosen), 1);
+  }
+  return ordered;
+}
+
+function isAddress(domain: string): boolean {
+  return domain.startsWith('[') || /^\d{1,3}(\.\d{1,3}){3}$/.test(domain);
+}
+
+function unbracketed(domain: string): string {
+  return domain.startsWith('[') ? domain.slice(1, -1) : domain;
+}

@@ -1,0 +1,189 @@
+/** TCP with TLS, from the first byte (XEP-0368) or after StartTLS, on `node:net` and `node:tls` (RFC 6120 §3, §5; RFC 7590). */
+import { createHash } from 'node:crypto';
+import net from 'node:net';
+import tls from 'node:tls';
+import { domainToASCII } from 'node:url';
+import { TlsError } from '../errors.js';
+import { untilAborted } from '../deadline.js';
+import { endPointHash } from './certificate.js';
+import type { Target } from './targets.js';
+import type { ChannelBinding, Security, Transport, TransportHandlers } from './transport.js';
+
+/** How a certificate is judged. */
+export interface TlsOptions {
+  /** The reference identity and the SNI: the domain of the account, whatever host is connected to (RFC 6120 §13.7.2.1). */
+  readonly domain: string;
+  /** A PEM bundle to trust beside the system's. */
+  readonly ca?: string | undefined;
+}
+
+/** What a peer that does not read may make us hold, in bytes. */
+const MAX_UNSENT = 16 * 1024 * 1024;
+
+/**
+ * Connects to one target. IPv4 and IPv6 addresses of its host race (RFC 8305, by `node:net`).
+ * @throws TlsError when the certificate is not good; otherwise an `Error` of `node:net`, or the signal's reason
+ */
+export async function connectTcp(target: Target, options: TlsOptions, signal: AbortSignal): Promise<Transport> {
+  const socket = net.connect({ host: target.host, port: target.port, noDelay: true, keepAlive: true });
+  try {
+    await untilAborted(signal, connected(socket, 'connect'));
+    const transport = new TcpTransport(socket, target, options);
+    if (target.tls === 'direct') await transport.startTls(signal);
+    return transport;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+class TcpTransport implements Transport {
+  readonly peer: string;
+  readonly #options: TlsOptions;
+  readonly #direct: boolean;
+  #socket: net.Socket;
+  #security: Security | undefined;
+  #handlers: TransportHandlers | undefined;
+  #error: Error | undefined;
+
+  constructor(socket: net.Socket, target: Target, options: TlsOptions) {
+    this.peer = `${target.host}:${target.port}`;
+    this.#options = options;
+    this.#direct = target.tls === 'direct';
+    this.#socket = socket;
+    this.#listen(socket);
+  }
+
+  get security(): Security | undefined {
+    return this.#security;
+  }
+
+  handle(handlers: TransportHandlers): void {
+    this.#handlers = handlers;
+    if (this.#socket.destroyed) handlers.onClose(this.#error);
+    else this.#socket.resume();
+  }
+
+  write(text: string): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    this.#socket.write(text);
+    if (this.#socket.writableLength > MAX_UNSENT) {
+      this.#socket.destroy(new Error(`${this.peer} does not read what it is sent`));
+    }
+  }
+
+  async startTls(signal: AbortSignal): Promise<void> {
+    const plain = this.#socket;
+    // Without listeners nothing that came in the clear can reach the stream any more (RFC 6120 §5.4.3.3).
+    plain.removeAllListeners('data').removeAllListeners('close').removeAllListeners('error');
+    const { domain, ca } = this.#options;
+    // Certificates and SNI carry A-labels (RFC 6125 §6.4.2); an IP address is no server name (RFC 6066 §3).
+    const reference = domainToASCII(domain) === '' ? domain : domainToASCII(domain);
+    const socket = tls.connect({
+      socket: plain,
+      ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
+      minVersion: 'TLSv1.2',
+      // XEP-0368 §3: direct TLS names its application; StartTLS does not.
+      ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
+      ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }),
+      checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(reference, certificate),
+    });
+    this.#socket = socket;
+    try {
+      await untilAborted(signal, connected(socket, 'secureConnect'));
+    } catch (error) {
+      socket.destroy();
+      if (signal.aborted) throw error;
+      throw tlsError(error, domain, this.peer);
+    }
+    this.#security = { protocol: socket.getProtocol() ?? 'TLS', channelBindings: channelBindings(socket) };
+    this.#listen(socket);
+    if (this.#handlers !== undefined) socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #listen(socket: net.Socket): void {
+    socket.pause();
+    socket.on('data', (chunk) => this.#handlers?.onData(chunk));
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.on('close', () => this.#handlers?.onClose(this.#error));
+    // After 'data' was listened to, node reads at once; the stream says when it is ready.
+    if (this.#handlers === undefined) socket.pause();
+  }
+}
+
+/** Resolves at `event`; rejects at 'error' or when the socket closes before. */
+function connected(socket: net.Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void): void => {
+      socket.off(event, onReady).off('error', onError).off('close', onClose);
+      settle();
+    };
+    const onReady = (): void => finish(resolve);
+    const onError = (error: Error): void => {
+      finish(() => reject(readable(error)));
+      // A destroyed socket may report once more, to nobody.
+      socket.on('error', () => undefined);
+    };
+    const onClose = (): void => finish(() => reject(new Error('the connection was closed')));
+    socket.on(event, onReady).on('error', onError).on('close', onClose);
+  });
+}
+
+/** `node:net` tells of several addresses in an AggregateError without a message of its own. */
+function readable(error: Error): Error {
+  if (!(error instanceof AggregateError) || error.errors.length === 0) return error;
+  const messages = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));
+  return new Error(messages.join(', '), { cause: error });
+}
+
+/** tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 §4). tls-unique is left out: node shows no extended master secret. */
+function channelBindings(socket: tls.TLSSocket): ChannelBinding[] {
+  const bindings: ChannelBinding[] = [];
+  if (socket.getProtocol() === 'TLSv1.3') {
+    // The empty context matters: without it the value differs from what the RFC wants.
+    const data = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    bindings.push({ type: 'tls-exporter', data });
+  }
+  const { raw } = socket.getPeerCertificate();
+  const hash = raw === undefined ? undefined : endPointHash(raw);
+  if (hash !== undefined) {
+    bindings.push({ type: 'tls-server-end-point', data: createHash(hash).update(raw).digest() });
+  }
+  return bindings;
+}
+
+const UNKNOWN_AUTHORITY =
+  'its certificate comes from an authority this machine does not know; name the authority in ca_file';
+
+/** What is wrong with a certificate, by the code of `node:tls`. */
+const DISTRUST: ReadonlyMap<string, string> = new Map([
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
+  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
+  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; is the clock of this machine right?'],
+  ['CERT_REVOKED', 'its certificate was revoked'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is self-signed; if it is yours, name it in ca_file'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
+]);
+
+function tlsError(error: unknown, domain: string, peer: string): TlsError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const distrust = DISTRUST.get(code);
+  const detail = distrust ?? (error instanceof Error ? error.message : String(error));
+  return new TlsError(`no trusted TLS for ${domain} with ${peer}: ${detail}${code === '' ? '' : ` (${code})`}`, {
+    cause: error,
+    permanent: distrust !== undefined,
+  });
+}

@@ -1,0 +1,43 @@
+/** What a stream stands on: something that carries text to a server and bytes back. */
+
+/** What a TLS connection can bind an authentication to (RFC 5929, RFC 9266). */
+export interface ChannelBinding {
+  readonly type: 'tls-exporter' | 'tls-server-end-point';
+  readonly data: Uint8Array;
+}
+
+/** Facts about the TLS that protects a connection. */
+export interface Security {
+  /** As `node:tls` names it, such as `TLSv1.3`. */
+  readonly protocol: string;
+  /** What can be bound to, strongest first. */
+  readonly channelBindings: readonly ChannelBinding[];
+}
+
+/** What the stream wants to hear from its transport. */
+export interface TransportHandlers {
+  onData(chunk: Uint8Array): void;
+  /** Called once; `error` is there unless the peer ended the connection in order. */
+  onClose(error: Error | undefined): void;
+}
+
+/** A connection to a server. */
+export interface Transport {
+  /** For people: the address, `127.0.0.1:5222`. */
+  readonly peer: string;
+  /** What protects it, or `undefined` while nothing does. */
+  readonly security: Security | undefined;
+  /** Names who is told of data and of the end. Nothing is read before. */
+  handle(handlers: TransportHandlers): void;
+  /** Sends text. After the end it is dropped: `onClose` has told. */
+  write(text: string): void;
+  /**
+   * Puts TLS under the connection (RFC 6120 §5.4.3.3) and checks the certificate for the domain.
+   * @throws TlsError
+   */
+  startTls(signal: AbortSignal): Promise<void>;
+  /** Says that nothing more will be written; `onClose` follows when the peer does the same. */
+  end(): void;
+  /** Ends at once. */
+  destroy(): void;
+}
