@@ -13,7 +13,13 @@ import { startTls } from './stream/start-tls.js';
 import { negotiate, type StreamFeature } from './stream/stream-feature.js';
 import { XmlStream } from './stream/xml-stream.js';
 import { httpRequest } from './transport/http.js';
-import { describeTarget, findTargets, type ServerOverride, type SrvResolver, type Target } from './transport/targets.js';
+import {
+  describeTarget,
+  findTargets,
+  type ServerOverride,
+  type SrvResolver,
+  type Target,
+} from './transport/targets.js';
 import { connectTcp } from './transport/tcp.js';
 import type { Element } from './xml/element.js';
 import type { XmlLimits } from './xml/limits.js';
@@ -202,7 +208,8 @@ class XmppClient implements Client {
       const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
       this.#state = 'offline';
       this.events.emit('offline', { reason: stopping.aborted ? undefined : reason, willRetry, retryInMs });
-      if (retryInMs === undefined) throw stopping.aborted ? abortReason(stopping) : (reason ?? new XmppError('offline'));
+      if (retryInMs === undefined)
+        throw stopping.aborted ? abortReason(stopping) : (reason ?? new XmppError('offline'));
       await this.#wait(retryInMs);
     }
   }

@@ -21,7 +21,8 @@ const PASSING: ReadonlySet<string> = new Set(['temporary-auth-failure', 'aborted
 export function isPermanent(error: unknown): boolean {
   if (error instanceof SaslError) return !PASSING.has(error.condition);
   if (error instanceof TlsError) return error.permanent;
-  if (error instanceof ConnectError) return error.attempts.length > 0 && error.attempts.every((one) => isPermanent(one.error));
+  if (error instanceof ConnectError)
+    return error.attempts.length > 0 && error.attempts.every((one) => isPermanent(one.error));
   if (error instanceof StreamError) return error.by === 'peer' && error.condition === 'host-unknown';
   return false;
 }

@@ -32,7 +32,12 @@ export function writeStanzaError(error: StanzaError, ns: string = NS_CLIENT): El
 /** The stanza of type `error` that answers `stanza` (RFC 6120 §8.3.1). */
 export function errorReply(stanza: Element, error: StanzaError): Element {
   const addresses = { to: stanza.attr('from'), from: stanza.attr('to') };
-  return el(stanza.name, stanza.ns, { ...addresses, id: stanza.attr('id'), type: 'error' }, writeStanzaError(error, stanza.ns));
+  return el(
+    stanza.name,
+    stanza.ns,
+    { ...addresses, id: stanza.attr('id'), type: 'error' },
+    writeStanzaError(error, stanza.ns),
+  );
 }
 
 function isType(type: string): type is StanzaErrorType {

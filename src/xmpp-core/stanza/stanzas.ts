@@ -27,14 +27,7 @@ export interface Message extends Received {
 
 /** RFC 6121 §4.7.1; `available` is the absence of a type. */
 export type PresenceType =
-  | 'available'
-  | 'unavailable'
-  | 'subscribe'
-  | 'subscribed'
-  | 'unsubscribe'
-  | 'unsubscribed'
-  | 'probe'
-  | 'error';
+  'available' | 'unavailable' | 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed' | 'probe' | 'error';
 
 /** A presence that was received, errors included. */
 export interface Presence extends Received {

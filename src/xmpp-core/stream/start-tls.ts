@@ -12,9 +12,12 @@ export const startTls: StreamFeature = {
     if (stream.security !== undefined) return undefined;
     const offer = features.child('starttls', NS_TLS);
     if (offer === undefined) {
-      throw new TlsError(`${stream.peer} offers no StartTLS, so nothing was sent to it; if it wants TLS from the first byte, set direct_tls`, {
-        permanent: true,
-      });
+      throw new TlsError(
+        `${stream.peer} offers no StartTLS, so nothing was sent to it; if it wants TLS from the first byte, set direct_tls`,
+        {
+          permanent: true,
+        },
+      );
     }
     return offer;
   },

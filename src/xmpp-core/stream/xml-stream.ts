@@ -128,7 +128,8 @@ export class XmlStream {
    */
   async startTls(signal: AbortSignal): Promise<void> {
     this.#parser.stop();
-    if (this.#inbox.length > 0) throw new NegotiationError(`${this.peer} sent data between its consent to TLS and the handshake`);
+    if (this.#inbox.length > 0)
+      throw new NegotiationError(`${this.peer} sent data between its consent to TLS and the handshake`);
     await this.#transport.startTls(signal);
   }
 
@@ -198,7 +199,8 @@ export class XmlStream {
     } else if (this.#deliver !== undefined) {
       this.#deliver(element);
     } else {
-      if (this.#inbox.length >= MAX_WAITING) throw new StreamError('policy-violation', 'too much at once during negotiation');
+      if (this.#inbox.length >= MAX_WAITING)
+        throw new StreamError('policy-violation', 'too much at once during negotiation');
       this.#inbox.push(element);
       this.#wakeUp();
     }

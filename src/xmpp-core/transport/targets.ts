@@ -63,7 +63,8 @@ export async function findTargets(
   const usable = records.filter(({ name }) => name !== '' && name !== '.');
   if (usable.length === 0) {
     // RFC 2782: a target of "." says that the service is decidedly not available here.
-    if (starttls.length > 0) throw new NegotiationError(`${domain} says in DNS that it offers no XMPP service to clients`);
+    if (starttls.length > 0)
+      throw new NegotiationError(`${domain} says in DNS that it offers no XMPP service to clients`);
     return [fallback];
   }
   return inOrder(usable)
