@@ -49,14 +49,14 @@ export function pingWith({ silenceMs, deadlineMs }: PingPolicy): Plugin<Ping> {
 
       let timer: NodeJS.Timeout | undefined;
       const watch = (): void => {
-        const silentMs = context.silentMs;
+        const silentMs = context.silentMs();
         if (silentMs === undefined) return;
         if (silentMs < silenceMs) {
           timer = setTimeout(watch, silenceMs - silentMs);
           return;
         }
         ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }).then(watch, (error: unknown) => {
-          if (error instanceof Error && context.silentMs !== undefined) context.connectionLost(error);
+          if (error instanceof Error && context.silentMs() !== undefined) context.connectionLost(error);
         });
       };
       context.onOnline(() => {

@@ -3,10 +3,11 @@ import { ConnectError, NegotiationError, SaslError, XmppError, type ConnectAttem
 import { delay, withDeadline } from './deadline.js';
 import { abortReason, Events, type Disposer, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
-import { type OutgoingIq, type Plugin, type PluginContext, type Storage } from './plugin.js';
+import { type OutgoingIq, type Plugin, type PluginContext } from './plugin.js';
 import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
 import { Router, type Undelivered } from './router.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
+import { memoryStorage, type Storage } from './storage.js';
 import { bind } from './stream/bind.js';
 import { sasl } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
@@ -138,11 +139,7 @@ class XmppClient implements Client {
       onFault,
     });
     const storage = options.storage ?? memoryStorage();
-    this.#features = [
-      startTls,
-      sasl({ username: this.account.localpart, password: options.password, storage }),
-      bind(options.resource),
-    ];
+    this.#features = [startTls, sasl({ password: options.password, storage }), bind(options.resource)];
     for (const plugin of options.plugins ?? []) this.#install(plugin, storage, onFault);
   }
 
@@ -174,7 +171,7 @@ class XmppClient implements Client {
     this.#stopping.abort(new XmppError('the client was stopped'));
     await stream?.close(CLOSE_TIMEOUT_MS);
     await this.#running?.catch(() => undefined);
-    for (const dispose of this.#disposers.splice(0).reverse()) dispose();
+    for (const dispose of this.#disposers.splice(0).toReversed()) dispose();
   }
 
   send(stanza: Element): void {
@@ -311,17 +308,12 @@ class XmppClient implements Client {
       this.#disposers.push(dispose);
       return dispose;
     };
-    const client = this;
     return {
       account: this.account,
       storage,
       features: this.#announced,
-      get jid() {
-        return client.#jid;
-      },
-      get silentMs() {
-        return client.#stream === undefined ? undefined : performance.now() - client.#heardAt;
-      },
+      jid: () => this.#jid,
+      silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#heardAt),
       onMessage: (...registration) => registered(this.#router.onMessage(...registration)),
       onPresence: (...registration) => registered(this.#router.onPresence(...registration)),
       onIq: (...registration) => registered(this.#router.onIq(...registration)),
@@ -348,15 +340,4 @@ class XmppClient implements Client {
       get: (required) => this.get(required),
     };
   }
-}
-
-function memoryStorage(): Storage {
-  const values = new Map<string, string>();
-  return {
-    get: async (key) => values.get(key),
-    set: async (key, value) => {
-      if (value === undefined) values.delete(key);
-      else values.set(key, value);
-    },
-  };
 }

@@ -2,6 +2,7 @@
 import type { Disposer, Events } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { IqRequest, Message, Presence } from './stanza/stanzas.js';
+import type { Storage } from './storage.js';
 import type { StreamFeature } from './stream/stream-feature.js';
 import type { HttpRequest, HttpResponse } from './transport/http.js';
 import type { Element } from './xml/element.js';
@@ -72,23 +73,17 @@ export interface OutgoingIq {
   readonly signal?: AbortSignal;
 }
 
-/** A place where plugins keep what has to outlive the process. Values are small texts. */
-export interface Storage {
-  get(key: string): Promise<string | undefined>;
-  set(key: string, value: string | undefined): Promise<void>;
-}
-
 /** Everything a plugin can do. */
 export interface PluginContext {
   /** Our own account, bare. */
   readonly account: Jid;
-  /** The full JID of the session; `undefined` while there is none. */
-  readonly jid: Jid | undefined;
   readonly storage: Storage;
   /** The namespaces that all plugins of this client announce. */
   readonly features: readonly string[];
+  /** The full JID of the session; `undefined` while there is none. */
+  jid(): Jid | undefined;
   /** Milliseconds since the server was last heard of; `undefined` while offline. */
-  readonly silentMs: number | undefined;
+  silentMs(): number | undefined;
 
   /**
    * Calls `handler` for each message that matches and whose sender is admitted; `payload` is the matching child (the message

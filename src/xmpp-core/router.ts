@@ -129,7 +129,8 @@ export class Router {
 
   /** Ends every question that waits: its answer can no longer come. */
   rejectPending(reason: Error): void {
-    for (const pending of [...this.#pending.values()]) pending.reject(reason);
+    // Each rejection takes its entry away, which a Map allows while it is walked.
+    for (const pending of this.#pending.values()) pending.reject(reason);
   }
 
   #routeStanza(stanza: Element): void {

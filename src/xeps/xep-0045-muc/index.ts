@@ -25,6 +25,7 @@ export const muc = definePlugin({
   setup(context) {
     const events = context.events<MucEvents>();
     const rooms = new Map<string, Room>();
+    const known: ReadonlyMap<string, Room> = rooms;
     const fromRoom: SenderGuard = { name: 'fromRoom', admits: (sender) => rooms.has(sender.bare.toString()) };
 
     const features = async (room: Jid, signal: AbortSignal): Promise<ReadonlySet<string>> =>
@@ -54,7 +55,7 @@ export const muc = definePlugin({
       /** Admits what comes from a room we are in, or its occupants. For other plugins. */
       fromRoom,
       /** The rooms that were joined and not left, by bare JID. */
-      rooms: rooms as ReadonlyMap<string, Room>,
+      rooms: known,
       /**
        * Enters a room and keeps us in it over reconnects until `leave`.
        * @throws what `Room.join` throws; the room stays known, so that `join` can be tried again

@@ -75,7 +75,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
     outgoing.on('response', resolve).on('error', reject);
   });
   // A server may answer (with 413, say) and close before it has read everything: its answer is what counts.
-  const sent = sendBody(outgoing, body, request.onProgress).catch(() => undefined);
+  const sent = sendBody(outgoing, body ?? new Uint8Array(), request.onProgress).catch(() => undefined);
   const incoming = await answer;
   const received = await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host);
   outgoing.destroy();
@@ -85,10 +85,10 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
 
 async function sendBody(
   outgoing: http.ClientRequest,
-  body: Uint8Array | undefined,
+  body: Uint8Array,
   onProgress: HttpRequest['onProgress'],
 ): Promise<void> {
-  for (let at = 0; body !== undefined && at < body.byteLength; at += PIECE_BYTES) {
+  for (let at = 0; at < body.byteLength; at += PIECE_BYTES) {
     const piece = body.subarray(at, at + PIECE_BYTES);
     await new Promise<void>((resolve, reject) => {
       outgoing.once('close', resolve);

@@ -5,9 +5,10 @@ import tls from 'node:tls';
 import { domainToASCII } from 'node:url';
 import { TlsError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
+import type { ChannelBinding } from '../sasl/mechanism.js';
 import { endPointHash } from './certificate.js';
 import type { Target } from './targets.js';
-import type { ChannelBinding, Security, Transport, TransportHandlers } from './transport.js';
+import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** How a certificate is judged. */
 export interface TlsOptions {

@@ -1,10 +1,5 @@
 /** What a stream stands on: something that carries text to a server and bytes back. */
-
-/** What a TLS connection can bind an authentication to (RFC 5929, RFC 9266). */
-export interface ChannelBinding {
-  readonly type: 'tls-exporter' | 'tls-server-end-point';
-  readonly data: Uint8Array;
-}
+import type { ChannelBinding } from '../sasl/mechanism.js';
 
 /** Facts about the TLS that protects a connection. */
 export interface Security {
