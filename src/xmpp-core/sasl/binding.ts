@@ -1,0 +1,79 @@
+/** Whether and to what a SCRAM exchange is bound (RFC 5802 §6, with the rules of XEP-0440 §4 and XEP-0474 §6). */
+import { SaslError } from '../errors.js';
+import type { ChannelBinding, SaslContext } from './mechanism.js';
+import { SCRAM_HASHES, scramName } from './scram-keys.js';
+
+/** `preferred`: bind when both sides can. `required`: else do not log in. `off`: do not bind, and say so to the server. */
+export type ChannelBindingPolicy = 'preferred' | 'required' | 'off';
+
+/** How one exchange treats channel binding. */
+export interface BindingPlan {
+  /** Whether a -PLUS mechanism is used. */
+  readonly plus: boolean;
+  /** The first part of our first message: `p=tls-exporter,,`, or `y,,` (we could bind, the server offers none), or `n,,`. */
+  readonly gs2Header: string;
+  readonly data: Uint8Array;
+  /** Whether the server must show through XEP-0474 that nobody changed its list of types. */
+  readonly needsDowngradeHash: boolean;
+}
+
+const NO_DATA = new Uint8Array(0);
+
+/**
+ * Plans the binding of an exchange with one of the offered SCRAM mechanisms.
+ * @throws SaslError when policy asks for a binding that is not to be had, or when the server's offer contradicts itself
+ */
+export function planBinding(context: SaslContext, policy: ChannelBindingPolicy): BindingPlan {
+  const { offered, serverBindingTypes: listed } = context;
+  const ours = policy === 'off' ? [] : context.channelBindings;
+  const plusOffered = offered.some((name) => /^SCRAM-.+-PLUS$/.test(name));
+  if (ours.length > 0 && !plusOffered && listed !== undefined && listed.length > 0) {
+    throw new SaslError(
+      'channel-binding',
+      'the server lists channel bindings and no mechanism that uses them (XEP-0440 §4): somebody may have taken the ' +
+        'mechanisms out. If the server is set up like that, turn channel binding off for this account',
+    );
+  }
+  const binding = strongest(ours, listed);
+  if (binding !== undefined && SCRAM_HASHES.some((hash) => offered.includes(scramName(hash, true)))) {
+    return { plus: true, gs2Header: `p=${binding.type},,`, data: binding.data, needsDowngradeHash: false };
+  }
+  if (policy === 'required') {
+    throw new SaslError('channel-binding', `this account requires it, and ${whyNot(ours, plusOffered, listed)}`);
+  }
+  return {
+    plus: false,
+    gs2Header: ours.length > 0 && !plusOffered ? 'y,,' : 'n,,',
+    data: NO_DATA,
+    needsDowngradeHash: looksCutShort(ours, plusOffered, listed),
+  };
+}
+
+/**
+ * The strongest binding that both sides know: tls-exporter is unique to a connection, tls-server-end-point only to a certificate.
+ * A server that offers -PLUS without a list is older than XEP-0440 and means tls-unique, the default of RFC 5802 §6.1, which is
+ * not done here.
+ */
+function strongest(ours: readonly ChannelBinding[], listed: readonly string[] | undefined): ChannelBinding | undefined {
+  const shared = ours.filter(({ type }) => listed?.includes(type));
+  return shared.find(({ type }) => type === 'tls-exporter') ?? shared[0];
+}
+
+/**
+ * Every server that has a list must have tls-server-end-point on it (XEP-0440 §4, rules 1 and 6). Where the list lacks that and all
+ * we know, an attacker may have cut it; XEP-0474 §6 lets us go on if the server's hash vouches for it.
+ */
+function looksCutShort(
+  ours: readonly ChannelBinding[],
+  plusOffered: boolean,
+  listed: readonly string[] | undefined,
+): boolean {
+  return ours.length > 0 && plusOffered && listed !== undefined && !listed.includes('tls-server-end-point');
+}
+
+function whyNot(ours: readonly ChannelBinding[], plusOffered: boolean, listed: readonly string[] | undefined): string {
+  if (ours.length === 0) return 'this connection has nothing to bind to';
+  if (!plusOffered) return 'the server offers no -PLUS mechanism';
+  if (listed === undefined) return 'the server does not say which types it knows (XEP-0440)';
+  return `no -PLUS mechanism that we know goes with ${ours.map(({ type }) => type).join(' or ')} here`;
+}

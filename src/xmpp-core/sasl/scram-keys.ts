@@ -1,0 +1,78 @@
+/** The key derivations of SCRAM (RFC 5802 §3), for both sides: pure functions of what they are given. */
+import { pbkdf2, timingSafeEqual } from 'node:crypto';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
+
+/** The hashes SCRAM is used with on XMPP, strongest first. */
+export const SCRAM_HASHES = ['SHA-512', 'SHA-256', 'SHA-1'] as const;
+export type ScramHash = (typeof SCRAM_HASHES)[number];
+
+/** A mechanism's name: `SCRAM-SHA-256`, `SCRAM-SHA-256-PLUS`. */
+export function scramName(hash: ScramHash, plus: boolean): string {
+  return `SCRAM-${hash}${plus ? '-PLUS' : ''}`;
+}
+
+const HASHES = {
+  'SHA-1': { digest: sha1, nodeName: 'sha1' },
+  'SHA-256': { digest: sha256, nodeName: 'sha256' },
+  'SHA-512': { digest: sha512, nodeName: 'sha512' },
+} as const;
+
+/** H(data). */
+export function hashOf(hash: ScramHash, data: Uint8Array): Uint8Array {
+  return HASHES[hash].digest(data);
+}
+
+function hmacOf(hash: ScramHash, key: Uint8Array, text: string): Uint8Array {
+  return hmac(HASHES[hash].digest, key, new TextEncoder().encode(text));
+}
+
+/**
+ * Hi(password, salt, iterations): PBKDF2, on the thread pool, because a million rounds take about a second.
+ * @param password prepared with OpaqueString
+ */
+export async function saltedPassword(
+  hash: ScramHash,
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+): Promise<Uint8Array> {
+  const { digest, nodeName } = HASHES[hash];
+  return new Promise((resolve, reject) => {
+    pbkdf2(password, salt, iterations, digest.outputLen, nodeName, (error, key) => {
+      if (error) reject(error);
+      else resolve(new Uint8Array(key));
+    });
+  });
+}
+
+/** What the client proves it knows. */
+export function clientKey(hash: ScramHash, saltedPassword: Uint8Array): Uint8Array {
+  return hmacOf(hash, saltedPassword, 'Client Key');
+}
+
+/** What a server keeps to check the client's proof. */
+export function storedKey(hash: ScramHash, clientKey: Uint8Array): Uint8Array {
+  return hashOf(hash, clientKey);
+}
+
+/** What a server keeps to prove itself. */
+export function serverKey(hash: ScramHash, saltedPassword: Uint8Array): Uint8Array {
+  return hmacOf(hash, saltedPassword, 'Server Key');
+}
+
+/** ClientSignature with the stored key, ServerSignature with the server key. */
+export function signature(hash: ScramHash, key: Uint8Array, authMessage: string): Uint8Array {
+  return hmacOf(hash, key, authMessage);
+}
+
+/** Turns client key and ClientSignature into the proof, and proof and ClientSignature back into the client key. Lengths are equal. */
+export function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return a.map((byte, index) => byte ^ (b[index] ?? 0));
+}
+
+/** Compares in a time that tells nothing about where two values differ. */
+export function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}

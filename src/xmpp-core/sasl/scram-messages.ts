@@ -1,0 +1,140 @@
+/** The messages of SCRAM, read by the letter of their grammar (RFC 5802 §7). No error here quotes what the server sent. */
+import { SaslError } from '../errors.js';
+import { decodeBase64 } from './base64.js';
+
+/** RFC 7677 §4 sets the floor; the ceiling keeps a hostile server from buying minutes of our time with one number. */
+const MIN_ITERATIONS = 4096;
+const MAX_ITERATIONS = 1_000_000;
+
+/** The server's first message, checked. */
+export interface ServerFirst {
+  /** Ours, continued by the server. */
+  readonly nonce: string;
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+  /** XEP-0474: the hash, in base64, of what the server says it advertised. */
+  readonly downgradeHash: string | undefined;
+}
+
+/** A user name as SCRAM writes it, where a comma ends an attribute (`saslname`). */
+export function escapeUsername(username: string): string {
+  return username.replaceAll('=', '=3D').replaceAll(',', '=2C');
+}
+
+/** The text of a message. @throws SaslError when it is not UTF-8 */
+export function readText(data: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+  } catch (cause) {
+    throw new SaslError('malformed-challenge', "the server's SCRAM message is not UTF-8", { cause });
+  }
+}
+
+/**
+ * Reads `r=…,s=…,i=…` and the extensions behind it. Unknown optional extensions are ignored, as §5.1 asks; among them the `d` of
+ * XEP-0474 before 0.4.0.
+ * @throws SaslError when the message breaks the grammar, demands an extension, does not continue our nonce or asks for too little or too much work
+ */
+export function readServerFirst(text: string, clientNonce: string): ServerFirst {
+  const attributes = readAttributes(text);
+  refuseServerError(attributes);
+  const [nonce, salt, iterations] = attributes.keys();
+  if (nonce !== 'r' || salt !== 's' || iterations !== 'i') throw malformed('does not begin with r=, s= and i=');
+  return {
+    nonce: readNonce(attributes.get('r') ?? '', clientNonce),
+    salt: readBase64(attributes.get('s') ?? '', 'salt'),
+    iterations: readIterations(attributes.get('i') ?? ''),
+    downgradeHash: attributes.get('h'),
+  };
+}
+
+/**
+ * Reads `v=…`: the server's signature.
+ * @throws SaslError when it is not there, or when the server reports an error (`e=…`) instead
+ */
+export function readServerFinal(text: string): Uint8Array {
+  const attributes = readAttributes(text);
+  refuseServerError(attributes);
+  const [first] = attributes.keys();
+  if (first !== 'v') throw new SaslError('server-not-proved', 'the last SCRAM message of the server has no signature');
+  return readBase64(attributes.get('v') ?? '', 'signature');
+}
+
+/** `a=value,b=value`: each name is one letter and comes once; no value is empty or holds NUL. */
+function readAttributes(text: string): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>();
+  for (const attribute of text.split(',')) {
+    const [, name, value] = /^([A-Za-z])=([^\0]+)$/.exec(attribute) ?? [];
+    if (name === undefined || value === undefined) throw malformed('is not a list of attributes');
+    if (attributes.has(name)) throw malformed('has an attribute twice');
+    attributes.set(name, value);
+  }
+  if (attributes.has('m')) {
+    throw new SaslError('mandatory-extension', 'the server demands a SCRAM extension (m=), and none is known here');
+  }
+  return attributes;
+}
+
+function readNonce(nonce: string, clientNonce: string): string {
+  if (!/^[!-~]+$/.test(nonce)) throw malformed('has a nonce with a character that is not printable');
+  if (!nonce.startsWith(clientNonce) || nonce.length === clientNonce.length) {
+    throw new SaslError(
+      'foreign-nonce',
+      'the nonce of the server does not continue ours: its message is for another exchange',
+    );
+  }
+  return nonce;
+}
+
+function readIterations(digits: string): number {
+  if (!/^[1-9][0-9]*$/.test(digits)) throw malformed('has an iteration count that is not a positive number');
+  const iterations = Number(digits);
+  if (iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS) {
+    throw new SaslError(
+      'iteration-count',
+      `the server asks for ${iterations} rounds of PBKDF2; from ${MIN_ITERATIONS} to ${MAX_ITERATIONS} are accepted`,
+    );
+  }
+  return iterations;
+}
+
+function readBase64(text: string, what: string): Uint8Array {
+  const bytes = decodeBase64(text);
+  if (bytes === undefined) throw malformed(`has a ${what} that is not base64`);
+  return bytes;
+}
+
+function malformed(how: string): SaslError {
+  return new SaslError('malformed-challenge', `the server's SCRAM message ${how}`);
+}
+
+/** Conditions of RFC 6120 §6.5 where one says the same, and what an operator can do. */
+const SERVER_ERRORS: ReadonlyMap<string, readonly [condition: string, text: string]> = new Map([
+  ['invalid-proof', ['not-authorized', 'the password is wrong']],
+  ['unknown-user', ['not-authorized', 'the server has no such account']],
+  ['invalid-encoding', ['malformed-request', 'the server could not read our message']],
+  ['invalid-username-encoding', ['malformed-request', 'the server does not accept the spelling of the user name']],
+  ['extensions-not-supported', ['malformed-request', 'the server saw a SCRAM extension, and we sent none']],
+  ['no-resources', ['temporary-auth-failure', 'the server is short of resources; try again later']],
+  [
+    'channel-bindings-dont-match',
+    ['channel-binding', 'the server is at the end of another TLS connection than ours: something stands between'],
+  ],
+  [
+    'server-does-support-channel-binding',
+    ['channel-binding', 'the server offers channel binding, and its offer did not reach us: something stands between'],
+  ],
+  ['channel-binding-not-supported', ['channel-binding', 'the server offers channel binding, and then does not do it']],
+  ['unsupported-channel-binding-type', ['channel-binding', 'the server does not do the binding type that it listed']],
+]);
+
+/** Turns `e=…` into an error. A server may send it in either of its messages (RFC 5802 errata 5271). */
+function refuseServerError(attributes: ReadonlyMap<string, string>): void {
+  const value = attributes.get('e');
+  if (value === undefined) return;
+  const [condition, text] = SERVER_ERRORS.get(value) ?? [
+    'not-authorized',
+    'the server gave no reason that is known here',
+  ];
+  throw new SaslError(condition, text);
+}
