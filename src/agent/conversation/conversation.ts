@@ -1,0 +1,192 @@
+/** One conversation, with one person or in one room: what was heard and said, in memory and on the disk. */
+import { createHash } from 'node:crypto';
+import type { ChatMessage, ModelUsage } from '../model/model.js';
+import type { Journal } from './journal.js';
+import { type Answer, type Heard, type HistoryRecord, type Unwritten, writeLine } from './records.js';
+import type { Transcript } from './transcript.js';
+import { promptOf, type PromptOptions } from './window.js';
+
+/** What the model said, as the conversation is told. */
+export interface Said {
+  /** Names the answer until it is delivered. */
+  readonly id: string;
+  readonly text: string;
+  readonly model?: string;
+  readonly usage?: ModelUsage;
+  /** Any JSON the channel needs to send it after a restart; that of the last question unless given. */
+  readonly reference?: unknown;
+}
+
+/** What people wait for. */
+export interface Pending {
+  /** Heard and not answered, in order. */
+  readonly questions: readonly Heard[];
+  /** Answered and not seen to be delivered, in order. After a crash each of them may have been sent already. */
+  readonly undelivered: readonly Answer[];
+}
+
+/** The parts a conversation is made of. */
+export interface ConversationParts {
+  readonly transcript: Transcript;
+  readonly journal: Journal;
+  readonly keys: RecentKeys;
+  /** A file longer than this is followed by a new one. */
+  readonly fileBytes: number;
+  readonly now: () => Date;
+  /** Told of every write, so that somebody holds the conversation until it is done. */
+  readonly writing: (conversation: Conversation, done: Promise<void>) => void;
+}
+
+/**
+ * A conversation of the store. What a method's promise says is done is on the disk and survives a crash. When one rejects
+ * with a HistoryError, this object is of no more use: ask the store for the conversation again.
+ */
+export class Conversation {
+  readonly id: string;
+  readonly #parts: ConversationParts;
+
+  constructor(id: string, parts: ConversationParts) {
+    this.id = id;
+    this.#parts = parts;
+  }
+
+  /** Whether it can no longer be written to. */
+  get broken(): boolean {
+    return this.#parts.journal.refusal !== undefined;
+  }
+
+  /**
+   * Writes a message down, before anybody asks the model. A message whose key was heard lately is a duplicate and changes
+   * nothing.
+   *
+   * @throws HistoryError when it could not be written; TypeError or RangeError when it is not JSON
+   */
+  async hear(heard: Heard): Promise<'new' | 'duplicate'> {
+    const { keys, journal } = this.#parts;
+    if (keys.has(heard.key)) {
+      await journal.settled(); // The first of them may still be on its way to the disk.
+      return 'duplicate';
+    }
+    const written = this.#write(heard);
+    keys.add(heard.key);
+    await written;
+    return 'new';
+  }
+
+  /** Writes down what the model said to these questions, before it is sent. It is owed until `delivered`. */
+  async answer(keys: readonly string[], said: Said): Promise<void> {
+    const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((heard) => heard !== undefined);
+    const { id, text, model, usage, reference = question?.reference } = said;
+    await this.#write({
+      kind: 'answer',
+      at: this.#parts.now(),
+      id,
+      keys,
+      ...(model === undefined ? {} : { model }),
+      ...(usage === undefined ? {} : { usage }),
+      ...(reference === undefined ? {} : { reference }),
+      text,
+    });
+  }
+
+  /** Writes down that an answer was sent. */
+  async delivered(answerId: string): Promise<void> {
+    await this.#write({ kind: 'delivered', at: this.#parts.now(), id: answerId });
+  }
+
+  /**
+   * Writes down that these questions get no answer, so that they are not asked again after a restart.
+   *
+   * @param reason the sentence people were told instead; the model will see it as the answer. Without one, when nobody
+   *   was told anything, the questions become context.
+   */
+  async fail(keys: readonly string[], reason?: string): Promise<void> {
+    await this.#write({ kind: 'failed', at: this.#parts.now(), keys, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** What people wait for, now or since before a restart. */
+  pending(): Pending {
+    const { questions, undelivered } = this.#parts.transcript;
+    return { questions, undelivered };
+  }
+
+  /** The messages of a request to the model. */
+  prompt(options: PromptOptions): readonly ChatMessage[] {
+    return promptOf(this.#parts.transcript, options);
+  }
+
+  /** Begins a new session in a new file. The old one is kept; what is owed comes along. */
+  async startNew(): Promise<void> {
+    const { transcript, journal } = this.#parts;
+    if (transcript.empty) {
+      await journal.settled();
+      return;
+    }
+    const { line, record } = this.#heading(false);
+    transcript.apply(record);
+    await this.#track(journal.begin(line + owedLines(transcript), transcript.owes));
+  }
+
+  /** Waits for what is being written, and refuses what comes later. */
+  close(): Promise<void> {
+    return this.#parts.journal.close();
+  }
+
+  /** Writes a record down; in memory it counts at once. */
+  #write(unwritten: Unwritten): Promise<void> {
+    const { transcript, journal, fileBytes } = this.#parts;
+    const { line, record } = writeLine(unwritten);
+    const isFull = journal.bytes === 0 || journal.bytes >= fileBytes;
+    const heading = isFull ? this.#heading(journal.file > 0).line + owedLines(transcript) : '';
+    transcript.apply(record);
+    const written = isFull ? journal.begin(heading + line, transcript.owes) : journal.append(line, transcript.owes);
+    return this.#track(written);
+  }
+
+  #heading(continues: boolean): { readonly line: string; readonly record: HistoryRecord } {
+    return writeLine({
+      kind: 'session',
+      at: this.#parts.now(),
+      conversation: this.id,
+      ...(continues ? { continues } : {}),
+    });
+  }
+
+  #track(done: Promise<void>): Promise<void> {
+    this.#parts.writing(this, done);
+    return done;
+  }
+}
+
+function owedLines(transcript: Transcript): string {
+  return transcript
+    .owed()
+    .map((record) => writeLine(record).line)
+    .join('');
+}
+
+/** The newest keys, so many and no more. */
+export class RecentKeys {
+  readonly #keys = new Set<string>();
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(bounded(key));
+  }
+
+  add(key: string): void {
+    this.#keys.add(bounded(key));
+    if (this.#keys.size <= this.#limit) return;
+    const [oldest] = this.#keys;
+    if (oldest !== undefined) this.#keys.delete(oldest);
+  }
+}
+
+/** Keys hold ids that strangers chose, as long as they like. */
+function bounded(key: string): string {
+  return key.length <= 200 ? key : createHash('sha256').update(key).digest('base64');
+}

@@ -1,0 +1,126 @@
+/**
+ * What stands in a history file: one JSON object a line, UTF-8, only ever appended to, made to be read by a person.
+ *
+ * Every line has `v` (the version of its kind, 1 so far), `kind`, and `at` (ISO 8601, UTC). The kinds of version 1:
+ *
+ * - `session`: the first line of every file. `conversation` is the id; `continues` says that the file goes on where the
+ *   one before it was full. Without it a new session begins, and nothing older is shown to the model.
+ * - `question`, `context`: a message that was heard. A question is owed an answer; context is only to be known.
+ *   `key` tells duplicates, `speaker` and `text` are the words of strangers, `reference` is the channel's own note.
+ * - `answer`: what the model said to the questions `keys`; written before it is sent, under an `id`.
+ * - `delivered`: the answer `id` has been sent.
+ * - `failed`: the questions `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
+ *
+ * A reader passes over kinds and versions it does not know, and over lines it cannot read, and leaves them where they are.
+ * A new kind that says something about an older message (a correction, a retraction) names it by its `key`.
+ */
+import { z } from 'zod';
+import type { ModelUsage } from '../model/model.js';
+
+/** A message that was heard in a conversation. */
+export interface Heard {
+  /** Tells duplicates of one message, however they arrive. Chosen by the channel. */
+  readonly key: string;
+  /** The display name of who said it: untrusted text. */
+  readonly speaker: string;
+  readonly text: string;
+  readonly at: Date;
+  /** A question is owed an answer; context is only to be known. */
+  readonly kind: 'question' | 'context';
+  /** Any JSON the channel needs to answer after a restart: where to reply, the stanza's id. */
+  readonly reference?: unknown;
+}
+
+/** What the model said. */
+export interface Answer {
+  readonly id: string;
+  /** The keys of the questions it answers. */
+  readonly keys: readonly string[];
+  readonly text: string;
+  readonly at: Date;
+  readonly model?: string;
+  readonly usage?: ModelUsage;
+  /** Any JSON the channel needs to send it after a restart. */
+  readonly reference?: unknown;
+}
+
+const time = z.iso.datetime().transform((text) => new Date(text));
+const keys = z.array(z.string());
+const heard = {
+  v: z.literal(1),
+  key: z.string(),
+  speaker: z.string(),
+  text: z.string(),
+  at: time,
+  reference: z.unknown().exactOptional(),
+};
+
+const schema = z.discriminatedUnion('kind', [
+  z.object({
+    v: z.literal(1),
+    kind: z.literal('session'),
+    at: time,
+    conversation: z.string(),
+    continues: z.boolean().exactOptional(),
+  }),
+  z.object({ kind: z.literal('question'), ...heard }),
+  z.object({ kind: z.literal('context'), ...heard }),
+  z.object({
+    v: z.literal(1),
+    kind: z.literal('answer'),
+    at: time,
+    id: z.string(),
+    keys,
+    text: z.string(),
+    model: z.string().exactOptional(),
+    usage: z.object({ promptTokens: z.number(), completionTokens: z.number(), estimated: z.boolean() }).exactOptional(),
+    reference: z.unknown().exactOptional(),
+  }),
+  z.object({ v: z.literal(1), kind: z.literal('delivered'), at: time, id: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('failed'), at: time, keys, reason: z.string().exactOptional() }),
+]);
+
+const KINDS: ReadonlySet<unknown> = new Set(schema.options.map((option) => option.shape.kind.value));
+
+/** One line of a history file that this version understands. */
+export type HistoryRecord = z.infer<typeof schema>;
+
+/** What a line turned out to be. Only records count; the others are left alone. */
+export type Line =
+  { readonly is: 'record'; readonly record: HistoryRecord } | { readonly is: 'unknown' } | { readonly is: 'damaged' };
+
+/** Reads a line (without its line feed). Never throws: anything can stand in a file. */
+export function readLine(line: string): Line {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return { is: 'damaged' };
+  }
+  if (typeof json !== 'object' || json === null || !('kind' in json) || !('v' in json)) return { is: 'damaged' };
+  if (json.v !== 1 || !KINDS.has(json.kind)) return { is: 'unknown' };
+  const read = schema.safeParse(json);
+  return read.success ? { is: 'record', record: read.data } : { is: 'damaged' };
+}
+
+/**
+ * Writes a record as its line, line feed included, and gives the record back as a reader will find it: what is remembered
+ * is exactly what was written.
+ *
+ * @throws TypeError or RangeError when the record is not JSON, or has a time that is none
+ */
+export function writeLine(record: Unwritten): { readonly line: string; readonly record: HistoryRecord } {
+  const { kind, at, ...rest } = record;
+  const line = JSON.stringify({ v: 1, kind, at: at.toISOString(), ...rest });
+  const read = readLine(line);
+  if (read.is !== 'record') throw new TypeError(`a record of kind ${kind} would not be readable again`);
+  return { line: `${line}\n`, record: read.record };
+}
+
+/** A record as the code gives it: the version is the writer's business. */
+export type Unwritten =
+  | (Answer & { readonly kind: 'answer' })
+  | Heard
+  | { readonly kind: 'session'; readonly at: Date; readonly conversation: string; readonly continues?: boolean }
+  | { readonly kind: 'delivered'; readonly at: Date; readonly id: string }
+  | { readonly kind: 'failed'; readonly at: Date; readonly keys: readonly string[]; readonly reason?: string };

@@ -1,0 +1,69 @@
+/** The context window: as much of a conversation as one request to the model may carry, cut on whole turns. */
+import type { ChatMessage } from '../model/model.js';
+import { estimateTokens } from '../model/tokens.js';
+import type { Heard } from './records.js';
+import { attributed, SPEAKERS_NOTE } from './speaker.js';
+import { cost, type Transcript } from './transcript.js';
+
+/** What a request is made for. */
+export interface PromptOptions {
+  readonly systemPrompt: string;
+  /** How many tokens of the past may come along, by estimate. The system prompt and the questions asked always do. */
+  readonly budgetTokens: number;
+  /** Whether several people speak here: every line then carries its speaker. */
+  readonly room: boolean;
+  /** The keys of the questions to be answered; without it, all that are owed an answer. */
+  readonly keys?: readonly string[];
+}
+
+/**
+ * The messages of a request: the system prompt, the newest closed turns in full, then the questions asked and the context
+ * before the last of them. Context is cut line by line, turns only as a whole; where something does not fit, all that is
+ * older stays out as well.
+ */
+export function promptOf(transcript: Transcript, options: PromptOptions): ChatMessage[] {
+  const { room } = options;
+  let left = options.budgetTokens;
+  let cut = false;
+
+  /** The messages without the oldest context lines, which do not fit. */
+  const within = (heard: readonly Heard[]): Heard[] => {
+    const kept: Heard[] = [];
+    for (const one of heard.toReversed()) {
+      if (one.kind === 'context') {
+        cut ||= cost(one) > left;
+        if (cut) continue;
+        left -= cost(one);
+      }
+      kept.push(one);
+    }
+    return kept.toReversed();
+  };
+
+  const asked = within(openFor(transcript, options.keys));
+  // Collected from the newest to the oldest, and turned round at the end.
+  const messages: ChatMessage[] = asked.length === 0 ? [] : [{ role: 'user', content: lines(asked, room) }];
+  for (const turn of transcript.turns.toReversed()) {
+    const questions = turn.heard.filter((heard) => heard.kind === 'question');
+    left -= questions.reduce((sum, question) => sum + cost(question), estimateTokens(turn.said));
+    if (cut || left < 0) break;
+    messages.push({ role: 'assistant', content: turn.said });
+    messages.push({ role: 'user', content: lines(within(turn.heard), room) });
+  }
+  const systemPrompt = room ? `${options.systemPrompt}\n\n${SPEAKERS_NOTE}` : options.systemPrompt;
+  messages.push({ role: 'system', content: systemPrompt.trim() });
+  return messages.toReversed();
+}
+
+/** What is open and concerns these questions: they, and the context before the last of them. */
+function openFor(transcript: Transcript, keys: readonly string[] | undefined): readonly Heard[] {
+  if (keys === undefined) return transcript.open;
+  const wanted = new Set(keys);
+  const last = transcript.open.findLastIndex((heard) => wanted.has(heard.key));
+  return transcript.open.slice(0, last + 1).filter((heard) => heard.kind === 'context' || wanted.has(heard.key));
+}
+
+/** One user message. Between two people a question needs no name; context always says where it came from. */
+function lines(heard: readonly Heard[], room: boolean): string {
+  return heard.map((one) => (room || one.kind === 'context' ? attributed(one.speaker, one.text) : one.text)).join('\n');
+}
