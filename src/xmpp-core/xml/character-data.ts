@@ -1,0 +1,132 @@
+/**
+ * Decodes character data and attribute values that are not plain ASCII: UTF-8, references, line ends. One strict pass; what
+ * comes out holds only characters that XML 1.0 allows.
+ */
+
+import { AMPERSAND, CLOSING_BRACKET, CR, GREATER_THAN, HASH, LF, SEMICOLON, SPACE, TAB } from './bytes.js';
+import type { Source } from './source.js';
+import { notWellFormed, restrictedXml } from './violations.js';
+
+/** Text between tags: references are resolved, `]]>` is refused (XML 1.0 §2.4), line ends become LF (§2.11). */
+export function decodeText(source: Source, start: number, end: number): string {
+  return decode(source, start, end, LF, true);
+}
+
+/** The inside of a CDATA section: nothing in it is markup (XML 1.0 §2.7). */
+export function decodeCdata(source: Source, start: number, end: number): string {
+  return decode(source, start, end, LF, false);
+}
+
+/** An attribute value: references are resolved, each bare TAB, LF, CR and CR LF becomes a space (XML 1.0 §3.3.3). */
+export function decodeValue(source: Source, start: number, end: number): string {
+  return decode(source, start, end, SPACE, true);
+}
+
+/** `lineEnd` is what a line end becomes, and, being a space, TAB too. */
+function decode(source: Source, start: number, end: number, lineEnd: number, markup: boolean): string {
+  const { bytes, latin1 } = source;
+  const inText = markup && lineEnd === LF;
+  let decoded = '';
+  let copied = start; // everything before this index is in `decoded`
+  let at = start;
+  while (at < end) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x80) {
+      decoded += latin1.slice(copied, at);
+      const codePoint = readCodePoint(bytes, at, end);
+      decoded += String.fromCodePoint(codePoint);
+      copied = at += codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+    } else if (byte === AMPERSAND && markup) {
+      decoded += latin1.slice(copied, at);
+      const semicolon = bytes.indexOf(SEMICOLON, at);
+      if (semicolon === -1 || semicolon >= end) throw notWellFormed('& without a reference');
+      decoded += resolve(latin1.slice(at + 1, semicolon));
+      copied = at = semicolon + 1;
+    } else if (byte === CR || ((byte === LF || byte === TAB) && lineEnd === SPACE)) {
+      decoded += latin1.slice(copied, at) + String.fromCharCode(lineEnd);
+      copied = at += byte === CR && at + 1 < end && bytes[at + 1] === LF ? 2 : 1;
+    } else {
+      if (byte < SPACE && byte !== LF && byte !== TAB) throw notWellFormed('a control character');
+      if (byte === GREATER_THAN && inText && endsCdata(bytes, at, start)) throw notWellFormed(']]> in text');
+      at++;
+    }
+  }
+  return decoded + latin1.slice(copied, end);
+}
+
+/** Whether the `>` at this index ends `]]>`. */
+function endsCdata(bytes: Uint8Array, at: number, start: number): boolean {
+  return at - start >= 2 && bytes[at - 1] === CLOSING_BRACKET && bytes[at - 2] === CLOSING_BRACKET;
+}
+
+/**
+ * The code point whose UTF-8 form (RFC 3629 §3) begins at `at`, which is not ASCII. Throws for all that is not its shortest form, for
+ * surrogates, for what lies beyond Unicode, and for U+FFFE and U+FFFF, which are no characters of XML.
+ */
+function readCodePoint(bytes: Uint8Array, at: number, end: number): number {
+  const lead = bytes[at] as number;
+  if (lead >= 0xc2 && lead < 0xe0) {
+    return ((lead & 0x1f) << 6) | continuation(bytes, at + 1, end);
+  }
+  if (lead >= 0xe0 && lead < 0xf0) {
+    const codePoint =
+      ((lead & 0x0f) << 12) | (continuation(bytes, at + 1, end) << 6) | continuation(bytes, at + 2, end);
+    if (codePoint < 0x800 || !isCharacter(codePoint)) throw notWellFormed('not a character in UTF-8');
+    return codePoint;
+  }
+  if (lead >= 0xf0 && lead < 0xf5) {
+    const codePoint =
+      ((lead & 0x07) << 18) |
+      (continuation(bytes, at + 1, end) << 12) |
+      (continuation(bytes, at + 2, end) << 6) |
+      continuation(bytes, at + 3, end);
+    if (codePoint < 0x10000 || !isCharacter(codePoint)) throw notWellFormed('not a character in UTF-8');
+    return codePoint;
+  }
+  throw notWellFormed('not UTF-8');
+}
+
+function continuation(bytes: Uint8Array, at: number, end: number): number {
+  const byte = at < end ? (bytes[at] as number) : 0;
+  if ((byte & 0xc0) !== 0x80) throw notWellFormed('not UTF-8');
+  return byte & 0x3f;
+}
+
+/** Char of XML 1.0 §2.2. */
+function isCharacter(codePoint: number): boolean {
+  if (codePoint < SPACE) return codePoint === TAB || codePoint === LF || codePoint === CR;
+  if (codePoint < 0xd800) return true;
+  return (codePoint > 0xdfff && codePoint < 0xfffe) || (codePoint > 0xffff && codePoint <= 0x10ffff);
+}
+
+/** What `&…;` stands for; `reference` is the part between. */
+function resolve(reference: string): string {
+  if (reference.charCodeAt(0) === HASH) return resolveCharacter(reference);
+  switch (reference) {
+    case 'amp':
+      return '&';
+    case 'lt':
+      return '<';
+    case 'gt':
+      return '>';
+    case 'apos':
+      return "'";
+    case 'quot':
+      return '"';
+    default:
+      // Only whether it looks like a name matters here: it is refused either way.
+      if (/^[A-Za-z_:\x80-\xFF][\w.:\x80-\xFF-]*$/.test(reference)) {
+        throw restrictedXml('an entity other than the five predefined ones');
+      }
+      throw notWellFormed('& without a reference');
+  }
+}
+
+/** A character reference (XML 1.0 §4.1): decimal or hexadecimal, and to a character that XML allows. */
+function resolveCharacter(reference: string): string {
+  const digits = /^#(?:x0*([0-9A-Fa-f]{1,6})|0*([0-9]{1,7}))$/.exec(reference);
+  if (digits === null) throw notWellFormed('a character reference that is none');
+  const codePoint = digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16);
+  if (!isCharacter(codePoint)) throw notWellFormed('a reference to what is no character in XML');
+  return String.fromCodePoint(codePoint);
+}

@@ -1,0 +1,264 @@
+/**
+ * Reads XML from bytes that come in chunks, and tells what it finds of it: elements as whole trees. What XMPP leaves out of
+ * XML (RFC 6120 §11.1) is refused here, and so is what passes the limits.
+ */
+
+import { StreamError } from '../errors.js';
+import {
+  CLASSES,
+  EXCLAMATION,
+  GREATER_THAN,
+  LESS_THAN,
+  PLAIN_IN_TEXT,
+  QUESTION,
+  SLASH,
+  skipSpace,
+  endOfName,
+} from './bytes.js';
+import { decodeCdata, decodeText } from './character-data.js';
+import type { Element } from './element.js';
+import { DEFAULT_LIMITS, type XmlLimits } from './limits.js';
+import { type Source, sourceOf } from './source.js';
+import { FAULTY, TagScanner } from './tag-scanner.js';
+import { CDATA_START, TokenEnd, UNFINISHED } from './token-end.js';
+import { TreeBuilder } from './tree-builder.js';
+import { Unfinished } from './unfinished.js';
+import { notWellFormed, policyViolation, restrictedXml } from './violations.js';
+import { checkInstruction } from './xml-declaration.js';
+
+/** What is in the bytes, in its order. A handler may call `stop`. */
+export interface XmlEvents {
+  /** The root of a stream has begun. Not called for a document. */
+  onOpen(header: Element): void;
+  /** A child of a stream's root, or a document's root, is there whole. */
+  onElement(element: Element): void;
+  /** The root has ended. */
+  onClose(): void;
+}
+
+export class XmlReader {
+  readonly #events: XmlEvents;
+  readonly #limits: XmlLimits;
+  /** Levels around what is emitted: 1 in a stream, 0 in a document. */
+  readonly #outerLevels: number;
+  readonly #tag: TagScanner;
+  readonly #tree: TreeBuilder;
+  readonly #tokenEnd = new TokenEnd();
+  readonly #unfinished = new Unfinished();
+  /** Nothing at all has been read, so that an XML declaration may come. */
+  #atStart = true;
+  #rootSeen = false;
+  #stopped = false;
+  /** Where the stanza at hand began, counted from the first byte of the source at hand; negative when before it. */
+  #stanzaStart = 0;
+
+  constructor(events: XmlEvents, kind: 'stream' | 'document', limits: Partial<XmlLimits> = {}) {
+    this.#events = events;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#outerLevels = kind === 'stream' ? 1 : 0;
+    this.#tag = new TagScanner(this.#limits);
+    this.#tree = new TreeBuilder(this.#limits, this.#outerLevels);
+  }
+
+  /** Whether the root has come and gone. */
+  get complete(): boolean {
+    return this.#rootSeen && this.#tree.depth === 0 && this.#unfinished.length === 0;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Ends the reading, also of the chunk under way. */
+  stop(): void {
+    this.#stopped = true;
+    this.#unfinished.clear();
+  }
+
+  /** Reads the next bytes. After it threw, it must not be called again. */
+  read(bytes: Uint8Array): void {
+    let at = 0;
+    if (this.#unfinished.length > 0) {
+      at = this.#finishToken(bytes);
+      if (at === UNFINISHED || this.#stopped) return;
+    }
+    if (at === bytes.length) return;
+    const source = sourceOf(bytes);
+    while (at < bytes.length && !this.#stopped) {
+      const next = this.#readToken(source, at);
+      if (next === UNFINISHED) {
+        this.#keepForLater(bytes, at);
+        return;
+      }
+      at = next;
+    }
+    this.#stanzaStart -= bytes.length;
+  }
+
+  /** Joins the token that an earlier chunk began with its rest, and reads it. Returns where in `bytes` the rest ends, or `UNFINISHED`. */
+  #finishToken(bytes: Uint8Array): number {
+    const before = this.#unfinished.length;
+    const end = this.#tokenEnd.find(bytes, 0);
+    this.#unfinished.append(bytes, 0, end === UNFINISHED ? bytes.length : end);
+    this.#measure(this.#unfinished.length);
+    if (end === UNFINISHED) return UNFINISHED;
+    const source = sourceOf(this.#unfinished.take());
+    if (source.bytes[0] === LESS_THAN) this.#readMarkup(source, 0);
+    else this.#readText(source, 0, source.bytes.length);
+    this.#stanzaStart -= before;
+    return end;
+  }
+
+  #keepForLater(bytes: Uint8Array, at: number): void {
+    this.#measure(bytes.length);
+    this.#stanzaStart -= at;
+    this.#unfinished.append(bytes, at, bytes.length);
+    this.#findEnd(bytes, at);
+  }
+
+  /** Throws when the stanza at hand, up to this index, is too long. Always asked before a token is judged. */
+  #measure(end: number): void {
+    if (end - this.#stanzaStart > this.#limits.stanzaBytes) throw policyViolation('a stanza longer than we take');
+  }
+
+  /** Whether no stanza (of a stream) or root (of a document) is open, so that there may be white space, but no text. */
+  get #isOutside(): boolean {
+    return this.#tree.depth <= this.#outerLevels;
+  }
+
+  /** Reads one token. Returns the index after it, or `UNFINISHED`, with nothing changed. */
+  #readToken(source: Source, at: number): number {
+    const { bytes } = source;
+    if (bytes[at] === LESS_THAN) {
+      if (this.#isOutside) this.#stanzaStart = at;
+      return this.#readMarkup(source, at);
+    }
+    if (this.#isOutside) return this.#skipBetween(bytes, at);
+    const end = bytes.indexOf(LESS_THAN, at);
+    if (end === -1) return UNFINISHED;
+    this.#measure(end);
+    this.#readText(source, at, end);
+    return end;
+  }
+
+  #readMarkup(source: Source, at: number): number {
+    switch (source.bytes[at + 1]) {
+      case undefined:
+        return UNFINISHED;
+      case SLASH:
+        return this.#readEndTag(source, at);
+      case EXCLAMATION:
+        return this.#readSection(source, at);
+      case QUESTION:
+        return this.#readInstruction(source, at);
+      default:
+        return this.#readStartTag(source, at);
+    }
+  }
+
+  #readStartTag(source: Source, at: number): number {
+    const tag = this.#tag;
+    const end = tag.scan(source.bytes, at);
+    if (end === UNFINISHED) return UNFINISHED;
+    if (end === FAULTY) return this.#refuse(source.bytes, at, tag.fault);
+    this.#measure(end);
+    if (this.#tree.depth === 0) this.#beginRoot();
+    this.#tree.open(source, tag);
+    if (this.#tree.depth === this.#outerLevels) this.#events.onOpen(this.#tree.header());
+    if (tag.selfClosing && !this.#stopped) this.#close();
+    return end;
+  }
+
+  #beginRoot(): void {
+    if (this.#rootSeen) throw notWellFormed('an element after the end of the root');
+    this.#rootSeen = true;
+    this.#atStart = false;
+  }
+
+  #readEndTag(source: Source, at: number): number {
+    const { bytes } = source;
+    const nameStart = at + 2;
+    const nameEnd = endOfName(bytes, nameStart);
+    const closing = skipSpace(bytes, nameEnd, bytes.length);
+    if (closing === bytes.length) return UNFINISHED;
+    if (bytes[closing] !== GREATER_THAN) return this.#refuse(bytes, at, notWellFormed('an end tag that is none'));
+    this.#measure(closing + 1);
+    if (this.#tree.depth === 0 || nameEnd === nameStart || !this.#tree.closes(source, nameStart, nameEnd)) {
+      throw notWellFormed('an end tag without its start tag');
+    }
+    this.#close();
+    return closing + 1;
+  }
+
+  #close(): void {
+    const element = this.#tree.close();
+    const { depth } = this.#tree;
+    if (depth > this.#outerLevels) this.#tree.add(element);
+    else if (depth === this.#outerLevels) this.#events.onElement(element);
+    else this.#events.onClose();
+  }
+
+  #readText(source: Source, start: number, end: number): void {
+    const plain = isPlainText(source.bytes, start, end);
+    this.#tree.addText(plain ? source.latin1.slice(start, end) : decodeText(source, start, end));
+  }
+
+  /** Reads what begins with `<!`: a CDATA section, or one of the things that XMPP leaves out. */
+  #readSection(source: Source, at: number): number {
+    const end = this.#findEnd(source.bytes, at);
+    if (end === UNFINISHED) return UNFINISHED;
+    this.#measure(end);
+    if (!source.latin1.startsWith(CDATA_START, at)) {
+      if (/[A-Za-z-]/.test(source.latin1.charAt(at + 2)))
+        throw restrictedXml('a comment or a document type declaration');
+      throw notWellFormed('<! that begins nothing');
+    }
+    if (this.#isOutside) throw this.#textOutside();
+    this.#tree.addText(decodeCdata(source, at + CDATA_START.length, end - ']]>'.length));
+    return end;
+  }
+
+  #readInstruction(source: Source, at: number): number {
+    const end = this.#findEnd(source.bytes, at);
+    if (end === UNFINISHED) return UNFINISHED;
+    this.#measure(end);
+    checkInstruction(source.latin1.slice(at, end), this.#atStart);
+    this.#atStart = false;
+    return end;
+  }
+
+  /** White space between stanzas keeps a connection alive and means nothing (RFC 6120 §4.6.1, §11.7). */
+  #skipBetween(bytes: Uint8Array, at: number): number {
+    this.#atStart = false;
+    const next = skipSpace(bytes, at, bytes.length);
+    if (next < bytes.length && bytes[next] !== LESS_THAN) throw this.#textOutside();
+    return next;
+  }
+
+  /** Text around the root is no XML; between stanzas it is, but nothing that XMPP knows (`bad-format`, RFC 6120 §4.9.3.1). */
+  #textOutside(): StreamError {
+    return this.#tree.depth === 0
+      ? notWellFormed('text outside the root element')
+      : new StreamError('bad-format', 'text between stanzas');
+  }
+
+  /** Throws that fault of a token if the token is there whole; if not, more may have to be said of it: `UNFINISHED`. */
+  #refuse(bytes: Uint8Array, at: number, fault: StreamError): number {
+    const end = this.#findEnd(bytes, at);
+    if (end === UNFINISHED) return UNFINISHED;
+    this.#measure(end);
+    throw fault;
+  }
+
+  #findEnd(bytes: Uint8Array, at: number): number {
+    this.#tokenEnd.reset();
+    return this.#tokenEnd.find(bytes, at);
+  }
+}
+
+function isPlainText(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (((CLASSES[bytes[at] as number] as number) & PLAIN_IN_TEXT) === 0) return false;
+  }
+  return true;
+}
