@@ -1,0 +1,97 @@
+/** A model behind any OpenAI-compatible endpoint, asked through the `openai` package's chat.completions. */
+import type OpenAI from 'openai';
+import { delay } from '../../xmpp-core/deadline.js';
+import { withFallback } from './fallback.js';
+import type { Model, ModelEvent, ModelRequest } from './model.js';
+import { ModelError } from './model.js';
+import { openAiFetch } from './openai-fetch.js';
+import { askOnce } from './openai-request.js';
+import { errorsOf, modelName } from './provider.js';
+import type { ModelProvider } from './provider.js';
+import { retryDelay } from './retry.js';
+
+/** The longest that a timer can run: in effect, never. */
+const NEVER_MS = 2 ** 31 - 1;
+
+/**
+ * The model that `provider` describes. Nothing is opened, and the `openai` package is not loaded, before the first question; settings
+ * that cannot work are a `ModelError` then.
+ * @param fallback asked when this one failed before any text was sent
+ * @param wait how to wait between attempts
+ */
+export function createModel(provider: ModelProvider, fallback?: Model, wait: typeof delay = delay): Model {
+  let client: Promise<OpenAI> | undefined;
+  let includeUsage = true;
+
+  /** Asks until there is content, or no use in asking. */
+  async function* answer(request: ModelRequest): AsyncGenerator<ModelEvent, void, undefined> {
+    for (let attempt = 0; ; attempt += 1) {
+      let spoken = false;
+      try {
+        request.signal.throwIfAborted();
+        client ??= openClient(provider);
+        for await (const event of askOnce(await client, provider, request, includeUsage)) {
+          spoken = true;
+          yield event;
+        }
+        return;
+      } catch (error) {
+        if (spoken || request.signal.aborted || !(error instanceof ModelError)) throw error;
+        if (includeUsage && refusesUsage(error)) {
+          includeUsage = false;
+          attempt -= 1;
+          continue;
+        }
+        const ms = attempt < provider.retries ? retryDelay(error, attempt) : undefined;
+        if (ms === undefined) throw attempt === 0 ? error : afterAttempts(error, attempt + 1);
+        await wait(ms, request.signal);
+      }
+    }
+  }
+
+  const model: Model = { name: modelName(provider), answer };
+  return fallback === undefined ? model : withFallback(model, fallback);
+}
+
+/** Every option that the package would take from the environment is set here, so that nothing meant for OpenAI reaches another provider. */
+async function openClient(provider: ModelProvider): Promise<OpenAI> {
+  const fail = errorsOf(provider);
+  const { baseUrl, apiKey } = provider;
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw fail('bad-request', 'needs a base_url of http: or https:, without a user name');
+  }
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey.reveal())) {
+    throw fail('auth', 'has an api_key that is empty, or with spaces or other characters that no key has');
+  }
+  // Loading it takes about 90 ms and 13 MB.
+  const { OpenAI } = await import('openai');
+  try {
+    return new OpenAI({
+      baseURL: baseUrl,
+      // The package insists on a key; the real one is added by openAiFetch.
+      apiKey: 'unused',
+      adminAPIKey: null,
+      organization: null,
+      project: null,
+      webhookSecret: null,
+      logLevel: 'off',
+      maxRetries: 0,
+      // Its limit covers no more than the headers; ours are kept by ContentWatch.
+      timeout: NEVER_MS,
+      fetch: openAiFetch(apiKey),
+    });
+  } catch (error) {
+    // What is left in the environment: a malformed OPENAI_CUSTOM_HEADERS, which is read whatever the options say.
+    throw fail('bad-request', 'could not be set up: is OPENAI_CUSTOM_HEADERS malformed?', { said: String(error) });
+  }
+}
+
+/** Usage is a courtesy: a server that does not know `stream_options` is asked without. */
+function refusesUsage({ kind, message }: ModelError): boolean {
+  return kind === 'bad-request' && /stream_options|include_usage/.test(message);
+}
+
+function afterAttempts(error: ModelError, attempts: number): ModelError {
+  return new ModelError(error.kind, `${error.message} (after ${attempts} attempts)`, error);
+}

@@ -1,0 +1,89 @@
+/** One request to an OpenAI-compatible endpoint, once: its stream of chunks becomes an answer, or a `ModelError`. */
+import type OpenAI from 'openai';
+import { abortReason } from '../../xmpp-core/events.js';
+import { AnswerSoFar } from './answer-so-far.js';
+import { ContentWatch } from './content-watch.js';
+import type { ChatMessage, ModelEvent, ModelRequest } from './model.js';
+import { ModelError } from './model.js';
+import { readChunk } from './openai-chunk.js';
+import { readFailure } from './openai-failure.js';
+import { errorsOf, modelName } from './provider.js';
+import type { ModelProvider } from './provider.js';
+
+/** Once the model is done, its usage may follow within this time; some servers leave the connection open after it. */
+const AFTER_FINISH_MS = 1000;
+
+type Body = OpenAI.ChatCompletionCreateParamsStreaming;
+
+/**
+ * Asks once. Yields text as it comes, then `done`.
+ * Throws `ModelError`, or the reason of `request.signal` when that is aborted.
+ * @param includeUsage whether to ask for `usage`; a few servers refuse a request that does
+ */
+export async function* askOnce(
+  client: OpenAI,
+  provider: ModelProvider,
+  request: ModelRequest,
+  includeUsage: boolean,
+): AsyncGenerator<ModelEvent, void, undefined> {
+  const { firstTokenMs, idleMs } = provider;
+  const fail = errorsOf(provider);
+  const watch = new ContentWatch(request.signal);
+  const answer = new AnswerSoFar();
+  let answering = false;
+  try {
+    watch.signal.throwIfAborted();
+    watch.allow(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
+    const body = bodyOf(provider.model, request.messages, includeUsage);
+    const stream = await watch.race(client.chat.completions.create(body, { signal: watch.signal }));
+    answering = true;
+    const events: AsyncIterator<unknown> = stream[Symbol.asyncIterator]();
+    while (!answer.overlong) {
+      const event = await watch.race(events.next());
+      if (event.done === true) break;
+      const chunk = readChunk(event.value);
+      if (chunk === undefined) {
+        throw fail('malformed', 'sent an event that is no chunk of an answer', { said: JSON.stringify(event.value) });
+      }
+      const forward = answer.add(chunk);
+      if (chunk.text !== '') {
+        watch.pause();
+        yield { type: 'text', text: chunk.text };
+        watch.signal.throwIfAborted();
+      }
+      if (forward) {
+        watch.allow(answer.finished ? AFTER_FINISH_MS : idleMs, () =>
+          fail('stalled', `sent no more content for ${idleMs} ms`),
+        );
+      }
+    }
+    // An aborted stream of the package ends like one that is complete.
+    watch.signal.throwIfAborted();
+  } catch (error) {
+    request.signal.throwIfAborted();
+    const failure: unknown = watch.signal.aborted ? abortReason(watch.signal) : error;
+    if (!answer.finished) throw failure instanceof ModelError ? failure : readFailure(failure, answering, fail);
+  } finally {
+    watch.close();
+  }
+  yield answer.conclude(modelName(provider), request.messages, fail);
+}
+
+function bodyOf(model: string, messages: readonly ChatMessage[], includeUsage: boolean): Body {
+  return {
+    model,
+    messages: messages.map(messageOf),
+    stream: true,
+    ...(includeUsage && { stream_options: { include_usage: true } }),
+  };
+}
+
+/** A name goes out in the alphabet that the API accepts; one with nothing left in it does not go out. */
+function messageOf({ role, content, name }: ChatMessage): Body['messages'][number] {
+  const spoken = name
+    ?.normalize('NFKD')
+    .replace(/[^\w-]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .slice(0, 64);
+  return spoken === undefined || spoken === '' ? { role, content } : { role, content, name: spoken };
+}

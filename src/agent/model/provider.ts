@@ -1,0 +1,73 @@
+/** The settings of one provider and model, and how errors speak of them. */
+import type { ModelErrorKind } from './model.js';
+import { ModelError } from './model.js';
+import { quote } from './provider-text.js';
+
+/** One model of one provider, as configured. */
+export interface ModelProvider {
+  /** Its name in the configuration: `openai`. */
+  readonly name: string;
+  /** Where its API begins: `https://api.openai.com/v1`. */
+  readonly baseUrl: string;
+  /** Absent for servers that want none. Revealed only to put it into the request's header. */
+  readonly apiKey: { reveal(): string } | undefined;
+  readonly model: string;
+  /** How long to wait for the first content, in milliseconds, for each attempt. */
+  readonly firstTokenMs: number;
+  /** How long to wait between two pieces of content, in milliseconds. */
+  readonly idleMs: number;
+  /** How often to try again before the first content. */
+  readonly retries: number;
+}
+
+const REMEDY: Readonly<Record<ModelErrorKind, (provider: string) => string>> = {
+  auth: (provider) => `check api_key of [providers.${provider}] and what the key may use`,
+  quota: (provider) => `check plan and balance with ${provider}`,
+  'rate-limited': () => 'wait, or ask the provider for a higher limit',
+  unavailable: () => "try again later; the provider's status page may say more",
+  unreachable: (provider) => `check base_url of [providers.${provider}], the network, and that the server runs`,
+  timeout: (provider) => `raise first_token_s of [providers.${provider}] if the model is just slow`,
+  stalled: (provider) => `raise idle_s of [providers.${provider}] if the model is just slow`,
+  truncated: () => 'try again; a proxy in between may be cutting long answers',
+  malformed: (provider) =>
+    `check that base_url of [providers.${provider}] is the root of an OpenAI-compatible API, often ending in /v1`,
+  empty: () => 'try again, or another model',
+  refused: () => 'ask in another way, or another model',
+  'too-long': () => 'lower history_tokens, or use a model with a larger context',
+  'bad-request': (provider) => `check model and base_url of [providers.${provider}]`,
+};
+
+/** How people and logs name it: `openai/gpt-4o`. */
+export function modelName({ name, model }: ModelProvider): string {
+  return `${name}/${model}`;
+}
+
+/** Makes the errors of one provider: all of them tell the same things in the same order, and none tells the key. */
+export interface ErrorMaker {
+  /**
+   * @param said what the provider itself said, if anything: quoted, cleaned, cut, the key taken out
+   */
+  (
+    kind: ModelErrorKind,
+    what: string,
+    details?: {
+      readonly said?: string | undefined;
+      readonly status?: number | undefined;
+      readonly retryAfterMs?: number | undefined;
+    },
+  ): ModelError;
+}
+
+/** The `ErrorMaker` for a provider. */
+export function errorsOf(provider: ModelProvider): ErrorMaker {
+  const host = URL.canParse(provider.baseUrl) ? new URL(provider.baseUrl).host : '(invalid base_url)';
+  return (kind, what, { said = '', ...details } = {}) => {
+    const words = quote(said, provider.apiKey?.reveal());
+    const quoted = words === '' ? '' : `, saying ${words}`;
+    return new ModelError(
+      kind,
+      `${modelName(provider)} at ${host} ${what}${quoted}; ${REMEDY[kind](provider.name)}`,
+      details,
+    );
+  };
+}

@@ -1,0 +1,50 @@
+/** A model that needs no provider: for the demo, and for tests. It says what it is. */
+import { delay } from '../../xmpp-core/deadline.js';
+import type { ChatMessage, Model, ModelEvent, ModelRequest } from './model.js';
+import { estimateTokens } from './tokens.js';
+
+const NAME = 'scripted';
+/** More of what was said is not said back. */
+const ECHOED = 200;
+
+/**
+ * A model whose answers are scripted: the same question, at the same place of the conversation, gets the same answer, word by word.
+ * @param paceMs how long it takes for a word, in milliseconds; the demo looks alive at about 30
+ */
+export function createScriptedModel({ paceMs = 0 }: { readonly paceMs?: number } = {}): Model {
+  return {
+    name: NAME,
+    async *answer({ messages, signal }: ModelRequest): AsyncGenerator<ModelEvent, void, undefined> {
+      const answer = compose(messages);
+      for (const word of answer.match(/\S+\s*/g) ?? []) {
+        signal.throwIfAborted();
+        if (paceMs > 0) await delay(paceMs, signal);
+        yield { type: 'text', text: word };
+      }
+      signal.throwIfAborted();
+      const promptTokens = messages.reduce((sum, { content }) => sum + estimateTokens(content), 0);
+      const usage = { promptTokens, completionTokens: estimateTokens(answer), estimated: true };
+      yield { type: 'done', model: NAME, finishReason: 'stop', usage };
+    },
+  };
+}
+
+function compose(messages: readonly ChatMessage[]): string {
+  const said = messages.filter(({ role }) => role === 'user').map(({ content }) => content.trim());
+  const last = said.at(-1) ?? '';
+  const before = said.at(-2);
+  if (/^(?:hello|hi|hey|good (?:morning|evening|day))\b/i.test(last)) {
+    return 'Hello! I am a scripted model: no real one is configured, so I cannot think, but everything around me is real. Say something, or type /help to see what this bot can do.';
+  }
+  if (last === '')
+    return 'You said nothing. I am a scripted model, and patient. Type /help to see what this bot can do.';
+  const memory = before === undefined ? '' : ` Before that you said "${shorten(before)}", so I do remember.`;
+  const remark = last.endsWith('?')
+    ? 'A real model would answer that.'
+    : 'A real model would have more to say to that.';
+  return `You said: "${shorten(last)}".${memory} ${remark} I am only a scripted one; type /help to see what this bot can do.`;
+}
+
+function shorten(text: string): string {
+  return text.length > ECHOED ? `${text.slice(0, ECHOED).replace(/\p{Cs}$/u, '')}…` : text;
+}
