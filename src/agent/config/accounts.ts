@@ -1,0 +1,273 @@
+/** `[channels.xmpp.*]`: the accounts, settled against each other, their providers and the files they name. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { checkShape } from './check-shape.js';
+import { TOOL_NAMES, type AccountConfig, type LimitsConfig, type RoomConfig } from './config.js';
+import type { Providers } from './providers.js';
+import type { Report } from './report.js';
+import { accountSchema, type AccountShape, type RoomShape } from './schema.js';
+import { isTable, type Path, type TomlTable } from './toml-document.js';
+import { readRoomJid, ValueError } from './values.js';
+
+const ACCOUNTS: Path = ['channels', 'xmpp'];
+
+/**
+ * Reads all accounts; the sound ones come back, the others leave errors in the report.
+ * @param table what stands under `channels.xmpp`
+ * @param baseDirectory the folder from which a relative `ca_file` goes out
+ */
+export function readAccounts(
+  report: Report,
+  table: TomlTable,
+  providers: Providers,
+  baseDirectory: string,
+): readonly AccountConfig[] {
+  const accounts: AccountConfig[] = [];
+  const nameByJid = new Map<string, string>();
+  let tables = 0;
+  for (const [name, value] of Object.entries(table)) {
+    const path = [...ACCOUNTS, name];
+    if (!isTable(value)) {
+      report.errorAtKey(path, `unknown key "${name}"; an account is a table, [channels.xmpp.NAME]`);
+      continue;
+    }
+    tables++;
+    const rooms = readRoomNames(report, [...path, 'muc_rooms'], value['muc_rooms']);
+    const shape = checkShape(report, accountSchema, path, value);
+    if (!shape) continue;
+    const twin = nameByJid.get(shape.jid.toString());
+    if (twin !== undefined) report.error([...path, 'jid'], `jid is the account of [channels.xmpp.${twin}] already`);
+    else nameByJid.set(shape.jid.toString(), name);
+    const account = settleAccount(report, path, name, shape, rooms, providers, baseDirectory);
+    if (account) accounts.push(account);
+  }
+  if (tables === 0)
+    report.error(ACCOUNTS, 'there is no account: write one as [channels.xmpp.NAME], with jid and password');
+  return accounts;
+}
+
+/** The rooms of `muc_rooms` by the key they stand under. */
+function readRoomNames(report: Report, path: Path, table: unknown): ReadonlyMap<string, Jid> {
+  const rooms = new Map<string, Jid>();
+  const seen = new Set<string>();
+  for (const key of isTable(table) ? Object.keys(table) : []) {
+    try {
+      const jid = readRoomJid(key);
+      if (seen.has(jid.toString()))
+        report.errorAtKey([...path, key], 'the room is there already, written in another way');
+      seen.add(jid.toString());
+      rooms.set(key, jid);
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error;
+      report.errorAtKey([...path, key], `the room ${error.message}`);
+    }
+  }
+  return rooms;
+}
+
+function settleAccount(
+  report: Report,
+  path: Path,
+  name: string,
+  shape: AccountShape,
+  rooms: ReadonlyMap<string, Jid>,
+  providers: Providers,
+  baseDirectory: string,
+): AccountConfig | undefined {
+  if (shape.direct_tls && !shape.server) {
+    report.error(
+      [...path, 'direct_tls'],
+      'direct_tls needs server; without it DNS says where TLS begins with the first byte',
+    );
+  }
+  const ca =
+    shape.ca_file === undefined
+      ? undefined
+      : readCertificates(report, [...path, 'ca_file'], resolve(baseDirectory, shape.ca_file));
+  const providerName = shape.model_provider ?? onlyProvider(report, path, providers);
+  const choice =
+    providerName === undefined ? undefined : chooseModel(report, path, providers, providerName, shape.model);
+  warnOfContradictions(report, path, shape);
+  if (!choice) return undefined;
+
+  const account: AccountConfig = {
+    name,
+    enabled: shape.enabled,
+    jid: shape.jid,
+    password: shape.password,
+    resource: shape.resource,
+    nick: shape.nick ?? shape.resource,
+    server: shape.server,
+    directTls: shape.direct_tls,
+    websocket: shape.websocket,
+    ca,
+    rooms: withoutRepeats(shape.rooms),
+    dmPolicy: shape.dm_policy,
+    groupPolicy: shape.group_policy,
+    mentionMode: shape.mention_mode,
+    allowlist: shape.allowlist,
+    groupAllowlist: shape.group_allowlist,
+    operators: withoutRepeats(shape.operators),
+    textChunkLimit: shape.text_chunk_limit,
+    mediaMaxMb: shape.media_max_mb,
+    blockedMediaTypes: shape.blocked_media_types,
+    mediaPrivateHosts: shape.media_private_hosts,
+    reactions: shape.reactions,
+    streamEdits: shape.stream_edits,
+    modelProvider: choice.modelProvider,
+    model: choice.model,
+    systemPrompt: shape.system_prompt,
+    skills: shape.skills ?? [],
+    tools: shape.tools ?? TOOL_NAMES,
+    limits: settleLimits(shape.limits),
+    mucRooms: new Map(),
+  };
+  const mucRooms = new Map<string, RoomConfig>();
+  for (const [key, jid] of rooms) {
+    const room = shape.muc_rooms[key];
+    const settled = room && settleRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);
+    if (settled) mucRooms.set(jid.toString(), settled);
+  }
+  return { ...account, mucRooms };
+}
+
+function settleLimits(shape: AccountShape['limits']): LimitsConfig {
+  return {
+    messagesPerMinute: shape.messages_per_minute,
+    tokensPerDay: shape.tokens_per_day,
+    turnsPerMinute: shape.turns_per_minute,
+    historyTokens: shape.history_tokens,
+    staleAfterMinutes: shape.stale_after_minutes,
+  };
+}
+
+function settleRoom(
+  report: Report,
+  path: Path,
+  jid: Jid,
+  shape: RoomShape,
+  account: AccountConfig,
+  providers: Providers,
+): RoomConfig | undefined {
+  // The account's model belongs to the account's provider.
+  const otherProvider = shape.model_provider !== undefined && shape.model_provider !== account.modelProvider;
+  const model = shape.model ?? (otherProvider ? undefined : account.model);
+  const choice = chooseModel(report, path, providers, shape.model_provider ?? account.modelProvider, model);
+  return (
+    choice && {
+      jid,
+      enabled: shape.enabled,
+      mentionMode:
+        shape.require_mention === undefined ? account.mentionMode : shape.require_mention ? 'mention' : 'always',
+      users: shape.users,
+      password: shape.password,
+      modelProvider: choice.modelProvider,
+      model: choice.model,
+      systemPrompt: shape.system_prompt ?? account.systemPrompt,
+      skills: shape.skills ?? account.skills,
+      tools: shape.tools ?? account.tools,
+    }
+  );
+}
+
+function onlyProvider(report: Report, path: Path, providers: Providers): string | undefined {
+  const [only, ...others] = providers.configured;
+  if (only !== undefined && others.length === 0) return only;
+  const why =
+    only === undefined
+      ? 'model_provider is missing, and there is no [providers.NAME] either'
+      : `model_provider is missing, and there are several to choose from: ${[only, ...others].join(', ')}`;
+  report.error(path, why);
+  return undefined;
+}
+
+/** @returns the provider and its model for this table, or `undefined` when an error says, here or elsewhere, why there is none */
+function chooseModel(
+  report: Report,
+  path: Path,
+  providers: Providers,
+  modelProvider: string,
+  named: string | undefined,
+): { readonly modelProvider: string; readonly model: string } | undefined {
+  if (!providers.has(modelProvider)) {
+    report.error([...path, 'model_provider'], `model_provider ${providers.describeNames(modelProvider)}`);
+    return undefined;
+  }
+  providers.use(modelProvider);
+  const model = named ?? providers.firstModel(modelProvider);
+  if (model === undefined) {
+    if (!providers.isBroken(modelProvider))
+      report.error(path, `model is missing, and the provider ${modelProvider} has no models listed`);
+    return undefined;
+  }
+  return { modelProvider, model };
+}
+
+/** Settings that are sound each by itself and do nothing, or more than one may think, together. */
+function warnOfContradictions(report: Report, path: Path, shape: AccountShape): void {
+  const { allowlist, group_allowlist: groupAllowlist, rooms } = shape;
+  if (allowlist.length > 0 && shape.dm_policy !== 'allowlist') {
+    report.warning([...path, 'allowlist'], `allowlist has no effect while dm_policy is "${shape.dm_policy}"`);
+  }
+  if (groupAllowlist.length > 0 && shape.group_policy !== 'allowlist') {
+    report.warning(
+      [...path, 'group_allowlist'],
+      `group_allowlist has no effect while group_policy is "${shape.group_policy}"`,
+    );
+  }
+  if (allowlist.length === 0 && shape.dm_policy === 'allowlist' && shape.operators.length === 0) {
+    report.warning(
+      [...path, 'dm_policy'],
+      'dm_policy is "allowlist", and allowlist and operators are empty: nobody gets an answer',
+    );
+  }
+  if (rooms.length > 0 && shape.group_policy === 'disabled') {
+    report.warning([...path, 'rooms'], 'rooms has no effect while group_policy is "disabled"');
+  }
+  for (const [index, room] of rooms.entries()) {
+    if (shape.group_policy === 'allowlist' && !groupAllowlist.some((pattern) => pattern.matches(room))) {
+      report.warning([...path, 'rooms', index], 'this room is not in group_allowlist, so the bot does not join it');
+    }
+  }
+  const open = shape.dm_policy === 'open' || (shape.group_policy === 'open' && rooms.length > 0);
+  if (shape.enabled && open && shape.limits.tokens_per_day === Infinity) {
+    const message =
+      'tokens_per_day is switched off while anyone may talk to the bot: strangers can spend as much as they like';
+    report.warning([...path, 'limits', 'tokens_per_day'], message);
+  }
+}
+
+/** What went wrong with a file, by the system's code for it. */
+const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file'],
+  ['EACCES', 'permission denied'],
+  ['EISDIR', 'it is a folder'],
+]);
+
+function readCertificates(report: Report, path: Path, file: string): string | undefined {
+  let pem;
+  try {
+    pem = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    report.error(
+      path,
+      `ca_file cannot be read: ${FILE_PROBLEMS.get(code) ?? code}; a relative path goes out from the folder of this file`,
+    );
+    return undefined;
+  }
+  try {
+    // Reads the first certificate of the file.
+    void new X509Certificate(pem).subject;
+    return pem;
+  } catch {
+    report.error(path, 'ca_file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)');
+    return undefined;
+  }
+}
+
+function withoutRepeats(jids: readonly Jid[]): readonly Jid[] {
+  return [...new Map(jids.map((jid) => [jid.toString(), jid])).values()];
+}

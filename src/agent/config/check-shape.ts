@@ -1,0 +1,48 @@
+/** Holds a table against its schema; what zod finds becomes findings. */
+import { z } from 'zod';
+import { settingName, type Report } from './report.js';
+import { didYouMean } from './suggestion.js';
+import type { Path } from './toml-document.js';
+
+/**
+ * @param path where the value stands in the file
+ * @returns the value with its defaults, or `undefined` after errors
+ */
+export function checkShape<T extends z.ZodType>(
+  report: Report,
+  schema: T,
+  path: Path,
+  value: unknown,
+): z.output<T> | undefined {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    const where = [...path, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      const known = keysAt(schema, issue.path);
+      for (const key of issue.keys) report.errorAtKey([...where, key], `unknown key "${key}"${didYouMean(key, known)}`);
+    } else {
+      report.error(where, `${settingName(where)} ${issue.message}`);
+    }
+  }
+  return undefined;
+}
+
+/** The keys that the table at this path of the schema may have. */
+function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
+  let inner = schema;
+  for (const key of path) {
+    inner = unwrap(inner);
+    if (inner instanceof z.ZodObject) inner = inner.shape[String(key)] ?? inner;
+    else if (inner instanceof z.ZodRecord) inner = inner.valueType;
+  }
+  inner = unwrap(inner);
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional)
+    inner = inner.unwrap();
+  return inner;
+}

@@ -1,0 +1,131 @@
+/** `moltis.toml` → `Config`, or what is wrong with it. */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { readAccounts } from './accounts.js';
+import { checkShape } from './check-shape.js';
+import type { Config } from './config.js';
+import type { Finding } from './finding.js';
+import { notYet } from './not-yet.js';
+import { Providers } from './providers.js';
+import { Report, settingName } from './report.js';
+import { fileSchema, skillsSchema } from './schema.js';
+import { settingsAt } from './setting-path.js';
+import { nearestWord } from './suggestion.js';
+import { isTable, TomlDocument, TomlSyntaxError, type Path, type TomlTable } from './toml-document.js';
+import { substituteVariables, type Environment } from './variables.js';
+
+export interface ParseOptions {
+  /** The file's name as findings show it. */
+  readonly file: string;
+  /** Where `${NAME}` is looked up. */
+  readonly env: Environment;
+  /** The folder from which relative paths in the file go out. */
+  readonly baseDirectory: string;
+  /** Whether others on this machine can read the file: then a secret written out in it is worth a warning. */
+  readonly readableByOthers?: boolean;
+}
+
+export interface ParsedConfig {
+  /** Absent when any finding is an error. */
+  readonly config?: Config;
+  /** In the order of the file. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads the text of a `moltis.toml`. Only `[channels.xmpp]`, `[providers]` and `[skills]` are looked at, the rest is left alone; keys
+ * that Moltis itself reads in the latter two are let pass. Reads the files that `ca_file` names. Throws nothing.
+ */
+export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
+  let document;
+  try {
+    document = TomlDocument.parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlSyntaxError)) throw error;
+    return { findings: [{ severity: 'error', file: options.file, ...error.place, message: error.message }] };
+  }
+
+  const report = new Report(options.file, document);
+  warnOfMisspeltTables(report, document.root);
+  warnOfIdleSettings(report, document.root);
+  if (options.readableByOthers === true) warnOfReadableSecrets(report, document.root);
+
+  const ours = ourTables(report, document.root, options.env);
+  const providers = new Providers(report, ours.providers);
+  const accounts = readAccounts(report, ours.accounts, providers, options.baseDirectory);
+  if (accounts.length > 0 && accounts.every(({ enabled }) => !enabled)) {
+    report.warning(['channels', 'xmpp'], 'no account is enabled: there is nothing to run');
+  }
+  const skills = checkShape(report, skillsSchema, ['skills'], ours.skills);
+  const skillPaths = (skills?.search_paths ?? []).map((path) => resolve(options.baseDirectory, path));
+  const config: Config = { accounts, providers: providers.finish(), skillPaths };
+  return report.hasErrors ? { findings: report.findings } : { config, findings: report.findings };
+}
+
+/** A JSON Schema (draft 7) of the file, for editors. It knows the keys and kinds of values, not all that `parseConfig` checks. */
+export function configJsonSchema(): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' });
+}
+
+/** The tables that concern us, with their variables replaced; an absent one is empty. */
+function ourTables(report: Report, root: TomlTable, environment: Environment) {
+  const channels = tableAt(report, root, ['channels']);
+  const replaced = (path: Path, table: TomlTable) => replaceVariables(report, path, table, environment) as TomlTable;
+  return {
+    accounts: replaced(['channels', 'xmpp'], tableAt(report, channels, ['channels', 'xmpp'])),
+    providers: replaced(['providers'], tableAt(report, root, ['providers'])),
+    skills: replaced(['skills'], tableAt(report, root, ['skills'])),
+  };
+}
+
+/** The table that the last key of the path names in its parent. */
+function tableAt(report: Report, parent: TomlTable, path: readonly [...string[], string]): TomlTable {
+  const value = parent[path[path.length - 1] ?? ''];
+  if (value === undefined || isTable(value)) return value ?? {};
+  report.error(path, `${settingName(path)} must be a table`);
+  return {};
+}
+
+/** A copy with `${NAME}` replaced in every text; one that cannot be is reported and stays as it is. */
+function replaceVariables(report: Report, path: Path, value: unknown, environment: Environment): unknown {
+  if (Array.isArray(value))
+    return value.map((item, index) => replaceVariables(report, [...path, index], item, environment));
+  if (isTable(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, replaceVariables(report, [...path, key], item, environment)]),
+    );
+  }
+  if (typeof value !== 'string') return value;
+  const result = substituteVariables(value, environment);
+  if ('text' in result) return result.text;
+  report.spoil(path, `${settingName(path)} ${result.problem}`);
+  return value;
+}
+
+/** `[provider.x]` belongs to nobody and is left alone, but its author will wonder. */
+function warnOfMisspeltTables(report: Report, root: TomlTable): void {
+  const ours = Object.keys(fileSchema.shape);
+  for (const key of Object.keys(root)) {
+    const near = ours.includes(key) ? undefined : nearestWord(key, ours);
+    if (near !== undefined && !(near in root)) report.warning([key], `[${key}] is not read; did you mean [${near}]?`);
+  }
+}
+
+function warnOfIdleSettings(report: Report, root: TomlTable): void {
+  for (const [pattern, reason] of notYet) {
+    for (const path of settingsAt(root, pattern)) {
+      report.warning(path, `${settingName(path)} has no effect in this version: ${reason}`);
+    }
+  }
+}
+
+const SECRETS = ['channels.xmpp.*.password', 'channels.xmpp.*.muc_rooms.*.password', 'providers.*.api_key'];
+
+function warnOfReadableSecrets(report: Report, root: TomlTable): void {
+  for (const path of SECRETS.flatMap((pattern) => settingsAt(root, pattern))) {
+    const value = path.reduce<unknown>((table, key) => (isTable(table) ? table[String(key)] : undefined), root);
+    if (typeof value !== 'string' || value.includes('${')) continue;
+    const remedy = 'take that right away (chmod 600), or keep it in an environment variable';
+    report.warning(path, `${settingName(path)} stands in a file that others on this machine can read: ${remedy}`);
+  }
+}

@@ -1,0 +1,24 @@
+/** Providers whose OpenAI-compatible endpoint is known by name. */
+
+export interface WellKnownProvider {
+  readonly baseUrl: string;
+  /** Runs on this machine and asks for no key. */
+  readonly local: boolean;
+}
+
+const hosted = (baseUrl: string): WellKnownProvider => ({ baseUrl, local: false });
+const local = (port: number): WellKnownProvider => ({ baseUrl: `http://127.0.0.1:${port}/v1`, local: true });
+
+export const WELL_KNOWN_PROVIDERS: ReadonlyMap<string, WellKnownProvider> = new Map([
+  ['openai', hosted('https://api.openai.com/v1')],
+  ['anthropic', hosted('https://api.anthropic.com/v1')],
+  ['openrouter', hosted('https://openrouter.ai/api/v1')],
+  ['gemini', hosted('https://generativelanguage.googleapis.com/v1beta/openai')],
+  ['groq', hosted('https://api.groq.com/openai/v1')],
+  ['mistral', hosted('https://api.mistral.ai/v1')],
+  ['deepseek', hosted('https://api.deepseek.com/v1')],
+  ['xai', hosted('https://api.x.ai/v1')],
+  ['together', hosted('https://api.together.xyz/v1')],
+  ['ollama', local(11434)],
+  ['lmstudio', local(1234)],
+]);
