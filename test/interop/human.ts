@@ -1,0 +1,189 @@
+import { join } from 'node:path';
+
+import { Inbox, PATIENCE } from './inbox.js';
+import { Program } from './program.js';
+
+/** The driver lies beside this file, whichever way it is compiled. */
+const DRIVER = join(process.cwd(), 'test/interop/human.py');
+
+/** A message as the person's client got it; what it does not carry is null. */
+export interface HumanMessage {
+  readonly event: 'message';
+  readonly from: string;
+  readonly to: string;
+  readonly type: 'chat' | 'groupchat' | 'normal' | 'headline' | 'error';
+  readonly id: string | null;
+  readonly body: string | null;
+  readonly subject: string | null;
+  /** XEP-0085. */
+  readonly chatState: string | null;
+  /** XEP-0308: the id of the message that this one corrects. */
+  readonly replaces: string | null;
+  /** XEP-0461: the id of the message that this one answers. */
+  readonly replyTo: string | null;
+  /** XEP-0066. */
+  readonly oobUrl: string | null;
+  /** XEP-0444: the id of the message reacted to, and the emojis. */
+  readonly reactsTo: string | null;
+  readonly reactions: readonly string[] | null;
+  /** XEP-0184 and XEP-0333: the id of the message received, displayed. */
+  readonly receiptFor: string | null;
+  readonly displayed: string | null;
+  /** XEP-0359. */
+  readonly stanzaIds: readonly { readonly by: string; readonly id: string }[];
+  /** XEP-0421. */
+  readonly occupantId: string | null;
+  readonly delayed: boolean;
+  readonly xml: string;
+}
+
+export interface HumanPresence {
+  readonly event: 'presence';
+  readonly from: string;
+  readonly type: string;
+  /** XEP-0045 status codes. */
+  readonly statuses: readonly string[];
+  readonly xml: string;
+}
+
+export type HumanEvent = HumanMessage | HumanPresence | { readonly event: 'disconnected' };
+
+type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string };
+
+export interface Login {
+  readonly jid: string;
+  readonly password: string;
+  readonly host: string;
+  readonly port: number;
+  readonly directTls: boolean;
+}
+
+/** A person with an XMPP client that nobody here wrote: slixmpp in a Python process. */
+export class Human {
+  readonly #program: Program;
+  readonly #events: Inbox<HumanEvent>;
+  readonly #answers: Inbox<Answer>;
+  #commands = 0;
+
+  /** @param caFile PEM file of the only authority that the client trusts */
+  constructor(caFile: string) {
+    this.#program = new Program('slixmpp', '/usr/bin/python3', [DRIVER, caFile]);
+    this.#events = new Inbox('slixmpp');
+    this.#answers = new Inbox('slixmpp');
+    this.#program.onLine((line) => {
+      const said = JSON.parse(line) as HumanEvent | Answer;
+      if ('event' in said) this.#events.put(said);
+      else this.#answers.put(said);
+    });
+    void this.#program.ended.then((end) => {
+      const reason = new Error(`it ended (${end})`);
+      this.#events.close(reason);
+      this.#answers.close(reason);
+    });
+  }
+
+  /** What the client printed: for the reader of a failed test. */
+  get log(): string {
+    return this.#program.output;
+  }
+
+  /** Logs in and becomes available. */
+  async connect(login: Login): Promise<void> {
+    const { jid, password, host, port, directTls } = login;
+    await this.#do('connect', { jid, password, host, port, direct_tls: directTls });
+  }
+
+  /** Joins a room; one that did not exist becomes an instant room. */
+  async join(room: string, nick: string): Promise<void> {
+    await this.#do('join', { room, nick });
+  }
+
+  /** Sends a direct message and returns its id. */
+  async say(to: string, body: string): Promise<string> {
+    return this.#send(to, body, 'chat');
+  }
+
+  /** Speaks in a room and returns the id of the message. */
+  async sayInRoom(room: string, body: string): Promise<string> {
+    return this.#send(room, body, 'groupchat');
+  }
+
+  /** The features that an entity announces (XEP-0030). */
+  async features(of: string): Promise<readonly string[]> {
+    const { features } = (await this.#do('features', { of })) as { features: string[] };
+    return features;
+  }
+
+  /** XEP-0199. */
+  async ping(jid: string): Promise<void> {
+    await this.#do('ping', { jid });
+  }
+
+  /** Uploads through the server (XEP-0363) and returns the URL to fetch it from. */
+  async upload(name: string, data: Uint8Array, mediaType: string): Promise<string> {
+    const base64 = Buffer.from(data).toString('base64');
+    const { url } = (await this.#do('upload', { name, base64_data: base64, media_type: mediaType })) as { url: string };
+    return url;
+  }
+
+  /** Fetches an `https:` URL, trusting the private authority. */
+  async fetch(url: string): Promise<{ readonly data: Buffer; readonly mediaType: string | null }> {
+    const { base64, mediaType } = (await this.#do('fetch', { url })) as { base64: string; mediaType: string | null };
+    return { data: Buffer.from(base64, 'base64'), mediaType };
+  }
+
+  /** Takes the first message, come or to come, that the predicate admits. */
+  async expect(
+    what: string,
+    predicate: (message: HumanMessage) => boolean,
+    patience: number = PATIENCE,
+  ): Promise<HumanMessage> {
+    const event = await this.#events.expect(
+      what,
+      (candidate) => candidate.event === 'message' && predicate(candidate),
+      patience,
+    );
+    return event as HumanMessage;
+  }
+
+  /** Takes the first presence, come or to come, that the predicate admits. */
+  async expectPresence(
+    what: string,
+    predicate: (presence: HumanPresence) => boolean,
+    patience: number = PATIENCE,
+  ): Promise<HumanPresence> {
+    const event = await this.#events.expect(
+      what,
+      (candidate) => candidate.event === 'presence' && predicate(candidate),
+      patience,
+    );
+    return event as HumanPresence;
+  }
+
+  /** The messages that came and that nobody expected, oldest first. */
+  get unexpected(): readonly HumanMessage[] {
+    return this.#events.untaken.filter((event) => event.event === 'message');
+  }
+
+  /** Logs out and ends the client. */
+  async leave(): Promise<void> {
+    this.#program.endInput();
+    const killer = setTimeout(() => this.#program.signal('SIGKILL'), 5_000);
+    await this.#program.ended;
+    clearTimeout(killer);
+  }
+
+  async #send(to: string, body: string, type: 'chat' | 'groupchat'): Promise<string> {
+    const { id } = (await this.#do('send', { to, body, type })) as { id: string };
+    return id;
+  }
+
+  async #do(what: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    this.#commands += 1;
+    const id = this.#commands;
+    this.#program.write(`${JSON.stringify({ ...args, id, do: what })}\n`);
+    const answer = await this.#answers.expect(`answer to "${what}"`, (candidate) => candidate.id === id);
+    if ('error' in answer) throw new Error(`slixmpp could not ${what}: ${answer.error}`);
+    return answer.result;
+  }
+}

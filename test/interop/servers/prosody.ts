@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { FAULTS, faultyHost } from '../certificates.js';
+import type { ServerSoftware, Site } from './server.js';
+
+/** Prosody 13 with the modules of SASL2, Bind2 and FAST that Debian's prosody-modules carries. */
+export const prosody: ServerSoftware = {
+  name: 'prosody',
+  systemUser: 'prosody',
+  webSocketPath: '/xmpp-websocket',
+
+  async configure(site) {
+    await writeFile(configurationFile(site), configuration(site));
+  },
+
+  serve(site) {
+    return { file: 'prosody', args: ['--config', configurationFile(site), '-F'] };
+  },
+
+  async register(site, user, host, password, as) {
+    await as({
+      file: 'prosodyctl',
+      args: ['--config', configurationFile(site), 'register', user, host, password],
+    });
+  },
+};
+
+function configurationFile(site: Site): string {
+  return join(site.directory, 'prosody.cfg.lua');
+}
+
+function configuration({ domain, directory, ports, certificates }: Site): string {
+  const good = tls(certificates.good.certificate, certificates.good.key);
+  const faultyHosts = FAULTS.map((fault) => {
+    const { certificate, key } = certificates.faulty[fault];
+    return `
+VirtualHost "${faultyHost(fault)}"
+  ssl = ${tls(certificate, key)}
+  c2s_direct_tls_ssl = ${tls(certificate, key)}
+`;
+  });
+  // internal_plain keeps passwords as they are: that is what lets it offer SCRAM with SHA-1 and with SHA-256.
+  return `
+data_path = "${join(directory, 'data')}"
+certificates = "${directory}"
+log = { info = "*stdout" }
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${ports.startTls} }
+c2s_direct_tls_ports = { ${ports.directTls} }
+http_ports = {}
+https_ports = { ${ports.https} }
+modules_disabled = { "s2s" }
+modules_enabled = {
+  "roster", "saslauth", "tls", "disco", "ping", "carbons", "pep", "bookmarks", "blocklist", "vcard4", "vcard_legacy",
+  "smacks", "csi_simple", "mam", "sasl2", "sasl2_bind2", "sasl2_fast", "sasl2_sm", "sasl_ssdp",
+}
+authentication = "internal_plain"
+ssl = ${good}
+c2s_direct_tls_ssl = ${good}
+https_ssl = ${good}
+http_external_url = "https://localhost:${ports.https}/"
+
+VirtualHost "${domain}"
+  modules_enabled = { "websocket" }
+  http_host = "localhost"
+
+Component "conference.${domain}" "muc"
+  modules_enabled = { "muc_mam" }
+  muc_room_default_persistent = true
+
+Component "upload.${domain}" "http_file_share"
+  http_host = "localhost"
+${faultyHosts.join('')}`;
+}
+
+function tls(certificate: string, key: string): string {
+  return `{ certificate = "${certificate}", key = "${key}" }`;
+}
