@@ -33,7 +33,8 @@ function compose(messages: readonly ChatMessage[]): string {
   const said = messages.filter(({ role }) => role === 'user').map(({ content }) => content.trim());
   const last = said.at(-1) ?? '';
   const before = said.at(-2);
-  if (/^(?:hello|hi|hey|good (?:morning|evening|day))\b/i.test(last)) {
+  // In a room the speaker may stand before the words.
+  if (/^(?:[^:]{1,64}: )?(?:hello|hi|hey|good (?:morning|evening|day))\b/i.test(last)) {
     return 'Hello! I am a scripted model: no real one is configured, so I cannot think, but everything around me is real. Say something, or type /help to see what this bot can do.';
   }
   if (last === '')
