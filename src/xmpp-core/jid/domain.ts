@@ -1,23 +1,109 @@
-/** The domainpart of a JID (RFC 7622 §3.2): a domain name or an IP address. */
+/**
+ * The domainpart of a JID (RFC 7622 §3.2): a domain name in U-labels, as IDNA2008 has it (RFC 5890 to 5893), or an IP address. A-labels
+ * (`xn--…`) become U-labels, so that one domain has one spelling; `toAsciiDomain` gives the other one, for DNS and TLS. Case, width and
+ * the ideographic full stops are mapped as RFC 5895 advises. Labels are letters, digits and hyphens: no underscore, no emoji.
+ */
+import { XmppError } from '../errors.js';
+import { isRightToLeft, satisfiesBidiRule } from './bidi.js';
+import { codePointName, precisProperty } from './code-points.js';
+import { outOfPlace } from './context-rules.js';
+import { mapWidth } from './precis.js';
+import { decodePunycode, encodePunycode } from './punycode.js';
 
-const ASCII_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const U_LABEL = /^[\p{Ll}\p{Lo}\p{Lm}\p{Mn}\p{Mc}\p{Nd}a-z0-9-]{1,63}$/u;
-const IPV6 = /^\[[0-9a-f:.]{2,45}\]$/;
+/** A text is no domain and no IP address. */
+export class DomainError extends XmppError {
+  override readonly name = 'DomainError';
+}
+
+/** RFC 1035 §2.3.4, in octets, which for an A-label are its characters. */
+const MAX_LABEL_LENGTH = 63;
+
+const ACE_PREFIX = 'xn--';
+const ASCII = /^[\0-\x7F]*$/;
+const LDH_LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 
 /**
- * Prepares a domainpart: lower case, one form of full stop, no dot at the end.
- * @throws {RangeError} saying what is wrong with it
+ * Prepares a domainpart for comparison: `Bücher.example.` and `xn--bcher-kva.EXAMPLE` both become `bücher.example`.
+ * @throws {DomainError} saying what is wrong with which label
  */
 export function prepareDomain(text: string): string {
-  const domain = text
-    .toLowerCase()
-    .normalize('NFC')
-    .replace(/[\u3002\uFF0E\uFF61]/g, '.')
-    .replace(/\.$/, '');
-  if (domain === '') throw new RangeError('it is empty');
-  if (IPV6.test(domain)) return domain;
-  for (const label of domain.split('.')) {
-    if (!ASCII_LABEL.test(label) && !U_LABEL.test(label)) throw new RangeError('one of its labels is not valid');
+  if (text.startsWith('[')) return prepareIpv6(text);
+  // RFC 7622 §3.2: the dot of the root goes first, before anything else is done.
+  const withoutRoot = text.replace(/[.\u3002\uFF0E\uFF61]$/, '');
+  if (withoutRoot === '') throw new DomainError('it is empty');
+  const labels = mapLabels(withoutRoot).split('.').map(prepareLabel);
+  const domain = labels.join('.');
+  // RFC 5893 §1.4: one right-to-left label makes the rule hold for all.
+  if (isRightToLeft(domain) && !labels.every(satisfiesBidiRule)) {
+    throw new DomainError('its labels mix directions of writing (the Bidi Rule, RFC 5893 §2)');
   }
   return domain;
+}
+
+/** A prepared domainpart as DNS, TLS and HTTP want it: each U-label as its A-label. */
+export function toAsciiDomain(domainpart: string): string {
+  return domainpart
+    .split('.')
+    .map((label) => (ASCII.test(label) ? label : ACE_PREFIX + encodePunycode(label)))
+    .join('.');
+}
+
+/** RFC 3986 §3.2.2, without zone: a zone means something on one machine only. One spelling for each address, by RFC 5952. */
+function prepareIpv6(text: string): string {
+  // `URL` would read more than addresses here, so only what can be part of one gets there.
+  const url = `http://${text}/`;
+  if (!/^\[[0-9A-Fa-f:.]+\]$/.test(text) || !URL.canParse(url))
+    throw new DomainError('it is not an IPv6 address in brackets');
+  return new URL(url).hostname;
+}
+
+/** RFC 5895 §2: lower case, one width, composed, and every full stop a dot. Sigma is mapped by itself, whatever follows it. */
+function mapLabels(text: string): string {
+  const lowerCase = text.replaceAll('\u03A3', '\u03C3').toLowerCase();
+  return mapWidth(lowerCase).normalize('NFC').replaceAll('\u3002', '.');
+}
+
+function prepareLabel(label: string): string {
+  if (label === '') throw new DomainError('it has an empty label');
+  if (!ASCII.test(label)) return requireULabel(label, ACE_PREFIX + encodePunycode(requireLabelLength(label)));
+  requireLabelLength(label);
+  if (label.startsWith(ACE_PREFIX)) return fromALabel(label);
+  if (!LDH_LABEL.test(label)) {
+    throw new DomainError('a label may hold letters, digits and hyphens only, and no hyphen at either end');
+  }
+  return label;
+}
+
+/** @throws {DomainError} when the label, in U or A form, is longer than DNS takes; a U-label is never longer than its A-label */
+function requireLabelLength(label: string): string {
+  if (label.length > MAX_LABEL_LENGTH) throw new DomainError(`a label is longer than ${MAX_LABEL_LENGTH} bytes`);
+  return label;
+}
+
+/** RFC 5891 §5.4: what an A-label says must be a U-label whose A-label is the same again. */
+function fromALabel(aLabel: string): string {
+  const label = decodePunycode(aLabel.slice(ACE_PREFIX.length));
+  if (label === undefined || ASCII.test(label) || ACE_PREFIX + encodePunycode(label) !== aLabel) {
+    throw new DomainError('a label begins with "xn--" but is not a valid A-label (RFC 5890 §2.3.2.1)');
+  }
+  return requireULabel(label, aLabel);
+}
+
+/** RFC 5891 §4.2. @throws {DomainError} when the label is not one that can be registered */
+function requireULabel(label: string, aLabel: string): string {
+  requireLabelLength(aLabel);
+  if (mapLabels(label) !== label) throw new DomainError('a label stands for one that is spelt otherwise');
+  if (/^-|-$|^..--/su.test(label))
+    throw new DomainError('a label has hyphens where none may stand (RFC 5891 §4.2.3.1)');
+  if (/^\p{M}/u.test(label)) throw new DomainError('a label begins with a combining mark (RFC 5891 §4.2.3.2)');
+  for (const character of label) {
+    if (!/[PJO]/.test(precisProperty(character.codePointAt(0) ?? 0))) {
+      throw new DomainError(`${codePointName(character)} is not allowed in a domain name (RFC 5892)`);
+    }
+  }
+  const misplaced = outOfPlace(label);
+  if (misplaced !== undefined) {
+    throw new DomainError(`${codePointName(misplaced)} is not allowed in this place of a label (RFC 5892, Appendix A)`);
+  }
+  return label;
 }

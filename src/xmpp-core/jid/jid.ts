@@ -1,71 +1,78 @@
 /** Addresses of XMPP (RFC 7622): `localpart@domainpart/resource`. A Jid is prepared when it is made, so two can simply be compared. */
 import { XmppError } from '../errors.js';
-import { prepareDomain } from './domain.js';
-import { codePointName, opaqueString, PrecisError, usernameCaseMapped } from './precis.js';
+import { codePointName } from './code-points.js';
+import { DomainError, prepareDomain } from './domain.js';
+import { opaqueString, PrecisError, usernameCaseMapped } from './precis.js';
+import { RecentMap } from './recent-map.js';
 
-/** The parts of an address, by the names of RFC 7622 §3.1. */
+/** The parts of an address (RFC 7622 §3.1). */
 export type JidPart = 'localpart' | 'domainpart' | 'resource';
 
-/** A text is no JID. The message says which part is wrong and why; its length does not depend on the text's. */
+/** A text is no JID. The message quotes the beginning of the part that is wrong, made visible, and says what is wrong with it. */
 export class JidError extends XmppError {
   override readonly name = 'JidError';
   readonly part: JidPart;
 
-  constructor(part: JidPart, reason: string, options?: { readonly cause?: unknown }) {
-    super(`not a JID: the ${part} is wrong: ${reason}`, options);
+  constructor(part: JidPart, text: string, reason: string, options?: { readonly cause?: unknown }) {
+    super(`not a JID: the ${part}${text === '' ? '' : ` ${quoted(text)}`}: ${reason}`, options);
     this.part = part;
   }
 }
 
-/** RFC 7622 §3.2, §3.3, §3.4: no part is longer, after preparation. */
+/** RFC 7622 §3.2, §3.3, §3.4: the bytes that a part may have in UTF-8, after preparation. */
 const MAX_PART_BYTES = 1023;
+/** In UTF-16 units before preparation; no longer text becomes 1023 bytes: composing makes at best one character of three bytes of four. */
+const MAX_RAW_PART_LENGTH = 4 * MAX_PART_BYTES;
+/** Longer texts are read, but not remembered: what a peer can make the cache hold stays about a megabyte. */
+const MAX_REMEMBERED_LENGTH = 256;
 
-/** No text longer than this is looked at. Preparation can shorten a part, but not an honest one to less than half. */
-const MAX_TEXT_LENGTH = 2 * (3 * MAX_PART_BYTES + 2);
+/** How much of a text a message quotes. */
+const QUOTED_CHARACTERS = 48;
 
-/** What XML, URIs and the JID itself use to delimit (RFC 7622 §3.3.1). */
+/** What delimits the parts, and URIs, and XML attributes (RFC 7622 §3.3.1). */
 const NOT_IN_LOCALPART = /["&'/:<>@]/;
 
 /** An address of XMPP: prepared, immutable, cheap to compare. */
 export class Jid {
-  /** Who, at the domain: `''` when absent. */
+  /** Who, at the domain; `''` when absent. */
   readonly localpart: string;
-  /** The domain, in U-labels, or an IP address. */
+  /** The domain, in U-labels, or an IP address. `toAsciiDomain` makes it fit for DNS and TLS. */
   readonly domainpart: string;
-  /** Which client or occupant: `''` when absent. */
+  /** Which client, or which occupant of a room; `''` when absent. */
   readonly resource: string;
   readonly #text: string;
   #bare: Jid | undefined;
 
   /** Takes prepared parts only; the doors are `parse` and `of`. */
   private constructor(localpart: string, domainpart: string, resource: string) {
-    this.localpart = localpart;
-    this.domainpart = domainpart;
-    this.resource = resource;
-    this.#text = (localpart && `${localpart}@`) + domainpart + (resource && `/${resource}`);
+    const beforeDomain = localpart === '' ? '' : `${localpart}@`;
+    const afterDomain = resource === '' ? '' : `/${resource}`;
+    // The parts are cut from our own copy, so that no part keeps alive the larger text it was found in.
+    this.#text = ownCopy(beforeDomain + domainpart + afterDomain);
+    this.localpart = this.#text.slice(0, localpart.length);
+    this.domainpart = this.#text.slice(beforeDomain.length, beforeDomain.length + domainpart.length);
+    this.resource = this.#text.slice(this.#text.length - resource.length);
+    Object.freeze(this);
   }
 
   /**
-   * Reads an address as it stands in a stanza or a configuration.
+   * Reads an address, as it stands in a stanza or in a configuration.
    * @throws {JidError} when a part is missing, too long or not allowed
    */
   static parse(text: string): Jid {
-    const known = parsed.get(text);
+    const known = recent.get(text);
     if (known) return known;
-    if (text.length > MAX_TEXT_LENGTH) throw new JidError('domainpart', `the whole is longer than ${MAX_TEXT_LENGTH}`);
-    // RFC 7622 §3.2: the first slash ends the bare JID, whatever comes after it; only then is the at sign looked for.
-    const own = ownCopy(text);
-    const slash = own.indexOf('/');
-    const bare = slash < 0 ? own : own.slice(0, slash);
-    const at = bare.indexOf('@');
-    if (at === 0) throw new JidError('localpart', 'nothing stands before the "@"');
-    if (slash >= 0 && slash === own.length - 1) throw new JidError('resource', 'nothing stands after the "/"');
-    const jid = Jid.of(at < 0 ? '' : bare.slice(0, at), bare.slice(at + 1), slash < 0 ? '' : own.slice(slash + 1));
-    parsed.set(own, jid);
+    // RFC 7622 §3.2: the first slash ends the bare JID, whatever comes after it; only before it does an at sign count.
+    const [bare, resource] = splitAtFirst('/', text);
+    const [beforeAt, afterAt] = splitAtFirst('@', bare);
+    if (beforeAt === '' && afterAt !== undefined) throw new JidError('localpart', '', 'nothing stands before the "@"');
+    if (resource === '') throw new JidError('resource', '', 'nothing stands after the "/"');
+    const jid = afterAt === undefined ? Jid.of('', beforeAt, resource) : Jid.of(beforeAt, afterAt, resource);
+    if (text.length <= MAX_REMEMBERED_LENGTH) recent.set(text === jid.#text ? jid.#text : ownCopy(text), jid);
     return jid;
   }
 
-  /** As `parse`, for what a peer sends: `undefined` when there is no text or it is no JID. */
+  /** As `parse`, for what a peer sends: `undefined` when there is no text, or when it is no JID. */
   static tryParse(text: string | undefined): Jid | undefined {
     if (text === undefined) return undefined;
     try {
@@ -77,7 +84,7 @@ export class Jid {
   }
 
   /**
-   * Puts an address together from its parts, `''` for an absent one.
+   * Puts an address together from its parts, `''` for one that is absent.
    * @throws {JidError} when a part is too long or not allowed
    */
   static of(localpart: string, domainpart: string, resource = ''): Jid {
@@ -105,7 +112,7 @@ export class Jid {
 
   /** True when all three parts are the same. */
   equals(other: Jid | undefined): boolean {
-    return this === other || this.#text === other?.toString();
+    return other !== undefined && this.#text === other.#text;
   }
 
   /** The canonical text: `Jid.parse` of it gives an equal Jid. */
@@ -118,71 +125,65 @@ export class Jid {
   }
 }
 
+/** Addresses parsed lately: in a room or a chat the same few come again and again. */
+const recent = new RecentMap<Jid>(512);
+
 function prepareLocalpart(text: string): string {
   if (text === '') return '';
-  const prepared = checked('localpart', text, usernameCaseMapped);
-  const delimiter = NOT_IN_LOCALPART.exec(prepared);
-  if (delimiter) throw new JidError('localpart', `${codePointName(delimiter[0])} is not allowed (RFC 7622 §3.3.1)`);
-  return prepared;
+  const prepared = prepare('localpart', text, usernameCaseMapped);
+  const delimiter = NOT_IN_LOCALPART.exec(prepared)?.[0];
+  if (delimiter === undefined) return prepared;
+  throw new JidError('localpart', text, `${codePointName(delimiter)} (${delimiter}) is not allowed (RFC 7622 §3.3.1)`);
 }
 
 function prepareDomainpart(text: string): string {
-  return checked('domainpart', text, prepareDomain);
+  return prepare('domainpart', text, prepareDomain);
 }
 
 function prepareResource(text: string): string {
-  return text === '' ? '' : checked('resource', text, opaqueString);
+  return text === '' ? '' : prepare('resource', text, opaqueString);
 }
 
-function checked(part: JidPart, text: string, prepare: (text: string) => string): string {
-  let prepared;
-  try {
-    prepared = prepare(text);
-  } catch (error) {
-    if (error instanceof PrecisError || error instanceof RangeError) {
-      throw new JidError(part, error instanceof PrecisError ? error.reason : error.message, { cause: error });
-    }
-    throw error;
-  }
-  if (prepared.length * 3 > MAX_PART_BYTES && new TextEncoder().encode(prepared).length > MAX_PART_BYTES) {
-    throw new JidError(part, `it is longer than ${MAX_PART_BYTES} bytes`);
-  }
+function prepare(part: JidPart, text: string, rules: (text: string) => string): string {
+  const tooLong = `it is longer than ${MAX_PART_BYTES} bytes`;
+  if (text.length > MAX_RAW_PART_LENGTH) throw new JidError(part, text, tooLong);
+  const prepared = applied(part, text, rules);
+  if (exceedsBytes(prepared, MAX_PART_BYTES)) throw new JidError(part, text, tooLong);
   return prepared;
 }
 
-/** A slice of a large string keeps all of it in memory; this gives the characters a string of their own. */
+/** The prepared text; what the rules complain about becomes a JidError about the part. */
+function applied(part: JidPart, text: string, rules: (text: string) => string): string {
+  try {
+    return rules(text);
+  } catch (cause) {
+    if (cause instanceof PrecisError) throw new JidError(part, text, cause.reason, { cause });
+    if (cause instanceof DomainError) throw new JidError(part, text, cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** True when the text is longer in UTF-8. No unit of UTF-16 takes more than three bytes, so the encoder is seldom asked. */
+function exceedsBytes(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+}
+
+/** What stands before the separator's first occurrence, and what after it: `undefined` when there is none. */
+function splitAtFirst(separator: string, text: string): [string, string | undefined] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
+}
+
+/** The same characters in a string of their own: a slice of a large text keeps all of it in memory. */
 function ownCopy(text: string): string {
   return ` ${text}`.slice(1);
 }
 
-/**
- * Remembers what was used lately, in two generations: when the younger is full it becomes the elder, and the elder goes. So it never
- * holds more than twice the size of one, and what is in use stays.
- */
-class RecentMap<V> {
-  readonly #size: number;
-  #young = new Map<string, V>();
-  #old = new Map<string, V>();
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  get(key: string): V | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const old = this.#old.get(key);
-    if (old !== undefined) this.set(key, old);
-    return old;
-  }
-
-  set(key: string, value: V): void {
-    if (this.#young.size >= this.#size) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(key, value);
-  }
+/** The beginning of a text, in quotes, with what cannot be seen or would disturb a log spelt out. */
+function quoted(text: string): string {
+  const beginning = Array.from(text.slice(0, 2 * QUOTED_CHARACTERS))
+    .slice(0, QUOTED_CHARACTERS)
+    .join('');
+  const visible = beginning.replaceAll(/[\p{C}\p{Zl}\p{Zp}"\\]/gu, (character) => `<${codePointName(character)}>`);
+  return `"${visible}${beginning.length < text.length ? '…' : ''}"`;
 }
-
-const parsed = new RecentMap<Jid>(512);

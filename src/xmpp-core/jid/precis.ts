@@ -1,8 +1,13 @@
 /**
  * PRECIS preparation of names and passwords (RFC 8264, RFC 8265): the two profiles XMPP uses. What goes in is what a person typed
- * or a peer sent; what comes out can be compared byte by byte.
+ * or a peer sent; what comes out can be compared byte by byte. Case and composition are those of the running Node's Unicode; which
+ * characters are allowed is decided by our own tables, the same on every Node.
  */
 import { XmppError } from '../errors.js';
+import { isRightToLeft, satisfiesBidiRule } from './bidi.js';
+import { codePointName, precisProperty, type PrecisProperty } from './code-points.js';
+import { outOfPlace } from './context-rules.js';
+import { UNICODE_VERSION } from './unicode-tables.js';
 
 /** The PRECIS profiles known here, by their registered names (RFC 8265 §3.3, §4.2). */
 export type PrecisProfile = 'UsernameCaseMapped' | 'OpaqueString';
@@ -11,7 +16,7 @@ export type PrecisProfile = 'UsernameCaseMapped' | 'OpaqueString';
 export class PrecisError extends XmppError {
   override readonly name = 'PrecisError';
   readonly profile: PrecisProfile;
-  /** What is wrong, without the profile's name: `U+0020 is not allowed`. */
+  /** What is wrong, without the profile's name: `U+0009 is not allowed`. */
   readonly reason: string;
 
   constructor(profile: PrecisProfile, reason: string) {
@@ -21,43 +26,77 @@ export class PrecisError extends XmppError {
   }
 }
 
-/** `U+00E9`: how messages here name a code point, so that no invisible character hides in a log. */
-export function codePointName(character: string): string {
-  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
-}
-
-const ASCII_LOWER_NAME = /^[!-@[-~]+$/;
-const ASCII_PRINTABLE = /^[ -~]+$/;
-const NOT_IDENTIFIER = /[^!-~\p{Ll}\p{Lu}\p{Lo}\p{Lm}\p{Mn}\p{Mc}\p{Nd}]/u;
-const NOT_FREEFORM = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
-
-/** Full-width and half-width forms become what they stand for (RFC 8264 §5.2.1). */
-function mapWidth(text: string): string {
-  return text.replace(/[\u3000\uFF01-\uFFEF]/g, (character) => character.normalize('NFKC'));
-}
-
 /**
  * Prepares a user name: widths and case are mapped, the rest composed (RFC 8265 §3.3). Also the localpart of a JID.
- * @throws {PrecisError} when it is empty or holds a code point the IdentifierClass does not have
+ * @throws {PrecisError} when it is empty, holds a code point that the IdentifierClass does not have, or mixes directions
  */
 export function usernameCaseMapped(text: string): string {
-  if (ASCII_LOWER_NAME.test(text)) return text;
-  const mapped = mapWidth(text).toLowerCase().normalize('NFC');
-  if (mapped === '') throw new PrecisError('UsernameCaseMapped', 'it is empty');
-  const wrong = NOT_IDENTIFIER.exec(mapped);
-  if (wrong) throw new PrecisError('UsernameCaseMapped', `${codePointName(wrong[0])} is not allowed`);
-  return mapped;
+  if (/^[!-~]+$/.test(text)) return text.toLowerCase();
+  return enforce('UsernameCaseMapped', text, (name) => {
+    const mapped = mapWidth(name);
+    requireAllowed('UsernameCaseMapped', mapped);
+    const prepared = mapped.toLowerCase().normalize('NFC');
+    if (isRightToLeft(prepared) && !satisfiesBidiRule(prepared)) {
+      throw new PrecisError('UsernameCaseMapped', 'it mixes directions of writing (the Bidi Rule, RFC 5893 §2)');
+    }
+    return prepared;
+  });
 }
 
 /**
  * Prepares an opaque string: a password, or the resource of a JID. Case is kept; every kind of space becomes U+0020 (RFC 8265 §4.2).
- * @throws {PrecisError} when it is empty or holds a code point the FreeformClass does not have
+ * @throws {PrecisError} when it is empty or holds a code point that the FreeformClass does not have
  */
 export function opaqueString(text: string): string {
-  if (ASCII_PRINTABLE.test(text)) return text;
-  const mapped = text.replace(/\p{Zs}/gu, ' ').normalize('NFC');
-  if (mapped === '') throw new PrecisError('OpaqueString', 'it is empty');
-  const wrong = NOT_FREEFORM.exec(mapped);
-  if (wrong) throw new PrecisError('OpaqueString', `${codePointName(wrong[0])} is not allowed`);
-  return mapped;
+  if (/^[ -~]+$/.test(text)) return text;
+  return enforce('OpaqueString', text, (secret) => {
+    requireAllowed('OpaqueString', secret);
+    return secret.replaceAll(/\p{Zs}/gu, ' ').normalize('NFC');
+  });
+}
+
+/** Full-width and half-width forms become the characters they stand for (RFC 8264 §5.2.1). */
+export function mapWidth(text: string): string {
+  return text.replaceAll(/[\u3000\uFF01-\uFF60\uFF61-\uFFDC\uFFE0-\uFFEE]/g, (character) =>
+    character.normalize('NFKC'),
+  );
+}
+
+/** How often the rules are applied again before a text counts as one that never settles (RFC 8264 §7). */
+const MAX_ROUNDS = 4;
+
+/** Applies a profile's rules until they change nothing: composing can make a character that is not allowed, such as ≠ of = and U+0338. */
+function enforce(profile: PrecisProfile, text: string, rules: (text: string) => string): string {
+  if (text === '') throw new PrecisError(profile, 'it is empty');
+  let current = text;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const next = rules(current);
+    if (next === current) return current;
+    current = next;
+  }
+  throw new PrecisError(profile, 'it changes each time it is prepared (RFC 8264 §7)');
+}
+
+/** @throws {PrecisError} on the first code point outside the profile's string class (RFC 8264 §4), or out of its context */
+function requireAllowed(profile: PrecisProfile, text: string): void {
+  let inContext = false;
+  for (const character of text) {
+    const property = precisProperty(character.codePointAt(0) ?? 0);
+    if (property === 'J' || property === 'O') inContext = true;
+    const complaint = complaintAbout(property, profile);
+    if (complaint !== undefined) throw new PrecisError(profile, `${codePointName(character)} ${complaint}`);
+  }
+  const misplaced = inContext ? outOfPlace(text) : undefined;
+  if (misplaced !== undefined) {
+    throw new PrecisError(profile, `${codePointName(misplaced)} is not allowed in this place (RFC 5892, Appendix A)`);
+  }
+}
+
+function complaintAbout(property: PrecisProperty, profile: PrecisProfile): string | undefined {
+  if (property === 'D') return 'is not allowed';
+  if (property === 'U') return `is not a character of Unicode ${UNICODE_VERSION}`;
+  if (property === 'F' && profile === 'UsernameCaseMapped') {
+    return 'is not allowed: beyond ASCII signs, only letters, marks and digits are';
+  }
+  return undefined;
 }
