@@ -9,6 +9,13 @@ const OUTPUT_KEPT = 256 * 1024;
 /** How a program ended: its exit code, or the signal that ended it. */
 export type End = number | NodeJS.Signals;
 
+/** What still runs: it does not outlive a test process that ends before its teardown. */
+const running = new Set<Program>();
+
+function killWhatRuns(): void {
+  for (const program of running) program.signal('SIGKILL');
+}
+
 /** A child process in a process group of its own, with what it prints kept for the reader of a failed test. */
 export class Program {
   readonly name: string;
@@ -23,12 +30,16 @@ export class Program {
     this.name = name;
     // A group of its own: the start script of ejabberd is not the process that serves, and both have to go.
     this.#child = spawn(command, [...args], { stdio: 'pipe', ...options, detached: true });
+    if (running.size === 0) process.once('exit', killWhatRuns);
+    running.add(this);
     const { stdout, stderr } = this.#child;
     if (stdout !== null) this.#keep(stdout);
     if (stderr !== null) this.#keep(stderr);
     this.ended = new Promise((resolve) => {
       const finish = (end: End): void => {
         this.#end ??= end;
+        running.delete(this);
+        if (running.size === 0) process.off('exit', killWhatRuns);
         resolve(this.#end);
       };
       this.#child.once('error', (error) => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,8 +37,6 @@ export interface ServerSoftware {
   readonly name: 'prosody' | 'ejabberd';
   /** The system user that the package made. */
   readonly systemUser: string;
-  /** Where WebSocket connections (RFC 7395) go, as a path. */
-  readonly webSocketPath: string;
   /** Writes the configuration into the site's directory. */
   configure(site: Site): Promise<void>;
   /** Runs the server in the foreground. */
@@ -73,26 +71,17 @@ export class Server {
   /** Makes the certificates and the configuration, and starts the server; it is ready when this returns. */
   static async start(software: ServerSoftware): Promise<Server> {
     const identity = await systemUser(software.systemUser);
-    const domain = `${software.name}.test`;
     const root = await mkdtemp(join(tmpdir(), `${software.name}-`));
-    await chmod(root, 0o755);
-    const certificateDirectory = join(root, 'certificates');
-    const directory = join(root, 'server');
-    await mkdir(certificateDirectory);
-    await mkdir(directory);
-    const certificates = await makeCertificates(certificateDirectory, domain);
-    const site = { domain, directory, ports: await freePorts(PORTS), certificates };
-    await software.configure(site);
-    await giveAway(certificateDirectory, identity);
-    await giveAway(directory, identity);
-    const server = new Server(software, root, site, identity);
     try {
+      const site = await prepare(software, root);
+      await giveAway(root, identity);
+      const server = new Server(software, root, site, identity);
       await server.start();
+      return server;
     } catch (error) {
-      await server.stop();
+      await rm(root, { recursive: true, force: true });
       throw error;
     }
-    return server;
   }
 
   get name(): string {
@@ -116,10 +105,6 @@ export class Server {
   /** Where clients connect, as `host:port`. */
   address(directTls: boolean): string {
     return `127.0.0.1:${directTls ? this.site.ports.directTls : this.site.ports.startTls}`;
-  }
-
-  get webSocket(): string {
-    return `wss://localhost:${this.site.ports.https}${this.#software.webSocketPath}`;
   }
 
   /** What the server printed: for the reader of a failed test. */
@@ -172,6 +157,18 @@ export class Server {
       ...this.#identity,
     };
   }
+}
+
+async function prepare(software: ServerSoftware, root: string): Promise<Site> {
+  const domain = `${software.name}.test`;
+  const certificateDirectory = join(root, 'certificates');
+  const directory = join(root, 'server');
+  await mkdir(certificateDirectory);
+  await mkdir(directory);
+  const certificates = await makeCertificates(certificateDirectory, domain);
+  const site = { domain, directory, ports: await freePorts(PORTS), certificates };
+  await software.configure(site);
+  return site;
 }
 
 async function systemUser(name: string): Promise<{ uid: number; gid: number }> {

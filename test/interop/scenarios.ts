@@ -1,0 +1,174 @@
+import { readFile } from 'node:fs/promises';
+
+import t, { type Test } from 'tap';
+
+import { httpUpload } from '../../src/xeps/xep-0363-http-file-upload.js';
+import { createClient } from '../../src/xmpp-core/client.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { says } from '../support/openai-server.js';
+import type { Bot } from './bot.js';
+import { FAULTS, faultyHost } from './certificates.js';
+import type { Human, HumanMessage } from './human.js';
+import { Server, type ServerSoftware } from './servers/server.js';
+import { BOT_NICK, BOT_PASSWORD, Stage } from './stage.js';
+
+/** A server that was killed is back within seconds; the bot may have backed off for longer. */
+const RETURN_TIME = 60_000;
+
+/** What people are promised, tried with the built bot against one server software. */
+export async function scenarios(software: ServerSoftware): Promise<void> {
+  const server = await Server.start(software);
+  t.teardown(async () => server.stop());
+  await server.register('bot', BOT_PASSWORD);
+
+  const test = async (promise: string, play: (test: Test, stage: Stage) => Promise<void>): Promise<void> => {
+    await t.test(promise, async (test) => play(test, await Stage.open(test, server)));
+  };
+
+  for (const directTls of [false, true]) {
+    const way = directTls ? 'direct TLS' : 'StartTLS';
+
+    await test(`over ${way} the bot logs in, answers a direct message, and ends with 0 when asked to`, async (t, stage) => {
+      const bot = await stage.bot({ direct_tls: directTls });
+      const online = await bot.expect('online');
+      t.match(online['jid'], new RegExp(`^bot@${server.domain}/`), 'it says who it is');
+
+      const human = await stage.human();
+      await directMessageIsAnswered(stage, human);
+      await bot.expect('turn');
+      t.same(stage.model.violations, [], 'the model was asked properly');
+      t.equal(await bot.stop(), 0);
+    });
+
+    for (const fault of FAULTS) {
+      await test(`over ${way} a certificate that is ${FAULT_IN_WORDS[fault]} is refused, and the bot ends with 1`, async (t, stage) => {
+        const bot = await stage.bot({ jid: `bot@${faultyHost(fault)}`, direct_tls: directTls });
+        await givesUp(t, bot, 'tls');
+      });
+    }
+  }
+
+  await test('a wrong password is reported, and the bot ends with 1', async (t, stage) => {
+    const bot = await stage.bot({ password: 'wrong-horse-battery-staple' });
+    await givesUp(t, bot, 'auth');
+    t.notMatch(bot.log, /horse-battery/, 'no password is in the log');
+  });
+
+  await test('a direct message that waited while the bot was away is answered', async (_t, stage) => {
+    const human = await stage.human();
+    stage.model.next(says('Here I am.'));
+    await human.say(`bot@${server.domain}`, 'Are you there?');
+    // The answer to a ping comes after the server has dealt with what was sent before it.
+    await human.ping(server.domain);
+    await stage.bot();
+    await human.expect('answer to what waited', (message) => message.body === 'Here I am.');
+  });
+
+  await test('in a room the bot answers who mentions it, with a reply, and nobody else', async (t, stage) => {
+    const room = server.room('team');
+    const human = await stage.human();
+    await human.join(room, 'alice');
+    const bot = await stage.bot({ rooms: [room] });
+    await bot.expect('joined', { room, nick: BOT_NICK });
+
+    await human.sayInRoom(room, 'The build is green again.');
+    const { question, answer } = await mentionIsAnswered(stage, human, room);
+    t.equal(answer.replyTo, question, 'a reply to the stanza id that the room gave the question (XEP-0461 §3.1)');
+    // What is said in one conversation is answered in order: an answer to the first line would have come by now.
+    const more = human.unexpected.filter(({ from, body }) => from === answer.from && body !== null);
+    t.same(more, [], 'nothing else was said');
+    t.equal(stage.model.requests.length, 1, 'the model was asked once');
+    t.match(JSON.stringify(stage.model.requests[0]?.body), /The build is green again/, 'and knew what was said before');
+    t.same(stage.model.violations, [], 'the model was asked properly');
+
+    await bot.stop();
+    await human.expectPresence(
+      'the bot leaving the room',
+      ({ from, type }) => from === `${room}/${BOT_NICK}` && type === 'unavailable',
+    );
+  });
+
+  await test('another client can ping the bot and read what it supports', async (t, stage) => {
+    const bot = await stage.bot();
+    const jid = String((await bot.expect('online'))['jid']);
+    const human = await stage.human();
+    await human.ping(jid);
+    t.match(await human.features(jid), ['http://jabber.org/protocol/disco#info', 'urn:xmpp:ping']);
+  });
+
+  await test('a file is uploaded to the server, and another client fetches it unchanged', async (t, stage) => {
+    const client = createClient({
+      jid: Jid.parse(`bot@${server.domain}`),
+      password: BOT_PASSWORD,
+      server: { host: '127.0.0.1', port: server.site.ports.startTls, directTls: false },
+      ca: await readFile(server.authority, 'utf8'),
+      plugins: [httpUpload],
+    });
+    t.teardown(async () => client.stop());
+    await client.start();
+    const data = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+    const url = await client.get(httpUpload).upload({ name: 'größe 1.bin', type: 'application/octet-stream', data });
+
+    const human = await stage.human();
+    const fetched = await human.fetch(url);
+    t.ok(fetched.data.equals(data), 'every byte is there');
+  });
+
+  await test('after the server was killed the bot comes back, rejoins its room, and answers', async (_t, stage) => {
+    const room = server.room('lasting');
+    const founder = await stage.human();
+    await founder.join(room, 'alice');
+    const bot = await stage.bot({ rooms: [room] });
+    await bot.expect('joined', { room });
+
+    await server.kill();
+    await bot.expect('offline');
+    await server.start();
+    await bot.expect('online', {}, RETURN_TIME);
+    await bot.expect('joined', { room }, RETURN_TIME);
+
+    const human = await stage.human();
+    await human.join(room, 'bob');
+    await directMessageIsAnswered(stage, human);
+    await mentionIsAnswered(stage, human, room);
+  });
+}
+
+const FAULT_IN_WORDS = {
+  'wrong-name': 'for another name',
+  expired: 'expired',
+  'self-signed': 'self-signed',
+} as const;
+
+const ANSWER = 'It is forty-two.';
+
+async function directMessageIsAnswered({ model, server }: Stage, human: Human): Promise<void> {
+  model.next(says('It is ', 'forty-two.'));
+  await human.say(`bot@${server.domain}`, 'What is six times seven?');
+  // In a direct message the answer may be shown while it grows: its last correction is the answer then.
+  await human.expect(
+    'answer',
+    ({ type, from, body }) => type === 'chat' && from.startsWith(`bot@${server.domain}/`) && body === ANSWER,
+  );
+}
+
+/** @returns the stanza id that the room gave to the question, and the answer */
+async function mentionIsAnswered(
+  { model }: Stage,
+  human: Human,
+  room: string,
+): Promise<{ question: string | undefined; answer: HumanMessage }> {
+  model.next(says('It is ', 'forty-two.'));
+  const id = await human.sayInRoom(room, `${BOT_NICK}: what is six times seven?`);
+  const reflection = await human.expect('own message back from the room', (message) => message.id === id);
+  const answer = await human.expect(
+    'answer in the room',
+    ({ type, from, body }) => type === 'groupchat' && from === `${room}/${BOT_NICK}` && body === ANSWER,
+  );
+  return { question: reflection.stanzaIds.find(({ by }) => by === room)?.id, answer };
+}
+
+async function givesUp(test: Test, bot: Bot, kind: 'tls' | 'auth'): Promise<void> {
+  await bot.expect('error', { level: 'error', kind });
+  test.equal(await bot.end(), 1, 'nothing is left to do');
+}

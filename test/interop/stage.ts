@@ -1,0 +1,73 @@
+import type { Test } from 'tap';
+
+import { type OpenAiServer, startOpenAiServer } from '../support/openai-server.js';
+import { Bot, type BotAccount } from './bot.js';
+import { Human } from './human.js';
+import type { Server } from './servers/server.js';
+
+export const BOT_PASSWORD = 'correct-horse-battery-staple';
+
+/** The nick that the bot has unless told otherwise. */
+export const BOT_NICK = 'moltis';
+
+/**
+ * Who takes part in one test: a model, and the bots and people that enter. All leave when the test ends; when it failed, what
+ * they and the server printed is shown.
+ */
+export class Stage {
+  readonly server: Server;
+  readonly model: OpenAiServer;
+  readonly #test: Test;
+  #people = 0;
+
+  private constructor(test: Test, server: Server, model: OpenAiServer) {
+    this.#test = test;
+    this.server = server;
+    this.model = model;
+  }
+
+  static async open(test: Test, server: Server): Promise<Stage> {
+    const model = await startOpenAiServer();
+    const stage = new Stage(test, server, model);
+    test.teardown(async () => {
+      stage.#explain(server.name, server.log);
+      await model.close();
+    });
+    return stage;
+  }
+
+  /** Runs the bot on an account of this server. What is given replaces the usual settings. */
+  async bot(settings: Partial<BotAccount> = {}): Promise<Bot> {
+    const usual: BotAccount = {
+      jid: `bot@${this.server.domain}`,
+      password: BOT_PASSWORD,
+      ca_file: this.server.authority,
+      server: this.server.address(settings.direct_tls ?? false),
+    };
+    const bot = await Bot.run({ ...usual, ...settings }, this.model);
+    this.#test.teardown(async () => {
+      await bot.stop();
+      this.#explain('the bot', bot.log);
+    });
+    return bot;
+  }
+
+  /** Somebody with a new account logs in. */
+  async human(): Promise<Human> {
+    this.#people += 1;
+    const password = 'a person has a password too';
+    const jid = await this.server.register(`human-${process.hrtime.bigint()}-${this.#people}`, password);
+    const human = new Human(this.server.authority);
+    this.#test.teardown(async () => {
+      await human.leave();
+      this.#explain('slixmpp', human.log);
+    });
+    const { startTls } = this.server.site.ports;
+    await human.connect({ jid, password, host: '127.0.0.1', port: startTls, directTls: false });
+    return human;
+  }
+
+  #explain(who: string, log: string): void {
+    if (!this.#test.passing()) this.#test.comment(`what ${who} printed:\n${log}`);
+  }
+}
