@@ -26,14 +26,12 @@ export function readAccounts(
 ): readonly AccountConfig[] {
   const accounts: AccountConfig[] = [];
   const nameByJid = new Map<string, string>();
-  let tables = 0;
   for (const [name, value] of Object.entries(table)) {
     const path = [...ACCOUNTS, name];
     if (!isTable(value)) {
       report.errorAtKey(path, `unknown key "${name}"; an account is a table, [channels.xmpp.NAME]`);
       continue;
     }
-    tables++;
     const rooms = readRoomNames(report, [...path, 'muc_rooms'], value['muc_rooms']);
     const shape = checkShape(report, accountSchema, path, value);
     if (!shape) continue;
@@ -43,7 +41,7 @@ export function readAccounts(
     const account = settleAccount(report, path, name, shape, rooms, providers, baseDirectory);
     if (account) accounts.push(account);
   }
-  if (tables === 0)
+  if (Object.keys(table).length === 0)
     report.error(ACCOUNTS, 'there is no account: write one as [channels.xmpp.NAME], with jid and password');
   return accounts;
 }
@@ -61,7 +59,8 @@ function readRoomNames(report: Report, path: Path, table: unknown): ReadonlyMap<
       rooms.set(key, jid);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      report.errorAtKey([...path, key], `the room ${error.message}`);
+      const detail = error.detail === undefined ? '' : `: ${error.detail}`;
+      report.errorAtKey([...path, key], `the key ${error.message}${detail}`);
     }
   }
   return rooms;
@@ -127,6 +126,9 @@ function settleAccount(
   const mucRooms = new Map<string, RoomConfig>();
   for (const [key, jid] of rooms) {
     const room = shape.muc_rooms[key];
+    for (const [index, pattern] of (room?.users ?? []).entries()) {
+      if (pattern.isServer) report.warning([...path, 'muc_rooms', key, 'users', index], SERVER_ONLY);
+    }
     const settled = room && settleRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);
     if (settled) mucRooms.set(jid.toString(), settled);
   }
@@ -217,6 +219,9 @@ function warnOfContradictions(report: Report, path: Path, shape: AccountShape): 
       `group_allowlist has no effect while group_policy is "${shape.group_policy}"`,
     );
   }
+  for (const [index, pattern] of allowlist.entries()) {
+    if (pattern.isServer) report.warning([...path, 'allowlist', index], SERVER_ONLY);
+  }
   if (allowlist.length === 0 && shape.dm_policy === 'allowlist' && shape.operators.length === 0) {
     report.warning(
       [...path, 'dm_policy'],
@@ -238,6 +243,8 @@ function warnOfContradictions(report: Report, path: Path, shape: AccountShape): 
     report.warning([...path, 'limits', 'tokens_per_day'], message);
   }
 }
+
+const SERVER_ONLY = 'this admits the server itself and nobody on it; everyone there would be "*@" before the domain';
 
 /** What went wrong with a file, by the system's code for it. */
 const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([

@@ -22,7 +22,9 @@ export function checkShape<T extends z.ZodType>(
       const known = keysAt(schema, issue.path);
       for (const key of issue.keys) report.errorAtKey([...where, key], `unknown key "${key}"${didYouMean(key, known)}`);
     } else {
-      report.error(where, `${settingName(where)} ${issue.message}`);
+      const detail: unknown = issue.code === 'custom' ? issue.params?.['detail'] : undefined;
+      const shown = typeof detail === 'string' && !report.isFromEnvironment(where) ? `: ${detail}` : '';
+      report.error(where, `${settingName(where)} ${issue.message}${shown}`);
     }
   }
   return undefined;

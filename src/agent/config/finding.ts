@@ -7,7 +7,7 @@ export interface Finding {
   readonly line: number;
   /** From 1, in UTF-16 code units. */
   readonly column: number;
-  /** Says what is wrong and what would be right. Never holds a value out of the file or the environment, so never a secret. */
+  /** Says what is wrong and what would be right. Never quotes a secret, nor anything that came from the environment. */
   readonly message: string;
 }
 

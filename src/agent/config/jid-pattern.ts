@@ -24,8 +24,14 @@ export class JidPattern {
     while (text.toLowerCase().includes(placeholder)) placeholder += 's';
     const at = text.indexOf('@');
     const jid = Jid.parse(text.slice(0, at + 1) + text.slice(at + 1).replaceAll('*', placeholder));
-    if (!jid.isBare) throw new JidError('resource', 'bare JIDs are compared; leave out the "/" and what follows it');
+    if (!jid.isBare)
+      throw new JidError('resource', '', 'bare JIDs are compared; leave out the "/" and what follows it');
     return new JidPattern(jid.localpart, jid.domainpart.replaceAll(placeholder, '*'));
+  }
+
+  /** True when only JIDs without a localpart can match. */
+  get isServer(): boolean {
+    return this.#localpart === '';
   }
 
   /** Compares the bare JID. */

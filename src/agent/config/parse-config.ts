@@ -97,7 +97,10 @@ function replaceVariables(report: Report, path: Path, value: unknown, environmen
   }
   if (typeof value !== 'string') return value;
   const result = substituteVariables(value, environment);
-  if ('text' in result) return result.text;
+  if ('text' in result) {
+    if (result.text !== value) report.markFromEnvironment(path);
+    return result.text;
+  }
   report.spoil(path, `${settingName(path)} ${result.problem}`);
   return value;
 }

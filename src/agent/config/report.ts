@@ -8,6 +8,7 @@ export class Report {
   readonly #document: TomlDocument;
   readonly #findings: Finding[] = [];
   readonly #spoilt = new Set<string>();
+  readonly #fromEnvironment = new Set<string>();
 
   constructor(file: string, document: TomlDocument) {
     this.#file = file;
@@ -41,6 +42,15 @@ export class Report {
   /** At the key itself: an unknown one, or one that is no room. */
   errorAtKey(path: Path, message: string): void {
     this.#put('error', this.#document.placeOfKey(path), message);
+  }
+
+  /** Notes that the value holds what came from the environment: no message may quote it. */
+  markFromEnvironment(path: Path): void {
+    this.#fromEnvironment.add(pathKey(path));
+  }
+
+  isFromEnvironment(path: Path): boolean {
+    return this.#fromEnvironment.has(pathKey(path));
   }
 
   /** An error after which nothing more can be said about the value. */

@@ -6,7 +6,6 @@ import { didYouMean } from './suggestion.js';
 import {
   readAccountJid,
   readBaseUrl,
-  readBareJid,
   readHost,
   readJidPattern,
   readMediaType,
@@ -35,10 +34,12 @@ const seconds = () => z.number(mustBe('a number of seconds')).positive({ error: 
 const secret = () => text().transform((value) => new Secret(value));
 
 /** A limit that can be switched off, deliberately: by `false`, not by a number that could be a slip. */
-const limit = () =>
-  z
-    .union([z.int().min(1), z.literal(false)], { error: 'must be a whole number, 1 or more, or false for no limit' })
+const limit = () => {
+  const error = 'must be a whole number, 1 or more, or false for no limit';
+  return z
+    .union([z.int().min(1, { error }), z.literal(false)], { error })
     .transform((value) => (value === false ? Infinity : value));
+};
 
 function choice<const T extends readonly [string, ...string[]]>(options: T) {
   const all = options.map((option) => `"${option}"`);
@@ -55,7 +56,7 @@ function read<T>(reader: (text: string) => T) {
       return reader(value);
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
+      context.addIssue({ code: 'custom', message: error.message, params: { detail: error.detail } });
       return z.NEVER;
     }
   });
@@ -113,7 +114,7 @@ export const accountSchema = table({
   group_allowlist: list(read(readRoomPattern))
     .default([])
     .describe('Rooms for group_policy; * in the local part or the domain.'),
-  operators: list(read(readBareJid))
+  operators: list(read(readAccountJid))
     .default([])
     .describe('Bare JIDs that may use operator commands and approve strangers.'),
   text_chunk_limit: count().default(4000).describe('Characters a message.'),

@@ -30,6 +30,12 @@ export class TomlSyntaxError extends Error {
   }
 }
 
+/** What people most often did when the parser says so. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['invalid value', ' (a text stands in quotes)'],
+  ['control characters are not allowed in strings', ' (is the closing quote missing?)'],
+]);
+
 /** Where a key and its value stand, and all below it. A table's value stands where its header or first mention does. */
 interface Spot {
   readonly key: Place;
@@ -57,8 +63,11 @@ export class TomlDocument {
       if (error instanceof TomlError) {
         // The second line on is an excerpt of the file.
         const reason = (error.message.split('\n', 1)[0] ?? '').replace('Invalid TOML document: ', '');
-        const hint = reason === 'invalid value' ? ' (a text stands in quotes)' : '';
-        throw new TomlSyntaxError(`not TOML: ${reason}${hint}`, { line: error.line, column: error.column }, error);
+        throw new TomlSyntaxError(
+          `not TOML: ${reason}${HINTS.get(reason) ?? ''}`,
+          { line: error.line, column: error.column },
+          error,
+        );
       }
       if (error instanceof ParseError) {
         throw new TomlSyntaxError('not TOML', { line: error.lineNumber, column: error.column + 1 }, error);

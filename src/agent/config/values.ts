@@ -8,6 +8,13 @@ import { isMediaTypePattern } from './media-type.js';
 /** A text does not mean what it should. The message goes after the setting's name, and does not quote the text. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
+  /** More about it, which may quote the text: only for what stands in the file, not for what came from the environment. */
+  readonly detail: string | undefined;
+
+  constructor(message: string, options: { readonly detail?: string; readonly cause?: unknown } = {}) {
+    super(message, options);
+    this.detail = options.detail;
+  }
 }
 
 /** The JID of an account: bare, with a localpart. */
@@ -51,8 +58,8 @@ function explained<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof JidError) throw new ValueError(`is ${error.message}`, { cause: error });
-    throw error;
+    if (!(error instanceof JidError)) throw error;
+    throw new ValueError('is not a JID', { detail: error.message.replace(/^not a JID: /, ''), cause: error });
   }
 }
 
