@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import type { Test } from 'tap';
 
 import { type OpenAiServer, startOpenAiServer } from '../support/openai-server.js';
@@ -18,7 +20,6 @@ export class Stage {
   readonly server: Server;
   readonly model: OpenAiServer;
   readonly #test: Test;
-  #people = 0;
 
   private constructor(test: Test, server: Server, model: OpenAiServer) {
     this.#test = test;
@@ -54,9 +55,8 @@ export class Stage {
 
   /** Somebody with a new account logs in. */
   async human(): Promise<Human> {
-    this.#people += 1;
     const password = 'a person has a password too';
-    const jid = await this.server.register(`human-${process.hrtime.bigint()}-${this.#people}`, password);
+    const jid = await this.server.register(`human-${randomUUID()}`, password);
     const human = new Human(this.server.authority);
     this.#test.teardown(async () => {
       await human.leave();
