@@ -280,15 +280,18 @@ export const stalls =
   (exchange) =>
     exchange.text(text);
 
-/** Says something, and breaks the connection off. */
+/**
+ * Says something, and breaks the connection off: when `when` says so, else after a moment that lets the client read the text first
+ * (what it has not read by then is lost with the connection).
+ */
 export const cutsOff =
-  (text: string): Script =>
+  (text: string, when?: Promise<void>): Script =>
   async (exchange) => {
     exchange.text(text);
-    // Give the text the time of one turn of the loop to leave.
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await (when ??
+      new Promise((resolve) => {
+        setTimeout(resolve, 50);
+      }));
     exchange.cut();
   };
 
