@@ -80,19 +80,23 @@ export class XmlReader {
     let at = 0;
     if (this.#unfinished.length > 0) {
       at = this.#finishToken(bytes);
-      if (at === UNFINISHED || this.#stopped) return;
+      if (at === UNFINISHED) return;
     }
-    if (at === bytes.length) return;
-    const source = sourceOf(bytes);
-    while (at < bytes.length && !this.#stopped) {
+    if (at < bytes.length) at = this.#readTokens(sourceOf(bytes), at);
+    if (at < bytes.length) this.#keepForLater(bytes, at);
+    else this.#stanzaStart -= bytes.length;
+  }
+
+  /** Reads all tokens that are there whole. Returns where the first one begins that is not; the end after `stop`. */
+  #readTokens(source: Source, at: number): number {
+    const end = source.bytes.length;
+    while (at < end) {
+      if (this.#stopped) return end;
       const next = this.#readToken(source, at);
-      if (next === UNFINISHED) {
-        this.#keepForLater(bytes, at);
-        return;
-      }
+      if (next === UNFINISHED) return at;
       at = next;
     }
-    this.#stanzaStart -= bytes.length;
+    return end;
   }
 
   /** Joins the token that an earlier chunk began with its rest, and reads it. Returns where in `bytes` the rest ends, or `UNFINISHED`. */
