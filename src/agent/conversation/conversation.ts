@@ -30,7 +30,7 @@ export interface ConversationParts {
   readonly transcript: Transcript;
   readonly journal: Journal;
   readonly keys: RecentKeys;
-  /** A file longer than this is followed by a new one. */
+  /** A file that has grown by more than this is followed by a new one. */
   readonly fileBytes: number;
   readonly now: () => Date;
   /** Told of every write, so that somebody holds the conversation until it is done. */
@@ -136,7 +136,7 @@ export class Conversation {
   #write(unwritten: Unwritten): Promise<void> {
     const { transcript, journal, fileBytes } = this.#parts;
     const { line, record } = writeLine(unwritten);
-    const isFull = journal.bytes === 0 || journal.bytes >= fileBytes;
+    const isFull = journal.empty || journal.grown >= fileBytes;
     const heading = isFull ? this.#heading(journal.file > 0).line + owedLines(transcript) : '';
     transcript.apply(record);
     const written = isFull ? journal.begin(heading + line, transcript.owes) : journal.append(line, transcript.owes);

@@ -29,7 +29,7 @@ export interface HistoryOptions {
   readonly keepKeys?: number;
   /** How many conversations are kept in memory when nobody else holds them. */
   readonly keepConversations?: number;
-  /** A file longer than this is followed by a new one. */
+  /** A file that has grown by this much is followed by a new one. */
   readonly fileBytes?: number;
   readonly now?: () => Date;
   /** Told of what was passed over in a file. Must not throw. */

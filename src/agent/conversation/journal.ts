@@ -37,6 +37,8 @@ export class Journal {
   readonly #place: JournalPlace;
   #file: number;
   #bytes: number;
+  /** How long the newest file was when it was begun. */
+  #heading = 0;
   /** The newest file on the disk; it lags behind `#file` until that is written. */
   #existing: number;
   #marked: boolean;
@@ -57,9 +59,14 @@ export class Journal {
     return this.#file;
   }
 
-  /** The length of the newest file with all that is on its way into it. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Whether the newest file has nothing in it. */
+  get empty(): boolean {
+    return this.#bytes === 0;
+  }
+
+  /** What was added to the newest file since it was begun, in bytes. */
+  get grown(): number {
+    return this.#bytes - this.#heading;
   }
 
   /** Why nothing can be written any more: it is closed, or a write has failed and memory and disk may differ. */
@@ -78,10 +85,11 @@ export class Journal {
     return this.#enqueue(lines, owes);
   }
 
-  /** Begins the next file with these lines. */
+  /** Begins the next file with these lines, which do not count as growth: however long they are, the file gets its share. */
   begin(lines: string, owes: boolean): Promise<void> {
     this.#file += 1;
     this.#bytes = Buffer.byteLength(lines);
+    this.#heading = this.#bytes;
     return this.#enqueue(lines, owes);
   }
 
