@@ -79,7 +79,11 @@ const MAX_NICKS = 20;
 
 type State =
   | { readonly name: 'out' }
-  | { readonly name: 'joining'; readonly resolve: (user: MucUser) => void; readonly reject: (error: Error) => void }
+  | {
+      readonly name: 'joining';
+      readonly resolve: (selfPresence: Element) => void;
+      readonly reject: (error: Error) => void;
+    }
   | { readonly name: 'in' };
 
 const OUT: State = { name: 'out' };
@@ -137,10 +141,10 @@ export class Room {
     for (let attempt = 1; ; attempt++) {
       this.#nick = attempt === 1 ? wish : `${wish}-${attempt}`;
       try {
-        const user = await withDeadline(`joining ${this.jid.toString()}`, JOIN_TIMEOUT_MS, signal, (bounded) =>
+        const selfPresence = await withDeadline(`joining ${this.jid.toString()}`, JOIN_TIMEOUT_MS, signal, (bounded) =>
           this.#enter(bounded),
         );
-        await this.#entered(user);
+        await this.#entered(selfPresence);
         return;
       } catch (error) {
         this.#forget();
@@ -203,25 +207,28 @@ export class Room {
     if (nick !== '') this.#events.emit('message', described);
   }
 
-  async #enter(signal: AbortSignal): Promise<MucUser> {
+  async #enter(signal: AbortSignal): Promise<Element> {
     // What the room announces decides which of its ids can be believed, so it is asked before the first message comes.
     this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
     signal.throwIfAborted();
     const { password } = this.#options;
     const history = this.#lastSeen === undefined ? this.#options.history : { since: this.#lastSeen };
-    return new Promise<MucUser>((resolve, reject) => {
+    return new Promise<Element>((resolve, reject) => {
       this.#state = { name: 'joining', resolve, reject };
       const payload = writeMucJoin({ password, ...(history === undefined ? {} : { history }) });
       this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), payloads: [payload] }));
     });
   }
 
-  async #entered(user: MucUser): Promise<void> {
-    const created = user.statuses.has(Status.created);
+  async #entered(selfPresence: Element): Promise<void> {
+    const user = readMucUser(selfPresence);
+    const created = user?.statuses.has(Status.created) === true;
     if (created) {
+      // Before it existed the room could announce nothing, so who we are in it is read again.
       await this.#context.iq({ to: this.jid, type: 'set', payload: writeInstantRoom() });
       const signal = AbortSignal.timeout(DISCO_TIMEOUT_MS);
       this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
+      this.#seen(this.#nick, user, true, selfPresence);
     }
     this.#events.emit('joined', { room: this, nick: this.#nick, created });
   }
@@ -243,7 +250,7 @@ export class Room {
     if (self && this.#state.name === 'joining') {
       const { resolve } = this.#state;
       this.#state = { name: 'in' };
-      resolve(user);
+      resolve(presence);
     } else if (!known && this.#state.name === 'in') {
       this.#events.emit('occupantJoined', { room: this, occupant });
     }

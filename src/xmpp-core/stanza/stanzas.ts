@@ -23,6 +23,8 @@ export interface Message extends Received {
   readonly type: MessageType;
   /** The text, or `undefined` where there is no `<body/>`: a message that only carries payloads. */
   readonly body: string | undefined;
+  /** The conversation it belongs to, by an id that only compares (RFC 6121 §5.2.5). */
+  readonly thread: string | undefined;
 }
 
 /** RFC 6121 §4.7.1; `available` is the absence of a type. */
@@ -46,17 +48,19 @@ export interface OutgoingMessage {
   readonly to: Jid;
   readonly type: MessageType;
   readonly id?: string;
-  readonly body?: string;
+  readonly body?: string | undefined;
+  readonly thread?: string | undefined;
   readonly payloads?: readonly (Element | undefined)[];
 }
 
 /** Writes a message; without an `id` it gets a fresh one. */
-export function writeMessage({ to, type, id = newId(), body, payloads = [] }: OutgoingMessage): Element {
+export function writeMessage({ to, type, id = newId(), body, thread, payloads = [] }: OutgoingMessage): Element {
   return el(
     'message',
     NS_CLIENT,
     { to: to.toString(), type, id },
     body === undefined ? undefined : el('body', NS_CLIENT, {}, body),
+    thread === undefined ? undefined : el('thread', NS_CLIENT, {}, thread),
     ...payloads,
   );
 }
@@ -103,6 +107,7 @@ export function readMessage(element: Element, from: Jid, to: Jid | undefined): M
     id: element.attr('id'),
     type: isMessageType(type) ? type : 'normal',
     body: element.childText('body'),
+    thread: element.childText('thread'),
   };
 }
 

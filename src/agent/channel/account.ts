@@ -1,0 +1,267 @@
+/** One XMPP account of the bot: what comes in is let through or not, becomes questions and context, and is answered in turn. */
+import { createClient, type Client, type Offline } from '../../xmpp-core/client.js';
+import { delay } from '../../xmpp-core/deadline.js';
+import { StanzaError } from '../../xmpp-core/errors.js';
+import type { Jid } from '../../xmpp-core/jid/jid.js';
+import type { Storage } from '../../xmpp-core/storage.js';
+import { writePresence, type Presence } from '../../xmpp-core/stanza/stanzas.js';
+import { serviceDiscovery } from '../../xeps/xep-0030-service-discovery.js';
+import { muc, type Departure, type Room } from '../../xeps/xep-0045-muc/index.js';
+import { chatStates } from '../../xeps/xep-0085-chat-states.js';
+import { ping } from '../../xeps/xep-0199-ping.js';
+import { httpUpload } from '../../xeps/xep-0363-http-file-upload.js';
+import { messageReactions } from '../../xeps/xep-0444-message-reactions.js';
+import { roomConfig, type AccountConfig } from '../config/config.js';
+import type { ConversationStore } from '../conversation/history.js';
+import { TurnQueue } from '../conversation/queue.js';
+import { withFields, type Log } from '../log.js';
+import type { Model } from '../model/model.js';
+import { directAccess, roomAccess } from './access.js';
+import { Answering, type Question } from './answering.js';
+import { Denials } from './denials.js';
+import { errorKind } from './error-kind.js';
+import { Inbox } from './inbox.js';
+import { Limits } from './limits.js';
+import { readPlace, type Place } from './place.js';
+
+export interface AccountOptions {
+  readonly config: AccountConfig;
+  readonly store: ConversationStore;
+  readonly storage: Storage;
+  readonly modelOf: (provider: string, model: string) => Model;
+  readonly log: Log;
+}
+
+/** What a room is asked for at the first join, for the bot to know what people speak of. */
+const FIRST_HISTORY = 20;
+/** After a kick or a failure we come back, but not at once. */
+const REJOIN_MS = 60_000;
+/** Refusals of a room that only a person can lift (XEP-0045 §7.2). */
+const REFUSED: ReadonlySet<string> = new Set([
+  'forbidden',
+  'not-authorized',
+  'registration-required',
+  'not-allowed',
+  'jid-malformed',
+]);
+
+export class Account {
+  readonly #config: AccountConfig;
+  readonly #store: ConversationStore;
+  readonly #log: Log;
+  readonly #client: Client;
+  readonly #queue: TurnQueue<Question>;
+  readonly #answering: Answering;
+  readonly #inbox: Inbox;
+  readonly #denials: Denials;
+  readonly #stopping = new AbortController();
+  #stopped: Promise<void> | undefined;
+
+  constructor({ config, store, storage, modelOf, log }: AccountOptions) {
+    this.#config = config;
+    this.#store = store;
+    this.#log = withFields(log, { account: config.name });
+    this.#denials = new Denials(this.#log);
+    const limits = new Limits(config.limits);
+    this.#client = createClient({
+      jid: config.jid,
+      password: config.password.reveal(),
+      resource: config.resource,
+      plugins: [serviceDiscovery, muc, chatStates, ping, httpUpload, messageReactions],
+      storage,
+      ...(config.server === undefined ? {} : { server: { ...config.server, directTls: config.directTls } }),
+      ...(config.ca === undefined ? {} : { ca: config.ca }),
+    });
+    this.#answering = new Answering({
+      account: config,
+      client: this.#client,
+      store,
+      modelOf,
+      opened: (place, signal) => this.#opened(place, signal),
+      spent: (payer, { promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
+      log: this.#log,
+    });
+    this.#queue = new TurnQueue<Question>({
+      run: (turn) => this.#answering.run(turn),
+      failed: (error, turn) => this.#tell(this.#answering.failed(error, turn)),
+    });
+    this.#inbox = new Inbox({
+      log: this.#log,
+      account: config,
+      client: this.#client,
+      store,
+      queue: this.#queue,
+      limits,
+      denials: this.#denials,
+    });
+    this.#listen();
+  }
+
+  /**
+   * Connects and answers until `stop()`, or until going on is pointless, which has then been logged.
+   * @returns why it ended
+   */
+  async run(): Promise<'stopped' | 'gave up'> {
+    const over = new Promise<void>((resolve) => {
+      this.#client.events.on('offline', ({ willRetry }) => {
+        if (!willRetry) resolve();
+      });
+    });
+    // The reason was told by the `offline` event.
+    this.#client.start().catch(() => undefined);
+    await over;
+    const outcome = this.#stopped === undefined ? 'gave up' : 'stopped';
+    await this.stop(0);
+    return outcome;
+  }
+
+  /** Lets running answers end within `graceMs` milliseconds, says good-bye, and disconnects. */
+  stop(graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  /** Does not wait any longer for running answers. */
+  async hurry(): Promise<void> {
+    await this.#queue.close({ graceMs: 0 });
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    await this.#queue.close({ graceMs });
+    this.#stopping.abort();
+    await this.#client.stop();
+  }
+
+  #listen(): void {
+    const { events } = this.#client;
+    const rooms = this.#client.get(muc);
+    events.on('online', ({ jid, resumed }) => {
+      this.#log('info', 'online', { jid: jid.toString(), resumed });
+      this.#joinRooms();
+    });
+    events.once('online', { signal: this.#stopping.signal }).then(
+      () => this.#tell(this.#payDebts()),
+      () => undefined,
+    );
+    events.on('offline', (offline) => this.#wentOffline(offline));
+    events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
+    events.on('presence', (presence) => this.#subscription(presence));
+    events.on('undelivered', ({ from, error }) => {
+      this.#log('warn', 'error', { kind: 'undelivered', to: from.toString(), message: error.message });
+    });
+    events.on('fault', ({ error, where }) => {
+      this.#log('error', 'error', {
+        kind: 'internal',
+        where,
+        message: error instanceof Error ? error.message : String(error),
+      });
+    });
+    rooms.events.on('message', (message) => this.#tell(this.#inbox.room(message)));
+    rooms.events.on('privateMessage', (message) => this.#tell(this.#inbox.aside(message)));
+    rooms.events.on('joined', ({ room, nick }) => this.#log('info', 'joined', { room: room.jid.toString(), nick }));
+    rooms.events.on('left', ({ room, why, reason }) => this.#leftRoom(room, why, reason));
+    rooms.events.on('joinFailed', ({ room, error }) => this.#joinFailed(room.jid, error));
+  }
+
+  /** Nothing that goes wrong on the way is left untold. */
+  #tell(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (this.#stopping.signal.aborted) return;
+      this.#log('error', 'error', {
+        kind: 'internal',
+        message: error instanceof Error ? error.message : String(error),
+      });
+    });
+  }
+
+  #wentOffline({ reason, willRetry, retryInMs }: Offline): void {
+    if (reason !== undefined) {
+      const level = willRetry ? 'warn' : 'error';
+      this.#log(level, 'error', { kind: errorKind(reason), message: reason.message });
+    }
+    this.#log('info', 'offline', { reason: reason?.message ?? 'stopped', retryInMs: retryInMs ?? null });
+  }
+
+  /** Rooms that were joined before are joined again by the plugin; the others are ours to join. */
+  #joinRooms(): void {
+    for (const jid of this.#config.rooms) {
+      if (this.#client.get(muc).rooms.has(jid.bare.toString())) continue;
+      const access = roomAccess(this.#config, roomConfig(this.#config, jid));
+      if (access.allowed) this.#join(jid);
+      else this.#denials.tell(jid.toString(), access.why);
+    }
+  }
+
+  #join(jid: Jid): void {
+    const { nick } = this.#config;
+    const password = roomConfig(this.#config, jid).password?.reveal();
+    const options = { nick, password, history: { maxStanzas: FIRST_HISTORY } };
+    this.#client
+      .get(muc)
+      .join(jid, options, this.#stopping.signal)
+      .catch((error: unknown) => this.#joinFailed(jid, error));
+  }
+
+  #joinFailed(jid: Jid, error: unknown): void {
+    if (this.#stopping.signal.aborted || this.#client.state !== 'online') return;
+    const room = jid.toString();
+    const isFinal = error instanceof StanzaError && REFUSED.has(error.condition);
+    const message = error instanceof Error ? error.message : String(error);
+    this.#log('error', 'error', {
+      kind: 'room',
+      room,
+      message: `${room} does not let us in: ${message}`,
+      retryInMs: isFinal ? null : REJOIN_MS,
+    });
+    if (!isFinal) this.#joinLater(jid);
+  }
+
+  #leftRoom(room: Room, why: Departure, reason: string | undefined): void {
+    this.#log('info', 'left', { room: room.jid.toString(), why, reason });
+    if (why === 'kicked' || why === 'shutdown' || why === 'error') this.#joinLater(room.jid);
+  }
+
+  #joinLater(jid: Jid): void {
+    delay(REJOIN_MS, this.#stopping.signal).then(
+      () => {
+        const room = this.#client.get(muc).rooms.get(jid.bare.toString());
+        if (this.#client.state === 'online' && room?.joined !== true) this.#join(jid);
+      },
+      () => undefined,
+    );
+  }
+
+  /** Whoever may write to the bot may see when it is there (RFC 6121 §3.1). */
+  #subscription(presence: Presence): void {
+    if (presence.type !== 'subscribe') return;
+    const access = directAccess(this.#config, presence.from.bare);
+    if (access.allowed) this.#client.send(writePresence({ to: presence.from.bare, type: 'subscribed' }));
+    else this.#denials.tell(presence.from.bare.toString(), access.why);
+  }
+
+  /** What was asked before the last stop and not answered is answered now; what was answered and not sent is sent. */
+  async #payDebts(): Promise<void> {
+    const prefix = `${this.#config.jid.toString()}/`;
+    for (const id of await this.#store.unfinished()) {
+      if (!id.startsWith(prefix)) continue;
+      const conversation = await this.#store.conversation(id);
+      const { questions, undelivered } = conversation.pending();
+      for (const { id: answerId, text, reference } of undelivered) {
+        const place = readPlace(reference);
+        if (place === undefined) await conversation.delivered(answerId);
+        else this.#tell(this.#answering.deliver(conversation, answerId, text, place, this.#stopping.signal));
+      }
+      for (const question of questions) await this.#inbox.resume(conversation, question);
+    }
+  }
+
+  async #opened(place: Place, signal: AbortSignal): Promise<void> {
+    const room = place.kind === 'direct' ? undefined : place.to.bare.toString();
+    const { events, rooms } = this.#client.get(muc);
+    for (;;) {
+      if (this.#client.state !== 'online') await this.#client.events.once('online', { signal });
+      else if (room === undefined || rooms.get(room)?.joined === true) return;
+      else await events.once('joined', { signal });
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** What an error is about, in the words of the log. */
+import { ConnectError, SaslError, StreamError, TimeoutError, TlsError } from '../../xmpp-core/errors.js';
+
+export type ErrorKind = 'auth' | 'tls' | 'dns' | 'connect' | 'stream';
+
+const DNS_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ENODATA']);
+
+/** The kind of an error that ended a session, or kept one from beginning. */
+export function errorKind(error: Error): ErrorKind {
+  if (error instanceof SaslError) return 'auth';
+  if (error instanceof TlsError) return 'tls';
+  if (error instanceof StreamError) return 'stream';
+  if (error instanceof TimeoutError) return 'connect';
+  if (error instanceof ConnectError) {
+    const kinds = new Set(error.attempts.map((attempt) => errorKind(attempt.error)));
+    const [only] = kinds;
+    return kinds.size === 1 && only !== undefined ? only : 'connect';
+  }
+  return 'code' in error && DNS_CODES.has(String(error.code)) ? 'dns' : 'connect';
+}

@@ -1,0 +1,30 @@
+/** `moltis-xmpp check`: validates the configuration without connecting to anything. */
+import { homedir } from 'node:os';
+import { formatFinding } from '../config/finding.js';
+import { loadConfig } from '../config/load-config.js';
+import type { CommonOptions } from './options.js';
+
+/** @returns the exit code: 0 when `run` would start with this configuration */
+export async function check(options: CommonOptions): Promise<number> {
+  const { path, config, findings } = await loadConfig({
+    path: options.config,
+    env: process.env,
+    cwd: process.cwd(),
+    home: homedir(),
+  });
+  const isValid = config !== undefined;
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ file: path, valid: isValid, findings })}\n`);
+    return isValid ? 0 : 1;
+  }
+  for (const finding of findings) {
+    const warning = finding.severity === 'warning' ? 'warning: ' : '';
+    process.stdout.write(`${warning}${formatFinding(finding)}\n`);
+  }
+  if (isValid) process.stdout.write(`${path}: ${summary(config.accounts.map(({ name }) => name))}\n`);
+  return isValid ? 0 : 1;
+}
+
+function summary(names: readonly string[]): string {
+  return `good, with ${names.length === 1 ? 'the account' : `${names.length} accounts:`} ${names.join(', ')}`;
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+/** The standalone bot's face: reads the command line and hands over to a command. */
+import { parseArgs } from 'node:util';
+import { readFile } from 'node:fs/promises';
+import { readLogFormat, readLogLevel, UsageError, type CommonOptions } from './agent/cli/options.js';
+
+const USAGE = `Usage: moltis-xmpp [command] [flags]
+
+Commands
+  run      connect every configured account and answer until stopped (the default)
+  check    validate the configuration without connecting
+  demo     talk with the bot here and now: no account, key or server is needed
+
+Flags
+  --config FILE              the configuration; else ./moltis.toml, $MOLTIS_CONFIG_DIR, ~/.config/moltis
+  --data-dir DIR             where conversations are kept; else $MOLTIS_DATA_DIR, ~/.moltis
+  --log-format pretty|json   how events are shown; pretty on a terminal, else json
+  --log-level LEVEL          debug, info, warn or error
+  --json                     machine-readable output (check)
+  --help, --version
+`;
+
+/** Each command is loaded when it is asked for: checking a file does not wait for the code that connects. */
+const COMMANDS: ReadonlyMap<string, (options: CommonOptions) => Promise<number>> = new Map([
+  ['run', async (options) => (await import('./agent/cli/run.js')).run(options)],
+  ['check', async (options) => (await import('./agent/cli/check.js')).check(options)],
+  ['demo', async (options) => (await import('./agent/cli/demo.js')).demo(options)],
+]);
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = readCommandLine(args);
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (values.version === true) {
+    process.stdout.write(`${await ownVersion()}\n`);
+    return 0;
+  }
+  const [name = 'run', ...rest] = positionals;
+  const command = COMMANDS.get(name);
+  if (command === undefined)
+    throw new UsageError(`there is no command '${name}'; the commands are ${[...COMMANDS.keys()].join(', ')}`);
+  if (rest.length > 0) throw new UsageError(`'${name}' takes no further words, but got '${rest.join(' ')}'`);
+  return command({
+    config: values.config,
+    dataDirectory: values['data-dir'],
+    logFormat: readLogFormat(values['log-format']),
+    logLevel: readLogLevel(values['log-level']),
+    json: values.json === true,
+  });
+}
+
+function readCommandLine(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        config: { type: 'string' },
+        'data-dir': { type: 'string' },
+        'log-format': { type: 'string' },
+        'log-level': { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+async function ownVersion(): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+  const version =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : undefined;
+  return typeof version === 'string' ? version : 'unknown';
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    // People get a sentence; whoever looks for a fault in the program gets the stack.
+    const text = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`moltis-xmpp: ${text}\n`);
+    if (error instanceof UsageError) process.stderr.write('Try moltis-xmpp --help.\n');
+    if (process.env['MOLTIS_DEBUG'] !== undefined && error instanceof Error)
+      process.stderr.write(`${error.stack ?? ''}\n`);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  },
+);

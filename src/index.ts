@@ -1,0 +1,45 @@
+/** The library's face: a client, its plugins, and the types that go with them. Nothing else is public. */
+export {
+  createClient,
+  type Client,
+  type ClientEvents,
+  type ClientOptions,
+  type ClientState,
+  type Offline,
+} from './xmpp-core/client.js';
+export * from './xmpp-core/errors.js';
+export type { Disposer, Listenable, OnceOptions } from './xmpp-core/events.js';
+export { Jid, JidError } from './xmpp-core/jid/jid.js';
+export {
+  definePlugin,
+  from,
+  handled,
+  type GuardScope,
+  type Match,
+  type OutgoingIq,
+  type Plugin,
+  type PluginContext,
+  type SenderGuard,
+} from './xmpp-core/plugin.js';
+export type { ReconnectPolicy } from './xmpp-core/reconnect.js';
+export type { Undelivered } from './xmpp-core/router.js';
+export { newId } from './xmpp-core/stanza/ids.js';
+export {
+  writeMessage,
+  writePresence,
+  type IqRequest,
+  type Message,
+  type MessageType,
+  type OutgoingMessage,
+  type OutgoingPresence,
+  type Presence,
+  type PresenceType,
+} from './xmpp-core/stanza/stanzas.js';
+export { memoryStorage, type Storage } from './xmpp-core/storage.js';
+export type { Negotiation, StreamFeature } from './xmpp-core/stream/stream-feature.js';
+export type { ServerOverride, SrvResolver } from './xmpp-core/transport/targets.js';
+export { el, Element, type Attributes, type Node } from './xmpp-core/xml/element.js';
+export { DEFAULT_LIMITS, type XmlLimits } from './xmpp-core/xml/limits.js';
+export { scope, serialize, type Scope } from './xmpp-core/xml/serialize.js';
+export { parseElement, StreamParser, type StreamHandlers } from './xmpp-core/xml/stream-parser.js';
+export * from './xeps/index.js';

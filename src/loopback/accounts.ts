@@ -1,0 +1,37 @@
+/** Who may log in to the loopback server. */
+import { opaqueString } from '../xmpp-core/jid/precis.js';
+import { SCRAM_HASHES, type ScramHash } from '../xmpp-core/sasl/scram-keys.js';
+import { makeVerifier, type Verifier } from './scram-exchange.js';
+
+interface StoredAccount {
+  /** Kept for PLAIN; this server is for demos and tests. */
+  readonly password: string;
+  readonly verifiers: Map<ScramHash, Verifier>;
+}
+
+export class Accounts {
+  readonly #accounts = new Map<string, StoredAccount>();
+
+  /** @param username a prepared localpart */
+  add(username: string, password: string): void {
+    this.#accounts.set(username, { password: opaqueString(password), verifiers: new Map() });
+  }
+
+  has(username: string): boolean {
+    return this.#accounts.has(username);
+  }
+
+  checkPlain(username: string, password: string): boolean {
+    return this.#accounts.get(username)?.password === password;
+  }
+
+  /** What SCRAM checks a password by; made when first asked for. `undefined` when there is no such account. */
+  async verifier(username: string, mechanism: string): Promise<Verifier | undefined> {
+    const account = this.#accounts.get(username);
+    const hash = SCRAM_HASHES.find((one) => mechanism.startsWith(`SCRAM-${one}`));
+    if (account === undefined || hash === undefined) return undefined;
+    const verifier = account.verifiers.get(hash) ?? (await makeVerifier(hash, account.password));
+    account.verifiers.set(hash, verifier);
+    return verifier;
+  }
+}

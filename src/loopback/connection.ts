@@ -1,0 +1,260 @@
+/** One client's connection to the loopback server: StartTLS, SASL, bind, then stanzas (RFC 6120 §4 to §8, the server's side). */
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
+import { Jid } from '../xmpp-core/jid/jid.js';
+import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
+import { StreamError } from '../xmpp-core/errors.js';
+import { newId } from '../xmpp-core/stanza/ids.js';
+import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_STREAMS, NS_TLS } from '../xmpp-core/stanza/namespaces.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import { scope, serialize, serializeOpenTag } from '../xmpp-core/xml/serialize.js';
+import { StreamParser } from '../xmpp-core/xml/stream-parser.js';
+import type { Accounts } from './accounts.js';
+import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
+import type { Misbehaviour, Stage } from './misbehaviour.js';
+import { beginScram, readUsername, type ScramExchange } from './scram-exchange.js';
+
+/** What a connection needs from its server. */
+export interface ConnectionHost {
+  readonly domain: string;
+  readonly accounts: Accounts;
+  readonly mechanisms: readonly string[];
+  readonly misbehaviour: Misbehaviour;
+  /** A resource was bound; a session that has it already is replaced. */
+  onBound(connection: Connection, jid: Jid): void;
+  onStanza(connection: Connection, stanza: Element): void;
+  onClosed(connection: Connection): void;
+}
+
+const STREAM_PREFIX = { stream: NS_STREAM };
+const SCOPE = scope(NS_CLIENT, STREAM_PREFIX);
+const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
+
+export class Connection {
+  readonly #host: ConnectionHost;
+  #socket: Socket;
+  #parser: StreamParser;
+  #stage: Stage;
+  #jid: Jid | undefined;
+  #username = '';
+  #scram: ScramExchange | undefined;
+  #isFinalSent = false;
+  #sentBytes = 0;
+  #unsent = '';
+  #closed = false;
+
+  /** @param direct whether TLS comes first (XEP-0368) */
+  constructor(socket: Socket, host: ConnectionHost, direct: boolean) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#stage = 'plain';
+    this.#parser = this.#newParser();
+    if (direct) this.#secure();
+    else this.#listen();
+  }
+
+  /** The full JID, once bound. */
+  get jid(): Jid | undefined {
+    return this.#jid;
+  }
+
+  send(element: Element): void {
+    this.#write(serialize(element, SCOPE));
+  }
+
+  /** Sends raw text, whatever it is. */
+  sendRaw(text: string): void {
+    this.#write(text);
+  }
+
+  /** Ends the stream with an error (RFC 6120 §4.9). */
+  fail(condition: string): void {
+    this.send(el('error', NS_STREAM, {}, el(condition, NS_STREAMS)));
+    this.close();
+  }
+
+  /** Ends the stream in order. */
+  close(): void {
+    if (this.#closed) return;
+    this.#write('</stream:stream>');
+    this.#flush();
+    this.#socket.end();
+    this.#end();
+  }
+
+  /** Ends the connection as a failing network does. */
+  reset(): void {
+    if (this.#socket instanceof tls.TLSSocket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+    this.#end();
+  }
+
+  #newParser(): StreamParser {
+    return new StreamParser({
+      onOpen: () => this.#open(),
+      onElement: (element) => this.#receive(element),
+      onClose: () => this.close(),
+    });
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('error', () => this.#end());
+    socket.on('close', () => this.#end());
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#closed || this.#host.misbehaviour.deafAt === this.#stage) return;
+    try {
+      this.#parser.write(chunk);
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      this.fail(error.condition);
+    }
+  }
+
+  #secure(): void {
+    this.#socket.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close');
+    this.#socket.on('error', () => this.#end());
+    this.#socket = new tls.TLSSocket(this.#socket, { isServer: true, key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
+    this.#stage = 'secure';
+    this.#restart();
+    this.#listen();
+  }
+
+  #restart(): void {
+    this.#parser.stop();
+    this.#parser = this.#newParser();
+  }
+
+  #open(): void {
+    const header = el('stream', NS_STREAM, { from: this.#host.domain, id: newId(), version: '1.0', 'xml:lang': 'en' });
+    this.#write(`<?xml version='1.0'?>${serializeOpenTag(header, STREAM_PREFIX, NS_CLIENT)}`);
+    const instead = this.#host.misbehaviour.features?.(this.#stage);
+    if (instead === undefined) this.send(el('features', NS_STREAM, {}, ...this.#features()));
+    else this.#write(instead);
+  }
+
+  #features(): Element[] {
+    if (this.#stage === 'plain') return [el('starttls', NS_TLS, {}, el('required', NS_TLS))];
+    if (this.#stage === 'authenticated') return [el('bind', NS_BIND)];
+    const mechanisms = this.#host.mechanisms.map((name) => el('mechanism', NS_SASL, {}, name));
+    const binding = el('channel-binding', NS_CHANNEL_BINDING, { type: 'tls-exporter' });
+    const listed = this.#host.mechanisms.some((name) => name.endsWith('-PLUS'));
+    return [
+      el('mechanisms', NS_SASL, {}, ...mechanisms),
+      ...(listed ? [el('sasl-channel-binding', NS_CHANNEL_BINDING, {}, binding)] : []),
+    ];
+  }
+
+  #receive(element: Element): void {
+    const instead = this.#host.misbehaviour.answer?.(element, this.#stage);
+    if (instead !== undefined) this.#write(instead);
+    else if (this.#stage === 'bound') this.#host.onStanza(this, element);
+    else if (this.#stage === 'plain') this.#startTls(element);
+    else if (this.#stage === 'secure') this.#authenticate(element).catch(() => this.fail('internal-server-error'));
+    else this.#bind(element);
+  }
+
+  #startTls(element: Element): void {
+    if (!element.is('starttls', NS_TLS)) return this.fail('policy-violation');
+    this.send(el('proceed', NS_TLS));
+    this.#flush();
+    this.#secure();
+  }
+
+  async #authenticate(element: Element): Promise<void> {
+    if (element.ns !== NS_SASL) return this.fail('not-authorized');
+    const data = element.text === '=' ? new Uint8Array() : (decodeBase64(element.text) ?? new Uint8Array());
+    const text = new TextDecoder().decode(data);
+    if (element.name === 'auth') await this.#beginAuthentication(element.attr('mechanism') ?? '', text);
+    else if (element.name === 'response') this.#proceed(text);
+    else this.#refuse('aborted');
+  }
+
+  async #beginAuthentication(mechanism: string, text: string): Promise<void> {
+    const { accounts, mechanisms } = this.#host;
+    if (!mechanisms.includes(mechanism)) return this.#refuse('invalid-mechanism');
+    if (mechanism === 'PLAIN') {
+      const [, username = '', password = ''] = text.split('\0');
+      if (!accounts.checkPlain(username, password)) return this.#refuse('not-authorized');
+      this.#username = username;
+      return this.#succeed();
+    }
+    this.#username = readUsername(text) ?? '';
+    const verifier = await accounts.verifier(this.#username, mechanism);
+    const binding = mechanism.endsWith('-PLUS') ? this.#exporter() : undefined;
+    this.#scram = verifier === undefined ? undefined : beginScram(verifier, text, binding);
+    this.#isFinalSent = false;
+    if (this.#scram === undefined) return this.#refuse('not-authorized');
+    this.send(el('challenge', NS_SASL, {}, encodeBase64(new TextEncoder().encode(this.#scram.serverFirst))));
+  }
+
+  #proceed(clientFinal: string): void {
+    const final = this.#isFinalSent ? undefined : this.#scram?.finish(clientFinal);
+    if (final === undefined) return this.#refuse('not-authorized');
+    this.#isFinalSent = true;
+    this.#succeed(encodeBase64(new TextEncoder().encode(final)));
+  }
+
+  #succeed(data?: string): void {
+    this.#stage = 'authenticated';
+    this.#restart();
+    this.send(el('success', NS_SASL, {}, data));
+  }
+
+  #refuse(condition: string): void {
+    this.send(el('failure', NS_SASL, {}, el(condition, NS_SASL)));
+  }
+
+  #exporter(): Uint8Array | undefined {
+    const socket = this.#socket;
+    if (!(socket instanceof tls.TLSSocket)) return undefined;
+    return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+  }
+
+  #bind(element: Element): void {
+    const request = element.child('bind', NS_BIND);
+    if (!element.is('iq', NS_CLIENT) || request === undefined) return this.fail('not-authorized');
+    const wish = request.childText('resource');
+    const jid = Jid.tryParse(
+      `${this.#username}@${this.#host.domain}/${wish === undefined || wish === '' ? newId() : wish}`,
+    );
+    if (jid === undefined) return this.fail('bad-format');
+    this.#jid = jid;
+    this.#stage = 'bound';
+    this.#host.onBound(this, jid);
+    const bound = el('bind', NS_BIND, {}, el('jid', NS_BIND, {}, jid.toString()));
+    this.send(el('iq', NS_CLIENT, { type: 'result', id: element.attr('id') }, bound));
+  }
+
+  /** Everything that is sent goes through here, so that a misbehaviour counts every byte. */
+  #write(text: string): void {
+    if (this.#unsent === '') queueMicrotask(() => this.#flush());
+    this.#unsent += text;
+  }
+
+  #flush(): void {
+    const bytes = Buffer.from(this.#unsent);
+    this.#unsent = '';
+    if (bytes.byteLength === 0 || this.#socket.destroyed || this.#socket.writableEnded) return;
+    const { cutAtByte = Infinity, stallAtByte = Infinity } = this.#host.misbehaviour;
+    const left = Math.max(0, Math.min(cutAtByte, stallAtByte) - this.#sentBytes);
+    this.#sentBytes += bytes.byteLength;
+    if (bytes.byteLength < left) {
+      this.#socket.write(bytes);
+      return;
+    }
+    this.#socket.write(bytes.subarray(0, left), () => {
+      if (this.#sentBytes >= cutAtByte) this.reset();
+    });
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#parser.stop();
+    this.#host.onClosed(this);
+  }
+}

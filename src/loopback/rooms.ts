@@ -1,0 +1,216 @@
+/** The loopback server's rooms: one XEP-0045 service, non-anonymous, with history, stanza ids and occupant ids. */
+import { createHash } from 'node:crypto';
+import { StanzaError } from '../xmpp-core/errors.js';
+import type { Jid } from '../xmpp-core/jid/jid.js';
+import { newId } from '../xmpp-core/stanza/ids.js';
+import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
+import { errorReply } from '../xmpp-core/stanza/stanza-error.js';
+import { el, Element } from '../xmpp-core/xml/element.js';
+import { writeDiscoInfo, writeDiscoItems, NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xeps/xep-0030-service-discovery.js';
+import { NS_MUC, NS_MUC_OWNER, Status, writeMucUser } from '../xeps/xep-0045-muc/codecs.js';
+import { readDateTime } from '../xeps/xep-0082-date-time.js';
+import { NS_DELAY, writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
+import { NS_STABLE_IDS, writeStanzaId } from '../xeps/xep-0359-stable-ids.js';
+import { NS_OCCUPANT_ID, writeOccupantId } from '../xeps/xep-0421-occupant-id.js';
+
+interface Occupant {
+  readonly nick: string;
+  /** Full: who gets what is said. */
+  readonly jid: Jid;
+}
+
+interface LoopbackRoom {
+  readonly jid: Jid;
+  readonly occupants: Map<string, Occupant>;
+  readonly history: { readonly message: Element; readonly at: Date }[];
+  subject: string;
+  locked: boolean;
+}
+
+/** Sends a stanza to the client that its `to` names. */
+export type Deliver = (stanza: Element) => void;
+
+const MAX_HISTORY = 100;
+const FEATURES = [
+  NS_DISCO_INFO,
+  NS_MUC,
+  NS_STABLE_IDS,
+  NS_OCCUPANT_ID,
+  'muc_nonanonymous',
+  'muc_open',
+  'muc_unsecured',
+];
+/** What only the room may say: occupants who send it are not believed. */
+const ROOMS_OWN: ReadonlySet<string> = new Set([NS_DELAY, NS_OCCUPANT_ID, 'http://jabber.org/protocol/muc#user']);
+
+export class Rooms {
+  readonly domain: string;
+  readonly #deliver: Deliver;
+  readonly #rooms = new Map<string, LoopbackRoom>();
+
+  constructor(domain: string, deliver: Deliver) {
+    this.domain = domain;
+    this.#deliver = deliver;
+  }
+
+  /** Takes a stanza for the service, a room or an occupant. */
+  take(stanza: Element, from: Jid, to: Jid): void {
+    try {
+      if (stanza.name === 'iq') this.#takeIq(stanza, from, to);
+      else if (to.localpart === '') throw new StanzaError('cancel', 'service-unavailable');
+      else if (stanza.name === 'presence') this.#takePresence(stanza, from, to);
+      else this.#takeMessage(stanza, from, to);
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      // RFC 6120 §8.3.1: an error is not answered with an error.
+      if (stanza.attr('type') !== 'error')
+        this.#deliver(errorReply(stanza, error).withAttributes({ to: from.toString() }));
+    }
+  }
+
+  /** A client is gone: so are all its occupants. */
+  drop(jid: Jid): void {
+    for (const room of this.#rooms.values()) {
+      const occupant = occupantOf(room, jid);
+      if (occupant !== undefined) this.#remove(room, occupant, []);
+    }
+  }
+
+  /** Removes an occupant as a moderator would; `statuses` say why (307 kicked, 301 banned, 332 shutdown …). */
+  expel(room: Jid, nick: string, statuses: readonly number[]): void {
+    const found = this.#rooms.get(room.bare.toString());
+    const occupant = found?.occupants.get(nick);
+    if (found !== undefined && occupant !== undefined) this.#remove(found, occupant, statuses);
+  }
+
+  #takeIq(iq: Element, from: Jid, to: Jid): void {
+    const payload = iq.children()[0];
+    if (iq.attr('type') !== 'get' && iq.attr('type') !== 'set') return;
+    const result = (content: Element | undefined): void =>
+      this.#deliver(
+        el('iq', NS_CLIENT, { type: 'result', id: iq.attr('id'), from: to.toString(), to: from.toString() }, content),
+      );
+    const room = this.#rooms.get(to.bare.toString());
+    if (to.localpart !== '' && room === undefined) throw new StanzaError('cancel', 'item-not-found');
+    if (payload?.ns === NS_DISCO_INFO) {
+      const identity = { category: 'conference', type: 'text', name: room?.jid.localpart ?? 'Rooms' };
+      return result(writeDiscoInfo({ identities: [identity], features: new Set(FEATURES), forms: [] }));
+    }
+    if (payload?.ns === NS_DISCO_ITEMS && to.localpart === '') {
+      return result(writeDiscoItems([...this.#rooms.values()].map(({ jid }) => ({ jid, name: jid.localpart }))));
+    }
+    if (payload?.ns === NS_MUC_OWNER && room !== undefined) {
+      room.locked = false;
+      return result(undefined);
+    }
+    throw new StanzaError('cancel', 'service-unavailable');
+  }
+
+  #takePresence(presence: Element, from: Jid, to: Jid): void {
+    const room = this.#rooms.get(to.bare.toString());
+    const present = room === undefined ? undefined : occupantOf(room, from);
+    if (presence.attr('type') === 'unavailable') {
+      if (room !== undefined && present !== undefined) this.#remove(room, present, []);
+      return;
+    }
+    if (to.resource === '') throw new StanzaError('modify', 'jid-malformed');
+    const holder = room?.occupants.get(to.resource);
+    if (holder !== undefined && !holder.jid.equals(from)) throw new StanzaError('cancel', 'conflict');
+    if (present === undefined) this.#join(presence, from, to, room);
+  }
+
+  #join(presence: Element, from: Jid, to: Jid, existing: LoopbackRoom | undefined): void {
+    const room = existing ?? { jid: to.bare, occupants: new Map(), history: [], subject: '', locked: true };
+    if (existing?.locked === true) throw new StanzaError('cancel', 'item-not-found');
+    this.#rooms.set(room.jid.toString(), room);
+    const newcomer = { nick: to.resource, jid: from };
+    for (const other of room.occupants.values()) this.#tell(room, other, newcomer.jid, []);
+    room.occupants.set(newcomer.nick, newcomer);
+    for (const other of room.occupants.values()) {
+      const own = [Status.nonAnonymous, Status.self, ...(existing === undefined ? [Status.created] : [])];
+      this.#tell(room, newcomer, other.jid, other === newcomer ? own : []);
+    }
+    for (const message of wantedHistory(room, presence)) this.#deliver(message.withAttributes({ to: from.toString() }));
+    const subject = el('subject', NS_CLIENT, {}, room.subject);
+    this.#deliver(
+      el('message', NS_CLIENT, { type: 'groupchat', from: room.jid.toString(), to: from.toString() }, subject),
+    );
+  }
+
+  #takeMessage(message: Element, from: Jid, to: Jid): void {
+    const room = this.#rooms.get(to.bare.toString());
+    const sender = room === undefined ? undefined : occupantOf(room, from);
+    if (room === undefined) throw new StanzaError('cancel', 'item-not-found');
+    if (sender === undefined) throw new StanzaError('modify', 'not-acceptable');
+    const source = room.jid.withResource(sender.nick).toString();
+    if (to.resource !== '') {
+      const occupant = room.occupants.get(to.resource);
+      if (occupant === undefined) throw new StanzaError('cancel', 'item-not-found');
+      this.#deliver(message.withAttributes({ from: source, to: occupant.jid.toString() }));
+      return;
+    }
+    const trusted = message.nodes.filter((node) => typeof node === 'string' || !this.#isForged(node, room));
+    const said = new Element('message', NS_CLIENT, message.attributes, [
+      ...trusted,
+      writeStanzaId(newId(), room.jid),
+      occupantId(room, sender),
+    ]).withAttributes({ from: source });
+    if (message.child('body') !== undefined) {
+      room.history.push({ message: said, at: new Date() });
+      if (room.history.length > MAX_HISTORY) room.history.shift();
+    } else if (message.child('subject') !== undefined) {
+      room.subject = message.childText('subject') ?? '';
+    }
+    for (const occupant of room.occupants.values()) this.#deliver(said.withAttributes({ to: occupant.jid.toString() }));
+  }
+
+  #isForged(payload: Element, room: LoopbackRoom): boolean {
+    return (
+      ROOMS_OWN.has(payload.ns) ||
+      (payload.is('stanza-id', NS_STABLE_IDS) && payload.attr('by') === room.jid.toString())
+    );
+  }
+
+  #remove(room: LoopbackRoom, leaver: Occupant, statuses: readonly number[]): void {
+    room.occupants.delete(leaver.nick);
+    for (const { jid } of [leaver, ...room.occupants.values()]) {
+      const codes = jid === leaver.jid ? [Status.self, ...statuses] : statuses;
+      this.#tell(room, leaver, jid, codes, 'unavailable');
+    }
+    if (room.occupants.size === 0) this.#rooms.delete(room.jid.toString());
+  }
+
+  /** Tells `to` about an occupant. */
+  #tell(room: LoopbackRoom, about: Occupant, to: Jid, statuses: readonly number[], type?: 'unavailable'): void {
+    const user = writeMucUser({
+      affiliation: 'member',
+      role: type === undefined ? 'participant' : 'none',
+      jid: about.jid,
+      statuses: new Set(statuses),
+    });
+    const from = room.jid.withResource(about.nick).toString();
+    this.#deliver(el('presence', NS_CLIENT, { from, to: to.toString(), type }, user, occupantId(room, about)));
+  }
+}
+
+function occupantOf(room: LoopbackRoom, jid: Jid): Occupant | undefined {
+  return [...room.occupants.values()].find((occupant) => occupant.jid.equals(jid));
+}
+
+/** The same for every stay of the same account in the same room, and telling nothing of the account (XEP-0421 §4). */
+function occupantId(room: LoopbackRoom, { jid }: Occupant): Element {
+  return writeOccupantId(
+    createHash('sha256').update(`${room.jid.toString()} ${jid.bare.toString()}`).digest('base64url'),
+  );
+}
+
+/** XEP-0045 §7.2.13. */
+function wantedHistory(room: LoopbackRoom, join: Element): Element[] {
+  const wish = join.child('x', NS_MUC)?.child('history');
+  const since = readDateTime(wish?.attr('since'))?.getTime() ?? 0;
+  const most = Number(wish?.attr('maxstanzas') ?? 20);
+  const wanted = room.history.filter(({ at }) => at.getTime() >= since);
+  return (most > 0 ? wanted.slice(-most) : []).map(({ message, at }) =>
+    message.withNodes(writeDelay({ stamp: at, from: room.jid })),
+  );
+}

@@ -1,0 +1,217 @@
+/**
+ * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It speaks StartTLS and direct TLS,
+ * SCRAM and PLAIN, binds resources, routes messages and presence, keeps what arrives while nobody is there, and has rooms and
+ * uploads. It has no rosters, no other servers, and nothing on disk.
+ */
+import net, { type AddressInfo, type Server } from 'node:net';
+import { StanzaError } from '../xmpp-core/errors.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
+import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
+import { errorReply } from '../xmpp-core/stanza/stanza-error.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import { NS_DISCO_INFO, NS_DISCO_ITEMS, writeDiscoInfo, writeDiscoItems } from '../xeps/xep-0030-service-discovery.js';
+import { NS_PING } from '../xeps/xep-0199-ping.js';
+import { writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
+import { Accounts } from './accounts.js';
+import { Connection, type ConnectionHost } from './connection.js';
+import type { Misbehaviour } from './misbehaviour.js';
+import { Rooms } from './rooms.js';
+import { Uploads } from './uploads.js';
+
+export interface LoopbackOptions {
+  /** What is offered after TLS; SCRAM with and without channel binding unless told. */
+  readonly mechanisms?: readonly string[];
+}
+
+const DOMAIN = 'localhost';
+const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
+const MAX_OFFLINE = 100;
+
+export class LoopbackServer {
+  readonly domain = DOMAIN;
+  readonly rooms: Rooms;
+  readonly #options: LoopbackOptions;
+  readonly #accounts = new Accounts();
+  readonly #uploads = new Uploads(`upload.${DOMAIN}`);
+  readonly #connections = new Set<Connection>();
+  /** Bound sessions, by full JID. */
+  readonly #sessions = new Map<string, Connection>();
+  readonly #available = new Set<Connection>();
+  readonly #waiting = new Map<string, Element[]>();
+  readonly #listeners: Server[] = [];
+  #misbehaviour: Misbehaviour = {};
+  #ports = { startTls: 0, directTls: 0 };
+
+  private constructor(options: LoopbackOptions) {
+    this.#options = options;
+    this.rooms = new Rooms(`rooms.${DOMAIN}`, (stanza) => this.#deliver(stanza));
+  }
+
+  /** Starts a server on free ports of 127.0.0.1. */
+  static async start(options: LoopbackOptions = {}): Promise<LoopbackServer> {
+    const server = new LoopbackServer(options);
+    await server.#uploads.listen();
+    server.#ports = { startTls: await server.#listen(false), directTls: await server.#listen(true) };
+    return server;
+  }
+
+  /** The ports of 127.0.0.1 that clients connect to. */
+  get ports(): { readonly startTls: number; readonly directTls: number } {
+    return this.#ports;
+  }
+
+  /** The full JIDs of the clients that are connected. */
+  get sessions(): readonly string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** Adds an account. @returns its bare JID */
+  addAccount(username: string, password: string): Jid {
+    const jid = Jid.of(username, DOMAIN);
+    this.#accounts.add(jid.localpart, password);
+    return jid;
+  }
+
+  /** From the next connection on does something wrong; without an argument, nothing more. */
+  misbehave(misbehaviour: Misbehaviour = {}): void {
+    this.#misbehaviour = misbehaviour;
+  }
+
+  /** Breaks all connections, as a failing network does. */
+  cutAll(): void {
+    for (const connection of this.#connections) connection.reset();
+  }
+
+  /** Ends all streams with an error of RFC 6120 §4.9.3. */
+  failAll(condition: string): void {
+    for (const connection of this.#connections) connection.fail(condition);
+  }
+
+  /** Sends raw text to a session, as if the server had thought of it. */
+  inject(jid: Jid, text: string): void {
+    this.#sessions.get(jid.toString())?.sendRaw(text);
+  }
+
+  /** Stops: streams are closed, and no port is left open. */
+  async stop(): Promise<void> {
+    for (const connection of this.#connections) connection.close();
+    await Promise.all(
+      this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve()))),
+    );
+    await this.#uploads.close();
+  }
+
+  async #listen(direct: boolean): Promise<number> {
+    const listener = net.createServer((socket) => {
+      this.#connections.add(new Connection(socket, this.#host(), direct));
+    });
+    this.#listeners.push(listener);
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject).listen(0, '127.0.0.1', resolve);
+    });
+    return (listener.address() as AddressInfo).port;
+  }
+
+  #host(): ConnectionHost {
+    return {
+      domain: DOMAIN,
+      accounts: this.#accounts,
+      mechanisms: this.#options.mechanisms ?? MECHANISMS,
+      misbehaviour: this.#misbehaviour,
+      onBound: (connection, jid) => this.#bound(connection, jid),
+      onStanza: (connection, stanza) => this.#route(connection, stanza),
+      onClosed: (connection) => this.#closed(connection),
+    };
+  }
+
+  #bound(connection: Connection, jid: Jid): void {
+    // RFC 6120 §7.7.2.2: the newer session wins.
+    this.#sessions.get(jid.toString())?.fail('conflict');
+    this.#sessions.set(jid.toString(), connection);
+  }
+
+  #closed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#available.delete(connection);
+    const { jid } = connection;
+    if (jid === undefined || this.#sessions.get(jid.toString()) !== connection) return;
+    this.#sessions.delete(jid.toString());
+    this.rooms.drop(jid);
+  }
+
+  /** RFC 6120 §10: a stanza without `to` is for the server, on behalf of the account. */
+  #route(connection: Connection, stanza: Element): void {
+    const from = connection.jid;
+    if (from === undefined) return;
+    const stamped = stanza.withAttributes({ from: from.toString() });
+    const toText = stanza.attr('to');
+    const to = toText === undefined ? from.bare : Jid.tryParse(toText);
+    if (to === undefined) connection.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
+    else if (stanza.name === 'presence' && toText === undefined) this.#presence(connection, stanza);
+    else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
+    else if (to.localpart !== '' && !(stanza.name === 'iq' && to.isBare))
+      this.#deliver(stamped.withAttributes({ to: to.toString() }));
+    else if (stanza.name === 'iq') this.#answer(connection, stanza, to);
+  }
+
+  #presence(connection: Connection, presence: Element): void {
+    if (presence.attr('type') !== undefined) return void this.#available.delete(connection);
+    this.#available.add(connection);
+    const account = connection.jid?.bare.toString() ?? '';
+    for (const message of this.#waiting.get(account) ?? []) connection.send(message);
+    this.#waiting.delete(account);
+  }
+
+  /** Brings a stanza to the client or clients that its `to` names (RFC 6121 §8.5). */
+  #deliver(stanza: Element): void {
+    const to = Jid.tryParse(stanza.attr('to'));
+    if (to === undefined) return;
+    const session = this.#sessions.get(to.toString());
+    if (session !== undefined) return session.send(stanza);
+    if (stanza.name === 'presence' || stanza.attr('type') === 'error') return;
+    if (!this.#accounts.has(to.localpart) || to.domainpart !== DOMAIN || stanza.name === 'iq') {
+      if (stanza.name === 'iq' && stanza.attr('type') === 'result') return;
+      return this.#deliver(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
+    }
+    const present = [...this.#available].filter(({ jid }) => jid?.bare.equals(to.bare) === true);
+    for (const connection of present) connection.send(stanza);
+    if (present.length === 0) this.#keep(to.bare.toString(), stanza);
+  }
+
+  #keep(account: string, message: Element): void {
+    if (message.child('body') === undefined) return;
+    const waiting = this.#waiting.get(account) ?? [];
+    if (waiting.length >= MAX_OFFLINE) return;
+    waiting.push(message.withNodes(writeDelay({ stamp: new Date(), from: Jid.parse(DOMAIN) })));
+    this.#waiting.set(account, waiting);
+  }
+
+  #answer(connection: Connection, iq: Element, to: Jid): void {
+    const payload = iq.children()[0];
+    if (payload === undefined || (iq.attr('type') !== 'get' && iq.attr('type') !== 'set')) return;
+    try {
+      const result =
+        to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload);
+      connection.send(el('iq', NS_CLIENT, { type: 'result', id: iq.attr('id'), from: iq.attr('to') }, result));
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      connection.send(errorReply(iq, error));
+    }
+  }
+
+  #answerForServer(payload: Element): Element | undefined {
+    if (payload.ns === NS_PING) return undefined;
+    if (payload.ns === NS_DISCO_INFO) {
+      const identity = { category: 'server', type: 'im', name: 'Loopback' };
+      return writeDiscoInfo({
+        identities: [identity],
+        features: new Set([NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING]),
+        forms: [],
+      });
+    }
+    if (payload.ns === NS_DISCO_ITEMS) {
+      return writeDiscoItems([{ jid: Jid.parse(this.rooms.domain) }, { jid: Jid.parse(this.#uploads.domain) }]);
+    }
+    throw new StanzaError('cancel', 'service-unavailable');
+  }
+}

@@ -1,0 +1,103 @@
+/** The loopback server's upload service: XEP-0363 slots, and the HTTPS server behind them. Files live in memory. */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { StanzaError } from '../xmpp-core/errors.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import { NS_DISCO_INFO, writeDiscoInfo } from '../xeps/xep-0030-service-discovery.js';
+import { NS_HTTP_UPLOAD, readSlotRequest, writeSlot, type SlotRequest } from '../xeps/xep-0363-http-file-upload.js';
+import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
+
+const MAX_FILE_SIZE = 10 * 1024 * 1024;
+const MAX_FILES = 100;
+
+interface PromisedFile extends SlotRequest {
+  readonly token: string;
+  content: Buffer | undefined;
+}
+
+export class Uploads {
+  readonly domain: string;
+  readonly #files = new Map<string, PromisedFile>();
+  readonly #server: https.Server;
+
+  constructor(domain: string) {
+    this.domain = domain;
+    this.#server = https.createServer({ key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE }, (request, response) => {
+      this.#serve(request, response).catch(() => response.destroy());
+    });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(0, '127.0.0.1', resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Answers a request to the service. @throws StanzaError */
+  answer(payload: Element): Element {
+    if (payload.ns === NS_DISCO_INFO) return this.#info();
+    if (!payload.is('request', NS_HTTP_UPLOAD)) throw new StanzaError('cancel', 'service-unavailable');
+    const request = readSlotRequest(payload);
+    if (request === undefined) throw new StanzaError('modify', 'bad-request');
+    if (request.size > MAX_FILE_SIZE) throw new StanzaError('modify', 'not-acceptable', 'the file is too large');
+    if (this.#files.size >= MAX_FILES) throw new StanzaError('wait', 'resource-constraint');
+    const path = `/${randomBytes(16).toString('hex')}/${encodeURIComponent(request.filename)}`;
+    const token = randomBytes(16).toString('hex');
+    this.#files.set(path, { ...request, token, content: undefined });
+    const { port } = this.#server.address() as AddressInfo;
+    const url = `https://localhost:${port}${path}`;
+    return writeSlot({ putUrl: url, getUrl: url, headers: { Authorization: `Bearer ${token}` } });
+  }
+
+  #info(): Element {
+    const field = (name: string, value: string): Element =>
+      el('field', 'jabber:x:data', { var: name }, el('value', 'jabber:x:data', {}, value));
+    const form = el(
+      'x',
+      'jabber:x:data',
+      { type: 'result' },
+      field('FORM_TYPE', NS_HTTP_UPLOAD),
+      field('max-file-size', String(MAX_FILE_SIZE)),
+    );
+    const identity = { category: 'store', type: 'file', name: 'Uploads' };
+    return writeDiscoInfo({
+      identities: [identity],
+      features: new Set([NS_DISCO_INFO, NS_HTTP_UPLOAD]),
+      forms: [form],
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const file = this.#files.get(request.url ?? '');
+    if (file === undefined) response.writeHead(404).end();
+    else if (request.method === 'GET') this.#give(file, response);
+    else if (request.method === 'PUT') await this.#keep(file, request, response);
+    else response.writeHead(405).end();
+  }
+
+  #give(file: PromisedFile, response: ServerResponse): void {
+    if (file.content === undefined) response.writeHead(404).end();
+    else response.writeHead(200, { 'Content-Type': file.contentType }).end(file.content);
+  }
+
+  async #keep(file: PromisedFile, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.headers['authorization'] !== `Bearer ${file.token}`) return void response.writeHead(403).end();
+    const pieces: Buffer[] = [];
+    let size = 0;
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      size += piece.byteLength;
+      if (size > file.size) return void response.writeHead(413).end();
+      pieces.push(piece);
+    }
+    if (size !== file.size) return void response.writeHead(400).end();
+    file.content = Buffer.concat(pieces);
+    response.writeHead(201).end();
+  }
+}
