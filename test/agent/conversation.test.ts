@@ -355,6 +355,27 @@ t.test('when a write fails the caller learns it, and the conversation goes on fr
   t.same(pendingKeys(await opened(directory)), ['1', '2', '3']);
 });
 
+t.test('what is foreign in the folders, or cannot be read, does not keep the others from being found', async (t) => {
+  const directory = t.testdir();
+  const store = await ConversationStore.open(directory);
+  for (const id of [ALICE, ROOM]) await (await store.conversation(id)).hear(question('1'));
+  await store.close();
+  await files.writeFile(join(directory, 'conversations', '.DS_Store'), 'x');
+  await files.writeFile(join(directory, 'conversations', 'notes.txt'), 'x');
+  await files.mkdir(join(directory, 'conversations', 'lost+found'));
+  await files.writeFile(join(directory, 'unfinished', 'gone'), '');
+  await files.rm(fileOf(directory, ROOM));
+  await files.mkdir(fileOf(directory, ROOM));
+
+  const notices: HistoryNotice[] = [];
+  const again = await ConversationStore.open(directory, { report: (notice) => notices.push(notice) });
+  t.same(await again.unfinished(), [ALICE]);
+  t.same(notices, [{ what: 'unreadable', file: folderOf(directory, ROOM) }]);
+  t.same((await again.list()).toSorted(), [ALICE, ROOM]);
+  t.notOk((await files.readdir(join(directory, 'unfinished'))).includes('gone'), 'a mark without a cause goes');
+  await t.rejects(again.conversation(ROOM), HistoryError);
+});
+
 t.test('a new session begins in a new file with nothing of the past but what is owed', async (t) => {
   const directory = t.testdir();
   const conversation = await opened(directory);
@@ -454,6 +475,11 @@ t.test('a request carries whole turns, the newest ones, and always the question'
   t.same(turns(47), ['user: 3', 'assistant: 3', asked]);
   t.same(turns(0), [asked]);
   t.same(conversation.prompt(DIRECT)[0], { role: 'system', content: 'Be kind.' });
+  await conversation.answer(['4'], { id: 'reaction', text: '' });
+  t.same(conversation.prompt({ ...DIRECT, systemPrompt: '', budgetTokens: 20 }), [
+    { role: 'user', content: 'And now?' },
+    { role: 'assistant', content: '(answered without words)' },
+  ]);
 });
 
 t.test('an answer stands behind its own question, whatever was heard meanwhile', async (t) => {

@@ -104,6 +104,11 @@ export class Conversation {
     await this.#write({ kind: 'failed', at: this.#parts.now(), keys, ...(reason === undefined ? {} : { reason }) });
   }
 
+  /** Whether people wait for something. */
+  get owes(): boolean {
+    return this.#parts.transcript.owes;
+  }
+
   /** What people wait for, now or since before a restart. */
   pending(): Pending {
     const { questions, undelivered } = this.#parts.transcript;

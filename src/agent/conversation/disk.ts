@@ -1,10 +1,9 @@
 /** Files as the history needs them: on the disk before the promise resolves, and for their owner's eyes only. */
 import { constants } from 'node:fs';
 import { access, open } from 'node:fs/promises';
-import { XmppError } from '../../xmpp-core/errors.js';
 
 /** A conversation's history could not be read or written. Says where; never holds the words of a message. */
-export class HistoryError extends XmppError {
+export class HistoryError extends Error {
   override readonly name = 'HistoryError';
 }
 

@@ -104,15 +104,18 @@ export class ConversationStore {
 
   /** The ids of all conversations there are. */
   async list(): Promise<readonly string[]> {
-    return this.#idsIn(this.#conversations);
+    return this.#idsIn(this.#conversations, 'isDirectory');
   }
 
-  /** The ids of the conversations that owe something: a question to be answered, an answer to be delivered. */
+  /**
+   * The ids of the conversations that owe something: a question to be answered, an answer to be delivered. One that cannot
+   * be read is reported and left out.
+   */
   async unfinished(): Promise<readonly string[]> {
     const ids: string[] = [];
-    for (const id of await this.#idsIn(this.#unfinished)) {
-      const { questions, undelivered } = (await this.conversation(id)).pending();
-      if (questions.length > 0 || undelivered.length > 0) ids.push(id);
+    for (const id of await this.#idsIn(this.#unfinished, 'isFile')) {
+      const conversation = await this.#readable(this.#place(folderName(id)), () => this.conversation(id));
+      if (conversation?.owes === true) ids.push(id);
     }
     return ids;
   }
@@ -171,12 +174,26 @@ export class ConversationStore {
     return conversation;
   }
 
-  async #idsIn(folder: string): Promise<string[]> {
+  /** The ids that the names in one of the two folders stand for. What is not ours there is passed over. */
+  async #idsIn(folder: string, kind: 'isDirectory' | 'isFile'): Promise<string[]> {
     const ids: string[] = [];
-    for (const name of await readdir(folder)) {
-      const id = folderId(name) ?? (await recordedId(this.#place(name)));
-      if (id !== undefined && folderName(id) === name) ids.push(id);
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (!entry[kind]()) continue;
+      const place = this.#place(entry.name);
+      const id = folderId(entry.name) ?? (await this.#readable(place, () => recordedId(place)));
+      if (id !== undefined && folderName(id) === entry.name) ids.push(id);
     }
     return ids;
+  }
+
+  /** Reports a conversation that cannot be read, where the others must not suffer for it. */
+  async #readable<Result>(place: JournalPlace, read: () => Promise<Result>): Promise<Result | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof HistoryError)) throw error;
+      this.#options.report({ what: 'unreadable', file: place.folder });
+      return undefined;
+    }
   }
 }

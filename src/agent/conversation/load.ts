@@ -4,12 +4,16 @@ import { exists } from './disk.js';
 import { journalFile, journalFiles, type JournalPlace, type JournalState, readJournalFile } from './journal.js';
 import { type HistoryRecord, readLine } from './records.js';
 
-/** Something in a file that was passed over. A torn end was never promised to anybody, and is cut off. */
+/**
+ * Something that was passed over: a line that stays where it is, a torn end, which was never promised to anybody and is cut
+ * off, or a whole conversation.
+ */
 export interface HistoryNotice {
-  readonly what: 'damaged line' | 'unknown record' | 'torn end';
+  readonly what: 'damaged line' | 'unknown record' | 'torn end' | 'unreadable';
+  /** The path of the file, or of the conversation's folder. */
   readonly file: string;
   /** Counted from 1. */
-  readonly line: number;
+  readonly line?: number;
 }
 
 /** What is known of a conversation at start. */

@@ -5,6 +5,9 @@ import type { Heard } from './records.js';
 import { attributed, SPEAKERS_NOTE } from './speaker.js';
 import { cost, type Transcript } from './transcript.js';
 
+/** For an answer without text (a reaction, a file): providers refuse an empty message, and two of one role in a row. */
+const WORDLESS = '(answered without words)';
+
 /** What a request is made for. */
 export interface PromptOptions {
   readonly systemPrompt: string;
@@ -47,11 +50,11 @@ export function promptOf(transcript: Transcript, options: PromptOptions): ChatMe
     const questions = turn.heard.filter((heard) => heard.kind === 'question');
     left -= questions.reduce((sum, question) => sum + cost(question), estimateTokens(turn.said));
     if (cut || left < 0) break;
-    messages.push({ role: 'assistant', content: turn.said });
+    messages.push({ role: 'assistant', content: turn.said === '' ? WORDLESS : turn.said });
     messages.push({ role: 'user', content: lines(within(turn.heard), room) });
   }
   const systemPrompt = room ? `${options.systemPrompt}\n\n${SPEAKERS_NOTE}` : options.systemPrompt;
-  messages.push({ role: 'system', content: systemPrompt.trim() });
+  if (systemPrompt.trim() !== '') messages.push({ role: 'system', content: systemPrompt.trim() });
   return messages.toReversed();
 }
 
