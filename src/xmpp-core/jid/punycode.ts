@@ -50,22 +50,21 @@ export function decodePunycode(text: string): string | undefined {
   let position = delimiter + 1;
   while (position < text.length) {
     const before = index;
+    const length = output.length + 1;
     let weight = 1;
     for (let k = BASE; ; k += BASE) {
-      const digit = DIGITS.indexOf(text.charAt(position++) || ' ');
+      const digit = position < text.length ? DIGITS.indexOf(text.charAt(position++)) : -1;
       if (digit < 0) return undefined;
       index += digit * weight;
-      // No label of Unicode needs more, and what is above would soon be inexact (RFC 3492 §6.4).
-      if (index > UNICODE_END * (output.length + 1)) return undefined;
+      // Past this the code point would be beyond Unicode, and the numbers would soon be inexact (RFC 3492 §6.4).
+      if (index >= (UNICODE_END - next) * length) return undefined;
       const threshold = thresholdAt(k, bias);
       if (digit < threshold) break;
       weight *= BASE - threshold;
     }
-    const length = output.length + 1;
     bias = adapt(index - before, length, before === 0);
     next += Math.floor(index / length);
     index %= length;
-    if (next >= UNICODE_END) return undefined;
     output.splice(index++, 0, next);
   }
   return String.fromCodePoint(...output);

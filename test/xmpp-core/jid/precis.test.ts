@@ -151,6 +151,7 @@ t.test('a domain has one spelling: lower case, U-labels, dots', async (t) => {
     ['xn--BCHER-kva.example', 'bücher.example', 'xn--bcher-kva.example'],
     ['faß.de', 'faß.de', 'xn--fa-hia.de'],
     ['ΣΊΣΥΦΟΣ.gr', 'σίσυφοσ.gr', 'xn--kxa6akbbkh.gr'],
+    ['ΟΔΟΣ', 'οδοσ', 'xn--pxavbq'],
     ['例え.テスト', '例え.テスト', 'xn--r8jz45g.xn--zckzah'],
     ['דוגמה.טעסט', 'דוגמה.טעסט', 'xn--6dbbec0c.xn--deba0ad'],
     ['127.0.0.1', '127.0.0.1', '127.0.0.1'],
@@ -181,6 +182,7 @@ t.test('what is no domain is refused', async (t) => {
     ['an A-label of ASCII', 'xn--abc-.example'],
     ['an A-label that is none', 'xn--a.example'],
     ['an A-label with nothing in it', 'xn--.example'],
+    ['an A-label spelt otherwise than the one for ü', 'xn---tda'],
     ['an A-label beyond Unicode', 'xn--99999999.example'],
     ['an A-label of É', `xn--${encodePunycode('É')}`],
     ['an A-label of what is not composed', `xn--${encodePunycode('cafe\u0301')}`],
@@ -219,11 +221,12 @@ t.test('the samples of RFC 3492 §7.1 are written and read', async (t) => {
     ['Pro\u010Dprost\u011Bnemluv\u00ED\u010Desky', 'Proprostnemluvesky-uyb24dma41a'],
     ['3\u5E74B\u7D44\u91D1\u516B\u5148\u751F', '3B-ww4c5e180e575a65lsy2b'],
     ['-> $1.00 <-', '-> $1.00 <--'],
+    ['\u{10FFFF}', 'dn32g'],
   ] as const) {
     t.equal(encodePunycode(label), punycode);
     t.equal(decodePunycode(punycode), label);
   }
-  for (const wrong of ['ü', '!', 'a-!', 'zzzzzz', '9'.repeat(59), '9'.repeat(4000)])
+  for (const wrong of ['ü', '!', 'a-!', 'zzzzzz', 'en32g', '9'.repeat(59), `${'9'.repeat(4000)}a`])
     t.equal(decodePunycode(wrong), undefined, wrong);
 });
 
