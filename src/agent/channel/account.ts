@@ -17,12 +17,13 @@ import { TurnQueue } from '../conversation/queue.js';
 import { withFields, type Log } from '../log.js';
 import type { Model } from '../model/model.js';
 import { directAccess, roomAccess } from './access.js';
-import { Answering, type Question } from './answering.js';
+import { Answering } from './answering.js';
 import { Denials } from './denials.js';
 import { errorKind } from './error-kind.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
 import { readPlace, type Place } from './place.js';
+import { perform, questionsOf, type Task } from './tasks.js';
 
 export interface AccountOptions {
   readonly config: AccountConfig;
@@ -50,7 +51,7 @@ export class Account {
   readonly #store: ConversationStore;
   readonly #log: Log;
   readonly #client: Client;
-  readonly #queue: TurnQueue<Question>;
+  readonly #queue: TurnQueue<Task>;
   readonly #answering: Answering;
   readonly #inbox: Inbox;
   readonly #denials: Denials;
@@ -81,9 +82,9 @@ export class Account {
       spent: (payer, { promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
       log: this.#log,
     });
-    this.#queue = new TurnQueue<Question>({
-      run: (turn) => this.#answering.run(turn),
-      failed: (error, turn) => this.#tell(this.#answering.failed(error, turn)),
+    this.#queue = new TurnQueue<Task>({
+      run: (turn) => perform(turn, this.#answering),
+      failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     this.#inbox = new Inbox({
       log: this.#log,
@@ -93,6 +94,7 @@ export class Account {
       queue: this.#queue,
       limits,
       denials: this.#denials,
+      modelOf,
     });
     this.#listen();
   }

@@ -10,14 +10,7 @@ import { outletOf, type Outlet } from './outlet.js';
 import type { Place } from './place.js';
 import { ReplyWriter } from './reply-writer.js';
 import { systemPrompt } from './system-prompt.js';
-
-/** A question that waits for its turn; what it says is in the conversation under its key. */
-export interface Question {
-  readonly key: string;
-  readonly place: Place;
-  /** Whom the answer's tokens are counted for. */
-  readonly payer: string;
-}
+import type { Question } from './tasks.js';
 
 export interface AnsweringOptions {
   readonly account: AccountConfig;

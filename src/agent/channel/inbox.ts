@@ -12,23 +12,30 @@ import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
 import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
 import { readEncryption } from '../../xeps/xep-0380-explicit-message-encryption.js';
 import { readReply } from '../../xeps/xep-0461-message-replies.js';
+import { conversationCommands } from '../commands/conversation-commands.js';
+import type { CommandContext } from '../commands/command.js';
+import { parseCommand, type Parsed } from '../commands/parse.js';
+import { CommandRegistry } from '../commands/registry.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
+import { RecentKeys } from '../conversation/conversation.js';
 import type { Conversation, ConversationStore, Heard } from '../conversation/history.js';
 import type { TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
+import type { Model } from '../model/model.js';
 import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
-import type { Question } from './answering.js';
 import type { Denials } from './denials.js';
 import type { Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import { readPlace, type Place } from './place.js';
+import type { Question, Task } from './tasks.js';
 
 export interface InboxOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
-  readonly queue: TurnQueue<Question>;
+  readonly queue: TurnQueue<Task>;
+  readonly modelOf: (provider: string, model: string) => Model;
   readonly limits: Limits;
   readonly denials: Denials;
   readonly log: Log;
@@ -55,11 +62,16 @@ interface Said {
 const MINUTE_MS = 60_000;
 /** So many senders are told why their encrypted messages are not read. */
 const MAX_EXPLAINED = 10_000;
+/** A command that comes twice, as after a resumption, is done once. */
+const MAX_COMMAND_KEYS = 1_000;
 const FULL = 'I still have a lot to answer here; please ask again when I have caught up.';
 
 export class Inbox {
   readonly #options: InboxOptions;
+  readonly #commands = new CommandRegistry(conversationCommands);
+  readonly #commandKeys = new RecentKeys(MAX_COMMAND_KEYS);
   readonly #explainedEncryption = new Set<string>();
+  readonly #startedAt = performance.now();
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -168,35 +180,98 @@ export class Inbox {
     const place = readPlace(reference);
     if (place === undefined || this.#isStale(at)) await conversation.fail([key]);
     else {
-      const question = { key, place, payer: place.to.toString() };
+      const question: Question = { kind: 'question', key, place, payer: place.to.toString() };
       this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
     }
   }
 
   async #take(said: Said): Promise<void> {
-    const { store, log, limits, denials, client } = this.#options;
-    const conversation = await store.conversation(said.conversation);
-    const { key, speaker, at, place } = said;
-    let { text, asks } = said;
-    if (asks) {
-      const excess = limits.excess(said.sender, said.payer, said.conversation);
-      if (excess !== undefined) {
-        denials.tell(said.sender, excess.why);
-        if (excess.tell !== undefined) outletOf(client, place).say(excess.tell);
-        // What a room says is kept for context as all of it is; a person's flood is not written down.
-        if (place.kind !== 'room') return;
-        asks = false;
-      }
+    const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: said.text };
+    const asks = said.asks && this.#isWithinLimits(said);
+    // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
+    if (said.asks && !asks && said.place.kind !== 'room') return;
+    const conversation = await this.#options.store.conversation(said.conversation);
+    if (asks && parsed.kind === 'command') {
+      this.#command(said, conversation, parsed.name, parsed.argument);
+      return;
     }
+    const { key, speaker, at, place } = said;
+    const text = parsed.kind === 'text' ? parsed.text : said.text;
     const kind = asks ? 'question' : 'context';
     if ((await conversation.hear({ key, speaker, text, at, kind, reference: place })) === 'duplicate') return;
-    log('debug', 'heard', { conversation: said.conversation, kind });
+    this.#options.log('debug', 'heard', { conversation: said.conversation, kind });
     if (asks) await this.#ask(said, conversation);
+  }
+
+  #isWithinLimits({ sender, payer, conversation, place }: Said): boolean {
+    const { limits, denials, client } = this.#options;
+    const excess = limits.excess(sender, payer, conversation);
+    if (excess === undefined) return true;
+    denials.tell(sender, excess.why);
+    if (excess.tell !== undefined) outletOf(client, place).say(excess.tell);
+    return false;
+  }
+
+  /** Commands are not part of the conversation: the model does not see them. */
+  #command(said: Said, conversation: Conversation, name: string, argument: string): void {
+    const { queue, client, log } = this.#options;
+    const { key, place } = said;
+    if (this.#commandKeys.has(key)) return;
+    this.#commandKeys.add(key);
+    const context = this.#commandContext(said, conversation);
+    const run = async (): Promise<void> => {
+      const reply = await this.#commands.run(name, argument, context);
+      outletOf(client, place).say(reply);
+    };
+    const waits = this.#commands.find(name, context)?.immediate === false;
+    if (waits && queue.add(conversation.id, { kind: 'command', place, run }) !== 'full') return;
+    run().catch((error: unknown) => {
+      log('error', 'error', {
+        kind: 'internal',
+        command: name,
+        message: error instanceof Error ? error.message : String(error),
+      });
+    });
+  }
+
+  #commandContext({ place, isOperator }: Said, conversation: Conversation): CommandContext {
+    const { account, queue, modelOf } = this.#options;
+    const voice = place.kind === 'room' ? roomConfig(account, place.to) : account;
+    return {
+      isOperator,
+      startNew: () => conversation.startNew(),
+      stop: () => {
+        const { aborted, dropped } = queue.stop(conversation.id);
+        const keys = dropped.flatMap((task) => (task.kind === 'question' ? task.key : []));
+        if (keys.length > 0) this.#giveUp(conversation, keys);
+        return aborted !== undefined || dropped.length > 0;
+      },
+      status: () => {
+        const { running, waiting } = queue.status(conversation.id);
+        return {
+          account: account.jid.toString(),
+          model: modelOf(voice.modelProvider, voice.model).name,
+          conversation: place.to.toString(),
+          uptimeMs: performance.now() - this.#startedAt,
+          busy: running,
+          queued: waiting,
+        };
+      },
+    };
+  }
+
+  /** Questions that somebody took back are owed no answer any more. */
+  #giveUp(conversation: Conversation, keys: readonly string[]): void {
+    conversation.fail(keys).catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#options.log('error', 'error', { kind: 'history', message });
+    });
   }
 
   async #ask({ key, place, payer }: Said, conversation: Conversation): Promise<void> {
     const { queue, client } = this.#options;
-    const added = queue.add(conversation.id, { key, place, payer }, { collect: place.kind === 'room' });
+    const question: Question = { kind: 'question', key, place, payer };
+    const added = queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added !== 'full') return;
     await conversation.fail([key], FULL);
     outletOf(client, place).say(FULL);

@@ -1,0 +1,34 @@
+/** What waits in a conversation's queue: questions for the model, and commands that have to keep their place among them. */
+import type { Turn } from '../conversation/queue.js';
+import type { Answering } from './answering.js';
+import type { Place } from './place.js';
+
+/** A question that waits for its turn; what it says is in the conversation under its key. */
+export interface Question {
+  readonly kind: 'question';
+  readonly key: string;
+  readonly place: Place;
+  /** Whom the answer's tokens are counted for. */
+  readonly payer: string;
+}
+
+/** A command that waits for its turn. */
+export interface WaitingCommand {
+  readonly kind: 'command';
+  readonly place: Place;
+  run(): Promise<void>;
+}
+
+export type Task = Question | WaitingCommand;
+
+/** Does one turn: its commands in order, then its questions together. */
+export async function perform(turn: Turn<Task>, answering: Answering): Promise<void> {
+  for (const task of turn.items) if (task.kind === 'command') await task.run();
+  const questions = questionsOf(turn);
+  if (questions.items.length > 0) await answering.run(questions);
+}
+
+/** The turn without its commands. */
+export function questionsOf({ items, ...turn }: Turn<Task>): Turn<Question> {
+  return { ...turn, items: items.filter((task) => task.kind === 'question') };
+}

@@ -1,0 +1,144 @@
+/**
+ * `moltis-xmpp demo`: an XMPP server in this process, the bot on it, and a terminal that talks with the bot over real XMPP.
+ * Nothing is needed: no account, no key, no server. With input piped in, each line is answered, then it ends.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createClient, type Client } from '../../xmpp-core/client.js';
+import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { writeMessage } from '../../xmpp-core/stanza/stanzas.js';
+import { chatStates } from '../../xeps/xep-0085-chat-states.js';
+import { LOOPBACK_CERTIFICATE } from '../../loopback/certificate.js';
+import { LoopbackServer } from '../../loopback/server.js';
+import { Bot } from '../bot.js';
+import type { AccountConfig } from '../config/config.js';
+import { loadConfig } from '../config/load-config.js';
+import { parseConfig } from '../config/parse-config.js';
+import { configuredModels } from '../model/configured-models.js';
+import { findLocalModel } from '../model/local-model.js';
+import type { Model } from '../model/model.js';
+import { createScriptedModel } from '../model/scripted-model.js';
+import { createLog } from '../log.js';
+import { ReplyScreen } from './reply-screen.js';
+import type { CommonOptions } from './options.js';
+
+/** Longer than this no answer is waited for. */
+const ANSWER_MS = 180_000;
+const WORD_MS = 30;
+
+/** @returns the exit code */
+export async function demo(options: CommonOptions): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'moltis-demo-'));
+  const server = await LoopbackServer.start();
+  try {
+    const model = await chooseModel(options);
+    const password = randomBytes(12).toString('hex');
+    const botJid = server.addAccount('moltis', password);
+    const bot = await openBot(options, server, botJid, password, model, directory);
+    const running = bot.run();
+    const person = await logIn(server);
+    process.stderr.write(
+      `An XMPP server runs on 127.0.0.1:${server.ports.startTls}; the bot is ${botJid.toString()}, its model ${model.name}.\n`,
+    );
+    const answered = await talk(person, botJid);
+    await Promise.all([person.stop(), bot.stop()]);
+    await running;
+    return answered ? 0 : 1;
+  } finally {
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The model of the configuration, if there is one; else one that runs on this machine; else the scripted one. */
+async function chooseModel({ config: path }: CommonOptions): Promise<Model> {
+  try {
+    const { config } = await loadConfig({ path, env: process.env, cwd: process.cwd(), home: homedir() });
+    const account = config?.accounts[0];
+    if (config !== undefined && account !== undefined)
+      return configuredModels(config)(account.modelProvider, account.model);
+  } catch (error) {
+    // Whoever names a file wants to know what is wrong with it; whoever names none need not have one.
+    if (path !== undefined) throw error;
+  }
+  return (await findLocalModel()) ?? createScriptedModel({ paceMs: process.stdout.isTTY ? WORD_MS : 0 });
+}
+
+async function openBot(
+  { logLevel }: CommonOptions,
+  server: LoopbackServer,
+  jid: Jid,
+  password: string,
+  model: Model,
+  dataDirectory: string,
+): Promise<Bot> {
+  const log = createLog({
+    format: 'pretty',
+    // The screen belongs to the conversation; what is no trouble is shown only to whoever asks for it.
+    level: logLevel === 'info' ? 'error' : logLevel,
+    colours: false,
+    write: (line) => process.stderr.write(`${line}\n`),
+  });
+  const accounts = [demoAccount(server, jid, password)];
+  return Bot.open({ accounts, modelOf: () => model, dataDirectory, log });
+}
+
+/** An account as the configuration file would give it, so that the demo is the bot with its defaults and nothing else. */
+function demoAccount(server: LoopbackServer, jid: Jid, password: string): AccountConfig {
+  const text = `
+    [channels.xmpp.demo]
+    jid = "${jid.toString()}"
+    password = "${password}"
+    server = "127.0.0.1:${server.ports.startTls}"
+    [providers.demo]
+    base_url = "http://127.0.0.1:1/v1"
+    models = ["demo"]`;
+  const { config, findings } = parseConfig(text, { file: 'demo', env: {}, baseDirectory: '.' });
+  const account = config?.accounts[0];
+  if (account === undefined) throw new Error(`the demo's own configuration is wrong: ${findings[0]?.message ?? ''}`);
+  return { ...account, ca: LOOPBACK_CERTIFICATE };
+}
+
+async function logIn(server: LoopbackServer): Promise<Client> {
+  const password = randomBytes(12).toString('hex');
+  const jid = server.addAccount('you', password);
+  const person = createClient({
+    jid,
+    password,
+    resource: 'terminal',
+    ca: LOOPBACK_CERTIFICATE,
+    server: { host: '127.0.0.1', port: server.ports.startTls, directTls: false },
+    plugins: [chatStates],
+  });
+  await person.start();
+  return person;
+}
+
+/** Reads lines, sends each to the bot, and shows what comes back. @returns whether every line was answered */
+async function talk(person: Client, bot: Jid): Promise<boolean> {
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  const screen = new ReplyScreen((text) => process.stdout.write(text), isTerminal);
+  const lines = createInterface({
+    input: process.stdin,
+    ...(isTerminal ? { output: process.stdout, prompt: 'you> ' } : {}),
+  });
+  if (isTerminal) {
+    process.stdout.write('Say something; /help lists the commands, Ctrl-D ends.\n');
+    lines.prompt();
+  }
+  for await (const line of lines) {
+    if (line.trim() !== '') {
+      const answer = screen.show(person, bot, ANSWER_MS);
+      person.send(writeMessage({ to: bot, type: 'chat', body: line }));
+      if (!(await answer)) {
+        process.stderr.write(`No answer came within ${ANSWER_MS / 1000} seconds.\n`);
+        return false;
+      }
+    }
+    if (isTerminal) lines.prompt();
+  }
+  return true;
+}

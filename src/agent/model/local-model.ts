@@ -1,0 +1,34 @@
+/** Finds a language model that runs on this machine, at the ports where the usual programs serve one. */
+import { z } from 'zod';
+import type { Model } from './model.js';
+import { createModel } from './openai-model.js';
+
+const PLACES = [
+  { name: 'ollama', port: 11434 },
+  { name: 'lmstudio', port: 1234 },
+  { name: 'local', port: 8000 },
+] as const;
+/** A program on this machine answers at once or is not there. */
+const PROBE_MS = 500;
+
+const listing = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/** The first model of the first program that lists one; `undefined` when there is none. */
+export async function findLocalModel(): Promise<Model | undefined> {
+  const found = await Promise.all(PLACES.map(async (place) => ({ ...place, model: await firstModel(place.port) })));
+  const best = found.find(({ model }) => model !== undefined);
+  if (best?.model === undefined) return undefined;
+  const { name, port, model } = best;
+  const baseUrl = `http://127.0.0.1:${port}/v1`;
+  return createModel({ name, baseUrl, apiKey: undefined, model, firstTokenMs: 60_000, idleMs: 30_000, retries: 1 });
+}
+
+async function firstModel(port: number): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/models`, { signal: AbortSignal.timeout(PROBE_MS) });
+    return listing.parse(await response.json()).data[0]?.id;
+  } catch {
+    // Nobody there, or something else than a model.
+    return undefined;
+  }
+}
