@@ -2,9 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 import t, { type Test } from 'tap';
 
-import { httpUpload } from '../../src/xeps/xep-0363-http-file-upload.js';
-import { createClient } from '../../src/xmpp-core/client.js';
-import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { createClient, httpUpload, Jid } from '../../src/index.js';
 import { says } from '../support/openai-server.js';
 import type { Bot } from './bot.js';
 import { FAULTS, faultyHost } from './certificates.js';
