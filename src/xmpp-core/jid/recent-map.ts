@@ -27,9 +27,4 @@ export class RecentMap<Value> {
     }
     this.#young.set(key, value);
   }
-
-  /** How many entries are held, counting twice what is in both generations. */
-  get held(): number {
-    return this.#young.size + this.#old.size;
-  }
 }
