@@ -154,7 +154,10 @@ t.test('a server that has not proved that it knows the password is not believed'
   const cases: Record<string, (exchange: { scram: Mechanism; final: string }) => unknown> = {
     'a wrong signature': ({ scram }) => scram.success(bytes(wrongSignature)),
     'a wrong signature in a challenge': ({ scram }) => scram.challenge(bytes(wrongSignature)),
-    'a signature cut short': ({ scram }) => scram.success(bytes(`v=${encodeBase64(new Uint8Array(16))}`)),
+    'a signature cut short': ({ scram, final }) => {
+      const signature = decodeBase64(final.slice('v='.length)) ?? bytes('');
+      return scram.success(bytes(`v=${encodeBase64(signature.subarray(0, 16))}`));
+    },
     'no signature': ({ scram }) => scram.success(bytes('x=nothing')),
     'a signature that is not first': ({ scram, final }) => scram.success(bytes(`x=1,${final}`)),
     'success without data': ({ scram }) => scram.success(undefined),
@@ -196,6 +199,10 @@ t.test('a message where the exchange has none ends it', async (t) => {
   await refused(t, 'unexpected-challenge', () => scram.challenge(final));
   await refused(t, 'unexpected-challenge', () => chooseMechanism(contextWith()).challenge(bytes('r=x')));
 
+  const begun = chooseMechanism(contextWith());
+  await begun.initial();
+  await refused(t, 'aborted', () => begun.initial());
+
   const impatient = chooseMechanism(contextWith());
   const first = bytes(server.first(await impatient.initial()));
   const [once, twice] = await Promise.allSettled([impatient.challenge(first), impatient.challenge(first)]);
@@ -227,6 +234,9 @@ t.test("a server's first message is refused unless it keeps to the rules", async
     ['malformed-challenge', 'no bytes', () => ''],
     ['malformed-challenge', 'another order', (r) => `${salt},r=${r}x,i=4096`],
     ['malformed-challenge', 'no iteration count', (r) => `r=${r}x,${salt}`],
+    ['malformed-challenge', 'another attribute for the nonce', (r) => `x=1,${salt},i=4096,r=${r}x`],
+    ['malformed-challenge', 'another attribute for the salt', (r) => `r=${r}x,x=1,i=4096,${salt}`],
+    ['malformed-challenge', 'another attribute for the count', (r) => `r=${r}x,${salt},x=1,i=4096`],
     ['malformed-challenge', 'an extension in front', (r) => `x=1,r=${r}x,${salt},i=4096`],
     ['malformed-challenge', 'a second nonce', (r) => `r=${r}x,${salt},i=4096,r=${r}y`],
     ['malformed-challenge', 'a comma at the end', (r) => `r=${r}x,${salt},i=4096,`],
@@ -317,4 +327,7 @@ t.test('a list of binding types that may have been cut needs the word of the ser
     server.extensions = `,h=${downgradeHash('SHA-256', offered, serverBindingTypes)}`;
     await logIn(chooseMechanism(context), server);
   }
+  // The list is whole where it has the type that every server must list: we only do not know that one.
+  const whole = { offered, serverBindingTypes: ['tls-server-end-point'], channelBindings: [EXPORTER] };
+  await logIn(chooseMechanism(contextWith(whole)), new ScriptedServer());
 });
