@@ -16,7 +16,7 @@ const ACCOUNTS: Path = ['channels', 'xmpp'];
 /**
  * Reads all accounts; the sound ones come back, the others leave errors in the report.
  * @param table what stands under `channels.xmpp`
- * @param baseDirectory the folder from which a relative `ca_file` goes out
+ * @param baseDirectory the folder in which a relative `ca_file` starts
  */
 export function readAccounts(
   report: Report,
@@ -261,7 +261,7 @@ function readCertificates(report: Report, path: Path, file: string): string | un
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     report.error(
       path,
-      `ca_file cannot be read: ${FILE_PROBLEMS.get(code) ?? code}; a relative path goes out from the folder of this file`,
+      `ca_file cannot be read: ${FILE_PROBLEMS.get(code) ?? code}; a relative path starts in the folder of this file`,
     );
     return undefined;
   }

@@ -130,8 +130,8 @@ export interface ProviderConfig {
   readonly baseUrl: string;
   readonly apiKey: Secret | undefined;
   /**
-   * The first is the default. Only a provider that no account depends on for its model has none: a local one that is a `fallback`
-   * without a list of its own. Its first model is then the first that its `GET /models` lists.
+   * The first is the default. May be empty when accounts and rooms name their models; a `fallback` without models is not asked
+   * (a warning says so of a local one, an error of any other).
    */
   readonly models: readonly string[];
   /** A key of `Config.providers`. Following fallbacks never leads in a circle. */

@@ -19,7 +19,7 @@ export interface ParseOptions {
   readonly file: string;
   /** Where `${NAME}` is looked up. */
   readonly env: Environment;
-  /** The folder from which relative paths in the file go out. */
+  /** The folder in which relative paths in the file start. */
   readonly baseDirectory: string;
   /** Whether others on this machine can read the file: then a secret written out in it is worth a warning. */
   readonly readableByOthers?: boolean;
@@ -110,7 +110,7 @@ function warnOfMisspeltTables(report: Report, root: TomlTable): void {
   const ours = Object.keys(fileSchema.shape);
   for (const key of Object.keys(root)) {
     const near = ours.includes(key) ? undefined : nearestWord(key, ours);
-    if (near !== undefined && !(near in root)) report.warning([key], `[${key}] is not read; did you mean [${near}]?`);
+    if (near !== undefined) report.warning([key], `[${key}] is not read; did you mean [${near}]?`);
   }
 }
 

@@ -4,7 +4,7 @@ import type { ProviderConfig } from './config.js';
 import type { Report } from './report.js';
 import { providerSchema, providersOwnKeys, type ProviderShape } from './schema.js';
 import { didYouMean } from './suggestion.js';
-import { isTable, type TomlTable } from './toml-document.js';
+import { isTable, type Path, type TomlTable } from './toml-document.js';
 import { isLoopback } from './values.js';
 import { WELL_KNOWN_PROVIDERS } from './well-known-providers.js';
 
@@ -119,9 +119,7 @@ export class Providers {
         this.#report.error(path, `fallback ${this.describeNames(fallback)}`);
         continue;
       }
-      if (!this.isBroken(fallback) && this.firstModel(fallback) === undefined && !this.#canListModels(fallback)) {
-        this.#report.error(path, `fallback needs a provider with models: [providers.${fallback}] lists none`);
-      }
+      if (!this.isBroken(fallback) && this.firstModel(fallback) === undefined) this.#missModels(path, fallback);
       const circle = this.#circleFrom(name);
       if (circle && !circle.some((member) => reported.has(member))) {
         this.#report.error(path, `fallback leads in a circle: ${[...circle, name].join(', ')}`);
@@ -146,10 +144,13 @@ export class Providers {
     return next === start ? [...way] : undefined;
   }
 
-  /** A server on this machine can be asked which models it has; a hosted one lists hundreds. */
-  #canListModels(name: string): boolean {
-    const baseUrl = this.#shape(name)?.base_url ?? WELL_KNOWN_PROVIDERS.get(name)?.baseUrl;
-    return baseUrl !== undefined && isLoopback(new URL(baseUrl));
+  /** A local fallback need not be running or have a table, so it may lack models, too; but its author should know what that means. */
+  #missModels(path: Path, fallback: string): void {
+    const baseUrl = this.#shape(fallback)?.base_url ?? WELL_KNOWN_PROVIDERS.get(fallback)?.baseUrl;
+    const onThisMachine = baseUrl !== undefined && isLoopback(new URL(baseUrl));
+    const remedy = `name its models in [providers.${fallback}]`;
+    if (onThisMachine) this.#report.warning(path, `fallback has no effect while ${fallback} has no models; ${remedy}`);
+    else this.#report.error(path, `fallback needs a provider that has models; ${remedy}`);
   }
 }
 

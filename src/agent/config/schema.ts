@@ -18,7 +18,8 @@ import {
   ValueError,
 } from './values.js';
 
-// Messages go after the setting's name, and none of them quotes a value.
+// Messages go after the setting's name, and none of them quotes a value. `prefault` gives what the file would say, `default` would
+// give what comes of it, which a JSON Schema cannot show.
 
 /** The message for a value of the wrong kind, or for none. */
 function mustBe(what: string): { readonly error: (issue: { readonly input?: unknown }) => string } {
@@ -66,11 +67,11 @@ function read<T>(reader: (text: string) => T) {
 const moltisOwn = () => z.unknown().optional().describe('Read by Moltis, left alone here.');
 
 export const limitsSchema = table({
-  messages_per_minute: limit().default(20).describe('Messages a sender may send in a minute.'),
-  tokens_per_day: limit().default(200_000).describe('Tokens that a sender or a room may use in a day.'),
-  turns_per_minute: count().default(30).describe('Answers in one conversation in a minute.'),
-  history_tokens: count().default(16_000).describe('Tokens of the past that a request carries.'),
-  stale_after_minutes: limit().default(60).describe('Questions older than this get no answer.'),
+  messages_per_minute: limit().prefault(20).describe('Messages a sender may send in a minute.'),
+  tokens_per_day: limit().prefault(200_000).describe('Tokens that a sender or a room may use in a day.'),
+  turns_per_minute: count().prefault(30).describe('Answers in one conversation in a minute.'),
+  history_tokens: count().prefault(16_000).describe('Tokens of the past that a request carries.'),
+  stale_after_minutes: limit().prefault(60).describe('Questions older than this get no answer.'),
 });
 
 /** What an account and a room can both say. */
@@ -83,7 +84,7 @@ const voice = {
 };
 
 export const roomSchema = table({
-  enabled: flag().default(true).describe('False: the bot is not in this room.'),
+  enabled: flag().prefault(true).describe('False: the bot is not in this room.'),
   require_mention: flag()
     .optional()
     .describe('Whether only messages that address the bot are answered; wins over mention_mode.'),
@@ -96,41 +97,41 @@ export const accountSchema = table({
   jid: read(readAccountJid).describe('Bare JID of the bot, "bot@example.com".'),
   password: secret().describe('Its password; "${NAME}" reads it from the environment.'),
   resource: read(readResource)
-    .default('moltis')
+    .prefault('moltis')
     .describe('The bound resource, and the nick in rooms unless nick is set.'),
   nick: read(readResource).optional().describe('The nick in rooms.'),
   server: read(readServer).optional().describe('Host or host:port to connect to, instead of where DNS points.'),
-  direct_tls: flag().default(false).describe('With server: TLS from the first byte.'),
+  direct_tls: flag().prefault(false).describe('With server: TLS from the first byte.'),
   websocket: read(readWebSocketUrl).optional().describe('wss:// URL to connect to instead of TCP.'),
   ca_file: text().optional().describe('PEM file of a certificate authority to trust as well.'),
-  enabled: flag().default(true).describe('False: this account stays offline.'),
-  rooms: list(read(readRoomJid)).default([]).describe('Rooms to join.'),
-  dm_policy: choice(POLICIES).default('open').describe('Whose direct messages are answered.'),
-  group_policy: choice(POLICIES).default('open').describe('In which rooms the bot answers.'),
-  mention_mode: choice(MENTION_MODES).default('mention').describe('Which messages in rooms are answered.'),
+  enabled: flag().prefault(true).describe('False: this account stays offline.'),
+  rooms: list(read(readRoomJid)).prefault([]).describe('Rooms to join.'),
+  dm_policy: choice(POLICIES).prefault('open').describe('Whose direct messages are answered.'),
+  group_policy: choice(POLICIES).prefault('open').describe('In which rooms the bot answers.'),
+  mention_mode: choice(MENTION_MODES).prefault('mention').describe('Which messages in rooms are answered.'),
   allowlist: list(read(readJidPattern))
-    .default([])
+    .prefault([])
     .describe('Bare JIDs for dm_policy; * in the local part or the domain.'),
   group_allowlist: list(read(readRoomPattern))
-    .default([])
+    .prefault([])
     .describe('Rooms for group_policy; * in the local part or the domain.'),
   operators: list(read(readAccountJid))
-    .default([])
+    .prefault([])
     .describe('Bare JIDs that may use operator commands and approve strangers.'),
-  text_chunk_limit: count().default(4000).describe('Characters a message.'),
-  media_max_mb: count().default(20).describe('Megabytes of one file that is fetched.'),
+  text_chunk_limit: count().prefault(4000).describe('Characters a message.'),
+  media_max_mb: count().prefault(20).describe('Megabytes of one file that is fetched.'),
   blocked_media_types: list(read(readMediaType))
-    .default([])
+    .prefault([])
     .describe('Media types that are not fetched, such as "video/*".'),
   media_private_hosts: list(read(readHost))
-    .default([])
+    .prefault([])
     .describe('Hosts on private addresses that media may be fetched from.'),
-  reactions: flag().default(true).describe('Whether the bot reacts to messages.'),
-  stream_edits: choice(STREAM_EDITS).default('dm').describe('Where an answer is shown while it grows.'),
+  reactions: flag().prefault(true).describe('Whether the bot reacts to messages.'),
+  stream_edits: choice(STREAM_EDITS).prefault('dm').describe('Where an answer is shown while it grows.'),
   limits: limitsSchema.prefault({}),
   muc_rooms: z
     .record(z.string(), roomSchema, mustBe('a table'))
-    .default({})
+    .prefault({})
     .describe('What is different in a room, by its JID.'),
   ...voice,
 });
@@ -140,14 +141,14 @@ export const providerSchema = table({
   base_url: read(readBaseUrl)
     .optional()
     .describe('URL of an OpenAI-compatible endpoint; built in for well-known names.'),
-  models: list(text()).default([]).describe('Its models; the first is the default.'),
+  models: list(text()).prefault([]).describe('Its models; the first is the default.'),
   fallback: text().optional().describe('Provider that is asked when this one fails before any text was sent.'),
-  first_token_s: seconds().default(60).describe('Seconds until the first content.'),
-  idle_s: seconds().default(30).describe('Seconds between two pieces of content.'),
+  first_token_s: seconds().prefault(60).describe('Seconds until the first content.'),
+  idle_s: seconds().prefault(30).describe('Seconds between two pieces of content.'),
   retries: z
     .int(mustBe('a whole number'))
     .min(0, { error: 'must be 0 or more' })
-    .default(2)
+    .prefault(2)
     .describe('Attempts after the first, before the first content only.'),
   enabled: moltisOwn(),
   alias: moltisOwn(),
@@ -165,7 +166,7 @@ export const providerSchema = table({
 export const providersOwnKeys = { offered: moltisOwn(), show_legacy_models: moltisOwn() };
 
 export const skillsSchema = table({
-  search_paths: list(text()).default([]).describe('Folders of skill folders, relative to this file.'),
+  search_paths: list(text()).prefault([]).describe('Folders of skill folders, relative to this file.'),
   enabled: moltisOwn(),
   auto_load: moltisOwn(),
 });

@@ -34,11 +34,14 @@ export function readRoomJid(text: string): Jid {
 
 export function readBareJid(text: string): Jid {
   const jid = explained(() => Jid.parse(text));
-  if (!jid.isBare) throw new ValueError('must be a bare JID: leave out the "/" and what follows it');
+  if (!jid.isBare) throw new ValueError(NOT_BARE);
   return jid;
 }
 
+const NOT_BARE = 'must be a bare JID: leave out the "/" and what follows it';
+
 export function readJidPattern(text: string): JidPattern {
+  if (text.includes('/')) throw new ValueError(NOT_BARE);
   return explained(() => JidPattern.parse(text));
 }
 

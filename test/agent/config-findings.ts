@@ -1,0 +1,324 @@
+/** Mistakes in a configuration, and the findings that they must give: `line:column: message`, without the file's name, and
+ * without those that a setting has no effect yet. */
+
+/** An account of three lines: what a case adds begins on line 4. */
+export const ACCOUNT = `[channels.xmpp.bot]
+jid = "bot@example.com"
+password = "hunter2"
+`;
+
+/** A provider that is right by itself, to stand after what a case is about. */
+export const PROVIDER = `
+[providers.ollama]
+models = ["llama3.2", "qwen3"]
+`;
+
+/** What is added to the account, and all that is found then. */
+export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[]])[] = [
+  ['pasword = "hunter2"', '4:1: unknown key "pasword"; did you mean "password"?'],
+  ['dmPolicy = "open"', '4:1: unknown key "dmPolicy"; did you mean "dm_policy"?'],
+  ['xyzzy = 1', '4:1: unknown key "xyzzy"'],
+  ['__proto__ = 1', '4:1: unknown key "__proto__"'],
+  ['dm_policy = "opne"', '4:13: dm_policy must be "open", "allowlist" or "disabled"; did you mean "open"?'],
+  ['group_policy = 3', '4:16: group_policy must be "open", "allowlist" or "disabled"'],
+  ['mention_mode = "everything"', '4:16: mention_mode must be "mention", "always" or "none"'],
+  ['stream_edits = true', '4:16: stream_edits must be "off", "dm" or "always"'],
+  ['enabled = "yes"', '4:11: enabled must be true or false'],
+  ['nick = 7', '4:8: nick must be a text in quotes'],
+  ['nick = ""', '4:8: nick must not be empty'],
+  ['resource = "a\\u0000"', '4:12: resource is not a JID: the resource "a<U+0000>": U+0000 is not allowed'],
+  ['rooms = "team@conference.example.com"', '4:9: rooms must be a list in square brackets'],
+  [
+    'rooms = ["team@conference.example.com", "team"]',
+    '4:41: rooms must be a room, such as "team@conference.example.com": there is no "@"',
+  ],
+  [
+    'rooms = [\n  "team@conference.example.com",\n  "team@conference.example.com/bot",\n]',
+    '6:3: rooms must be a bare JID: leave out the "/" and what follows it',
+  ],
+  ['operators = ["example.com"]', '4:14: operators must be an account, such as "bot@example.com"'],
+  ['operators = ["me@example.com/phone"]', '4:14: operators must be a bare JID: leave out the "/" and what follows it'],
+  [
+    'allowlist = ["a b@c", 3]',
+    '4:14: allowlist is not a JID: the localpart "a b": U+0020 is not allowed: beyond ASCII signs, only letters, marks and digits are',
+    '4:23: allowlist must be a text in quotes',
+  ],
+  [
+    'dm_policy = "allowlist"\nallowlist = ["example.com", "*@example.com"]',
+    '5:14: warning: this admits the server itself and nobody on it; everyone there would be "*@" before the domain',
+  ],
+  [
+    'dm_policy = "allowlist"\nallowlist = ["me@example.com/phone"]',
+    '5:14: allowlist must be a bare JID: leave out the "/" and what follows it',
+  ],
+  [
+    'group_policy = "allowlist"\ngroup_allowlist = ["example.com"]',
+    '5:20: group_allowlist must be a room, such as "team@conference.example.com": there is no "@"',
+  ],
+  ['text_chunk_limit = 0', '4:20: text_chunk_limit must be 1 or more'],
+  ['text_chunk_limit = 1.5', '4:20: text_chunk_limit must be a whole number'],
+  ['text_chunk_limit = "4000"', '4:20: text_chunk_limit must be a whole number'],
+  ['limits = 3', '4:10: limits must be a table'],
+  [
+    '[channels.xmpp.bot.limits]\nmessages_per_minute = 0\ntokens_per_day = 0\nturns_per_minute = 0\nhistory_tokens = -1\nstale_after_minutes = 0.5',
+    '5:23: messages_per_minute must be a whole number, 1 or more, or false for no limit',
+    '6:18: tokens_per_day must be a whole number, 1 or more, or false for no limit',
+    '7:20: turns_per_minute must be 1 or more',
+    '8:18: history_tokens must be 1 or more',
+    '9:23: stale_after_minutes must be a whole number, 1 or more, or false for no limit',
+  ],
+  [
+    '[channels.xmpp.bot.limits]\nturns_per_minute = false\ntoken_per_day = 5',
+    '5:20: turns_per_minute must be a whole number',
+    '6:1: unknown key "token_per_day"; did you mean "tokens_per_day"?',
+  ],
+  [
+    'limits = { tokens_per_day = false }',
+    '4:29: warning: tokens_per_day is switched off while anyone may talk to the bot: strangers can spend as much as they like',
+  ],
+  ['dm_policy = "allowlist"\noperators = ["me@example.com"]\nlimits.tokens_per_day = false'],
+  [
+    'dm_policy = "allowlist"\noperators = ["me@example.com"]\nlimits.tokens_per_day = false\nrooms = ["team@conference.example.com"]',
+    '6:25: warning: tokens_per_day is switched off while anyone may talk to the bot: strangers can spend as much as they like',
+  ],
+  [
+    'ca_file = "nowhere.pem"',
+    '4:11: ca_file cannot be read: there is no such file; a relative path starts in the folder of this file',
+  ],
+  [
+    'ca_file = "home"',
+    '4:11: ca_file cannot be read: it is a folder; a relative path starts in the folder of this file',
+  ],
+  ['ca_file = "not-a-ca.pem"', '4:11: ca_file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)'],
+  ['ca_file = "ca.pem"'],
+  [
+    'server = "xmpp.example.com:99999"',
+    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+  ],
+  [
+    'server = "::1"',
+    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+  ],
+  [
+    'server = "https://xmpp.example.com"',
+    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+  ],
+  [
+    'server = "1"',
+    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+  ],
+  ['direct_tls = true', '4:14: direct_tls needs server; without it DNS says where TLS begins with the first byte'],
+  ['direct_tls = true\nserver = "xmpp.example.com"'],
+  ['websocket = "ws://example.com/ws"', '4:13: websocket must be a wss:// URL (ws:// only to this machine)'],
+  ['websocket = "ws://localhost:5280/ws"'],
+  ['websocket = "wss://me:hunter2@example.com/ws"', '4:13: websocket must be a URL without a user and password in it'],
+  ['media_max_mb = 0', '4:16: media_max_mb must be 1 or more'],
+  [
+    'blocked_media_types = ["video/*", "video"]',
+    '4:35: blocked_media_types must be a media type, such as "video/*" or "image/svg+xml"',
+  ],
+  [
+    'media_private_hosts = ["nas.lan", "10.0.0.1", "[::1]", "nas.lan:80"]',
+    '4:56: media_private_hosts must be a host name or an IP address, without a port',
+  ],
+  ['reactions = true'],
+  [
+    'tools = ["react", "rect"]',
+    '4:19: tools must be "react", "send_file", "read_skill", "room_members", "room_history" or "now"; did you mean "react"?',
+  ],
+  ['skills = ["Explain"]', "4:11: skills must be a skill's name: up to 64 small letters, digits and hyphens"],
+  ['model_provider = "olama"', '4:18: model_provider must name a configured provider; did you mean "ollama"?'],
+  ['model_provider = "somebody"', '4:18: model_provider must name a configured provider'],
+  ['model = ""', '4:9: model must not be empty'],
+  ['system_prompt = "${FOO} and ${BAR}"', '4:17: system_prompt needs the environment variable FOO, which is not set'],
+  [
+    'system_prompt = "costs ${1}"',
+    '4:17: system_prompt has a "${" that begins no variable; write ${NAME}, or $${ for the two characters themselves',
+  ],
+  [
+    'rooms = ["${ROOM}@conference.example.com", "${NO_ROOM}"]',
+    '4:10: rooms needs the environment variable ROOM, which is not set',
+    '4:44: rooms needs the environment variable NO_ROOM, which is not set',
+  ],
+  ['muc_rooms = 3', '4:13: muc_rooms must be a table'],
+  [
+    '[channels.xmpp.bot.muc_rooms."team"]\nenabled = false',
+    '4:30: the key must be a room, such as "team@conference.example.com": there is no "@"',
+  ],
+  [
+    '[channels.xmpp.bot.muc_rooms."team@conference.example.com/bot"]',
+    '4:30: the key must be a bare JID: leave out the "/" and what follows it',
+  ],
+  [
+    '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nrequire_mentoin = true\nusers = ["example.com/x"]\npassword = ""\nlimits = 3',
+    '5:1: unknown key "require_mentoin"; did you mean "require_mention"?',
+    '6:10: users must be a bare JID: leave out the "/" and what follows it',
+    '7:12: password must not be empty',
+    '8:1: unknown key "limits"',
+  ],
+  [
+    '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nusers = ["example.com"]\ntools = []\nskills = []',
+    '5:10: warning: this admits the server itself and nobody on it; everyone there would be "*@" before the domain',
+  ],
+  [
+    '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nmodel_provider = "olama"',
+    '5:30: the room is there already, written in another way',
+    '6:18: model_provider must name a configured provider; did you mean "ollama"?',
+  ],
+  [
+    '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nmodel_provider = "lmstudio"',
+    '4:1: model is missing, and the provider lmstudio has no models listed',
+  ],
+  [
+    '[channels.xmpp.two]\njid = "BOT@example.com"\npassword = "hunter2"',
+    '5:7: jid is the account of [channels.xmpp.bot] already',
+  ],
+  ['enabled = false', '1:1: warning: no account is enabled: there is nothing to run'],
+  [
+    'allowlist = ["alice@example.com"]\ngroup_allowlist = ["team@conference.example.com"]',
+    '4:13: warning: allowlist has no effect while dm_policy is "open"',
+    '5:19: warning: group_allowlist has no effect while group_policy is "open"',
+  ],
+  [
+    'dm_policy = "allowlist"',
+    '4:13: warning: dm_policy is "allowlist", and allowlist and operators are empty: nobody gets an answer',
+  ],
+  ['dm_policy = "allowlist"\noperators = ["me@example.com"]'],
+  [
+    'group_policy = "disabled"\nrooms = ["team@conference.example.com"]',
+    '5:9: warning: rooms has no effect while group_policy is "disabled"',
+  ],
+  [
+    'group_policy = "allowlist"\ngroup_allowlist = ["*@rooms.example.com"]\nrooms = ["team@rooms.example.com", "team@conference.example.com"]',
+    '6:36: warning: this room is not in group_allowlist, so the bot does not join it',
+  ],
+  [
+    '[skills]\nsearch_paths = ["./skills"]\nauto_load = ["explain"]\nserch_paths = []',
+    '7:1: unknown key "serch_paths"; did you mean "search_paths"?',
+  ],
+  ['[skills]\nsearch_paths = "./skills"', '5:16: search_paths must be a list in square brackets'],
+];
+
+/** Whole files, and all that is found in them. */
+export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[]])[] = [
+  ['', '1:1: there is no account: write one as [channels.xmpp.NAME], with jid and password'],
+  ['jid = "bot@example.com', '1:7: not TOML: unfinished string'],
+  ['jid = bot@example.com', '1:7: not TOML: invalid value (a text stands in quotes)'],
+  ['a = 1\na = 2', '2:1: not TOML: trying to redefine an already defined table or value'],
+  [
+    'channels = 1',
+    '1:12: channels must be a table',
+    '1:12: there is no account: write one as [channels.xmpp.NAME], with jid and password',
+  ],
+  [
+    '[channels]\nxmpp = []',
+    '2:8: xmpp must be a table',
+    '2:8: there is no account: write one as [channels.xmpp.NAME], with jid and password',
+  ],
+  ['[channels.xmpp]\njid = "bot@example.com"', '2:1: unknown key "jid"; an account is a table, [channels.xmpp.NAME]'],
+  [
+    '[provider.ollama]\n[channel.xmpp.bot]\n[memory]\n' + ACCOUNT + PROVIDER,
+    '1:1: warning: [provider] is not read; did you mean [providers]?',
+    '2:1: warning: [channel] is not read; did you mean [channels]?',
+  ],
+  ['[channels.xmpp.bot]' + PROVIDER, '1:1: jid is missing', '1:1: password is missing'],
+  ['[channels.xmpp]\nbot = { jid = "bot@example.com" }' + PROVIDER, '2:7: password is missing'],
+  [
+    '[channels.xmpp.bot]\njid = "bot"\npassword = 12345\n' + PROVIDER,
+    '2:7: jid must be an account, such as "bot@example.com"',
+    '3:12: password must be a text in quotes',
+  ],
+  [
+    '[channels.xmpp.bot]\njid = "bot@example.com/moltis"\npassword = ""\n' + PROVIDER,
+    '2:7: jid must be a bare JID: leave out the "/" and what follows it',
+    '3:12: password must not be empty',
+  ],
+  [
+    '[channels.xmpp.bot]\njid = "@example.com"\npassword = "${BOT_PASSWORD}"\n' + PROVIDER,
+    '2:7: jid is not a JID: the localpart: nothing stands before the "@"',
+    '3:12: password needs the environment variable BOT_PASSWORD, which is not set',
+  ],
+  [
+    '\uFEFF[channels.xmpp.bot]\r\njid = "bot@example.com"\r\npassword = "hunter2"\r\n\txyzzy = 1\r\n' + PROVIDER,
+    '4:2: unknown key "xyzzy"',
+  ],
+  [ACCOUNT, '1:1: model_provider is missing, and there is no [providers.NAME] either'],
+  [
+    ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\n[providers.b]\nbase_url = "https://b.example/v1"',
+    '1:1: model_provider is missing, and there are several to choose from: a, b',
+  ],
+  [
+    ACCOUNT +
+      '[providers]\nbase_url = "https://a.example/v1"\noffered = ["a"]\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]',
+    '5:1: unknown key "base_url"; a provider is a table, [providers.NAME]',
+  ],
+  [
+    ACCOUNT + '[providers.opnai]\nmodels = ["m"]',
+    '4:1: base_url is missing: "opnai" is no name with a built-in one; did you mean "openai"?',
+  ],
+  [ACCOUNT + '[providers.openai]\nmodels = ["m"]', '4:1: api_key is missing: openai asks for one'],
+  [
+    ACCOUNT + '[providers.openai]\napi_key = "hunter2"',
+    '1:1: model is missing, and the provider openai has no models listed',
+  ],
+  [ACCOUNT + '[providers.openai]\nbase_url = "http://localhost:8000/v1"\nmodels = ["m"]'],
+  [
+    ACCOUNT +
+      '[providers.a]\nbase_url = "ftp://a.example/v1"\nbase_ulr = 1\nmodels = ["m", ""]\nfirst_token_s = 0\nidle_s = "30"\nretries = -1\nenabled = true\nfetch_models = true',
+    '5:12: base_url must be an http:// or https:// URL, such as "https://llm.example.com/v1"',
+    '6:1: unknown key "base_ulr"; did you mean "base_url"?',
+    '7:16: models must not be empty',
+    '8:17: first_token_s must be more than 0',
+    '9:10: idle_s must be a number of seconds',
+    '10:11: retries must be 0 or more',
+  ],
+  [
+    ACCOUNT + '[providers.a]\nbase_url = "https://me:hunter2@a.example/v1"\nmodels = ["m"]',
+    '5:12: base_url must be a URL without a user and password in it',
+  ],
+  [
+    ACCOUNT + '[providers.a]\nbase_url = "http://a.example/v1"\napi_key = "hunter2"\nmodels = ["m"]',
+    '5:12: warning: base_url is http://: the key and every conversation go over the network unencrypted',
+  ],
+  [
+    ACCOUNT +
+      'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\n[providers.openai]\nenabled = true\n[providers.github-copilot]\nenabled = true',
+    '8:1: warning: api_key is missing: openai asks for one (nothing uses this provider)',
+    '10:1: warning: base_url is missing: "github-copilot" is no name with a built-in one (nothing uses this provider)',
+  ],
+  [
+    ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "olama"',
+    '7:12: fallback must name a configured provider; did you mean "ollama"?',
+  ],
+  [
+    ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "ollama"',
+    '7:12: warning: fallback has no effect while ollama has no models; name its models in [providers.ollama]',
+  ],
+  [
+    ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "a"',
+    '7:12: fallback leads in a circle: a, a',
+  ],
+  [
+    ACCOUNT +
+      'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "b"\n[providers.b]\nbase_url = "https://b.example/v1"\nfallback = "c"\n[providers.c]\nbase_url = "https://c.example/v1"\nmodels = ["m"]\nfallback = "b"',
+    '8:12: fallback needs a provider that has models; name its models in [providers.b]',
+    '11:12: fallback leads in a circle: b, c, b',
+    '15:12: fallback needs a provider that has models; name its models in [providers.b]',
+  ],
+  [
+    ACCOUNT +
+      'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "openai"\n[providers.openai]\nmodels = ["m"]',
+    '9:1: api_key is missing: openai asks for one',
+  ],
+  [
+    ACCOUNT + 'model_provider = "a"\n[providers.a]\nmodels = ["m"]\nbase_url = "${A_URL}"\napi_key = "${A_KEY}"',
+    '7:12: base_url needs the environment variable A_URL, which is not set',
+    '8:11: api_key needs the environment variable A_KEY, which is not set',
+  ],
+  [ACCOUNT + 'model_provider = "lmstudio"', '1:1: model is missing, and the provider lmstudio has no models listed'],
+  [
+    ACCOUNT + '[skills]\nsearch_paths = []\n[providers]\nollama = 1',
+    '1:1: model_provider is missing, and there is no [providers.NAME] either',
+    '7:1: unknown key "ollama"; a provider is a table, [providers.NAME]',
+  ],
+];
