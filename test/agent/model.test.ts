@@ -168,7 +168,7 @@ t.test('an answer', async (t) => {
       await heard.opened;
       exchange.cut();
     });
-    const model = createModel(providerAt(server));
+    const model = createModel(providerAt(server, { idleMs: 600_000 }));
     t.match(await ask(model), { pieces: ['All of it.'], done: { finishReason: 'stop' } }, 'left open');
     const broken = await ask(model, { heard: heard.open });
     t.match(broken, { pieces: ['All of it.'], done: { finishReason: 'stop' } }, 'broken');
@@ -434,14 +434,18 @@ t.test('asking again', async (t) => {
       openai.sendsPage(503, 'Busy'),
       (exchange) => exchange.cut(),
       openai.forgetsToFinish(''),
-      openai.keepsAlive,
     ];
     for (const script of passing) {
       const server = await serverFor(t, script, script, openai.says('At last.'));
-      const model = createModel(providerAt(server, { retries: 2, firstTokenMs: 100 }), undefined, noWait);
+      const model = createModel(providerAt(server, { retries: 2 }), undefined, noWait);
       t.match(await ask(model), { pieces: ['At last.'], error: undefined });
       t.equal(server.requests.length, 3);
     }
+    const slow = await serverFor(t, openai.keepsAlive, openai.says('At last.'));
+    const model = createModel(providerAt(slow, { retries: 1, firstTokenMs: 1_000 }), undefined, noWait);
+    t.match(await ask(model), { pieces: ['At last.'], error: undefined });
+    t.equal(slow.requests.length, 2);
+
     const server = await serverFor(t, openai.fails(500), openai.fails(500), openai.fails(500), openai.says('Late.'));
     const error = modelErrorOf(await ask(createModel(providerAt(server, { retries: 2 }), undefined, noWait)));
     t.equal(error.kind, 'unavailable');
@@ -509,12 +513,12 @@ t.test('asking again', async (t) => {
         exchange.request.body?.stream_options === undefined
           ? openai.says('Yes.')(exchange)
           : exchange.respond(422, { detail: [{ type: 'extra_forbidden', loc: ['body', 'stream_options'] }] });
-      const server = await serverFor(t, strict, strict, strict);
-      const model = createModel(providerAt(server));
+      const server = await serverFor(t, strict, openai.fails(500), strict, strict);
+      const model = createModel(providerAt(server, { retries: 1 }), undefined, noWait);
       t.match(await ask(model), { pieces: ['Yes.'], done: { usage: { estimated: true } } });
-      t.equal(server.requests.length, 2);
+      t.equal(server.requests.length, 3, 'and the retry was still to be had');
       t.match(await ask(model), { pieces: ['Yes.'] });
-      t.equal(server.requests.length, 3);
+      t.equal(server.requests.length, 4);
     },
   );
 });
@@ -551,41 +555,40 @@ t.test('the limits count content', async (t) => {
     t.equal(server.requests.length, 2);
   });
 
-  t.test('an error page that never ends is given up as well', async (t) => {
-    const server = await serverFor(t, async (exchange) => {
-      exchange.raw('x');
-      await exchange.closed;
-    });
+  t.test('an error that never ends is given up as well', async (t) => {
+    const server = await serverFor(t, (exchange) => exchange.respond(500, 'Half of', { 'content-length': '1000' }));
     t.equal(modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 60 })))).kind, 'timeout');
   });
 
   t.test('thinking is content, though it is not shown', async (t) => {
     const server = await serverFor(t, async (exchange) => {
       exchange.delta({ reasoning: 'hm' });
-      await delay(400, never);
+      await delay(1_200, never);
       exchange.text('Yes.');
       exchange.finish();
     });
-    t.match(await ask(createModel(providerAt(server, { firstTokenMs: 200 }))), { pieces: ['Yes.'], error: undefined });
+    t.match(await ask(createModel(providerAt(server, { firstTokenMs: 800 }))), { pieces: ['Yes.'], error: undefined });
   });
 
   t.test('the time that the reader takes is not the provider’s', async (t) => {
     const read = gate();
     const server = await serverFor(t, async (exchange) => {
       exchange.text('One');
-      await read.opened;
       exchange.text(' two');
+      await read.opened;
+      exchange.text(' three');
       exchange.finish();
     });
     const pieces: string[] = [];
-    const model = createModel(providerAt(server, { idleMs: 100 }));
+    const model = createModel(providerAt(server, { firstTokenMs: 600, idleMs: 600 }));
     for await (const event of model.answer({ messages: QUESTION, signal: never })) {
       if (event.type !== 'text') continue;
       pieces.push(event.text);
-      if (pieces.length === 1) await delay(300, never);
+      if (pieces.length !== 2) continue;
+      await delay(900, never);
       read.open();
     }
-    t.strictSame(pieces, ['One', ' two']);
+    t.strictSame(pieces, ['One', ' two', ' three']);
   });
 });
 

@@ -1,5 +1,4 @@
 /** One signal for everything that may end a request early: the caller's abort, and limits on how long content may take. */
-import { untilAborted } from '../../xmpp-core/deadline.js';
 import { abortReason } from '../../xmpp-core/events.js';
 
 /**
@@ -31,11 +30,6 @@ export class ContentWatch {
   /** Stops the clock: it is not the provider we wait for. */
   pause(): void {
     clearTimeout(this.#timer);
-  }
-
-  /** What `work` gives, or a rejection as soon as the request is ended, even if `work` does not heed the signal. */
-  race<T>(work: Promise<T>): Promise<T> {
-    return untilAborted(this.signal, work);
   }
 
   /** Ends the watch, and whatever still runs under its signal. */

@@ -35,15 +35,12 @@ export async function* askOnce(
     watch.signal.throwIfAborted();
     watch.allow(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
     const body = bodyOf(provider.model, request.messages, includeUsage);
-    const stream = await watch.race(client.chat.completions.create(body, { signal: watch.signal }));
+    const stream = await client.chat.completions.create(body, { signal: watch.signal });
     answering = true;
-    const events: AsyncIterator<unknown> = stream[Symbol.asyncIterator]();
-    while (!answer.overlong) {
-      const event = await watch.race(events.next());
-      if (event.done === true) break;
-      const chunk = readChunk(event.value);
+    for await (const event of stream as AsyncIterable<unknown>) {
+      const chunk = readChunk(event);
       if (chunk === undefined) {
-        throw fail('malformed', 'sent an event that is no chunk of an answer', { said: JSON.stringify(event.value) });
+        throw fail('malformed', 'sent an event that is no chunk of an answer', { said: JSON.stringify(event) });
       }
       const forward = answer.add(chunk);
       if (chunk.text !== '') {
@@ -56,6 +53,7 @@ export async function* askOnce(
           fail('stalled', `sent no more content for ${idleMs} ms`),
         );
       }
+      if (answer.overlong) break;
     }
     // An aborted stream of the package ends like one that is complete.
     watch.signal.throwIfAborted();
