@@ -20,7 +20,8 @@ const ENCRYPTED: ReadonlyMap<string, string> = new Map([
 export function readEncryption(message: Element): string | undefined {
   const declared = message.child('encryption', NS_ENCRYPTION);
   const namespace = declared?.attr('namespace') ?? '';
-  if (declared !== undefined) return ENCRYPTED.get(namespace) ?? declared.attr('name')?.slice(0, 40) ?? 'an unknown encryption';
+  if (declared !== undefined)
+    return ENCRYPTED.get(namespace) ?? declared.attr('name')?.slice(0, 40) ?? 'an unknown encryption';
   const found = message.children().find(({ ns }) => ENCRYPTED.has(ns));
   return found === undefined ? undefined : ENCRYPTED.get(found.ns);
 }
