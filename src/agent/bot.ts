@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Account } from './channel/account.js';
 import type { AccountConfig } from './config/config.js';
+import { lockDataDirectory } from './data-lock.js';
 import { ConversationStore } from './conversation/history.js';
 import { openFileStorage } from './file-storage.js';
 import type { Log } from './log.js';
@@ -20,17 +21,20 @@ const GRACE_MS = 10_000;
 export class Bot {
   readonly #accounts: readonly Account[];
   readonly #store: ConversationStore;
+  readonly #unlock: () => Promise<void>;
 
-  private constructor(accounts: readonly Account[], store: ConversationStore) {
+  private constructor(accounts: readonly Account[], store: ConversationStore, unlock: () => Promise<void>) {
     this.#accounts = accounts;
     this.#store = store;
+    this.#unlock = unlock;
   }
 
   /**
    * Opens what is kept on disk; nothing is connected yet.
-   * @throws HistoryError, StorageError
+   * @throws DataLockError, HistoryError, StorageError
    */
   static async open({ accounts, modelOf, dataDirectory, log }: BotOptions): Promise<Bot> {
+    const unlock = await lockDataDirectory(dataDirectory);
     const store = await ConversationStore.open(join(dataDirectory, 'history'), {
       report: ({ what, file, line }) => log('warn', 'history', { file, line, message: what }),
     });
@@ -39,6 +43,7 @@ export class Bot {
     return new Bot(
       enabled.map((config) => new Account({ config, store, storage, modelOf, log })),
       store,
+      unlock,
     );
   }
 
@@ -49,6 +54,7 @@ export class Bot {
   async run(): Promise<boolean> {
     const outcomes = await Promise.all(this.#accounts.map((account) => account.run()));
     await this.#store.close();
+    await this.#unlock();
     return outcomes.includes('stopped');
   }
 

@@ -8,7 +8,6 @@ export const notYet: ReadonlyMap<string, string> = new Map([
   ['channels.xmpp.*.media_max_mb', 'media in messages is not fetched'],
   ['channels.xmpp.*.blocked_media_types', 'media in messages is not fetched'],
   ['channels.xmpp.*.media_private_hosts', 'media in messages is not fetched'],
-  ['channels.xmpp.*.reactions', 'the bot does not react to messages'],
   ['channels.xmpp.*.skills', 'skills are not read'],
   ['channels.xmpp.*.tools', 'the model is offered no tools'],
   ['channels.xmpp.*.muc_rooms.*.skills', 'skills are not read'],

@@ -1,0 +1,54 @@
+/** Keeps two processes from using one data folder: they would answer everything twice, and tear each other's files. */
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Another process uses the folder, or it cannot be used at all. */
+export class DataLockError extends Error {
+  override readonly name = 'DataLockError';
+}
+
+const FILE_NAME = 'lock';
+
+/**
+ * Takes the folder for this process. What a process that is gone left behind does not count.
+ * @returns gives the folder back
+ * @throws DataLockError
+ */
+export async function lockDataDirectory(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, FILE_NAME);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (!(await create(path))) {
+    const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+    if (isRunning(pid)) {
+      throw new DataLockError(
+        `process ${pid} uses ${directory} already; stop it, or give this one a --data-dir of its own`,
+      );
+    }
+    await rm(path, { force: true });
+    if (!(await create(path))) throw new DataLockError(`another process has just taken ${directory}`);
+  }
+  return () => rm(path, { force: true });
+}
+
+async function create(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    await file.writeFile(`${process.pid}\n`);
+    await file.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw new DataLockError(`cannot write ${path}; may this user write there?`, { cause: error });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is one, too.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
