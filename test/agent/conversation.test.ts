@@ -439,16 +439,18 @@ t.test('a question that waits long comes along into newer files, but not with ev
 t.test('the past kept in memory is bounded, questions are never among what is forgotten', async (t) => {
   const conversation = await opened(t.testdir(), ROOM, { keepTokens: 100 });
   await conversation.hear(question('first', 'the first question'));
-  for (let index = 0; index < 60; index += 1) {
+  const kept = (): string => said(conversation, { ...IN_ROOM, budgetTokens: Infinity }).join('\n');
+  const bound = 2 * 100 * 4 + 100; // Twice as many tokens, and the mark of each line.
+  for (let index = 0; index < 40; index += 1) {
     await conversation.hear(context(`c${index}`, 'Bob', `something about ${index}`));
-    if (index % 3 === 0) await turn(conversation, `t${index}`);
+    await turn(conversation, `t${index}`, undefined, 'a long answer '.repeat(10));
   }
-  const lines = said(conversation, { ...IN_ROOM, budgetTokens: Infinity })
-    .join('\n')
-    .split('\n');
-  t.ok(lines.length < 50, `${lines.length} lines are kept`);
-  t.ok(lines.some((line) => line.endsWith('<Alice> the first question')));
-  t.equal(lines.at(-1), '<Bob> something about 59');
+  t.ok(kept().length < bound, `${kept().length} characters of turns`);
+  t.match(kept(), /<Alice> the first question/);
+  for (let index = 0; index < 60; index += 1) await conversation.hear(context(`d${index}`, 'Bob', `more on ${index}`));
+  t.ok(kept().length < bound, `${kept().length} characters of context`);
+  t.match(kept(), /<Alice> the first question\n/);
+  t.match(kept(), /<Bob> more on 59$/);
 });
 
 t.test('a conversation that somebody holds stays the only one of its kind while others come and go', async (t) => {
@@ -578,7 +580,7 @@ function controlled(options: { concurrency?: number; capacity?: number; totalCap
   const begun: string[] = [];
   const failures: string[] = [];
   const running = new Map<string, { turn: Turn<string>; end: () => void; fail: (error: Error) => void }>();
-  const clock: { ms: number; strike: () => void }[] = [];
+  const clock: { ms: number; signal: AbortSignal; strike: () => void }[] = [];
   const queue = new TurnQueue<string>({
     ...options,
     run: (turn) =>
@@ -589,7 +591,7 @@ function controlled(options: { concurrency?: number; capacity?: number; totalCap
     failed: (error, turn) => failures.push(`${turn.items.join('+')}: ${(error as Error).message}`),
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
-        clock.push({ ms, strike: () => resolve(undefined) });
+        clock.push({ ms, signal, strike: () => resolve(undefined) });
         signal.addEventListener('abort', () => reject(new Error('no longer needed')));
       }),
   });
@@ -730,8 +732,9 @@ t.test('closing begins no turn, lets the running ones end in their time, and han
   t.same(await closing, { waiting: ['2'], abandoned: [] });
   t.notOk(of('a').turn.signal.aborted);
   t.same(
-    clock.map(({ ms }) => ms),
-    [5000],
+    clock.map(({ ms, signal }) => [ms, signal.aborted]),
+    [[5000, true]],
+    'and the clock is stopped',
   );
   t.same(begun, ['1']);
 });

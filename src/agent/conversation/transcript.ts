@@ -101,7 +101,6 @@ export class Transcript {
   }
 
   #answer(answer: Answer): void {
-    if (this.#undelivered.has(answer.id)) return;
     this.#undelivered.set(answer.id, answer);
     this.#close(answer.keys, answer.text);
   }
