@@ -181,6 +181,8 @@ t.test('names of any script are found, without regard to case', async (t) => {
     ['Zoe\u0308', 'Zoë, bitte', true],
     ['ボット', 'ねえボット、元気?', true],
     ['ボット', 'ロボットが好き', false],
+    ['ボット', 'ロボットが好き'.repeat(300), false],
+    ['ボット', `${'ロボットが好き'.repeat(300)}、ボット`, true],
     ['小助手', '小助手你好', true],
     ['小明', '小明,帮帮我', true],
     ['小明', '他是小明星', false],

@@ -29,6 +29,7 @@ export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): st
   const open = new Map<string, number>();
   const brackets: { readonly piece: number; readonly after: number }[] = [];
   const codeEnds = pairedRuns(line);
+  const parentheses = pairedParentheses(line);
   let at = 0;
 
   const close = (kind: string, styles: readonly [string, string]): void => {
@@ -67,7 +68,7 @@ export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): st
       out.push(token);
     } else if (token.startsWith(']')) {
       const bracket = brackets.pop();
-      const target = bracket && token === '](' ? readTarget(line, end) : undefined;
+      const target = bracket && token === '](' ? readTarget(line, end, parentheses.get(end - 1)) : undefined;
       if (bracket !== undefined && target !== undefined) {
         const label = line.slice(bracket.after, match.index);
         out[bracket.piece] = '';
@@ -116,22 +117,31 @@ function pairedRuns(line: string): Map<number, number> {
   return ends;
 }
 
-/** No link is longer: a line of opened and never closed ones stays cheap. */
-const MAX_URL_LENGTH = 2048;
-const TITLE_AND_END = /(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*\)/y;
-
-/** Reads `url "title")` of a link from the offset after its `(`: the URL, and where the link ends. */
-function readTarget(line: string, start: number): { readonly url: string; readonly end: number } | undefined {
-  let end = start;
-  for (let depth = 0; end < Math.min(line.length, start + MAX_URL_LENGTH); end += 1) {
-    const char = line.charAt(end);
-    if (char === '(') depth += 1;
-    if (char === ')') depth -= 1;
-    if (depth < 0 || /\s/.test(char)) break;
+/** For each opening parenthesis that is closed: where. */
+function pairedParentheses(line: string): Map<number, number> {
+  const pairs = new Map<number, number>();
+  const open: number[] = [];
+  for (const { 0: char, index } of line.matchAll(/[()]/g)) {
+    const opening = char === ')' ? open.pop() : void open.push(index);
+    if (opening !== undefined) pairs.set(opening, index);
   }
-  const url = line.slice(start, end).replace(/^<([^<>]*)>$/, '$1');
-  TITLE_AND_END.lastIndex = end;
-  return url !== '' && TITLE_AND_END.test(line) ? { url, end: TITLE_AND_END.lastIndex } : undefined;
+  return pairs;
+}
+
+/** No target is longer: links nested in each other stay cheap. */
+const MAX_TARGET_LENGTH = 2048;
+const TARGET = /^(?:<([^<>\s]+)>|([^<>\s]+))(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*$/;
+
+/** Reads what stands in a link's parentheses, `url "title"`: the URL, and where the link ends. */
+function readTarget(
+  line: string,
+  start: number,
+  close: number | undefined,
+): { readonly url: string; readonly end: number } | undefined {
+  if (close === undefined || close - start > MAX_TARGET_LENGTH) return undefined;
+  const [, bracketed, bare] = TARGET.exec(line.slice(start, close)) ?? [];
+  const url = bracketed ?? bare;
+  return url === undefined ? undefined : { url, end: close + 1 };
 }
 
 /** Whether the label already says where the link leads. */

@@ -8,13 +8,23 @@ export const UNSPACED =
   String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\u30FC` +
   String.raw`\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}`;
 
+/** A segmenter takes quadratic time over a long text, so it is given this much at once, with some of what stands around it. */
+const WINDOW = 512;
+const CONTEXT = 64;
+
 /**
  * The boundaries between words by UAX #29 and the dictionaries of ICU, as UTF-16 offsets into the text, ascending, 0 and the end
- * left out. One linear pass.
+ * left out. Linear in the text.
  */
 export function wordBoundaries(text: string): number[] {
   const boundaries: number[] = [];
-  for (const { index } of segmenter('word').segment(text)) if (index > 0) boundaries.push(index);
+  for (let from = 0; from < text.length; from += WINDOW) {
+    const start = Math.max(0, from - CONTEXT);
+    for (const { index } of segmenter('word').segment(text.slice(start, from + WINDOW + CONTEXT))) {
+      const offset = start + index;
+      if (offset > 0 && offset >= from && offset < from + WINDOW) boundaries.push(offset);
+    }
+  }
   return boundaries;
 }
 
