@@ -6,6 +6,7 @@ import type { Jid } from './jid/jid.js';
 import { type OutgoingIq, type Plugin, type PluginContext } from './plugin.js';
 import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
 import { Router, type Undelivered } from './router.js';
+import type { ChannelBindingPolicy } from './sasl/binding.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
 import { memoryStorage, type Storage } from './storage.js';
 import { bind } from './stream/bind.js';
@@ -43,6 +44,11 @@ export interface ClientOptions {
   readonly reconnect?: ReconnectPolicy;
   readonly limits?: Partial<XmlLimits>;
   readonly resolver?: SrvResolver;
+  /**
+   * Whether a login is bound to its TLS connection (RFC 5802 §6), which keeps out whoever sits in between with a certificate that
+   * this machine trusts. `preferred` unless told: bound when both sides can.
+   */
+  readonly channelBinding?: ChannelBindingPolicy;
   /** To reach one address and negotiate with it, in milliseconds; 30 seconds unless told. */
   readonly connectTimeoutMs?: number;
 }
@@ -139,7 +145,8 @@ class XmppClient implements Client {
       onFault,
     });
     const storage = options.storage ?? memoryStorage();
-    this.#features = [startTls, sasl({ password: options.password, storage }), bind(options.resource)];
+    const { password, channelBinding, resource } = options;
+    this.#features = [startTls, sasl({ password, storage, channelBinding }), bind(resource)];
     for (const plugin of options.plugins ?? []) this.#install(plugin, storage, onFault);
   }
 

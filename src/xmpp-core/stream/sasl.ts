@@ -2,6 +2,7 @@
 import { NegotiationError, SaslError } from '../errors.js';
 import type { Jid } from '../jid/jid.js';
 import { decodeBase64, encodeBase64 } from '../sasl/base64.js';
+import type { ChannelBindingPolicy } from '../sasl/binding.js';
 import { chooseMechanism } from '../sasl/choice.js';
 import type { Mechanism } from '../sasl/mechanism.js';
 import { SaltedPasswordCache } from '../sasl/salted-password-cache.js';
@@ -17,10 +18,12 @@ export interface SaslOptions {
   readonly password: string;
   /** Keeps what a login teaches of an account (`Pin`). */
   readonly storage: Storage;
+  /** `preferred` unless told. */
+  readonly channelBinding?: ChannelBindingPolicy | undefined;
 }
 
 /** Authenticates the account with its password. */
-export function sasl({ password, storage }: SaslOptions): StreamFeature {
+export function sasl({ password, storage, channelBinding }: SaslOptions): StreamFeature {
   const saltedPasswords = new SaltedPasswordCache();
   return {
     name: 'sasl',
@@ -49,7 +52,7 @@ export function sasl({ password, storage }: SaslOptions): StreamFeature {
           saltedPasswords,
           signal,
         },
-        { pinned: pinned === 'never-plain' ? pinned : undefined },
+        { pinned: pinned === 'never-plain' ? pinned : undefined, channelBinding },
       );
       await authenticate(mechanism, negotiation);
       if (mechanism.pin !== undefined && mechanism.pin !== pinned) await storage.set(pinKey(account), mechanism.pin);

@@ -2,6 +2,7 @@
 import dns from 'node:dns/promises';
 import { NegotiationError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
+import { toAsciiDomain } from '../jid/domain.js';
 
 /** One address to try. */
 export interface Target {
@@ -50,11 +51,13 @@ export async function findTargets(
     const port = override.port ?? (override.directTls ? DIRECT_TLS_PORT : STARTTLS_PORT);
     return [{ host: override.host, port, tls }];
   }
-  const fallback: Target = { host: unbracketed(domain), port: STARTTLS_PORT, tls: 'starttls' };
+  // DNS knows A-labels only (RFC 5890 §2.3.2.1).
+  const name = toAsciiDomain(domain);
+  const fallback: Target = { host: unbracketed(name), port: STARTTLS_PORT, tls: 'starttls' };
   if (isAddress(domain)) return [fallback];
   const [direct, starttls] = await untilAborted(
     signal,
-    Promise.all([lookUp(resolver, `_xmpps-client._tcp.${domain}`), lookUp(resolver, `_xmpp-client._tcp.${domain}`)]),
+    Promise.all([lookUp(resolver, `_xmpps-client._tcp.${name}`), lookUp(resolver, `_xmpp-client._tcp.${name}`)]),
   );
   const records = [
     ...direct.map((record) => ({ ...record, tls: 'direct' as const })),
@@ -108,6 +111,7 @@ function isAddress(domain: string): boolean {
   return domain.startsWith('[') || /^\d{1,3}(\.\d{1,3}){3}$/.test(domain);
 }
 
-function unbracketed(domain: string): string {
+/** An IPv6 address as the network knows it, without the brackets that it has in a JID; anything else as it is. */
+export function unbracketed(domain: string): string {
   return domain.startsWith('[') ? domain.slice(1, -1) : domain;
 }

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
-import { domainToASCII } from 'node:url';
 import { TlsError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
+import { toAsciiDomain } from '../jid/domain.js';
 import type { ChannelBinding } from '../sasl/mechanism.js';
 import { endPointHash } from './certificate.js';
-import type { Target } from './targets.js';
+import { unbracketed, type Target } from './targets.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** How a certificate is judged. */
@@ -79,11 +79,13 @@ class TcpTransport implements Transport {
     plain.removeAllListeners('data').removeAllListeners('close').removeAllListeners('error');
     const { domain, ca } = this.#options;
     // Certificates and SNI carry A-labels (RFC 6125 §6.4.2); an IP address is no server name (RFC 6066 §3).
-    const reference = domainToASCII(domain) === '' ? domain : domainToASCII(domain);
+    const reference = unbracketed(toAsciiDomain(domain));
     const socket = tls.connect({
       socket: plain,
       ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
       minVersion: 'TLSv1.2',
+      // Said outright, so that no environment variable can turn it off.
+      rejectUnauthorized: true,
       // XEP-0368 §3: direct TLS names its application; StartTLS does not.
       ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
       ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }),
