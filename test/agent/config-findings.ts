@@ -173,7 +173,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
     '[channels.xmpp.two]\njid = "BOT@example.com"\npassword = "hunter2"',
     '5:7: jid is the account of [channels.xmpp.bot] already',
   ],
-  ['enabled = false', '1:1: warning: no account is enabled: there is nothing to run'],
+  ['enabled = false\nlimits.tokens_per_day = false', '1:1: warning: no account is enabled: there is nothing to run'],
   [
     'allowlist = ["alice@example.com"]\ngroup_allowlist = ["team@conference.example.com"]',
     '4:13: warning: allowlist has no effect while dm_policy is "open"',
@@ -221,6 +221,7 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
     '1:1: warning: [provider] is not read; did you mean [providers]?',
     '2:1: warning: [channel] is not read; did you mean [channels]?',
   ],
+  ['[channels.xmpp.bot.limits]\n[channels.xmpp.bot]\njid = "bot@example.com"' + PROVIDER, '2:1: password is missing'],
   ['[channels.xmpp.bot]' + PROVIDER, '1:1: jid is missing', '1:1: password is missing'],
   ['[channels.xmpp]\nbot = { jid = "bot@example.com" }' + PROVIDER, '2:7: password is missing'],
   [

@@ -530,5 +530,6 @@ t.test('the data folder is the flag, the variable, or a folder in the home direc
   const env = { MOLTIS_DATA_DIR: '/data' };
   t.equal(findDataDirectory({ flag: '/flag', env, home: '/home/me' }), '/flag');
   t.equal(findDataDirectory({ env, home: '/home/me' }), '/data');
+  t.equal(findDataDirectory({ env: { MOLTIS_DATA_DIR: '' }, home: '/home/me' }), join('/home/me', '.moltis'));
   t.equal(findDataDirectory({ env: {}, home: '/home/me' }), join('/home/me', '.moltis'));
 });
