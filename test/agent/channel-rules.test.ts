@@ -200,11 +200,12 @@ t.test('names of any script are found, without regard to case', async (t) => {
 t.test('a name that another occupant has as nick is not ours', async (t) => {
   t.equal(read('moltis: hi', ['Moltis']).addressed, false);
   t.equal(read('moltis: hi', ['Moltis']).text, 'moltis: hi', 'and their address stays in the text');
+  t.equal(read('strasse: hi', ['Straße'], ['strasse']).addressed, false, 'in whatever case');
   t.equal(read('bot: hi', ['Moltis']).addressed, true, 'our other names are');
   t.equal(read('bot two: hi', ['Bot Two']).addressed, false, 'nor is a name within their longer one');
   t.equal(read('@bot two hi', ['Bot Two']).text, '@bot two hi');
   t.equal(read('bot two and bot', ['Bot Two']).addressed, true);
-  t.equal(read('anyone', [], ['', ' ']).addressed, false, 'a blank name is none');
+  t.equal(read('- any  one!', [], ['', ' ']).addressed, false, 'a blank name is none');
 });
 
 t.test('a reply or a reference to the bot addresses it', async (t) => {

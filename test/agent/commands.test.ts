@@ -128,7 +128,7 @@ t.test('an unknown command is answered with the nearest one', async (t) => {
     ['hlep', 'help'],
     ['neu', 'new'],
     ['stpo', 'stop'],
-    ['stat', 'status'],
+    ['s', 'status'],
     ['entirely-different', 'help'],
   ];
   for (const [written, meant] of cases) {

@@ -69,6 +69,8 @@ t.test('a code block cut in two is closed and opened again with its language', a
       22,
       ['````\n```\na b c d\n````', '````\n```\ne\n````'],
     ],
+    ['a closing fence at a cut is not sent alone', '```\nabcdefghijk\n``````', 20, ['```\nabcdefghijk\n```']],
+    ['nor does it open a block', '```\nabcdefghijk\n``````\nThe end.', 20, ['```\nabcdefghijk\n```', 'The end.']],
     ['fences that leave no room for code are text', '```py\na b c d\n```', 8, ['```py', 'a b c d', '```']],
   ];
   for (const [promise, text, limit, chunks] of cases) t.strictSame(chunk(text, limit), chunks, promise);
@@ -190,6 +192,7 @@ t.test('Markdown becomes message styling that a plain client can show', async (t
       '[![a](https://a.example/i)](https://a.example/)',
       'a <https://a.example/i> <https://a.example/>',
     ],
+    ['a link to nowhere', '[a]()', '[a]()'],
     ['brackets that are no link', 'a [b] (c) [d', 'a [b] (c) [d'],
     ['a bare link is left alone', 'https://a.example/__x__.py', 'https://a.example/__x__.py'],
     ['a bare link in strong text', '**https://a.example/**', '*https://a.example/*'],
@@ -199,6 +202,7 @@ t.test('Markdown becomes message styling that a plain client can show', async (t
     ['a block of code in a list', '- a\n  ```py\n  **b**\n    c\n  ```', '• a\n```py\n**b**\n  c\n```'],
     ['a block of code between tildes', '~~~\n**a**\n~~~', '```\n**a**\n```'],
     ['a block of code in a quotation ends with it', '> ```\n> **a**\n**b**', '> ```\n> **a**\n*b*'],
+    ['a quotation in a block of code does not close it', '```\n> ```\n**a**\n```', '```\n> ```\n**a**\n```'],
     ['a block of code that is still growing', '```\n**a**', '```\n**a**'],
     ['a table', '| **a** | b |\n|---|---|', '| *a* | b |\n|---|---|'],
   ];

@@ -90,7 +90,7 @@ function mentionRule({ mentionMode }: Pick<RoomConfig, 'mentionMode'>, addressed
 }
 
 function matchesAny(patterns: readonly JidPattern[], jid: Jid): boolean {
-  return patterns.some((pattern) => pattern.matches(jid.bare));
+  return patterns.some((pattern) => pattern.matches(jid));
 }
 
 function denied(rule: DenyingRule, why: string): Access {

@@ -159,7 +159,7 @@ const SENTENCE_END = new RegExp(
   String.raw`(?:(?<![.!?…])[.!?…]+["'”’»)\]]*(?=${SPACE})|[。！？｡]+[」』”’）】》]*)${NOT_GLUED}`,
   'gu',
 );
-const WORD_END = new RegExp(String.raw`(?<=\S)(?=${SPACE}+${NOT_GLUED})`, 'gu');
+const WORD_END = new RegExp(String.raw`(?<=\S)(?=${SPACE})`, 'gu');
 const GAP = new RegExp(`${SPACE}*${NOT_GLUED}`, 'uy');
 
 /** Where to cut the first line, at most `points` into it. */

@@ -25,7 +25,7 @@ export interface SpanOptions {
 export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): string {
   /** The pieces of the result, in order; a delimiter stays as it is until its partner is found. */
   const out: string[] = [];
-  /** The last open delimiter of each kind, by its place in `out`. Insertion order is order in the line. */
+  /** The last open delimiter of each kind, by its place in `out`. */
   const open = new Map<string, number>();
   const brackets: { readonly piece: number; readonly after: number }[] = [];
   const codeEnds = pairedRuns(line);
@@ -52,10 +52,7 @@ export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): st
       if (closes && open.has(token)) {
         close(token, styles);
       } else {
-        if (opens) {
-          open.delete(token);
-          open.set(token, out.length);
-        }
+        if (opens) open.set(token, out.length);
         out.push(token);
       }
     } else if (token.startsWith('\\')) {
