@@ -15,6 +15,8 @@ export interface BotOptions {
   readonly log: Log;
 }
 
+/** How much of a conversation is kept at hand, in tokens; as much as any account wants to send. */
+const KEEP_TOKENS = 64_000;
 /** How long answers under way may take when the bot is asked to stop. */
 const GRACE_MS = 10_000;
 
@@ -36,6 +38,7 @@ export class Bot {
   static async open({ accounts, modelOf, dataDirectory, log }: BotOptions): Promise<Bot> {
     const unlock = await lockDataDirectory(dataDirectory);
     const store = await ConversationStore.open(join(dataDirectory, 'history'), {
+      keepTokens: Math.max(KEEP_TOKENS, ...accounts.map((account) => account.limits.historyTokens)),
       report: ({ what, file, line }) => log('warn', 'history', { file, line, message: what }),
     });
     const storage = await openFileStorage(join(dataDirectory, 'state.json'));

@@ -52,6 +52,32 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     t.notMatch(bot.log, /horse-battery/, 'no password is in the log');
   });
 
+  await test('an answer that takes a while is shown while it grows, by corrections of one message', async (t, stage) => {
+    const bot = await stage.bot();
+    const human = await stage.human();
+    let wasSeen = (): void => undefined;
+    const seen = new Promise<void>((resolve) => {
+      wasSeen = resolve;
+    });
+    stage.model.next(async (exchange) => {
+      // Words keep coming until the person has seen some of them: the test, not a clock, decides how long the answer takes.
+      const words = setInterval(() => exchange.text('and '), 50);
+      await seen;
+      clearInterval(words);
+      exchange.text('so on.');
+      exchange.finish();
+    });
+    await bot.expect('online');
+    await human.say(`bot@${server.domain}`, 'Tell me everything.');
+    const beginning = await human.expect(
+      'the beginning',
+      ({ body, replaces }) => body?.startsWith('and ') === true && replaces === null,
+    );
+    wasSeen();
+    const whole = await human.expect('the whole answer', ({ body }) => body?.endsWith('so on.') === true);
+    t.equal(whole.replaces, beginning.id, 'XEP-0308 §4: a correction names the first version');
+  });
+
   await test('a direct message that waited while the bot was away is answered', async (_t, stage) => {
     const human = await stage.human();
     stage.model.next(says('Here I am.'));

@@ -17,10 +17,7 @@ export async function check(options: CommonOptions): Promise<number> {
     process.stdout.write(`${JSON.stringify({ file: path, valid: isValid, findings })}\n`);
     return isValid ? 0 : 1;
   }
-  for (const finding of findings) {
-    const warning = finding.severity === 'warning' ? 'warning: ' : '';
-    process.stdout.write(`${warning}${formatFinding(finding)}\n`);
-  }
+  for (const finding of findings) process.stdout.write(`${formatFinding(finding)}\n`);
   if (isValid) process.stdout.write(`${path}: ${summary(config.accounts.map(({ name }) => name))}\n`);
   return isValid ? 0 : 1;
 }

@@ -10,7 +10,7 @@ import { standardLog, type CommonOptions } from './options.js';
 export async function run(options: CommonOptions): Promise<number> {
   const { env } = process;
   const { config, findings } = await loadConfig({ path: options.config, env, cwd: process.cwd(), home: homedir() });
-  for (const finding of findings) process.stderr.write(`${finding.severity}: ${formatFinding(finding)}\n`);
+  for (const finding of findings) process.stderr.write(`${formatFinding(finding)}\n`);
   if (config === undefined) return 1;
   const log = standardLog(options);
   const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env, home: homedir() });
