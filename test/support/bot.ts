@@ -1,0 +1,344 @@
+/** The bot as people run it, in a test: the built program against the loopback server and a stand-in for the model. */
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'smol-toml';
+import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
+import { LoopbackServer } from '../../src/loopback/server.js';
+import {
+  chatPlugins,
+  createClient,
+  Jid,
+  muc,
+  newId,
+  readChatState,
+  readCorrection,
+  readReactions,
+  readReply,
+  writeMessage,
+  writeOriginId,
+  type Client,
+  type Message,
+  type Room,
+  type RoomMessage,
+} from '../../src/index.js';
+import { Inbox } from '../interop/inbox.js';
+import { Program, type End } from '../interop/program.js';
+import { startOpenAiServer, type OpenAiServer } from './openai-server.js';
+
+/** As built by `npm run build`: what people run. */
+const COMMAND = join(process.cwd(), 'dist/cli.js');
+/** How long anything awaited may take, in milliseconds. Reached only when it does not come at all. */
+const PATIENCE = 15_000;
+export const PASSWORD = 'the-password-of-the-bot';
+const ACCOUNT = 'moltis';
+/** What a test's process leaves in the environment must not reach the bot. */
+const ENVIRONMENT = { PATH: process.env['PATH'] ?? '', TMPDIR: tmpdir() };
+
+/** Where the test's teardown is registered: any test of `tap`. */
+interface Teardown {
+  teardown(undo: () => Promise<unknown>): void;
+}
+
+/** Any TOML that goes into the configuration. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** A server, a model and a folder: everything a bot and those who talk with it need. */
+export class Stage {
+  readonly server: LoopbackServer;
+  readonly model: OpenAiServer;
+  readonly directory: string;
+  readonly #teardown: Teardown;
+
+  private constructor(teardown: Teardown, server: LoopbackServer, model: OpenAiServer, directory: string) {
+    this.#teardown = teardown;
+    this.server = server;
+    this.model = model;
+    this.directory = directory;
+  }
+
+  /** Sets all up, with an account for the bot; the end of the test takes it down again. */
+  static async set(teardown: Teardown): Promise<Stage> {
+    const directory = await mkdtemp(join(tmpdir(), 'bot-test-'));
+    const server = await LoopbackServer.start();
+    const model = await startOpenAiServer();
+    server.addAccount(ACCOUNT, PASSWORD);
+    await writeFile(join(directory, 'ca.pem'), LOOPBACK_CERTIFICATE);
+    teardown.teardown(async () => {
+      await Promise.all([server.stop(), model.close()]);
+      await rm(directory, { recursive: true, force: true });
+    });
+    return new Stage(teardown, server, model, directory);
+  }
+
+  /** The bot's bare JID. */
+  get bot(): Jid {
+    return Jid.of(ACCOUNT, this.server.domain);
+  }
+
+  get dataDirectory(): string {
+    return join(this.directory, 'data');
+  }
+
+  /** A room's JID. */
+  room(name: string): Jid {
+    return Jid.of(name, this.server.rooms.domain);
+  }
+
+  /** The table of an account on this server; `more` wins. */
+  account(more: Settings = {}): Settings {
+    return {
+      jid: this.bot.toString(),
+      password: PASSWORD,
+      server: `127.0.0.1:${this.server.ports.startTls}`,
+      ca_file: 'ca.pem',
+      ...more,
+    };
+  }
+
+  /** The whole configuration. @param accounts tables by name; one with defaults unless given */
+  settings(accounts: Readonly<Record<string, Settings>>, provider: Settings = {}): Settings {
+    const { baseUrl, apiKey } = this.model;
+    const local = { base_url: baseUrl, api_key: apiKey, models: ['mock'], retries: 0, ...provider };
+    return { channels: { xmpp: accounts }, providers: { local } };
+  }
+
+  /** Writes a configuration file. @returns its path */
+  async write(settings: Settings | string): Promise<string> {
+    const path = join(this.directory, 'moltis.toml');
+    await writeFile(path, typeof settings === 'string' ? settings : stringify(settings), { mode: 0o600 });
+    return path;
+  }
+
+  /** Runs the bot with one account, and waits until it is online. */
+  async run(account: Settings = {}, provider: Settings = {}): Promise<BotProcess> {
+    const bot = await this.start(this.settings({ bot: this.account(account) }, provider));
+    await bot.expect('online');
+    return bot;
+  }
+
+  /** Runs the bot with this configuration. */
+  async start(settings: Settings, flags: readonly string[] = []): Promise<BotProcess> {
+    const configuration = await this.write(settings);
+    await mkdir(this.dataDirectory, { recursive: true });
+    const bot = new BotProcess(['run', '--config', configuration, '--data-dir', this.dataDirectory, ...flags]);
+    this.#teardown.teardown(() => bot.stop('SIGKILL'));
+    return bot;
+  }
+
+  /** Somebody with an account, logged in. */
+  async person(name: string): Promise<Person> {
+    const password = `the password of ${name}`;
+    const client = createClient({
+      jid: this.server.addAccount(name, password),
+      password,
+      resource: 'phone',
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: this.server.ports.startTls, directTls: false },
+      plugins: chatPlugins,
+      reconnect: { firstMs: 50, maxMs: 50 },
+    });
+    const person = new Person(client, this.bot);
+    this.#teardown.teardown(() => client.stop());
+    await client.start();
+    return person;
+  }
+
+  /** Every file below the data directory, with its mode and text; folders have no text. */
+  async data(): Promise<readonly DataFile[]> {
+    const entries = await readdir(this.dataDirectory, { recursive: true, withFileTypes: true });
+    return Promise.all(
+      entries.map(async (entry) => {
+        const path = join(entry.parentPath, entry.name);
+        const mode = (await stat(path)).mode & 0o777;
+        return { path, mode, text: entry.isDirectory() ? undefined : await readFile(path, 'utf8') };
+      }),
+    );
+  }
+}
+
+export interface DataFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string | undefined;
+}
+
+/** A line of the bot's log. */
+export interface BotEvent {
+  readonly time: string;
+  readonly level: string;
+  readonly event: string;
+  readonly account?: string;
+  readonly [field: string]: unknown;
+}
+
+/** The running bot, whose log is read line by line. */
+export class BotProcess {
+  /** All that was logged so far. */
+  readonly log: BotEvent[] = [];
+  /** Lines of standard output that are no events. There must never be one. */
+  readonly noise: string[] = [];
+  readonly #program: Program;
+  readonly #events = new Inbox<BotEvent>('the bot');
+
+  constructor(args: readonly string[]) {
+    this.#program = new Program('the bot', process.execPath, [COMMAND, ...args], { env: ENVIRONMENT });
+    this.#program.onLine((line) => this.#take(line));
+    void this.#program.ended.then((end) =>
+      this.#events.close(new Error(`it ended (${end}): ${this.#program.output.slice(-2_000)}`)),
+    );
+  }
+
+  /** What was printed, on both channels. */
+  get output(): string {
+    return this.#program.output;
+  }
+
+  /** Takes the first event of this name, come or to come, whose fields are as given. */
+  async expect(event: string, fields: Readonly<Record<string, unknown>> = {}, patience = PATIENCE): Promise<BotEvent> {
+    const fits = (candidate: BotEvent): boolean =>
+      candidate.event === event && Object.entries(fields).every(([name, value]) => candidate[name] === value);
+    return this.#events.expect(`${event} ${JSON.stringify(fields)}`, fits, patience);
+  }
+
+  /** The events of this name so far. */
+  logged(event: string): readonly BotEvent[] {
+    return this.log.filter((one) => one.event === event);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#program.signal(signal);
+  }
+
+  /** Waits for the end. */
+  async end(): Promise<End> {
+    return this.#program.end(PATIENCE);
+  }
+
+  /** Sends a signal and waits for the end. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<End> {
+    return this.#program.stop(signal, PATIENCE);
+  }
+
+  #take(line: string): void {
+    try {
+      const event = JSON.parse(line) as BotEvent;
+      this.log.push(event);
+      this.#events.put(event);
+    } catch {
+      this.noise.push(line);
+    }
+  }
+}
+
+/** A program that ends by itself: its exit code and what it printed. */
+export async function runToEnd(
+  args: readonly string[],
+  { input = '', env = {}, cwd }: { input?: string; env?: Readonly<Record<string, string>>; cwd?: string } = {},
+): Promise<{ readonly end: End; readonly output: string; readonly lines: readonly string[] }> {
+  const program = new Program(args.join(' '), process.execPath, [COMMAND, ...args], {
+    env: { ...ENVIRONMENT, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const lines: string[] = [];
+  program.onLine((line) => lines.push(line));
+  program.write(input);
+  program.endInput();
+  return { end: await program.end(), output: program.output, lines };
+}
+
+/** A message as a person's client sees it. */
+export interface HeardMessage {
+  readonly from: string;
+  readonly type: string;
+  readonly id: string | undefined;
+  readonly body: string | undefined;
+  readonly thread: string | undefined;
+  readonly state: string | undefined;
+  /** The id of the message that this corrects. */
+  readonly replaces: string | undefined;
+  /** The id of the message that this answers (XEP-0461). */
+  readonly replyTo: string | undefined;
+  readonly reactions: readonly string[] | undefined;
+}
+
+/** Who talks with the bot, through our own client library. */
+export class Person {
+  readonly client: Client;
+  /** All that came from others, in order. */
+  readonly heard: HeardMessage[] = [];
+  readonly #inbox: Inbox<HeardMessage>;
+  readonly #bot: Jid;
+
+  constructor(client: Client, bot: Jid) {
+    this.client = client;
+    this.#bot = bot;
+    this.#inbox = new Inbox(client.account.toString());
+    const rooms = client.get(muc).events;
+    client.events.on('message', (message) => this.#take(message));
+    rooms.on('privateMessage', ({ message }) => this.#take(message));
+    rooms.on('message', ({ message, own }) => {
+      if (!own) this.#take(message);
+    });
+  }
+
+  /** Says something to the bot directly. @returns the id of the message */
+  say(body: string, { to = this.#bot, thread, id = newId() }: { to?: Jid; thread?: string; id?: string } = {}): string {
+    this.client.send(writeMessage({ to, type: 'chat', id, body, thread, payloads: [writeOriginId(id)] }));
+    return id;
+  }
+
+  /** Enters a room under one's own name. */
+  async enter(room: Jid): Promise<Room> {
+    return this.client.get(muc).join(room, { nick: this.client.account.localpart, history: { maxStanzas: 0 } });
+  }
+
+  /** Says something in a room, and waits until the room has said it to all. @returns as the room sent it */
+  async sayIn(room: Room, body: string): Promise<RoomMessage> {
+    const own = this.client.get(muc).events.once('message', {
+      where: ({ message, own }) => own && message.body === body,
+      timeoutMs: PATIENCE,
+    });
+    room.say(body);
+    return own;
+  }
+
+  /** Takes the first message with this body, come or to come. */
+  async hears(body: string | RegExp): Promise<HeardMessage> {
+    const fits = (text: string): boolean => (typeof body === 'string' ? text === body : body.test(text));
+    return this.expect(`message ${String(body)}`, (message) => message.body !== undefined && fits(message.body));
+  }
+
+  /** Takes the first message that fits, come or to come. */
+  async expect(what: string, fits: (message: HeardMessage) => boolean): Promise<HeardMessage> {
+    return this.#inbox.expect(what, fits, PATIENCE);
+  }
+
+  /** The texts heard so far. */
+  get texts(): readonly string[] {
+    return this.heard.flatMap(({ body }) => body ?? []);
+  }
+
+  #take({ element, from, type, id, body, thread }: Message): void {
+    const reactions = readReactions(element);
+    const heard = {
+      from: from.toString(),
+      type,
+      id,
+      body,
+      thread,
+      state: readChatState(element),
+      replaces: readCorrection(element),
+      replyTo: readReply(element)?.id,
+      reactions: reactions === undefined ? undefined : [...reactions.emoji],
+    };
+    this.heard.push(heard);
+    this.#inbox.put(heard);
+  }
+}
+
+/** What the model was asked, by role: `[['system', '…'], ['user', '…']]`. */
+export function asked(model: OpenAiServer, index = model.requests.length - 1): readonly (readonly [string, string])[] {
+  const messages = model.requests.at(index)?.body?.messages ?? [];
+  return messages.map(({ role, content }) => [role, typeof content === 'string' ? content : JSON.stringify(content)]);
+}
