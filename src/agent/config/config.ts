@@ -130,8 +130,8 @@ export interface ProviderConfig {
   readonly baseUrl: string;
   readonly apiKey: Secret | undefined;
   /**
-   * The first is the default. May be empty when accounts and rooms name their models; a `fallback` without models is not asked
-   * (a warning says so of a local one, an error of any other).
+   * The first is the default. May be empty when accounts and rooms name their models, and for a `fallback` on this machine: that
+   * is asked which models it has when it is needed.
    */
   readonly models: readonly string[];
   /** A key of `Config.providers`. Following fallbacks never leads in a circle. */

@@ -144,13 +144,12 @@ export class Providers {
     return next === start ? [...way] : undefined;
   }
 
-  /** A local fallback need not be running or have a table, so it may lack models, too; but its author should know what that means. */
+  /** A fallback on this machine may lack models: it is asked which it has when it is needed. */
   #missModels(path: Path, fallback: string): void {
     const baseUrl = this.#shape(fallback)?.base_url ?? WELL_KNOWN_PROVIDERS.get(fallback)?.baseUrl;
     const onThisMachine = baseUrl !== undefined && isLoopback(new URL(baseUrl));
     const remedy = `name its models in [providers.${fallback}]`;
-    if (onThisMachine) this.#report.warning(path, `fallback has no effect while ${fallback} has no models; ${remedy}`);
-    else this.#report.error(path, `fallback needs a provider that has models; ${remedy}`);
+    if (!onThisMachine) this.#report.error(path, `fallback needs a provider that has models; ${remedy}`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The models that a configuration speaks of, each made once. */
 import type { Config, ProviderConfig } from '../config/config.js';
+import { firstListedModel } from './local-model.js';
 import { ModelError, type Model } from './model.js';
 import { createModel } from './openai-model.js';
 
@@ -31,8 +32,18 @@ export function configuredModels({ providers }: Pick<Config, 'providers'>): (pro
   const fallbackOf = ({ fallback }: ProviderConfig): Model | undefined => {
     const provider = fallback === undefined ? undefined : providers.get(fallback);
     const model = provider?.models[0];
-    return provider === undefined || model === undefined ? undefined : make(provider, model);
+    if (provider === undefined) return undefined;
+    return model === undefined ? withFirstListed(provider) : make(provider, model);
   };
+  /** A local provider need not have its models named: it is asked for them when it is needed. */
+  const withFirstListed = (provider: ProviderConfig): Model => ({
+    name: provider.name,
+    async *answer(request) {
+      const model = await firstListedModel(provider.baseUrl);
+      if (model === undefined) throw new ModelError('unreachable', `${provider.name} lists no model at ${provider.baseUrl}/models`);
+      yield* make(provider, model).answer(request);
+    },
+  });
 
   return (name, model) => {
     const provider = providers.get(name);

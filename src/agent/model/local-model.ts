@@ -1,4 +1,4 @@
-/** Finds a language model that runs on this machine, at the ports where the usual programs serve one. */
+/** Finds language models where nobody named one: what a provider lists, and what runs on this machine at the usual ports. */
 import { z } from 'zod';
 import type { Model } from './model.js';
 import { createModel } from './openai-model.js';
@@ -15,7 +15,9 @@ const listing = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** The first model of the first program that lists one; `undefined` when there is none. */
 export async function findLocalModel(): Promise<Model | undefined> {
-  const found = await Promise.all(PLACES.map(async (place) => ({ ...place, model: await firstModel(place.port) })));
+  const found = await Promise.all(
+    PLACES.map(async (place) => ({ ...place, model: await firstListedModel(`http://127.0.0.1:${place.port}/v1`) })),
+  );
   const best = found.find(({ model }) => model !== undefined);
   if (best?.model === undefined) return undefined;
   const { name, port, model } = best;
@@ -23,9 +25,10 @@ export async function findLocalModel(): Promise<Model | undefined> {
   return createModel({ name, baseUrl, apiKey: undefined, model, firstTokenMs: 60_000, idleMs: 30_000, retries: 1 });
 }
 
-async function firstModel(port: number): Promise<string | undefined> {
+/** The first model that an OpenAI-compatible endpoint without a key lists; `undefined` when it lists none, or is not there. */
+export async function firstListedModel(baseUrl: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/models`, { signal: AbortSignal.timeout(PROBE_MS) });
+    const response = await fetch(`${baseUrl}/models`, { signal: AbortSignal.timeout(PROBE_MS) });
     return listing.parse(await response.json()).data[0]?.id;
   } catch {
     // Nobody there, or something else than a model.
