@@ -40,7 +40,8 @@ export function configuredModels({ providers }: Pick<Config, 'providers'>): (pro
     name: provider.name,
     async *answer(request) {
       const model = await firstListedModel(provider.baseUrl);
-      if (model === undefined) throw new ModelError('unreachable', `${provider.name} lists no model at ${provider.baseUrl}/models`);
+      if (model === undefined)
+        throw new ModelError('unreachable', `${provider.name} lists no model at ${provider.baseUrl}/models`);
       yield* make(provider, model).answer(request);
     },
   });
