@@ -37,7 +37,7 @@ export function skipSpace(bytes: Uint8Array, at: number, end: number): number {
  */
 /** May stand in a name: letters, digits, `-._:` and all bytes above 0x7F. */
 export const IN_NAME = 1;
-/** Stands for itself in character data: ASCII, except `<`, `&`, CR, `]` (of `]]>`) and control characters. */
+/** Stands for itself in character data: ASCII, except `<`, `&`, `>` (it may end a `]]>`), CR and control characters. */
 export const PLAIN_IN_TEXT = 2;
 /** Stands for itself in an attribute value: ASCII, except quotes, `<`, `&` and control characters, TAB, CR and LF among them. */
 export const PLAIN_IN_VALUE = 4;
@@ -49,7 +49,7 @@ function classify(): Uint8Array {
   for (let byte = 0; byte < 256; byte++) {
     const char = String.fromCharCode(byte);
     if (/[\w.:\x80-\xFF-]/.test(char)) classes[byte] = IN_NAME;
-    if (/[\t\n\x20-\x7F]/.test(char) && !/[<&\]]/.test(char)) classes[byte] = (classes[byte] ?? 0) | PLAIN_IN_TEXT;
+    if (/[\t\n\x20-\x7F]/.test(char) && !/[<&>]/.test(char)) classes[byte] = (classes[byte] ?? 0) | PLAIN_IN_TEXT;
     if (/[\x20-\x7F]/.test(char) && !/[<&'"]/.test(char)) classes[byte] = (classes[byte] ?? 0) | PLAIN_IN_VALUE;
   }
   return classes;

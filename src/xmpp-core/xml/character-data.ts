@@ -3,7 +3,20 @@
  * comes out holds only characters that XML 1.0 allows.
  */
 
-import { AMPERSAND, CLOSING_BRACKET, CR, GREATER_THAN, HASH, LF, SEMICOLON, SPACE, TAB } from './bytes.js';
+import {
+  AMPERSAND,
+  APOSTROPHE,
+  CLOSING_BRACKET,
+  CR,
+  GREATER_THAN,
+  HASH,
+  LESS_THAN,
+  LF,
+  QUOTE,
+  SEMICOLON,
+  SPACE,
+  TAB,
+} from './bytes.js';
 import type { Source } from './source.js';
 import { notWellFormed, restrictedXml } from './violations.js';
 
@@ -24,35 +37,63 @@ export function decodeValue(source: Source, start: number, end: number): string 
 
 /** `lineEnd` is what a line end becomes, and, being a space, TAB too. */
 function decode(source: Source, start: number, end: number, lineEnd: number, markup: boolean): string {
-  const { bytes, latin1 } = source;
+  const { bytes } = source;
   const inText = markup && lineEnd === LF;
-  let decoded = '';
-  let copied = start; // everything before this index is in `decoded`
+  const units = roomFor(end - start);
+  let length = 0;
   let at = start;
   while (at < end) {
     const byte = bytes[at] as number;
     if (byte >= 0x80) {
-      decoded += latin1.slice(copied, at);
       const codePoint = readCodePoint(bytes, at, end);
-      decoded += String.fromCodePoint(codePoint);
-      copied = at += codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+      at += codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
+      length = put(codePoint, units, length);
     } else if (byte === AMPERSAND && markup) {
-      decoded += latin1.slice(copied, at);
-      const semicolon = bytes.indexOf(SEMICOLON, at);
-      if (semicolon === -1 || semicolon >= end) throw notWellFormed('& without a reference');
-      decoded += resolve(latin1.slice(at + 1, semicolon));
-      copied = at = semicolon + 1;
+      const semicolon = endOfReference(bytes, at, end);
+      length = put(resolve(source.latin1.slice(at + 1, semicolon)), units, length);
+      at = semicolon + 1;
     } else if (byte === CR || ((byte === LF || byte === TAB) && lineEnd === SPACE)) {
-      decoded += latin1.slice(copied, at) + String.fromCharCode(lineEnd);
-      copied = at += byte === CR && at + 1 < end && bytes[at + 1] === LF ? 2 : 1;
+      units[length++] = lineEnd;
+      at += byte === CR && at + 1 < end && bytes[at + 1] === LF ? 2 : 1;
     } else {
       if (byte < SPACE && byte !== LF && byte !== TAB) throw notWellFormed('a control character');
       if (byte === GREATER_THAN && inText && endsCdata(bytes, at, start)) throw notWellFormed(']]> in text');
+      units[length++] = byte;
       at++;
     }
   }
-  return decoded + latin1.slice(copied, end);
+  return toText(units, length);
 }
+
+/** Writes a code point in UTF-16 and returns the length then. */
+function put(codePoint: number, units: Uint16Array, length: number): number {
+  if (codePoint < 0x10000) {
+    units[length] = codePoint;
+    return length + 1;
+  }
+  units[length] = 0xd7c0 + (codePoint >> 10);
+  units[length + 1] = 0xdc00 + (codePoint & 0x3ff);
+  return length + 2;
+}
+
+/** As many as nearly all tokens need. A longer one gets room of its own, so that it does not cost memory for ever. */
+const ROOM = 4_096;
+let sharedRoom: Uint16Array<ArrayBuffer> | undefined;
+
+/** Room for the UTF-16 of so many bytes, which never has more units than they are. Good until the next call. */
+function roomFor(length: number): Uint16Array<ArrayBuffer> {
+  if (length > ROOM) return new Uint16Array(length);
+  sharedRoom ??= new Uint16Array(ROOM);
+  return sharedRoom;
+}
+
+function toText(units: Uint16Array<ArrayBuffer>, length: number): string {
+  if (length <= FEW) return String.fromCharCode(...units.subarray(0, length));
+  return Buffer.from(units.buffer, 0, length * 2).toString('utf16le');
+}
+
+/** Up to so many units, the call into the runtime costs more than the work. */
+const FEW = 16;
 
 /** Whether the `>` at this index ends `]]>`. */
 function endsCdata(bytes: Uint8Array, at: number, start: number): boolean {
@@ -99,20 +140,26 @@ function isCharacter(codePoint: number): boolean {
   return (codePoint > 0xdfff && codePoint < 0xfffe) || (codePoint > 0xffff && codePoint <= 0x10ffff);
 }
 
-/** What `&…;` stands for; `reference` is the part between. */
-function resolve(reference: string): string {
+function endOfReference(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end && bytes[at] !== SEMICOLON) at++;
+  if (at === end) throw notWellFormed('& without a reference');
+  return at;
+}
+
+/** The code point that `&…;` stands for; `reference` is the part between. */
+function resolve(reference: string): number {
   if (reference.charCodeAt(0) === HASH) return resolveCharacter(reference);
   switch (reference) {
     case 'amp':
-      return '&';
+      return AMPERSAND;
     case 'lt':
-      return '<';
+      return LESS_THAN;
     case 'gt':
-      return '>';
+      return GREATER_THAN;
     case 'apos':
-      return "'";
+      return APOSTROPHE;
     case 'quot':
-      return '"';
+      return QUOTE;
     default:
       // Only whether it looks like a name matters here: it is refused either way.
       if (/^[A-Za-z_:\x80-\xFF][\w.:\x80-\xFF-]*$/.test(reference)) {
@@ -123,10 +170,10 @@ function resolve(reference: string): string {
 }
 
 /** A character reference (XML 1.0 §4.1): decimal or hexadecimal, and to a character that XML allows. */
-function resolveCharacter(reference: string): string {
+function resolveCharacter(reference: string): number {
   const digits = /^#(?:x0*([0-9A-Fa-f]{1,6})|0*([0-9]{1,7}))$/.exec(reference);
   if (digits === null) throw notWellFormed('a character reference that is none');
   const codePoint = digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16);
   if (!isCharacter(codePoint)) throw notWellFormed('a reference to what is no character in XML');
-  return String.fromCodePoint(codePoint);
+  return codePoint;
 }

@@ -16,52 +16,136 @@ export interface QualifiedName {
   readonly declares: string | undefined;
   /** Whether it is all ASCII, so that its characters are its bytes. */
   readonly ascii: boolean;
+  /** Its first and its last four bytes, to find it by. */
+  readonly first: number;
+  readonly last: number;
+  /**
+   * The default declaration that followed this name in a tag last time. Most names come with the same one always, so the next
+   * tag is first compared with it as a whole.
+   */
+  declaration: Declaration | undefined;
+}
+
+/** A default declaration as a tag spelled it. */
+export interface Declaration {
+  /** From the end of the element's name to the closing quote: ` xmlns='jabber:client'`. */
+  readonly text: string;
+  readonly ns: string;
 }
 
 /** A power of two. A session uses some 200 names. */
-const SLOTS = 1_024;
+const SLOTS = 2_048;
 
 /**
  * Remembers names by their bytes: what is found again is neither cut out nor checked again, and compares by identity. Each
- * name has one place, where the last comer stays, so no peer can make the table grow or a search in it slow.
+ * name has two places, where only the last two comers stay, so no peer can make the table grow or a search in it slow.
  */
 export class NameTable {
   readonly #slots: (QualifiedName | undefined)[] = Array.from({ length: SLOTS });
 
+  /** The name in that range, if it is remembered. */
+  find(source: Source, start: number, end: number): QualifiedName | undefined {
+    const first = firstBytes(source, start, end);
+    const last = lastBytes(source, start, end);
+    const slot = slotOf(first, last, end - start);
+    const newer = this.#slots[slot];
+    if (newer === undefined || isThatName(newer, source, start, end, first, last)) return newer;
+    const older = this.#slots[slot + 1];
+    return older === undefined || isThatName(older, source, start, end, first, last) ? older : undefined;
+  }
+
   /** The name in that range, which holds name bytes only. Throws `not-well-formed` if they make no name. */
   get(source: Source, start: number, end: number): QualifiedName {
-    const slot = slotOf(source.bytes, start, end);
-    const known = this.#slots[slot];
-    if (known !== undefined && isSpelled(known, source.bytes, start, end)) return known;
+    return this.find(source, start, end) ?? this.#learn(source, start, end);
+  }
+
+  #learn(source: Source, start: number, end: number): QualifiedName {
     const name = read(source, start, end);
-    if (name.ascii) this.#slots[slot] = name;
+    if (!name.ascii) return name;
+    const slot = slotOf(name.first, name.last, end - start);
+    this.#slots[slot + 1] = this.#slots[slot];
+    this.#slots[slot] = name;
     return name;
   }
 }
 
-/** Whether the range spells this name. Only for names of ASCII; others are never found so. */
-export function isSpelled(name: QualifiedName, bytes: Uint8Array, start: number, end: number): boolean {
-  const { qualified } = name;
-  if (!name.ascii || qualified.length !== end - start) return false;
-  for (let i = 0; i < qualified.length; i++) if (bytes[start + i] !== qualified.charCodeAt(i)) return false;
+/** Whether the range spells this name, which must be of ASCII. */
+export function isSpelled(name: QualifiedName, source: Source, start: number, end: number): boolean {
+  return isThatName(name, source, start, end, firstBytes(source, start, end), lastBytes(source, start, end));
+}
+
+/** Two comparisons of four bytes settle names of up to eight; only longer ones are looked at byte by byte between. */
+function isThatName(
+  name: QualifiedName,
+  source: Source,
+  start: number,
+  end: number,
+  first: number,
+  last: number,
+): boolean {
+  const length = end - start;
+  if (name.first !== first || name.last !== last || name.qualified.length !== length) return false;
+  for (let i = 4; i < length - 4; i++) if (source.bytes[start + i] !== name.qualified.charCodeAt(i)) return false;
   return true;
 }
 
-/** Length, first and last bytes tell the names of the field well apart. */
-function slotOf(bytes: Uint8Array, start: number, end: number): number {
-  const first = bytes[start] as number;
-  const second = bytes[start + 1] ?? 0;
-  const middle = bytes[(start + end) >> 1] as number;
-  const last = bytes[end - 1] as number;
-  return (first * 5 + second * 67 + middle * 137 + last * 31 + (end - start) * 257) & (SLOTS - 1);
+/** The first four bytes as a number, or as many as there are. */
+function firstBytes({ bytes, view }: Source, start: number, end: number): number {
+  if (end - start >= 4) return view.getInt32(start);
+  let first = 0;
+  for (let at = start; at < end; at++) first = (first << 8) | (bytes[at] as number);
+  return first;
+}
+
+/** The last four bytes as a number, or none if there are fewer. */
+function lastBytes({ view }: Source, start: number, end: number): number {
+  return end - start >= 4 ? view.getInt32(end - 4) : 0;
+}
+
+/** The first of a name's two places. */
+function slotOf(first: number, last: number, length: number): number {
+  const mixed = Math.imul(Math.imul(first, 0x85ebca6b) ^ last ^ length, 0x9e3779b1);
+  return (mixed >>> 22) << 1;
 }
 
 function read(source: Source, start: number, end: number): QualifiedName {
-  const qualified = decodeText(source, start, end);
+  const qualified = ownCopy(decodeText(source, start, end));
   const colon = qualified.indexOf(':');
   const prefix = colon === -1 ? '' : qualified.slice(0, colon);
   const local = qualified.slice(colon + 1);
   if (!isNcName(local) || (colon !== -1 && !isNcName(prefix))) throw notWellFormed('a name that is none');
   const declares = qualified === 'xmlns' ? '' : prefix === 'xmlns' ? local : undefined;
-  return { qualified, prefix, local, declares, ascii: qualified.length === end - start };
+  return {
+    qualified,
+    prefix,
+    local,
+    declares,
+    ascii: qualified.length === end - start,
+    first: firstBytes(source, start, end),
+    last: lastBytes(source, start, end),
+    declaration: undefined,
+  };
+}
+
+/** How many declarations are remembered before all are forgotten. */
+const DECLARATIONS = 256;
+
+/** Remembers default declarations by their text, so that a namespace is one string however often it is declared. */
+export class DeclarationTable {
+  readonly #known = new Map<string, Declaration>();
+
+  /** `text` as in `Declaration`; `ns` is what it declares. */
+  get(text: string, ns: string): Declaration {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    if (this.#known.size === DECLARATIONS) this.#known.clear();
+    const declaration = { text: ownCopy(text), ns: ownCopy(ns) };
+    this.#known.set(declaration.text, declaration);
+    return declaration;
+  }
+}
+
+/** A slice keeps the whole chunk that it was cut from in memory. What is remembered is therefore copied. */
+function ownCopy(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }

@@ -3,20 +3,11 @@
  * scanned anew when the rest has come.
  */
 
-import {
-  CLASSES,
-  EQUALS,
-  GREATER_THAN,
-  endOfName,
-  isSpace,
-  LESS_THAN,
-  PLAIN_IN_VALUE,
-  QUOTE,
-  APOSTROPHE,
-  SLASH,
-  skipSpace,
-} from './bytes.js';
+import { EQUALS, GREATER_THAN, endOfName, isSpace, LESS_THAN, QUOTE, APOSTROPHE, SLASH, skipSpace } from './bytes.js';
 import type { XmlLimits } from './limits.js';
+import { endOfPlainValue } from './plain-runs.js';
+import type { Declaration, NameTable, QualifiedName } from './qualified-names.js';
+import type { Source } from './source.js';
 import { UNFINISHED } from './token-end.js';
 import { notWellFormed, policyViolation } from './violations.js';
 import type { StreamError } from '../errors.js';
@@ -30,14 +21,20 @@ const PER_ATTRIBUTE = 5;
 export class TagScanner {
   nameStart = 0;
   nameEnd = 0;
+  /** The element's name, if it is remembered. */
+  name: QualifiedName | undefined;
+  /** The default declaration, if it was the one that is remembered with the name; it is not among the attributes then. */
+  declaration: Declaration | undefined;
   attributeCount = 0;
   selfClosing = false;
   #fault: StreamError | undefined;
   #pieces: Int32Array;
   readonly #limits: XmlLimits;
+  readonly #names: NameTable;
 
-  constructor(limits: XmlLimits) {
+  constructor(limits: XmlLimits, names: NameTable) {
     this.#limits = limits;
+    this.#names = names;
     this.#pieces = new Int32Array(PER_ATTRIBUTE * 16);
   }
 
@@ -64,17 +61,35 @@ export class TagScanner {
   }
 
   /** Scans the tag whose `<` is at `start`. Returns the index after its `>`, or `UNFINISHED`, or `FAULTY`. */
-  scan(bytes: Uint8Array, start: number): number {
+  scan(source: Source, start: number): number {
+    const { bytes } = source;
     const end = bytes.length;
     this.attributeCount = 0;
     this.selfClosing = false;
+    this.declaration = undefined;
     this.nameStart = start + 1;
-    let at = endOfName(bytes, start + 1);
-    this.nameEnd = at;
-    if (at === end) return UNFINISHED;
-    if (at === start + 1) return this.#wrong('a tag without a name');
-    if (at - start - 1 > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
-    for (;;) {
+    const nameEnd = endOfName(bytes, start + 1);
+    this.nameEnd = nameEnd;
+    if (nameEnd === end) return UNFINISHED;
+    if (nameEnd === start + 1) return this.#wrong('a tag without a name');
+    if (nameEnd - start - 1 > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
+    this.name = this.#names.find(source, start + 1, nameEnd);
+    return this.#scanAttributes(source, this.#skipDeclaration(source.latin1, nameEnd));
+  }
+
+  /** Skips the declaration that is remembered with the name, if it is there, at the price of one comparison. */
+  #skipDeclaration(latin1: string, at: number): number {
+    const declaration = this.name?.declaration;
+    if (declaration === undefined || !latin1.startsWith(declaration.text, at)) return at;
+    this.declaration = declaration;
+    return at + declaration.text.length;
+  }
+
+  #scanAttributes(source: Source, start: number): number {
+    const { bytes } = source;
+    const end = bytes.length;
+    let at = start;
+    while (at < end) {
       const byte = bytes[at];
       if (byte === GREATER_THAN) return at + 1;
       if (byte === SLASH) return this.#closeAtOnce(bytes, at + 1);
@@ -82,10 +97,10 @@ export class TagScanner {
       at = skipSpace(bytes, at + 1, end);
       if (at === end) return UNFINISHED;
       if (bytes[at] === GREATER_THAN || bytes[at] === SLASH) continue;
-      at = this.#scanAttribute(bytes, at);
+      at = this.#scanAttribute(source, at);
       if (at < 0) return at;
-      if (at === end) return UNFINISHED;
     }
+    return UNFINISHED;
   }
 
   #closeAtOnce(bytes: Uint8Array, at: number): number {
@@ -96,7 +111,8 @@ export class TagScanner {
   }
 
   /** Returns the index after the closing quote. */
-  #scanAttribute(bytes: Uint8Array, start: number): number {
+  #scanAttribute(source: Source, start: number): number {
+    const { bytes } = source;
     const end = bytes.length;
     const nameEnd = endOfName(bytes, start);
     if (nameEnd === start) return this.#wrong('an attribute without a name');
@@ -107,7 +123,7 @@ export class TagScanner {
     if (opening === end) return UNFINISHED;
     const quote = bytes[opening];
     if (quote !== QUOTE && quote !== APOSTROPHE) return this.#wrong('a value without quotes');
-    const plainEnd = endOfPlainValue(bytes, opening + 1);
+    const plainEnd = endOfPlainValue(source, opening + 1);
     const closing = bytes[plainEnd] === quote ? plainEnd : endOfValue(bytes, plainEnd, quote);
     if (closing === end) return UNFINISHED;
     if (bytes[closing] === LESS_THAN) return this.#wrong('< in a value');
@@ -116,7 +132,8 @@ export class TagScanner {
   }
 
   #keep(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, plain: boolean): number {
-    if (this.attributeCount === this.#limits.attributes) return this.#tooMuch('more attributes than we take');
+    const room = this.#limits.attributes - (this.declaration === undefined ? 0 : 1);
+    if (this.attributeCount >= room) return this.#tooMuch('more attributes than we take');
     const first = this.attributeCount * PER_ATTRIBUTE;
     if (first === this.#pieces.length) this.#grow();
     const pieces = this.#pieces;
@@ -144,11 +161,6 @@ export class TagScanner {
     this.#fault = policyViolation(text);
     return FAULTY;
   }
-}
-
-function endOfPlainValue(bytes: Uint8Array, at: number): number {
-  while (at < bytes.length && ((CLASSES[bytes[at] as number] as number) & PLAIN_IN_VALUE) !== 0) at++;
-  return at;
 }
 
 /** The index of the closing quote, or of a `<`, which no value may hold, or the end of the bytes. */

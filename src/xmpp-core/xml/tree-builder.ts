@@ -4,118 +4,135 @@ import { decodeValue } from './character-data.js';
 import { Element, type Node } from './element.js';
 import type { XmlLimits } from './limits.js';
 import { checkDefault, Namespaces } from './namespaces.js';
-import { isSpelled, NameTable, type QualifiedName } from './qualified-names.js';
+import { DeclarationTable, isSpelled, type NameTable, type QualifiedName } from './qualified-names.js';
 import type { Source } from './source.js';
 import type { TagScanner } from './tag-scanner.js';
 import { notWellFormed, policyViolation } from './violations.js';
 
-/** An element whose end tag is still to come. The objects are used again, one for each level. */
-interface OpenElement {
-  name: QualifiedName;
-  ns: string;
-  attributes: string[] | undefined;
-  nodes: Node[] | undefined;
+const NO_NAME: QualifiedName = {
+  qualified: '',
+  prefix: '',
+  local: '',
+  declares: undefined,
+  ascii: false,
+  first: 0,
+  last: 0,
+  declaration: undefined,
+};
+
+/** An element whose end tag is still to come. There is one such object for each level, used again and again. */
+class OpenElement {
+  name: QualifiedName = NO_NAME;
+  ns = '';
+  attributes: readonly string[] | undefined = undefined;
   /** The default namespace inside it. */
-  defaultNs: string;
+  defaultNs = '';
+  /** Where its children begin in the pile of nodes. */
+  firstNode = 0;
   /** How many prefixes were declared outside it. */
-  declaredOutside: number;
+  declaredOutside = 0;
 }
 
-const NO_NAME: QualifiedName = { qualified: '', prefix: '', local: '', declares: undefined, ascii: true };
+/** Stands for the innermost element where none is open. Nobody writes to it. */
+const NOTHING_OPEN = new OpenElement();
+
+/** A pile higher than this is given back when its stanza is whole, so that one large stanza does not cost memory for ever. */
+const PILE_KEPT = 1_024;
 
 export class TreeBuilder {
   /** How many elements are open. */
   depth = 0;
   readonly #open: OpenElement[] = [];
-  readonly #names = new NameTable();
+  /** The innermost of them; outside the root it is one of no name. */
+  #innermost = NOTHING_OPEN;
+  /**
+   * The children so far of all open elements, the innermost's last. A closing element takes its own off the pile in one
+   * piece, which gives it an array of exactly the right size. `#height` says how far the pile goes; above it lies waste.
+   */
+  #pile: Node[] = [];
+  #height = 0;
+  readonly #names: NameTable;
+  readonly #declarations = new DeclarationTable();
   readonly #namespaces = new Namespaces();
-  /** The names of the attributes of the tag at hand. */
+  /** Of the tag at hand: the names of its attributes, and its attributes as `Element` has them. */
   readonly #attributeNames: QualifiedName[] = [];
+  readonly #attributes: string[] = [];
   readonly #limits: XmlLimits;
   /** How many levels may be open. */
   readonly #deepest: number;
 
   /** `outerLevels`: levels that do not count as depth: 1 for a stream, whose root is no part of a stanza. */
-  constructor(limits: XmlLimits, outerLevels: number) {
+  constructor(limits: XmlLimits, outerLevels: number, names: NameTable) {
     this.#limits = limits;
     this.#deepest = limits.depth + outerLevels;
+    this.#names = names;
   }
 
   /** Opens the element of that start tag. */
   open(source: Source, tag: TagScanner): void {
     if (this.depth === this.#deepest) throw policyViolation('elements nested deeper than we take');
-    const element = this.#openElementAt(this.depth);
-    element.name = this.#names.get(source, tag.nameStart, tag.nameEnd);
-    element.nodes = undefined;
+    const element = (this.#open[this.depth] ??= new OpenElement());
+    element.name = tag.name ?? this.#names.get(source, tag.nameStart, tag.nameEnd);
     element.attributes = undefined;
+    element.firstNode = this.#height;
     element.declaredOutside = this.#namespaces.declared;
-    element.defaultNs = this.depth === 0 ? '' : this.#openElementAt(this.depth - 1).defaultNs;
+    element.defaultNs = tag.declaration === undefined ? this.#innermost.defaultNs : tag.declaration.ns;
     if (tag.attributeCount > 0) this.#readAttributes(source, tag, element);
-    element.ns = this.#namespaceOf(element);
+    const { prefix } = element.name;
+    element.ns = prefix === '' ? element.defaultNs : this.#namespaces.resolve(prefix);
+    this.#innermost = element;
     this.depth++;
   }
 
   /** The innermost open element as it is, without what it holds: a stream header. */
   header(): Element {
-    const { name, ns, attributes } = this.#openElementAt(this.depth - 1);
+    const { name, ns, attributes } = this.#innermost;
     return new Element(name.local, ns, attributes);
+  }
+
+  /** The name that the next end tag must have. */
+  get innermost(): QualifiedName {
+    return this.#innermost.name;
   }
 
   /** Whether that range spells the name of the innermost open element. */
   closes(source: Source, start: number, end: number): boolean {
-    const { name } = this.#openElementAt(this.depth - 1);
+    const { name } = this.#innermost;
     return name.ascii
-      ? isSpelled(name, source.bytes, start, end)
+      ? isSpelled(name, source, start, end)
       : name.qualified === this.#names.get(source, start, end).qualified;
   }
 
   /** Ends the innermost open element and returns it. It is not put into its parent; see `add`. */
   close(): Element {
-    const element = this.#openElementAt(--this.depth);
-    this.#namespaces.leave(element.declaredOutside);
-    const closed = new Element(element.name.local, element.ns, element.attributes, element.nodes);
-    element.nodes = undefined;
-    element.attributes = undefined;
-    return closed;
+    const { name, ns, attributes, firstNode, declaredOutside } = this.#innermost;
+    this.#namespaces.leave(declaredOutside);
+    const nodes = firstNode === this.#height ? undefined : cut(this.#pile, firstNode, this.#height);
+    this.#height = firstNode;
+    this.depth--;
+    this.#innermost = this.#open[this.depth - 1] ?? NOTHING_OPEN;
+    return new Element(name.local, ns, attributes, nodes);
   }
 
   /** Adds a child to the innermost open element. */
-  add(node: Element): void {
-    const parent = this.#openElementAt(this.depth - 1);
-    if (parent.nodes === undefined) parent.nodes = [node];
-    else this.#append(parent.nodes, node);
+  add(node: Node): void {
+    if (this.#height - this.#innermost.firstNode === this.#limits.children) {
+      throw policyViolation('more child nodes than we take');
+    }
+    this.#pile[this.#height++] = node;
   }
 
   /** Adds text to the innermost open element; to the text before it, if that is what came last. */
   addText(text: string): void {
     if (text === '') return;
-    const parent = this.#openElementAt(this.depth - 1);
-    if (parent.nodes === undefined) {
-      parent.nodes = [text];
-      return;
-    }
-    const last = parent.nodes.at(-1);
-    if (typeof last === 'string') parent.nodes[parent.nodes.length - 1] = last + text;
-    else this.#append(parent.nodes, text);
+    const last = this.#height === this.#innermost.firstNode ? undefined : this.#pile[this.#height - 1];
+    if (typeof last === 'string') this.#pile[this.#height - 1] = last + text;
+    else this.add(text);
   }
 
-  #append(nodes: Node[], node: Node): void {
-    if (nodes.length === this.#limits.children) throw policyViolation('more child nodes than we take');
-    nodes.push(node);
-  }
-
-  #openElementAt(level: number): OpenElement {
-    let element = this.#open[level];
-    if (element === undefined) {
-      element = { name: NO_NAME, ns: '', attributes: undefined, nodes: undefined, defaultNs: '', declaredOutside: 0 };
-      this.#open[level] = element;
-    }
-    return element;
-  }
-
-  #namespaceOf(element: OpenElement): string {
-    const { prefix } = element.name;
-    return prefix === '' ? element.defaultNs : this.#namespaces.resolve(prefix);
+  /** To be called when a stanza is whole and nothing of it is on the pile. */
+  clean(): void {
+    if (this.#pile.length > PILE_KEPT) this.#pile = [];
   }
 
   /** Two rounds: declarations hold for the whole tag, wherever in it they stand. */
@@ -127,28 +144,45 @@ export class TreeBuilder {
       refuseRepeated(names, i, name);
       names[i] = name;
       if (name.declares === undefined) continue;
-      this.#declare(element, name.declares, readValue(source, tag, i));
+      this.#declare(source, tag, i, name.declares, element);
       declarations++;
     }
-    if (declarations === tag.attributeCount) return;
-    const attributes: string[] = [];
-    for (let i = 0; i < tag.attributeCount; i++) {
-      const name = names[i] as QualifiedName;
-      if (name.declares !== undefined) continue;
-      const ns = name.prefix === '' ? '' : this.#namespaces.resolve(name.prefix);
-      if (ns !== '') refuseRepeatedMeaning(attributes, name.local, ns);
-      attributes.push(name.local, ns, readValue(source, tag, i));
-    }
-    element.attributes = attributes;
+    if (declarations < tag.attributeCount) element.attributes = this.#collect(source, tag);
   }
 
-  #declare(element: OpenElement, prefix: string, ns: string): void {
+  /** The attributes of the tag, declarations left out, in an array of exactly the right size. */
+  #collect(source: Source, tag: TagScanner): readonly string[] {
+    const names = this.#attributeNames;
+    const attributes = this.#attributes;
+    let length = 0;
+    for (let i = 0; i < tag.attributeCount; i++) {
+      const { declares, prefix, local } = names[i] as QualifiedName;
+      if (declares !== undefined) continue;
+      const ns = prefix === '' ? '' : this.#namespaces.resolve(prefix);
+      if (ns !== '') refuseRepeatedMeaning(attributes, length, local, ns);
+      attributes[length] = local;
+      attributes[length + 1] = ns;
+      attributes[length + 2] = readValue(source, tag, i);
+      length += 3;
+    }
+    return length === 3
+      ? [attributes[0] as string, attributes[1] as string, attributes[2] as string]
+      : attributes.slice(0, length);
+  }
+
+  #declare(source: Source, tag: TagScanner, index: number, prefix: string, element: OpenElement): void {
+    const ns = readValue(source, tag, index);
     if (prefix !== '') {
       this.#namespaces.declare(prefix, ns);
       return;
     }
+    if (tag.declaration !== undefined) throw notWellFormed('an attribute given twice');
     checkDefault(ns);
     element.defaultNs = ns;
+    if (index > 0 || !tag.isPlain(0)) return;
+    const declaration = this.#declarations.get(source.latin1.slice(tag.nameEnd, tag.valueEnd(0) + 1), ns);
+    element.name.declaration = declaration;
+    element.defaultNs = declaration.ns;
   }
 }
 
@@ -160,10 +194,15 @@ function refuseRepeated(names: readonly QualifiedName[], count: number, name: Qu
 }
 
 /** Two prefixes may stand for one namespace (Namespaces in XML 1.0 §6.3). */
-function refuseRepeatedMeaning(attributes: readonly string[], local: string, ns: string): void {
-  for (let i = 0; i < attributes.length; i += 3) {
+function refuseRepeatedMeaning(attributes: readonly string[], length: number, local: string, ns: string): void {
+  for (let i = 0; i < length; i += 3) {
     if (attributes[i] === local && attributes[i + 1] === ns) throw notWellFormed('an attribute given twice');
   }
+}
+
+/** A part of the pile. Most elements have one child, and then an array is written down quicker than cut out. */
+function cut(pile: readonly Node[], start: number, end: number): Node[] {
+  return end - start === 1 ? [pile[start] as Node] : pile.slice(start, end);
 }
 
 function readValue(source: Source, tag: TagScanner, index: number): string {

@@ -5,13 +5,13 @@ const KEPT = 65_536;
 
 export class Unfinished {
   length = 0;
-  #buffer = new Uint8Array(0);
+  #buffer = Buffer.alloc(0);
 
   /** Adds the bytes from `start` to `end`. The buffer doubles when it is full, so that many small pieces stay cheap. */
   append(bytes: Uint8Array, start: number, end: number): void {
     const needed = this.length + end - start;
     if (needed > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2, 256));
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2, 256));
       larger.set(this.#buffer.subarray(0, this.length));
       this.#buffer = larger;
     }
@@ -29,6 +29,6 @@ export class Unfinished {
 
   clear(): void {
     this.length = 0;
-    this.#buffer = new Uint8Array(0);
+    this.#buffer = Buffer.alloc(0);
   }
 }

@@ -4,20 +4,12 @@
  */
 
 import { StreamError } from '../errors.js';
-import {
-  CLASSES,
-  EXCLAMATION,
-  GREATER_THAN,
-  LESS_THAN,
-  PLAIN_IN_TEXT,
-  QUESTION,
-  SLASH,
-  skipSpace,
-  endOfName,
-} from './bytes.js';
+import { EXCLAMATION, GREATER_THAN, LESS_THAN, QUESTION, SLASH, skipSpace, endOfName } from './bytes.js';
 import { decodeCdata, decodeText } from './character-data.js';
 import type { Element } from './element.js';
 import { DEFAULT_LIMITS, type XmlLimits } from './limits.js';
+import { endOfPlainText } from './plain-runs.js';
+import { isSpelled, NameTable } from './qualified-names.js';
 import { type Source, sourceOf } from './source.js';
 import { FAULTY, TagScanner } from './tag-scanner.js';
 import { CDATA_START, TokenEnd, UNFINISHED } from './token-end.js';
@@ -56,8 +48,9 @@ export class XmlReader {
     this.#events = events;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
     this.#outerLevels = kind === 'stream' ? 1 : 0;
-    this.#tag = new TagScanner(this.#limits);
-    this.#tree = new TreeBuilder(this.#limits, this.#outerLevels);
+    const names = new NameTable();
+    this.#tag = new TagScanner(this.#limits, names);
+    this.#tree = new TreeBuilder(this.#limits, this.#outerLevels, names);
   }
 
   /** Whether the root has come and gone. */
@@ -108,7 +101,7 @@ export class XmlReader {
     if (end === UNFINISHED) return UNFINISHED;
     const source = sourceOf(this.#unfinished.take());
     if (source.bytes[0] === LESS_THAN) this.#readMarkup(source, 0);
-    else this.#readText(source, 0, source.bytes.length);
+    else this.#tree.addText(decodeText(source, 0, source.bytes.length));
     this.#stanzaStart -= before;
     return end;
   }
@@ -138,11 +131,7 @@ export class XmlReader {
       return this.#readMarkup(source, at);
     }
     if (this.#isOutside) return this.#skipBetween(bytes, at);
-    const end = bytes.indexOf(LESS_THAN, at);
-    if (end === -1) return UNFINISHED;
-    this.#measure(end);
-    this.#readText(source, at, end);
-    return end;
+    return this.#readText(source, at);
   }
 
   #readMarkup(source: Source, at: number): number {
@@ -162,7 +151,7 @@ export class XmlReader {
 
   #readStartTag(source: Source, at: number): number {
     const tag = this.#tag;
-    const end = tag.scan(source.bytes, at);
+    const end = tag.scan(source, at);
     if (end === UNFINISHED) return UNFINISHED;
     if (end === FAULTY) return this.#refuse(source.bytes, at, tag.fault);
     this.#measure(end);
@@ -182,6 +171,24 @@ export class XmlReader {
   #readEndTag(source: Source, at: number): number {
     const { bytes } = source;
     const nameStart = at + 2;
+    const { innermost } = this.#tree;
+    const expectedEnd = nameStart + innermost.qualified.length;
+    if (
+      bytes[expectedEnd] === GREATER_THAN &&
+      innermost.ascii &&
+      isSpelled(innermost, source, nameStart, expectedEnd)
+    ) {
+      this.#measure(expectedEnd + 1);
+      this.#close();
+      return expectedEnd + 1;
+    }
+    return this.#readOtherEndTag(source, at);
+  }
+
+  /** Reads an end tag that is not exactly `</`, the expected name of ASCII, and `>`. */
+  #readOtherEndTag(source: Source, at: number): number {
+    const { bytes } = source;
+    const nameStart = at + 2;
     const nameEnd = endOfName(bytes, nameStart);
     const closing = skipSpace(bytes, nameEnd, bytes.length);
     if (closing === bytes.length) return UNFINISHED;
@@ -197,14 +204,23 @@ export class XmlReader {
   #close(): void {
     const element = this.#tree.close();
     const { depth } = this.#tree;
-    if (depth > this.#outerLevels) this.#tree.add(element);
-    else if (depth === this.#outerLevels) this.#events.onElement(element);
+    if (depth > this.#outerLevels) {
+      this.#tree.add(element);
+      return;
+    }
+    this.#tree.clean();
+    if (depth === this.#outerLevels) this.#events.onElement(element);
     else this.#events.onClose();
   }
 
-  #readText(source: Source, start: number, end: number): void {
-    const plain = isPlainText(source.bytes, start, end);
-    this.#tree.addText(plain ? source.latin1.slice(start, end) : decodeText(source, start, end));
+  #readText(source: Source, start: number): number {
+    const { bytes } = source;
+    const plainEnd = endOfPlainText(source, start);
+    const end = bytes[plainEnd] === LESS_THAN ? plainEnd : endOfText(bytes, plainEnd);
+    if (end === bytes.length) return UNFINISHED;
+    this.#measure(end);
+    this.#tree.addText(end === plainEnd ? source.latin1.slice(start, end) : decodeText(source, start, end));
+    return end;
   }
 
   /** Reads what begins with `<!`: a CDATA section, or one of the things that XMPP leaves out. */
@@ -260,9 +276,8 @@ export class XmlReader {
   }
 }
 
-function isPlainText(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    if (((CLASSES[bytes[at] as number] as number) & PLAIN_IN_TEXT) === 0) return false;
-  }
-  return true;
+/** The index of the next `<`, or the end of the bytes. */
+function endOfText(bytes: Uint8Array, at: number): number {
+  while (at < bytes.length && bytes[at] !== LESS_THAN) at++;
+  return at;
 }

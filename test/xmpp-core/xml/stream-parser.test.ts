@@ -36,18 +36,25 @@ function bytes(...parts: readonly (string | readonly number[])[]): Uint8Array {
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));
 }
 
+/** The condition of the stream error that this throws, if it does. */
+function thrownBy(act: () => unknown): string | undefined {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof StreamError) return error.condition;
+    throw error;
+  }
+  return undefined;
+}
+
 /** The condition that these bytes end a stream with, whole and byte by byte; `undefined` when they are taken. */
 function conditionOf(input: Uint8Array | string, limits?: Partial<XmlLimits>): string | undefined {
   const all = typeof input === 'string' ? Buffer.from(input) : input;
   const results = [all.length, 1].map((size) => {
     const { parser } = record(limits);
-    try {
+    return thrownBy(() => {
       for (let at = 0; at < all.length; at += size) parser.write(all.subarray(at, at + size));
-      return undefined;
-    } catch (error) {
-      if (error instanceof StreamError) return error.condition;
-      throw error;
-    }
+    });
   });
   return results[0] === results[1] ? results[0] : `whole ${results[0]}, in bytes ${results[1]}`;
 }
@@ -211,6 +218,9 @@ t.test('each piece of XML that XMPP does not allow has its stream error', async 
     ['not-well-formed', `${HEADER}<ab></a>`, 'an end tag with a shorter name'],
     ['not-well-formed', `${HEADER}<p:a xmlns:p='u' xmlns:q='u'></q:a>`, 'an end tag with another prefix'],
     ['not-well-formed', `</a>`, 'an end tag first'],
+    ['not-well-formed', '</>', 'an end tag first, without a name'],
+    ['not-well-formed', `${HEADER}<a></>`, 'an end tag without a name'],
+    ['not-well-formed', `${HEADER}<éééé></éé>`, 'an end tag with half of the name'],
     ['not-well-formed', inStanza('<![INCLUDE[x]]>'), 'a conditional section'],
     ['not-well-formed', inStanza('<![cdata[x]]>'), 'CDATA in small letters'],
     [undefined, inStanza('<a\n\t b = "\'"\r\nc\t=\'"\' ></a \n>'), 'white space wherever it may be'],
@@ -281,13 +291,10 @@ t.test('a stanza that never ends is given up at the limit, before it is whole', 
     const { parser } = record({ stanzaBytes: 10_000 });
     parser.write(HEADER + beginning);
     let written = 0;
-    t.throws(
-      () => {
-        for (; written < 1_000_000; written += 100) parser.write('x'.repeat(100));
-      },
-      { condition: 'policy-violation' },
-      beginning,
-    );
+    const condition = thrownBy(() => {
+      for (; written < 1_000_000; written += 100) parser.write('x'.repeat(100));
+    });
+    t.equal(condition, 'policy-violation', beginning);
     t.ok(written <= 10_000, `${written} bytes of ${beginning}`);
   }
 });
@@ -306,7 +313,10 @@ t.test('a token in very many pieces costs no more than its length', async (t) =>
 t.test('after a violation every write throws the same, and no handler is called', async (t) => {
   const { parser, log } = record();
   t.throws(() => parser.write(`${HEADER}<iq/><a></b><iq/>`), StreamError);
-  t.throws(() => parser.write('<iq/>'), { condition: 'not-well-formed' });
+  t.equal(
+    thrownBy(() => parser.write('<iq/>')),
+    'not-well-formed',
+  );
   t.equal(log.length, 2);
 });
 
@@ -370,13 +380,29 @@ t.test('a document of one element is that element, and nothing else passes for o
   t.ok(open.is('open', 'urn:ietf:params:xml:ns:xmpp-framing'));
   t.equal(parseElement(Buffer.from("<?xml version='1.0'?> <a>é<b/></a> ")).children().length, 1);
   for (const bad of ['', ' ', '<a>', '<a/><b/>', '<a/>x', 'x<a/>', '<a', '<a></b>', '<a>\uD800</a>', '</a><a/>']) {
-    t.throws(() => parseElement(bad), { condition: 'not-well-formed' }, JSON.stringify(bad));
+    t.equal(
+      thrownBy(() => parseElement(bad)),
+      'not-well-formed',
+      JSON.stringify(bad),
+    );
   }
-  t.throws(() => parseElement('<!-- --><a/>'), { condition: 'restricted-xml' });
-  t.throws(() => parseElement('<a><b/></a>', { depth: 1 }), { condition: 'policy-violation' });
-  t.throws(() => parseElement(`<a>${'x'.repeat(2_000_000)}</a>`), { condition: 'policy-violation' });
+  t.equal(
+    thrownBy(() => parseElement('<!-- --><a/>')),
+    'restricted-xml',
+  );
+  t.equal(
+    thrownBy(() => parseElement('<a><b/></a>', { depth: 1 })),
+    'policy-violation',
+  );
+  t.equal(
+    thrownBy(() => parseElement(`<a>${'x'.repeat(2_000_000)}</a>`)),
+    'policy-violation',
+  );
 });
 
 t.test('a string chunk holds whole characters', async (t) => {
-  t.throws(() => record().parser.write(`${HEADER}<a>\uD83D`), { condition: 'not-well-formed' });
+  t.equal(
+    thrownBy(() => record().parser.write(`${HEADER}<a>\uD83D`)),
+    'not-well-formed',
+  );
 });
