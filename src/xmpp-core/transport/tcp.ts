@@ -1,13 +1,10 @@
 /** TCP with TLS, from the first byte (XEP-0368) or after StartTLS, on `node:net` and `node:tls` (RFC 6120 §3, §5; RFC 7590). */
-import { createHash } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
-import { TlsError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
-import type { ChannelBinding } from '../sasl/mechanism.js';
-import { endPointHash } from './certificate.js';
 import { unbracketed, type Target } from './targets.js';
+import { securityOf, tlsError, trust } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** How a certificate is judged. */
@@ -20,6 +17,8 @@ export interface TlsOptions {
 
 /** What a peer that does not read may make us hold, in bytes. */
 const MAX_UNSENT = 16 * 1024 * 1024;
+/** How long a peer that was told the end may keep its side open. */
+const LINGER_MS = 3_000;
 
 /**
  * Connects to one target. IPv4 and IPv6 addresses of its host race (RFC 8305, by `node:net`).
@@ -83,12 +82,9 @@ class TcpTransport implements Transport {
     const socket = tls.connect({
       socket: plain,
       ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
-      minVersion: 'TLSv1.2',
-      // Said outright, so that no environment variable can turn it off.
-      rejectUnauthorized: true,
+      ...trust(ca),
       // XEP-0368 §3: direct TLS names its application; StartTLS does not.
       ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
-      ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }),
       checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(reference, certificate),
     });
     this.#socket = socket;
@@ -99,13 +95,17 @@ class TcpTransport implements Transport {
       if (signal.aborted) throw error;
       throw tlsError(error, domain, this.peer);
     }
-    this.#security = { protocol: socket.getProtocol() ?? 'TLS', channelBindings: channelBindings(socket) };
+    this.#security = securityOf(socket);
     this.#listen(socket);
     if (this.#handlers !== undefined) socket.resume();
   }
 
   end(): void {
-    this.#socket.end();
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    // A dead peer never answers the end: without this its socket would stay for ever.
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(timer)).end();
   }
 
   destroy(): void {
@@ -147,46 +147,4 @@ function readable(error: Error): Error {
   if (!(error instanceof AggregateError) || error.errors.length === 0) return error;
   const messages = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));
   return new Error(messages.join(', '), { cause: error });
-}
-
-/** tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 §4). tls-unique is left out: node shows no extended master secret. */
-function channelBindings(socket: tls.TLSSocket): ChannelBinding[] {
-  const bindings: ChannelBinding[] = [];
-  if (socket.getProtocol() === 'TLSv1.3') {
-    // The empty context matters: without it the value differs from what the RFC wants.
-    const data = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
-    bindings.push({ type: 'tls-exporter', data });
-  }
-  const { raw } = socket.getPeerCertificate();
-  const hash = raw === undefined ? undefined : endPointHash(raw);
-  if (hash !== undefined) {
-    bindings.push({ type: 'tls-server-end-point', data: createHash(hash).update(raw).digest() });
-  }
-  return bindings;
-}
-
-const UNKNOWN_AUTHORITY =
-  'its certificate comes from an authority this machine does not know; name the authority in ca_file';
-
-/** What is wrong with a certificate, by the code of `node:tls`. */
-const DISTRUST: ReadonlyMap<string, string> = new Map([
-  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
-  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
-  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; is the clock of this machine right?'],
-  ['CERT_REVOKED', 'its certificate was revoked'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is self-signed; if it is yours, name it in ca_file'],
-  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_AUTHORITY],
-  ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_AUTHORITY],
-  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_AUTHORITY],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
-]);
-
-function tlsError(error: unknown, domain: string, peer: string): TlsError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const distrust = DISTRUST.get(code);
-  const detail = distrust ?? (error instanceof Error ? error.message : String(error));
-  return new TlsError(`no trusted TLS for ${domain} with ${peer}: ${detail}${code === '' ? '' : ` (${code})`}`, {
-    cause: error,
-    permanent: distrust !== undefined,
-  });
 }

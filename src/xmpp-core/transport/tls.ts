@@ -1,0 +1,68 @@
+/** What every TLS connection of ours has in common: whom it trusts, what can be bound to it, and how its failure is told. */
+import { createHash } from 'node:crypto';
+import tls from 'node:tls';
+import { TlsError } from '../errors.js';
+import type { ChannelBinding } from '../sasl/mechanism.js';
+import { endPointHash } from './certificate.js';
+import type { Security } from './transport.js';
+
+/**
+ * The options of `node:tls` by which a certificate is judged.
+ * @param ca a PEM bundle to trust beside the system's
+ */
+export function trust(ca: string | undefined): tls.SecureContextOptions & { readonly rejectUnauthorized: true } {
+  return {
+    minVersion: 'TLSv1.2',
+    // Said outright, so that no environment variable can turn it off.
+    rejectUnauthorized: true,
+    ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }),
+  };
+}
+
+/** The facts about a socket whose handshake is over. */
+export function securityOf(socket: tls.TLSSocket): Security {
+  return { protocol: socket.getProtocol() ?? 'TLS', channelBindings: channelBindings(socket) };
+}
+
+/** tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 §4). tls-unique is left out: node shows no extended master secret. */
+function channelBindings(socket: tls.TLSSocket): ChannelBinding[] {
+  const bindings: ChannelBinding[] = [];
+  if (socket.getProtocol() === 'TLSv1.3') {
+    // The empty context matters: without it the value differs from what the RFC wants.
+    const data = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    bindings.push({ type: 'tls-exporter', data });
+  }
+  const { raw } = socket.getPeerCertificate();
+  const hash = raw === undefined ? undefined : endPointHash(raw);
+  if (hash !== undefined) {
+    bindings.push({ type: 'tls-server-end-point', data: createHash(hash).update(raw).digest() });
+  }
+  return bindings;
+}
+
+const UNKNOWN_AUTHORITY =
+  'its certificate comes from an authority this machine does not know; name the authority in ca_file';
+
+/** What is wrong with a certificate, by the code of `node:tls`. */
+const DISTRUST: ReadonlyMap<string, string> = new Map([
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
+  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
+  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; is the clock of this machine right?'],
+  ['CERT_REVOKED', 'its certificate was revoked'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is self-signed; if it is yours, name it in ca_file'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_AUTHORITY],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
+]);
+
+/** An error of `node:tls` in words. It is permanent when the certificate is to blame, which no further try makes better. */
+export function tlsError(error: unknown, domain: string, peer: string): TlsError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const distrust = DISTRUST.get(code);
+  const detail = distrust ?? (error instanceof Error ? error.message : String(error));
+  return new TlsError(`no trusted TLS for ${domain} with ${peer}: ${detail}${code === '' ? '' : ` (${code})`}`, {
+    cause: error,
+    permanent: distrust !== undefined,
+  });
+}
