@@ -42,6 +42,8 @@ export class Connection {
   #sentBytes = 0;
   #unsent = '';
   #closed = false;
+  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  readonly #onEnd = (): void => this.#end();
 
   /** @param direct whether TLS comes first (XEP-0368) */
   constructor(socket: Socket, host: ConnectionHost, direct: boolean) {
@@ -98,10 +100,7 @@ export class Connection {
   }
 
   #listen(): void {
-    const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', () => this.#end());
-    socket.on('close', () => this.#end());
+    this.#socket.on('data', this.#onData).on('error', this.#onEnd).on('close', this.#onEnd);
   }
 
   #read(chunk: Uint8Array): void {
@@ -115,9 +114,11 @@ export class Connection {
   }
 
   #secure(): void {
-    this.#socket.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close');
-    this.#socket.on('error', () => this.#end());
-    this.#socket = new tls.TLSSocket(this.#socket, { isServer: true, key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
+    const plain = this.#socket.off('data', this.#onData).off('close', this.#onEnd);
+    plain.on('error', this.#onEnd);
+    this.#socket = new tls.TLSSocket(plain, { isServer: true, key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
+    // A handshake that fails takes the handle away from under the plain socket, which its listener would count for ever.
+    this.#socket.on('close', () => plain.destroy());
     this.#stage = 'secure';
     this.#restart();
     this.#listen();

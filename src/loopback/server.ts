@@ -3,7 +3,7 @@
  * SCRAM and PLAIN, binds resources, routes messages and presence, keeps what arrives while nobody is there, and has rooms and
  * uploads. It has no rosters, no other servers, and nothing on disk.
  */
-import net, { type AddressInfo, type Server } from 'node:net';
+import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
@@ -26,6 +26,8 @@ export interface LoopbackOptions {
 const DOMAIN = 'localhost';
 const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
 const MAX_OFFLINE = 100;
+/** How long `stop` waits for clients to close their side. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 export class LoopbackServer {
   readonly domain = DOMAIN;
@@ -39,6 +41,7 @@ export class LoopbackServer {
   readonly #available = new Set<Connection>();
   readonly #waiting = new Map<string, Element[]>();
   readonly #listeners: Server[] = [];
+  readonly #sockets = new Set<Socket>();
   #misbehaviour: Misbehaviour = {};
   #ports = { startTls: 0, directTls: 0 };
 
@@ -92,17 +95,23 @@ export class LoopbackServer {
     this.#sessions.get(jid.toString())?.sendRaw(text);
   }
 
-  /** Stops: streams are closed, and no port is left open. */
+  /** Stops: streams are closed, and no port and no connection is left open. */
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.close();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, CLOSE_TIMEOUT_MS);
     await Promise.all(
       this.#listeners.map((listener) => new Promise<void>((resolve) => listener.close(() => resolve()))),
     );
+    clearTimeout(timer);
     await this.#uploads.close();
   }
 
   async #listen(direct: boolean): Promise<number> {
     const listener = net.createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
       this.#connections.add(new Connection(socket, this.#host(), direct));
     });
     this.#listeners.push(listener);
