@@ -174,11 +174,21 @@ class XmppClient implements Client {
 
   async stop(): Promise<void> {
     const stream = this.#stream;
-    if (stream !== undefined && this.#state === 'online') this.send(writePresence({ type: 'unavailable' }));
+    if (stream?.ended === false) this.#sayGoodbye();
     this.#stopping.abort(new XmppError('the client was stopped'));
+    this.#wakeUp?.abort();
     await stream?.close(CLOSE_TIMEOUT_MS);
     await this.#running?.catch(() => undefined);
     for (const dispose of this.#disposers.splice(0).toReversed()) dispose();
+  }
+
+  /** RFC 6121 §4.5; whatever stands in its way must not keep the client from stopping. */
+  #sayGoodbye(): void {
+    try {
+      this.send(writePresence({ type: 'unavailable' }));
+    } catch (error) {
+      this.events.emit('fault', { error, where: 'stop' });
+    }
   }
 
   send(stanza: Element): void {
@@ -205,9 +215,9 @@ class XmppClient implements Client {
     const stopping = this.#stopping.signal;
     const policy = this.#options.reconnect ?? DEFAULT_RECONNECT;
     for (let failures = 0; ; failures++) {
-      const { reason, wasOnline } = await this.#oneSession();
-      // Only a session that was up ends the series: a server that accepts and then drops us is still failing.
-      if (wasOnline) failures = 0;
+      const { reason, onlineMs } = await this.#oneSession();
+      // Only a session that held ends the series: a server that accepts and then drops us is still failing.
+      if (onlineMs >= policy.firstMs) failures = 0;
       const willRetry = !stopping.aborted && !isPermanent(reason);
       const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
       this.#state = 'offline';
@@ -219,20 +229,25 @@ class XmppClient implements Client {
   }
 
   async #wait(ms: number): Promise<void> {
-    const wakeUp = new AbortController();
-    this.#wakeUp = wakeUp;
+    // A handler of `offline` may have stopped us.
+    if (this.#stopping.signal.aborted) return;
+    this.#wakeUp = new AbortController();
     // Being woken, or stopped, ends the wait just as its time does; the loop then looks for itself.
-    await delay(ms, AbortSignal.any([wakeUp.signal, this.#stopping.signal])).catch(() => undefined);
+    await delay(ms, this.#wakeUp.signal).catch(() => undefined);
     this.#wakeUp = undefined;
   }
 
-  async #oneSession(): Promise<{ reason: Error | undefined; wasOnline: boolean }> {
+  /** @returns why it ended, and how long stanzas could flow, in milliseconds */
+  async #oneSession(): Promise<{ reason: Error | undefined; onlineMs: number }> {
+    let stream: XmlStream | undefined;
     try {
       if (this.#stopping.signal.aborted) throw abortReason(this.#stopping.signal);
-      const stream = await this.#connect();
-      return { reason: await this.#serve(stream), wasOnline: true };
+      stream = await this.#connect();
+      const onlineAt = performance.now();
+      return { reason: await this.#serve(stream), onlineMs: performance.now() - onlineAt };
     } catch (error) {
-      return { reason: error instanceof Error ? error : new XmppError(String(error)), wasOnline: false };
+      stream?.destroy();
+      return { reason: error instanceof Error ? error : new XmppError(String(error)), onlineMs: 0 };
     } finally {
       this.#stream = undefined;
       this.#jid = undefined;
@@ -273,6 +288,8 @@ class XmppClient implements Client {
     try {
       this.#state = 'negotiating';
       this.#jid = await negotiate(this.#features, { stream, account: this.account, signal });
+      // Whoever aborted has stopped waiting, and would never learn of this stream.
+      signal.throwIfAborted();
       return stream;
     } catch (error) {
       stream.destroy();
@@ -288,19 +305,29 @@ class XmppClient implements Client {
     this.#state = 'online';
     this.#heardAt = performance.now();
     const ended = new Promise<Error | undefined>((resolve) => stream.onEnd(resolve));
-    stream.deliverTo((element) => {
-      this.#heardAt = performance.now();
-      this.#router.route(element);
-    });
+    let reason: Error | undefined;
+    try {
+      stream.deliverTo((element) => {
+        this.#heardAt = performance.now();
+        this.#router.route(element);
+      });
+      // A server can send the end together with our resource; then there never was a session.
+      if (!stream.ended) this.#announce(jid);
+      reason = await ended;
+      return reason;
+    } finally {
+      this.#stream = undefined;
+      this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
+      this.#lifecycle.emit('offline', undefined);
+    }
+  }
+
+  /** Tells the server, the plugins and the application, in this order, that we are here. */
+  #announce(jid: Jid): void {
     const { presence = {} } = this.#options;
     if (presence !== false) this.send(writePresence(presence));
     this.#lifecycle.emit('online', { resumed: false });
     this.events.emit('online', { jid, resumed: false });
-    const reason = await ended;
-    this.#stream = undefined;
-    this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
-    this.#lifecycle.emit('offline', undefined);
-    return reason;
   }
 
   #install(plugin: Plugin<unknown>, storage: Storage, onFault: (error: unknown, where: string) => void): void {

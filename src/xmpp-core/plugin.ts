@@ -59,7 +59,7 @@ export const from = {
 /** Which stanzas a handler wants: those with such a child, or every one. */
 export type Match = { readonly ns: string; readonly name?: string } | 'every';
 
-/** What a message handler may return to say that nobody else needs to see the message. */
+/** What a message handler may return to say that the application need not see the message: a plugin tells of it in its own way. */
 export const handled = Symbol('handled');
 
 /** A request to another entity. */
@@ -87,8 +87,8 @@ export interface PluginContext {
 
   /**
    * Calls `handler` for each message that matches and whose sender is admitted; `payload` is the matching child (the message
-   * itself for `every`). Messages of type `error` never come here. Returning `handled` keeps the message from later handlers
-   * and from the client's `message` event.
+   * itself for `every`). Messages of type `error` never come here. Returning `handled` keeps the message from the client's
+   * `message` event; other handlers still see their payloads in it, whatever the order of the plugins.
    */
   onMessage(
     match: Match,

@@ -3,7 +3,7 @@ import { ConnectError, SaslError, StreamError, TlsError } from './errors.js';
 
 /** How long to wait between attempts. */
 export interface ReconnectPolicy {
-  /** The ceiling of the first wait, in milliseconds. */
+  /** The ceiling of the first wait, in milliseconds. A session that held so long begins the series of waits anew. */
   readonly firstMs: number;
   /** The ceiling of every wait, in milliseconds. */
   readonly maxMs: number;

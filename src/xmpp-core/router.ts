@@ -149,16 +149,17 @@ export class Router {
       return;
     }
     const message = readMessage(stanza, sender, to);
+    let isHandled = false;
     for (const { match, guard, handler } of this.#messageHandlers) {
       const payload = matching(stanza, match);
       if (payload === undefined || !guard.admits(sender, this.#scope)) continue;
       try {
-        if (handler(payload, message) === handled) return;
+        if (handler(payload, message) === handled) isHandled = true;
       } catch (error) {
         this.#out.onFault(error, 'message');
       }
     }
-    this.#out.onMessage(message);
+    if (!isHandled) this.#out.onMessage(message);
   }
 
   #routePresence(stanza: Element, sender: Jid, to: Jid | undefined): void {
@@ -207,15 +208,15 @@ export class Router {
     // A handler may answer at once or later; both ways end here, and every request is answered exactly once.
     Promise.resolve()
       .then(() => registered.handler(payload, request))
-      .then((result) => {
-        const addresses = { to: element.attr('from'), type: 'result', id: request.id };
-        this.#out.send(el('iq', NS_CLIENT, addresses, result));
-      })
-      .catch((error: unknown) => {
-        const known = error instanceof StanzaError;
-        if (!known) this.#out.onFault(error, 'iq');
-        this.#out.send(errorReply(element, known ? error : new StanzaError('cancel', 'internal-server-error')));
-      })
+      .then(
+        (result) => el('iq', NS_CLIENT, { to: element.attr('from'), type: 'result', id: request.id }, result),
+        (error: unknown) => {
+          if (error instanceof StanzaError) return errorReply(element, error);
+          this.#out.onFault(error, 'iq');
+          return errorReply(element, new StanzaError('cancel', 'internal-server-error'));
+        },
+      )
+      .then((reply) => this.#out.send(reply))
       .catch((error: unknown) => this.#out.onFault(error, 'iq'));
   }
 }

@@ -6,3 +6,5 @@ export const NS_STREAMS = 'urn:ietf:params:xml:ns:xmpp-streams';
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
+/** RFC 7395: the frames of a WebSocket. */
+export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';

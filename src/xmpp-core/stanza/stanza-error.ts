@@ -5,6 +5,9 @@ import { NS_CLIENT, NS_STANZAS } from './namespaces.js';
 
 const TYPES: ReadonlySet<string> = new Set<StanzaErrorType>(['auth', 'cancel', 'continue', 'modify', 'wait']);
 
+/** How much of a peer's own words is kept, in characters: they end up in logs. */
+const MAX_WORDS = 500;
+
 /** What a stanza of type `error` says. One without a readable `<error/>` counts as `undefined-condition`. */
 export function readStanzaError(stanza: Element): StanzaError {
   const error = stanza.child('error');
@@ -13,7 +16,7 @@ export function readStanzaError(stanza: Element): StanzaError {
   return new StanzaError(
     isType(type) ? type : 'cancel',
     defined?.name ?? 'undefined-condition',
-    error?.childText('text', NS_STANZAS),
+    error?.childText('text', NS_STANZAS)?.slice(0, MAX_WORDS),
     error?.attr('by'),
   );
 }

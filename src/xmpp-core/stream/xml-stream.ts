@@ -6,12 +6,11 @@
  */
 import { NegotiationError, StreamError, XmppError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
-import { NS_CLIENT, NS_STREAM, NS_STREAMS } from '../stanza/namespaces.js';
+import { NS_STREAM, NS_STREAMS } from '../stanza/namespaces.js';
 import type { Security, Transport } from '../transport/transport.js';
 import { el, type Element } from '../xml/element.js';
 import type { XmlLimits } from '../xml/limits.js';
-import { scope, serialize, serializeOpenTag } from '../xml/serialize.js';
-import { StreamParser } from '../xml/stream-parser.js';
+import { documentFraming, type FrameReader, type Framing } from './framing.js';
 
 /** Who speaks with whom. */
 export interface StreamAddress {
@@ -22,29 +21,36 @@ export interface StreamAddress {
 
 /** How many elements may wait while features are negotiated, where each answers a question of ours. */
 const MAX_WAITING = 64;
-const STREAM_PREFIX = { stream: NS_STREAM };
-const CLIENT_SCOPE = scope(NS_CLIENT, STREAM_PREFIX);
+/** How much of a server's own words goes into an error, in characters. */
+const MAX_WORDS = 200;
 
 export class XmlStream {
   readonly #transport: Transport;
   readonly #address: StreamAddress;
   readonly #limits: Partial<XmlLimits>;
-  #parser: StreamParser;
+  readonly #framing: Framing;
+  #reader: FrameReader;
   #header: Element | undefined;
   #inbox: Element[] = [];
   #wake: (() => void) | undefined;
   #deliver: ((element: Element) => void) | undefined;
-  #unsent = '';
+  #unsent: string[] = [];
   #closing = false;
   #ended = false;
   #reason: Error | undefined;
   #onEnd: ((reason: Error | undefined) => void)[] = [];
 
-  constructor(transport: Transport, address: StreamAddress, limits: Partial<XmlLimits> = {}) {
+  constructor(
+    transport: Transport,
+    address: StreamAddress,
+    limits: Partial<XmlLimits> = {},
+    framing: Framing = documentFraming,
+  ) {
     this.#transport = transport;
     this.#address = address;
     this.#limits = limits;
-    this.#parser = this.#newParser();
+    this.#framing = framing;
+    this.#reader = this.#newReader();
     transport.handle({ onData: (chunk) => this.#read(chunk), onClose: (error) => this.#end(this.#reason ?? error) });
   }
 
@@ -58,6 +64,11 @@ export class XmlStream {
     return this.#transport.peer;
   }
 
+  /** Whether the stream is over, for whatever reason. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** The server's name for this stream (RFC 6120 §4.7.3). */
   get id(): string | undefined {
     return this.#header?.attr('id');
@@ -68,18 +79,19 @@ export class XmlStream {
    * @throws StreamError what the server reports, or what it did wrong
    */
   async open(signal: AbortSignal): Promise<Element> {
-    this.#parser.stop();
-    this.#parser = this.#newParser();
+    this.#reader.stop();
+    this.#reader = this.#newReader();
     this.#header = undefined;
     this.#inbox = [];
     const { domain, from } = this.#address;
-    const header = el('stream', NS_STREAM, {
-      to: domain,
-      from: this.security === undefined ? undefined : from,
-      version: '1.0',
-      'xml:lang': 'en',
-    });
-    this.#write(`<?xml version='1.0'?>${serializeOpenTag(header, STREAM_PREFIX, NS_CLIENT)}`);
+    this.#write(
+      this.#framing.header({
+        to: domain,
+        from: this.security === undefined ? undefined : from,
+        version: '1.0',
+        'xml:lang': 'en',
+      }),
+    );
     const features = await this.receive(signal);
     if (!features.is('features', NS_STREAM)) {
       throw new NegotiationError(`${this.peer} sent <${features.name}/> where its stream features belong`);
@@ -93,7 +105,7 @@ export class XmlStream {
    */
   async receive(signal: AbortSignal): Promise<Element> {
     while (this.#inbox.length === 0) {
-      if (this.#ended) throw this.#reason ?? new NegotiationError(`${this.peer} closed the stream`);
+      if (this.#ended) throw this.#why();
       await untilAborted(
         signal,
         new Promise<void>((resolve) => {
@@ -117,9 +129,9 @@ export class XmlStream {
     else this.#onEnd.push(handler);
   }
 
-  /** Sends an element. What is sent in one turn of the event loop leaves in one write. */
+  /** Sends an element. What is sent in one turn of the event loop leaves in one write. @throws XmppError after the end */
   send(element: Element): void {
-    this.#write(serialize(element, CLIENT_SCOPE));
+    this.#write(this.#framing.element(element));
   }
 
   /**
@@ -127,7 +139,7 @@ export class XmlStream {
    * @throws TlsError, NegotiationError
    */
   async startTls(signal: AbortSignal): Promise<void> {
-    this.#parser.stop();
+    this.#reader.stop();
     if (this.#inbox.length > 0)
       throw new NegotiationError(`${this.peer} sent data between its consent to TLS and the handshake`);
     await this.#transport.startTls(signal);
@@ -135,12 +147,15 @@ export class XmlStream {
 
   /** Closes in order (RFC 6120 §4.4), waiting for the server's own end at most `ms` milliseconds. */
   async close(ms: number): Promise<void> {
-    if (this.#ended) return;
-    const ended = new Promise<void>((resolve) => this.onEnd(() => resolve()));
-    this.#sendClose();
-    const timer = setTimeout(() => this.destroy(), ms);
-    await ended;
-    clearTimeout(timer);
+    if (!this.#ended) {
+      const ended = new Promise<void>((resolve) => this.onEnd(() => resolve()));
+      this.#sendClose();
+      const timer = setTimeout(() => this.destroy(), ms);
+      await ended;
+      clearTimeout(timer);
+    }
+    // Both sides have said all they had to say; what is left of the connection holds nobody up.
+    this.#transport.destroy();
   }
 
   /** Ends the stream with an error of ours (RFC 6120 §4.9). */
@@ -160,12 +175,12 @@ export class XmlStream {
     this.#end(this.#reason);
   }
 
-  #newParser(): StreamParser {
-    return new StreamParser(
+  #newReader(): FrameReader {
+    return this.#framing.reader(
       {
         onOpen: (header) => this.#opened(header),
         onElement: (element) => this.#received(element),
-        onClose: () => this.#closedByPeer(),
+        onClose: (seeOther) => this.#closedByPeer(seeOther),
       },
       this.#limits,
     );
@@ -174,7 +189,7 @@ export class XmlStream {
   #read(chunk: Uint8Array): void {
     if (this.#ended) return;
     try {
-      this.#parser.write(chunk);
+      this.#reader.write(chunk);
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       this.fail(error);
@@ -182,7 +197,8 @@ export class XmlStream {
   }
 
   #opened(header: Element): void {
-    if (!header.is('stream', NS_STREAM)) throw new StreamError('invalid-namespace', `${this.peer} does not speak XMPP`);
+    const { name, ns } = this.#framing.root;
+    if (!header.is(name, ns)) throw new StreamError('invalid-namespace', `${this.peer} does not speak XMPP`);
     // RFC 6120 §4.7.5: without a version of at least 1.0 there are no features to negotiate.
     if (!/^[1-9]\d*\./.test(header.attr('version') ?? '')) {
       throw new StreamError('unsupported-version', `${this.peer} speaks a version of XMPP from before RFC 6120`);
@@ -192,7 +208,7 @@ export class XmlStream {
 
   #received(element: Element): void {
     if (element.is('error', NS_STREAM)) {
-      this.#reason = readStreamError(element);
+      this.#reason = readStreamError(element, this.security !== undefined);
       this.#sendClose();
       this.#transport.end();
       this.#end(this.#reason);
@@ -206,7 +222,8 @@ export class XmlStream {
     }
   }
 
-  #closedByPeer(): void {
+  #closedByPeer(seeOther: string | undefined): void {
+    if (seeOther !== undefined) this.#reason = moved(seeOther, this.security !== undefined);
     this.#sendClose();
     this.#transport.end();
     this.#end(this.#reason);
@@ -216,29 +233,37 @@ export class XmlStream {
     if (this.#closing) return;
     this.#closing = true;
     // `#write` would refuse: nothing follows the end of a stream.
-    this.#unsent += '</stream:stream>';
+    this.#unsent.push(this.#framing.footer);
     this.#flush();
   }
 
   #write(text: string): void {
-    if (this.#ended || this.#closing) throw new XmppError(`the stream with ${this.peer} has ended`);
-    if (this.#unsent === '') queueMicrotask(() => this.#flush());
-    this.#unsent += text;
+    if (this.#ended || this.#closing) throw this.#why();
+    if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
+    this.#unsent.push(text);
   }
 
   #flush(): void {
-    const text = this.#unsent;
-    this.#unsent = '';
-    if (text !== '') this.#transport.write(text);
+    const sent = this.#unsent;
+    if (sent.length === 0) return;
+    this.#unsent = [];
+    for (const piece of this.#framing.pieces(sent)) this.#transport.write(piece);
   }
 
   #end(reason: Error | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#reason = reason;
-    this.#parser.stop();
+    this.#reader.stop();
     this.#wakeUp();
     for (const handler of this.#onEnd.splice(0)) handler(reason);
+  }
+
+  /** For whoever wants something of a stream that is over: what ended it says more than that it has ended. */
+  #why(): XmppError {
+    if (this.#reason instanceof XmppError) return this.#reason;
+    const detail = this.#reason === undefined ? 'closed the stream' : `is gone: ${this.#reason.message}`;
+    return new NegotiationError(`${this.peer} ${detail}`, { cause: this.#reason });
   }
 
   #wakeUp(): void {
@@ -248,7 +273,16 @@ export class XmlStream {
 }
 
 /** What a `<stream:error/>` says (RFC 6120 §4.9.2). */
-function readStreamError(error: Element): StreamError {
+function readStreamError(error: Element, isProtected: boolean): StreamError {
   const defined = error.children().find(({ ns, name }) => ns === NS_STREAMS && name !== 'text');
+  if (defined?.name === 'see-other-host') return moved(defined.text.trim(), isProtected);
   return new StreamError(defined?.name ?? 'undefined-condition', error.childText('text', NS_STREAMS), { by: 'peer' });
+}
+
+/** RFC 6120 §4.9.3.19: where nothing protects the stream, anybody on the way could have said so. */
+function moved(seeOther: string, isProtected: boolean): StreamError {
+  return new StreamError('see-other-host', `the server sends us to ${JSON.stringify(seeOther.slice(0, 200))}`, {
+    by: 'peer',
+    seeOther: isProtected ? seeOther : undefined,
+  });
 }

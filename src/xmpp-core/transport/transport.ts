@@ -31,7 +31,7 @@ export interface Transport {
    * @throws TlsError
    */
   startTls(signal: AbortSignal): Promise<void>;
-  /** Says that nothing more will be written; `onClose` follows when the peer does the same. */
+  /** Says that nothing more will be written; `onClose` follows when the peer does the same, or after a few seconds. */
   end(): void;
   /** Ends at once. */
   destroy(): void;
