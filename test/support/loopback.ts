@@ -1,9 +1,11 @@
 /** For tests: a loopback server with clients on it, all of which are gone when the test ends. */
 import type { Test } from 'tap';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
+import type { Misbehaviour } from '../../src/loopback/misbehaviour.js';
 import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
 import { createClient, type Client, type ClientOptions } from '../../src/xmpp-core/client.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import type { Element } from '../../src/xmpp-core/xml/element.js';
 
 export const PASSWORD = 'correct horse';
 
@@ -13,9 +15,9 @@ export const PATIENCE_MS = 10_000;
 export interface Loopback {
   readonly server: LoopbackServer;
   /** Makes a client of an account, which is added when the server does not have it; it is stopped with the test. */
-  client(username: string, options?: Partial<ClientOptions>): Client;
+  readonly client: (username: string, options?: Partial<ClientOptions>) => Client;
   /** The same, with its first session up. */
-  online(username: string, options?: Partial<ClientOptions>): Promise<Client>;
+  readonly online: (username: string, options?: Partial<ClientOptions>) => Promise<Client>;
 }
 
 /** Starts a server for the time of a test. Its clients connect by StartTLS and come back quickly unless told otherwise. */
@@ -51,4 +53,32 @@ export async function startLoopback(t: Test, options: LoopbackOptions = {}): Pro
       return made;
     },
   };
+}
+
+/** Records what clients send to the server, without standing in its way unless `answer` says so. */
+export function recorder(answer: NonNullable<Misbehaviour['answer']> = () => undefined): Recorder {
+  const sent: Element[] = [];
+  return {
+    sent,
+    answer: (element, stage) => {
+      sent.push(element);
+      return answer(element, stage);
+    },
+    find: (name, ns) => sent.find((element) => element.is(name, ns)),
+  };
+}
+
+/** A misbehaviour that is none: it keeps what was sent. */
+export interface Recorder extends Misbehaviour {
+  readonly sent: readonly Element[];
+  find(name: string, ns: string): Element | undefined;
+}
+
+/** Waits until something is true that no event tells of; by turns of the event loop, not by the clock. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`this never came: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
