@@ -276,12 +276,13 @@ export class XmlStream {
 function readStreamError(error: Element, isProtected: boolean): StreamError {
   const defined = error.children().find(({ ns, name }) => ns === NS_STREAMS && name !== 'text');
   if (defined?.name === 'see-other-host') return moved(defined.text.trim(), isProtected);
-  return new StreamError(defined?.name ?? 'undefined-condition', error.childText('text', NS_STREAMS), { by: 'peer' });
+  const words = error.childText('text', NS_STREAMS)?.slice(0, MAX_WORDS);
+  return new StreamError(defined?.name ?? 'undefined-condition', words, { by: 'peer' });
 }
 
 /** RFC 6120 §4.9.3.19: where nothing protects the stream, anybody on the way could have said so. */
 function moved(seeOther: string, isProtected: boolean): StreamError {
-  return new StreamError('see-other-host', `the server sends us to ${JSON.stringify(seeOther.slice(0, 200))}`, {
+  return new StreamError('see-other-host', `the server sends us to ${JSON.stringify(seeOther.slice(0, MAX_WORDS))}`, {
     by: 'peer',
     seeOther: isProtected ? seeOther : undefined,
   });
