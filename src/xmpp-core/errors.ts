@@ -16,11 +16,18 @@ export class StreamError extends XmppError {
   readonly condition: string;
   /** Who ended the stream. */
   readonly by: 'us' | 'peer';
+  /** Where the peer sends us instead: `host`, `host:port`, or the URL of a WebSocket. Only what TLS protected is kept. */
+  readonly seeOther: string | undefined;
 
-  constructor(condition: string, text?: string, options: Cause & { readonly by?: 'us' | 'peer' } = {}) {
+  constructor(
+    condition: string,
+    text?: string,
+    options: Cause & { readonly by?: 'us' | 'peer'; readonly seeOther?: string | undefined } = {},
+  ) {
     super(text === undefined ? condition : `${condition}: ${text}`, options);
     this.condition = condition;
     this.by = options.by ?? 'us';
+    this.seeOther = options.seeOther;
   }
 }
 

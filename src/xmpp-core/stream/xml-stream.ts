@@ -4,9 +4,12 @@
  * While features are negotiated its elements are drawn with `receive()`, one at a time. Once the session is up `deliverTo()`
  * has each of them handed over as it is parsed.
  */
+import { streamErrorCondition } from '../error-conditions.js';
 import { NegotiationError, StreamError, XmppError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
+import { languageOf } from '../stanza/language.js';
 import { NS_STREAM, NS_STREAMS } from '../stanza/namespaces.js';
+import { readErrorParts } from '../stanza/stanza-error.js';
 import type { Security, Transport } from '../transport/transport.js';
 import { el, type Element } from '../xml/element.js';
 import type { XmlLimits } from '../xml/limits.js';
@@ -72,6 +75,11 @@ export class XmlStream {
   /** The server's name for this stream (RFC 6120 §4.7.3). */
   get id(): string | undefined {
     return this.#header?.attr('id');
+  }
+
+  /** The language of what does not say its own (RFC 6120 §4.7.4). */
+  get language(): string | undefined {
+    return this.#header === undefined ? undefined : languageOf(this.#header, undefined);
   }
 
   /**
@@ -208,7 +216,7 @@ export class XmlStream {
 
   #received(element: Element): void {
     if (element.is('error', NS_STREAM)) {
-      this.#reason = readStreamError(element, this.security !== undefined);
+      this.#reason = readStreamError(element, this.security !== undefined, this.language);
       this.#sendClose();
       this.#transport.end();
       this.#end(this.#reason);
@@ -273,11 +281,11 @@ export class XmlStream {
 }
 
 /** What a `<stream:error/>` says (RFC 6120 §4.9.2). */
-function readStreamError(error: Element, isProtected: boolean): StreamError {
-  const defined = error.children().find(({ ns, name }) => ns === NS_STREAMS && name !== 'text');
-  if (defined?.name === 'see-other-host') return moved(defined.text.trim(), isProtected);
-  const words = error.childText('text', NS_STREAMS)?.slice(0, MAX_WORDS);
-  return new StreamError(defined?.name ?? 'undefined-condition', words, { by: 'peer' });
+function readStreamError(error: Element, isProtected: boolean, language: string | undefined): StreamError {
+  const { defined, text, details } = readErrorParts(error, NS_STREAMS, language);
+  const { alternative, ...said } = details;
+  if (defined === 'see-other-host') return moved(alternative ?? '', isProtected);
+  return new StreamError(streamErrorCondition(defined), text, { by: 'peer', details: said });
 }
 
 /** RFC 6120 §4.9.3.19: where nothing protects the stream, anybody on the way could have said so. */
