@@ -7,6 +7,7 @@ export {
   type ClientState,
   type Offline,
 } from './xmpp-core/client.js';
+export type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from './xmpp-core/error-conditions.js';
 export * from './xmpp-core/errors.js';
 export type { Disposer, Listenable, OnceOptions } from './xmpp-core/events.js';
 export { Jid, JidError } from './xmpp-core/jid/jid.js';

@@ -1,7 +1,24 @@
 /** The error tree. Each error says what was tried, with whom, and what can be done; none carries a secret or a message's text. */
+import {
+  defaultErrorType,
+  type StanzaErrorCondition,
+  type StanzaErrorType,
+  type StreamErrorCondition,
+} from './error-conditions.js';
+import type { Element } from './xml/element.js';
 
 interface Cause {
   readonly cause?: unknown;
+}
+
+/** What an error on the wire may carry beside its condition. */
+export interface ErrorDetails {
+  /** The condition of the application that reports it, in a namespace of its own (RFC 6120 §4.9.4, §8.3.4). */
+  readonly application?: Element | undefined;
+  /** Where to turn instead: the URI that `gone` and `redirect` may have (§8.3.3.5, §8.3.3.14). */
+  readonly alternative?: string | undefined;
+  /** The language of the text, as it was said or inherited (§8.1.5). */
+  readonly language?: string | undefined;
 }
 
 /** The root: everything this stack throws on purpose. */
@@ -12,45 +29,59 @@ export class XmppError extends Error {
 /** The stream was ended by an error of either side (RFC 6120 §4.9). */
 export class StreamError extends XmppError {
   override readonly name = 'StreamError';
-  /** A condition of RFC 6120 §4.9.3, such as `policy-violation`. */
-  readonly condition: string;
+  readonly condition: StreamErrorCondition;
   /** Who ended the stream. */
   readonly by: 'us' | 'peer';
   /** Where the peer sends us instead: `host`, `host:port`, or the URL of a WebSocket. Only what TLS protected is kept. */
   readonly seeOther: string | undefined;
+  readonly details: ErrorDetails;
 
   constructor(
-    condition: string,
+    condition: StreamErrorCondition,
     text?: string,
-    options: Cause & { readonly by?: 'us' | 'peer'; readonly seeOther?: string | undefined } = {},
+    options: Cause & {
+      readonly by?: 'us' | 'peer';
+      readonly seeOther?: string | undefined;
+      readonly details?: ErrorDetails;
+    } = {},
   ) {
     super(text === undefined ? condition : `${condition}: ${text}`, options);
     this.condition = condition;
     this.by = options.by ?? 'us';
     this.seeOther = options.seeOther;
+    this.details = options.details ?? {};
   }
 }
-
-/** The kinds of stanza error (RFC 6120 §8.3.2): what the sender may do about it. */
-export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
 
 /** An error about one stanza (RFC 6120 §8.3). Thrown in an IQ handler it is the reply; from `iq()` it is the peer's answer. */
 export class StanzaError extends XmppError {
   override readonly name = 'StanzaError';
   readonly type: StanzaErrorType;
-  /** A condition of RFC 6120 §8.3.3, such as `item-not-found`. */
-  readonly condition: string;
+  readonly condition: StanzaErrorCondition;
   /** The peer's own words, if it gave some. */
   readonly text: string | undefined;
   /** The entity that says so, if it named itself. */
   readonly by: string | undefined;
+  readonly details: ErrorDetails;
 
-  constructor(type: StanzaErrorType, condition: string, text?: string, by?: string) {
+  constructor(
+    type: StanzaErrorType,
+    condition: StanzaErrorCondition,
+    text?: string,
+    by?: string,
+    details: ErrorDetails = {},
+  ) {
     super(text === undefined ? condition : `${condition}: ${text}`);
     this.type = type;
     this.condition = condition;
     this.text = text;
     this.by = by;
+    this.details = details;
+  }
+
+  /** The error of that condition, with the type that the RFC associates with it. */
+  static of(condition: StanzaErrorCondition, text?: string): StanzaError {
+    return new StanzaError(defaultErrorType(condition), condition, text);
   }
 }
 

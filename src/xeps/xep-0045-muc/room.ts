@@ -1,5 +1,6 @@
 /** One room we are in or want to be in: who is there, who we are there, and how we came to be out of it. */
-import { StanzaError, type StanzaErrorType, XmppError } from '../../xmpp-core/errors.js';
+import type { StanzaErrorCondition, StanzaErrorType } from '../../xmpp-core/error-conditions.js';
+import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import { withDeadline } from '../../xmpp-core/deadline.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext } from '../../xmpp-core/plugin.js';
@@ -323,7 +324,7 @@ function departure({ statuses, destroyed }: MucUser): Departure {
 }
 
 /** What a departure while still joining means for the join. */
-const REFUSALS: Readonly<Record<Departure, readonly [StanzaErrorType, string]>> = {
+const REFUSALS: Readonly<Record<Departure, readonly [StanzaErrorType, StanzaErrorCondition]>> = {
   left: ['wait', 'recipient-unavailable'],
   kicked: ['wait', 'not-allowed'],
   banned: ['auth', 'forbidden'],

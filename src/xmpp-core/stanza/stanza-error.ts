@@ -1,6 +1,8 @@
 /** Stanza errors on the wire (RFC 6120 §8.3). */
-import { StanzaError, type StanzaErrorType } from '../errors.js';
+import { defaultErrorType, stanzaErrorCondition, type StanzaErrorType } from '../error-conditions.js';
+import { StanzaError, type ErrorDetails } from '../errors.js';
 import { el, type Element } from '../xml/element.js';
+import { languageOf, readText } from './language.js';
 import { NS_CLIENT, NS_STANZAS } from './namespaces.js';
 
 const TYPES: ReadonlySet<string> = new Set<StanzaErrorType>(['auth', 'cancel', 'continue', 'modify', 'wait']);
@@ -8,27 +10,30 @@ const TYPES: ReadonlySet<string> = new Set<StanzaErrorType>(['auth', 'cancel', '
 /** How much of a peer's own words is kept, in characters: they end up in logs. */
 const MAX_WORDS = 500;
 
-/** What a stanza of type `error` says. One without a readable `<error/>` counts as `undefined-condition`. */
-export function readStanzaError(stanza: Element): StanzaError {
+/**
+ * What a stanza of type `error` says. One without a readable `<error/>`, or with a condition that the RFC does not know, counts as
+ * `undefined-condition`; a type that does not exist, as the one that goes with the condition.
+ * @param language that of the stream, which texts inherit
+ */
+export function readStanzaError(stanza: Element, language?: string): StanzaError {
   const error = stanza.child('error');
-  const type = error?.attr('type') ?? '';
-  const defined = error?.children().find(({ ns, name }) => ns === NS_STANZAS && name !== 'text');
-  return new StanzaError(
-    isType(type) ? type : 'cancel',
-    defined?.name ?? 'undefined-condition',
-    error?.childText('text', NS_STANZAS)?.slice(0, MAX_WORDS),
-    error?.attr('by'),
-  );
+  if (error === undefined) return StanzaError.of('undefined-condition');
+  const { defined, text, details } = readErrorParts(error, NS_STANZAS, languageOf(stanza, language));
+  const condition = stanzaErrorCondition(defined);
+  const type = error.attr('type') ?? '';
+  return new StanzaError(isType(type) ? type : defaultErrorType(condition), condition, text, error.attr('by'), details);
 }
 
 /** The `<error/>` child that says it. */
 export function writeStanzaError(error: StanzaError, ns: string = NS_CLIENT): Element {
+  const { application, alternative, language } = error.details;
   return el(
     'error',
     ns,
     { type: error.type, by: error.by },
-    el(error.condition, NS_STANZAS),
-    error.text === undefined ? undefined : el('text', NS_STANZAS, {}, error.text),
+    el(error.condition, NS_STANZAS, {}, alternative),
+    error.text === undefined ? undefined : el('text', NS_STANZAS, { 'xml:lang': language }, error.text),
+    application,
   );
 }
 
@@ -41,6 +46,35 @@ export function errorReply(stanza: Element, error: StanzaError): Element {
     { ...addresses, id: stanza.attr('id'), type: 'error' },
     writeStanzaError(error, stanza.ns),
   );
+}
+
+/** What errors of stanzas and of streams are made of. */
+export interface ErrorParts {
+  /** The name of the defined condition, whatever it is. */
+  readonly defined: string | undefined;
+  readonly text: string | undefined;
+  readonly details: ErrorDetails;
+}
+
+/**
+ * Reads the children that stream errors (RFC 6120 §4.9.2) and stanza errors (§8.3.2) have in common.
+ * @param ns the namespace of the defined conditions
+ * @param inherited the language around the error
+ */
+export function readErrorParts(error: Element, ns: string, inherited: string | undefined): ErrorParts {
+  const children = error.children();
+  const defined = children.find((child) => child.ns === ns && child.name !== 'text');
+  const text = readText(error, 'text', languageOf(error, inherited), ns);
+  const alternative = defined?.text.trim().slice(0, MAX_WORDS);
+  return {
+    defined: defined?.name,
+    text: text?.text.slice(0, MAX_WORDS),
+    details: {
+      application: children.find((child) => child.ns !== ns),
+      alternative: alternative === '' ? undefined : alternative,
+      language: text?.language,
+    },
+  };
 }
 
 function isType(type: string): type is StanzaErrorType {
