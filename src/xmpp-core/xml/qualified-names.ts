@@ -2,7 +2,7 @@
 
 import { decodeText } from './character-data.js';
 import { isNcName } from './names.js';
-import type { Source } from './source.js';
+import { ownLatin1, type Source } from './source.js';
 import { notWellFormed } from './violations.js';
 
 /** A name as a tag spells it (Namespaces in XML 1.0 §4, QName). */
@@ -41,7 +41,12 @@ const SLOTS = 2_048;
  * name has two places, where only the last two comers stay, so no peer can make the table grow or a search in it slow.
  */
 export class NameTable {
-  readonly #slots: (QualifiedName | undefined)[] = Array.from({ length: SLOTS });
+  readonly declarations = new DeclarationTable();
+  readonly #slots: (QualifiedName | undefined)[] = [];
+
+  constructor() {
+    this.#slots.length = SLOTS;
+  }
 
   /** The name in that range, if it is remembered. */
   find(source: Source, start: number, end: number): QualifiedName | undefined {
@@ -67,6 +72,14 @@ export class NameTable {
     this.#slots[slot] = name;
     return name;
   }
+}
+
+let shared: NameTable | undefined;
+
+/** The table of all parsers of this process: so each new stream, and each frame of a WebSocket, finds the names of the others. */
+export function sharedNames(): NameTable {
+  shared ??= new NameTable();
+  return shared;
 }
 
 /** Whether the range spells this name, which must be of ASCII. */
@@ -109,7 +122,8 @@ function slotOf(first: number, last: number, length: number): number {
 }
 
 function read(source: Source, start: number, end: number): QualifiedName {
-  const qualified = ownCopy(decodeText(source, start, end));
+  const ascii = isAscii(source.bytes, start, end);
+  const qualified = ascii ? ownLatin1(source.bytes, start, end) : decodeText(source, start, end);
   const colon = qualified.indexOf(':');
   const prefix = colon === -1 ? '' : qualified.slice(0, colon);
   const local = qualified.slice(colon + 1);
@@ -120,11 +134,17 @@ function read(source: Source, start: number, end: number): QualifiedName {
     prefix,
     local,
     declares,
-    ascii: qualified.length === end - start,
+    ascii,
     first: firstBytes(source, start, end),
     last: lastBytes(source, start, end),
     declaration: undefined,
   };
+}
+
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  let all = 0;
+  for (let at = start; at < end; at++) all |= bytes[at] as number;
+  return all < 0x80;
 }
 
 /** How many declarations are remembered before all are forgotten. */
@@ -134,18 +154,14 @@ const DECLARATIONS = 256;
 export class DeclarationTable {
   readonly #known = new Map<string, Declaration>();
 
-  /** `text` as in `Declaration`; `ns` is what it declares. */
-  get(text: string, ns: string): Declaration {
-    const known = this.#known.get(text);
+  /** The declaration in that range, whose value begins at `value` and is plain. */
+  get(source: Source, start: number, value: number, end: number): Declaration {
+    const known = this.#known.get(source.latin1.slice(start, end));
     if (known !== undefined) return known;
     if (this.#known.size === DECLARATIONS) this.#known.clear();
-    const declaration = { text: ownCopy(text), ns: ownCopy(ns) };
-    this.#known.set(declaration.text, declaration);
+    const text = ownLatin1(source.bytes, start, end);
+    const declaration = { text, ns: text.slice(value - start, -1) };
+    this.#known.set(text, declaration);
     return declaration;
   }
-}
-
-/** A slice keeps the whole chunk that it was cut from in memory. What is remembered is therefore copied. */
-function ownCopy(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8');
 }

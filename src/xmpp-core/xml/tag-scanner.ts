@@ -80,7 +80,8 @@ export class TagScanner {
   /** Skips the declaration that is remembered with the name, if it is there, at the price of one comparison. */
   #skipDeclaration(latin1: string, at: number): number {
     const declaration = this.name?.declaration;
-    if (declaration === undefined || !latin1.startsWith(declaration.text, at)) return at;
+    if (declaration === undefined || this.#limits.attributes === 0) return at;
+    if (!latin1.startsWith(declaration.text, at)) return at;
     this.declaration = declaration;
     return at + declaration.text.length;
   }

@@ -4,7 +4,7 @@ import { decodeValue } from './character-data.js';
 import { Element, type Node } from './element.js';
 import type { XmlLimits } from './limits.js';
 import { checkDefault, Namespaces } from './namespaces.js';
-import { DeclarationTable, isSpelled, type NameTable, type QualifiedName } from './qualified-names.js';
+import { isSpelled, type NameTable, type QualifiedName } from './qualified-names.js';
 import type { Source } from './source.js';
 import type { TagScanner } from './tag-scanner.js';
 import { notWellFormed, policyViolation } from './violations.js';
@@ -52,7 +52,6 @@ export class TreeBuilder {
   #pile: Node[] = [];
   #height = 0;
   readonly #names: NameTable;
-  readonly #declarations = new DeclarationTable();
   readonly #namespaces = new Namespaces();
   /** Of the tag at hand: the names of its attributes, and its attributes as `Element` has them. */
   readonly #attributeNames: QualifiedName[] = [];
@@ -180,7 +179,7 @@ export class TreeBuilder {
     checkDefault(ns);
     element.defaultNs = ns;
     if (index > 0 || !tag.isPlain(0)) return;
-    const declaration = this.#declarations.get(source.latin1.slice(tag.nameEnd, tag.valueEnd(0) + 1), ns);
+    const declaration = this.#names.declarations.get(source, tag.nameEnd, tag.valueStart(0), tag.valueEnd(0) + 1);
     element.name.declaration = declaration;
     element.defaultNs = declaration.ns;
   }

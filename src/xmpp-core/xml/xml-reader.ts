@@ -9,7 +9,7 @@ import { decodeCdata, decodeText } from './character-data.js';
 import type { Element } from './element.js';
 import { DEFAULT_LIMITS, type XmlLimits } from './limits.js';
 import { endOfPlainText } from './plain-runs.js';
-import { isSpelled, NameTable } from './qualified-names.js';
+import { isSpelled, sharedNames } from './qualified-names.js';
 import { type Source, sourceOf } from './source.js';
 import { FAULTY, TagScanner } from './tag-scanner.js';
 import { CDATA_START, TokenEnd, UNFINISHED } from './token-end.js';
@@ -48,7 +48,7 @@ export class XmlReader {
     this.#events = events;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
     this.#outerLevels = kind === 'stream' ? 1 : 0;
-    const names = new NameTable();
+    const names = sharedNames();
     this.#tag = new TagScanner(this.#limits, names);
     this.#tree = new TreeBuilder(this.#limits, this.#outerLevels, names);
   }
