@@ -13,6 +13,8 @@ export interface BotOptions {
   readonly modelOf: (provider: string, model: string) => Model;
   readonly dataDirectory: string;
   readonly log: Log;
+  /** See `AccountOptions`. */
+  readonly rejoinMs?: number;
 }
 
 /** How much of a conversation is kept at hand, in tokens; as much as any account wants to send. */
@@ -35,7 +37,7 @@ export class Bot {
    * Opens what is kept on disk; nothing is connected yet.
    * @throws DataLockError, HistoryError, StorageError
    */
-  static async open({ accounts, modelOf, dataDirectory, log }: BotOptions): Promise<Bot> {
+  static async open({ accounts, dataDirectory, log, ...rest }: BotOptions): Promise<Bot> {
     const unlock = await lockDataDirectory(dataDirectory);
     const store = await ConversationStore.open(join(dataDirectory, 'history'), {
       keepTokens: Math.max(KEEP_TOKENS, ...accounts.map((account) => account.limits.historyTokens)),
@@ -44,7 +46,7 @@ export class Bot {
     const storage = await openFileStorage(join(dataDirectory, 'state.json'));
     const enabled = accounts.filter((account) => account.enabled);
     return new Bot(
-      enabled.map((config) => new Account({ config, store, storage, modelOf, log })),
+      enabled.map((config) => new Account({ config, store, storage, log, ...rest })),
       store,
       unlock,
     );

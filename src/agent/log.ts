@@ -37,6 +37,11 @@ export function withFields(log: Log, always: Fields): Log {
   return (level, event, fields) => log(level, event, { ...always, ...fields });
 }
 
+/** What an event says of something that was thrown. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 const COLOURS: Readonly<Record<Level, string>> = { debug: '90', info: '36', warn: '33', error: '31' };
 
 /** `12:00:01 error  my-bot  message  (kind auth)` */

@@ -12,12 +12,13 @@ import { ping } from '../../xeps/xep-0199-ping.js';
 import { httpUpload } from '../../xeps/xep-0363-http-file-upload.js';
 import { messageReactions } from '../../xeps/xep-0444-message-reactions.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
-import type { ConversationStore } from '../conversation/history.js';
+import type { Conversation, ConversationStore, Pending } from '../conversation/history.js';
 import { TurnQueue } from '../conversation/queue.js';
-import { withFields, type Log } from '../log.js';
+import { errorText, withFields, type Log } from '../log.js';
 import type { Model } from '../model/model.js';
 import { directAccess, roomAccess } from './access.js';
 import { Answering } from './answering.js';
+import { CommandDesk } from './command-desk.js';
 import { Denials } from './denials.js';
 import { errorKind } from './error-kind.js';
 import { Inbox } from './inbox.js';
@@ -31,11 +32,12 @@ export interface AccountOptions {
   readonly storage: Storage;
   readonly modelOf: (provider: string, model: string) => Model;
   readonly log: Log;
+  /** How long to stay away from a room after a kick or a failure, in milliseconds; a minute unless told. */
+  readonly rejoinMs?: number;
 }
 
 /** What a room is asked for at the first join, for the bot to know what people speak of. */
 const FIRST_HISTORY = 20;
-/** After a kick or a failure we come back, but not at once. */
 const REJOIN_MS = 60_000;
 /** Refusals of a room that only a person can lift (XEP-0045 §7.2). */
 const REFUSED: ReadonlySet<string> = new Set([
@@ -46,10 +48,16 @@ const REFUSED: ReadonlySet<string> = new Set([
   'jid-malformed',
 ]);
 
+/** What a conversation is owed. */
+interface Debt extends Pending {
+  readonly conversation: Conversation;
+}
+
 export class Account {
   readonly #config: AccountConfig;
   readonly #store: ConversationStore;
   readonly #log: Log;
+  readonly #rejoinMs: number;
   readonly #client: Client;
   readonly #queue: TurnQueue<Task>;
   readonly #answering: Answering;
@@ -58,8 +66,9 @@ export class Account {
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, store, storage, modelOf, log }: AccountOptions) {
+  constructor({ config, store, storage, modelOf, log, rejoinMs = REJOIN_MS }: AccountOptions) {
     this.#config = config;
+    this.#rejoinMs = rejoinMs;
     this.#store = store;
     this.#log = withFields(log, { account: config.name });
     this.#denials = new Denials(this.#log);
@@ -86,16 +95,9 @@ export class Account {
       run: (turn) => perform(turn, this.#answering),
       failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
-    this.#inbox = new Inbox({
-      log: this.#log,
-      account: config,
-      client: this.#client,
-      store,
-      queue: this.#queue,
-      limits,
-      denials: this.#denials,
-      modelOf,
-    });
+    const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
+    const commands = new CommandDesk({ ...shared, modelOf });
+    this.#inbox = new Inbox({ ...shared, store, commands, limits, denials: this.#denials });
     this.#listen();
   }
 
@@ -109,6 +111,15 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
+    // Read before anything new can come: what arrives from now on is taken up as it arrives, and must not be so twice.
+    const debts = await this.#debts().catch((error: unknown) => {
+      this.#report(error);
+      return [];
+    });
+    this.#client.events.once('online', { signal: this.#stopping.signal }).then(
+      () => this.#tell(this.#pay(debts)),
+      () => undefined,
+    );
     // The reason was told by the `offline` event.
     this.#client.start().catch(() => undefined);
     await over;
@@ -141,10 +152,6 @@ export class Account {
       this.#log('info', 'online', { jid: jid.toString(), resumed });
       this.#joinRooms();
     });
-    events.once('online', { signal: this.#stopping.signal }).then(
-      () => this.#tell(this.#payDebts()),
-      () => undefined,
-    );
     events.on('offline', (offline) => this.#wentOffline(offline));
     events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
     events.on('presence', (presence) => this.#subscription(presence));
@@ -152,11 +159,7 @@ export class Account {
       this.#log('warn', 'error', { kind: 'undelivered', to: from.toString(), message: error.message });
     });
     events.on('fault', ({ error, where }) => {
-      this.#log('error', 'error', {
-        kind: 'internal',
-        where,
-        message: error instanceof Error ? error.message : String(error),
-      });
+      this.#log('error', 'error', { kind: 'internal', where, message: errorText(error) });
     });
     rooms.events.on('message', (message) => this.#tell(this.#inbox.room(message)));
     rooms.events.on('privateMessage', (message) => this.#tell(this.#inbox.aside(message)));
@@ -167,13 +170,11 @@ export class Account {
 
   /** Nothing that goes wrong on the way is left untold. */
   #tell(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (this.#stopping.signal.aborted) return;
-      this.#log('error', 'error', {
-        kind: 'internal',
-        message: error instanceof Error ? error.message : String(error),
-      });
-    });
+    work.catch((error: unknown) => this.#report(error));
+  }
+
+  #report(error: unknown): void {
+    if (!this.#stopping.signal.aborted) this.#log('error', 'error', { kind: 'internal', message: errorText(error) });
   }
 
   #wentOffline({ reason, willRetry, retryInMs }: Offline): void {
@@ -208,12 +209,11 @@ export class Account {
     if (this.#stopping.signal.aborted || this.#client.state !== 'online') return;
     const room = jid.toString();
     const isFinal = error instanceof StanzaError && REFUSED.has(error.condition);
-    const message = error instanceof Error ? error.message : String(error);
     this.#log('error', 'error', {
       kind: 'room',
       room,
-      message: `${room} does not let us in: ${message}`,
-      retryInMs: isFinal ? null : REJOIN_MS,
+      message: `${room} does not let us in: ${errorText(error)}`,
+      retryInMs: isFinal ? null : this.#rejoinMs,
     });
     if (!isFinal) this.#joinLater(jid);
   }
@@ -224,7 +224,7 @@ export class Account {
   }
 
   #joinLater(jid: Jid): void {
-    delay(REJOIN_MS, this.#stopping.signal).then(
+    delay(this.#rejoinMs, this.#stopping.signal).then(
       () => {
         const room = this.#client.get(muc).rooms.get(jid.bare.toString());
         if (this.#client.state === 'online' && room?.joined !== true) this.#join(jid);
@@ -241,13 +241,17 @@ export class Account {
     else this.#denials.tell(presence.from.bare.toString(), access.why);
   }
 
-  /** What was asked before the last stop and not answered is answered now; what was answered and not sent is sent. */
-  async #payDebts(): Promise<void> {
+  /** What was left undone in this account's conversations at the last stop. */
+  async #debts(): Promise<readonly Debt[]> {
     const prefix = `${this.#config.jid.toString()}/`;
-    for (const id of await this.#store.unfinished()) {
-      if (!id.startsWith(prefix)) continue;
-      const conversation = await this.#store.conversation(id);
-      const { questions, undelivered } = conversation.pending();
+    const own = (await this.#store.unfinished()).filter((id) => id.startsWith(prefix));
+    const conversations = await Promise.all(own.map((id) => this.#store.conversation(id)));
+    return conversations.map((conversation) => ({ conversation, ...conversation.pending() }));
+  }
+
+  /** What was asked and not answered is answered now; what was answered and not sent is sent. */
+  async #pay(debts: readonly Debt[]): Promise<void> {
+    for (const { conversation, questions, undelivered } of debts) {
       for (const { id: answerId, text, reference } of undelivered) {
         const place = readPlace(reference);
         if (place === undefined) await conversation.delivered(answerId);

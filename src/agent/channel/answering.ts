@@ -4,7 +4,7 @@ import type { Client } from '../../xmpp-core/client.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore } from '../conversation/history.js';
 import { TurnAborted, type Turn } from '../conversation/queue.js';
-import type { Log } from '../log.js';
+import { errorText, type Log } from '../log.js';
 import { ModelError, type Model, type ModelUsage } from '../model/model.js';
 import { outletOf, type Outlet } from './outlet.js';
 import type { Place } from './place.js';
@@ -89,11 +89,14 @@ export class Answering {
     const reference = newId().slice(0, 6);
     const known = error instanceof ModelError;
     const sentence = known ? error.publicText : 'Something went wrong on my side; my operator has to look into it.';
-    const message = error instanceof Error ? error.message : String(error);
-    log('error', 'error', { kind: known ? 'model' : 'internal', conversation: turn.conversation, message, reference });
+    log('error', 'error', {
+      kind: known ? 'model' : 'internal',
+      conversation: turn.conversation,
+      message: errorText(error),
+      reference,
+    });
     await conversation.fail(keys, sentence);
-    const outlet = outletOf(client, place);
-    if (outlet.open && this.#mayTellOfFailure(place)) outlet.say(`${sentence} (${reference})`);
+    if (this.#mayTellOfFailure(place)) outletOf(client, place).remark(`${sentence} (${reference})`);
   }
 
   async #answer(turn: Turn<Question>, conversation: Conversation, place: Place, outlet: Outlet): Promise<void> {

@@ -12,19 +12,16 @@ import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
 import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
 import { readEncryption } from '../../xeps/xep-0380-explicit-message-encryption.js';
 import { readReply } from '../../xeps/xep-0461-message-replies.js';
-import { conversationCommands } from '../commands/conversation-commands.js';
-import type { CommandContext } from '../commands/command.js';
 import { parseCommand, type Parsed } from '../commands/parse.js';
-import { CommandRegistry } from '../commands/registry.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
-import { RecentKeys } from '../conversation/conversation.js';
 import type { Conversation, ConversationStore, Heard } from '../conversation/history.js';
 import type { TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
-import type { Model } from '../model/model.js';
 import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
+import type { CommandDesk } from './command-desk.js';
 import type { Denials } from './denials.js';
+import { InOrder } from './in-order.js';
 import type { Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import { readPlace, type Place } from './place.js';
@@ -35,7 +32,7 @@ export interface InboxOptions {
   readonly client: Client;
   readonly store: ConversationStore;
   readonly queue: TurnQueue<Task>;
-  readonly modelOf: (provider: string, model: string) => Model;
+  readonly commands: CommandDesk;
   readonly limits: Limits;
   readonly denials: Denials;
   readonly log: Log;
@@ -62,16 +59,12 @@ interface Said {
 const MINUTE_MS = 60_000;
 /** So many senders are told why their encrypted messages are not read. */
 const MAX_EXPLAINED = 10_000;
-/** A command that comes twice, as after a resumption, is done once. */
-const MAX_COMMAND_KEYS = 1_000;
 const FULL = 'I still have a lot to answer here; please ask again when I have caught up.';
 
 export class Inbox {
   readonly #options: InboxOptions;
-  readonly #commands = new CommandRegistry(conversationCommands);
-  readonly #commandKeys = new RecentKeys(MAX_COMMAND_KEYS);
+  readonly #arrivals = new InOrder();
   readonly #explainedEncryption = new Set<string>();
-  readonly #startedAt = performance.now();
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -81,7 +74,7 @@ export class Inbox {
   async direct(message: Message): Promise<void> {
     const { account, client } = this.#options;
     const peer = message.from.bare;
-    const { body } = message;
+    const body = textOf(message);
     if (
       body === undefined ||
       message.type === 'groupchat' ||
@@ -115,7 +108,7 @@ export class Inbox {
   /** What an occupant of a room says to the bot alone (XEP-0045 §7.5). It is answered there, under the rules for direct messages. */
   async aside({ room, nick, message, occupant, occupantId, delayed }: RoomMessage): Promise<void> {
     const { account } = this.#options;
-    const { body } = message;
+    const body = textOf(message);
     const realJid = occupant?.realJid;
     const from = `${room.jid.toString()}/${nick}`;
     if (body === undefined || !this.#mayTalk(realJid, from)) return;
@@ -146,7 +139,7 @@ export class Inbox {
   async room(said: RoomMessage): Promise<void> {
     const { account, denials } = this.#options;
     const { room, nick, message, occupant, occupantId, stanzaId, delayed, own } = said;
-    const { body } = message;
+    const body = textOf(message);
     if (own || body === undefined || readEncryption(message.element) !== undefined) return;
     const config = roomConfig(account, room.jid);
     if (!roomAccess(account, config).allowed) return;
@@ -181,18 +174,28 @@ export class Inbox {
     if (place === undefined || this.#isStale(at)) await conversation.fail([key]);
     else {
       const question: Question = { kind: 'question', key, place, payer: place.to.toString() };
-      this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
+      const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
+      if (added === 'full') await conversation.fail([key]);
     }
   }
 
-  async #take(said: Said): Promise<void> {
+  /** What is said in a conversation is taken up in the order it came, so that a command keeps its place among the questions. */
+  #take(said: Said): Promise<void> {
+    return this.#arrivals.run(said.conversation, () => this.#takeUp(said));
+  }
+
+  async #takeUp(said: Said): Promise<void> {
     const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: said.text };
     const asks = said.asks && this.#isWithinLimits(said);
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
     if (said.asks && !asks && said.place.kind !== 'room') return;
     const conversation = await this.#options.store.conversation(said.conversation);
     if (asks && parsed.kind === 'command') {
-      this.#command(said, conversation, parsed.name, parsed.argument);
+      const { key, place, isOperator } = said;
+      this.#options.commands.take(
+        { name: parsed.name, argument: parsed.argument, key, place, isOperator },
+        conversation,
+      );
       return;
     }
     const { key, speaker, at, place } = said;
@@ -208,64 +211,8 @@ export class Inbox {
     const excess = limits.excess(sender, payer, conversation);
     if (excess === undefined) return true;
     denials.tell(sender, excess.why);
-    if (excess.tell !== undefined) outletOf(client, place).say(excess.tell);
+    if (excess.tell !== undefined) outletOf(client, place).remark(excess.tell);
     return false;
-  }
-
-  /** Commands are not part of the conversation: the model does not see them. */
-  #command(said: Said, conversation: Conversation, name: string, argument: string): void {
-    const { queue, client, log } = this.#options;
-    const { key, place } = said;
-    if (this.#commandKeys.has(key)) return;
-    this.#commandKeys.add(key);
-    const context = this.#commandContext(said, conversation);
-    const run = async (): Promise<void> => {
-      const reply = await this.#commands.run(name, argument, context);
-      outletOf(client, place).say(reply);
-    };
-    const waits = this.#commands.find(name, context)?.immediate === false;
-    if (waits && queue.add(conversation.id, { kind: 'command', place, run }) !== 'full') return;
-    run().catch((error: unknown) => {
-      log('error', 'error', {
-        kind: 'internal',
-        command: name,
-        message: error instanceof Error ? error.message : String(error),
-      });
-    });
-  }
-
-  #commandContext({ place, isOperator }: Said, conversation: Conversation): CommandContext {
-    const { account, queue, modelOf } = this.#options;
-    const voice = place.kind === 'room' ? roomConfig(account, place.to) : account;
-    return {
-      isOperator,
-      startNew: () => conversation.startNew(),
-      stop: () => {
-        const { aborted, dropped } = queue.stop(conversation.id);
-        const keys = dropped.flatMap((task) => (task.kind === 'question' ? task.key : []));
-        if (keys.length > 0) this.#giveUp(conversation, keys);
-        return aborted !== undefined || dropped.length > 0;
-      },
-      status: () => {
-        const { running, waiting } = queue.status(conversation.id);
-        return {
-          account: account.jid.toString(),
-          model: modelOf(voice.modelProvider, voice.model).name,
-          conversation: place.to.toString(),
-          uptimeMs: performance.now() - this.#startedAt,
-          busy: running,
-          queued: waiting,
-        };
-      },
-    };
-  }
-
-  /** Questions that somebody took back are owed no answer any more. */
-  #giveUp(conversation: Conversation, keys: readonly string[]): void {
-    conversation.fail(keys).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#options.log('error', 'error', { kind: 'history', message });
-    });
   }
 
   async #ask({ key, place, payer }: Said, conversation: Conversation): Promise<void> {
@@ -274,7 +221,7 @@ export class Inbox {
     const added = queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added !== 'full') return;
     await conversation.fail([key], FULL);
-    outletOf(client, place).say(FULL);
+    outletOf(client, place).remark(FULL);
   }
 
   /** An encrypted message is explained once a sender, and never given to the model. */
@@ -284,7 +231,7 @@ export class Inbox {
     const sender = place.to.toString();
     if (!this.#explainedEncryption.has(sender) && this.#explainedEncryption.size < MAX_EXPLAINED) {
       this.#explainedEncryption.add(sender);
-      outletOf(this.#options.client, place).say(
+      outletOf(this.#options.client, place).remark(
         `I cannot read ${encryption} messages. Please switch encryption off for me.`,
       );
     }
@@ -306,6 +253,11 @@ export class Inbox {
   #isStale(at: Date): boolean {
     return Date.now() - at.getTime() > this.#options.account.limits.staleAfterMinutes * MINUTE_MS;
   }
+}
+
+/** What is said; some clients send an empty body with what is meant for programs. */
+function textOf({ body }: Message): string | undefined {
+  return body?.trim() === '' ? undefined : body;
 }
 
 /** What tells one message from another when no room or archive does: who sent it, and the id they gave it. */

@@ -21,6 +21,8 @@ export interface Outlet {
    * @returns the id of the message
    */
   say(text: string, options?: { readonly replaces?: string; readonly last?: boolean }): string;
+  /** Says a word of the bot's own that nobody is owed: without a way to go it stays unsaid. */
+  remark(text: string): void;
   /** Tells that the bot is at work, or no longer; the latter only where the last message did not say so already. */
   state(state: 'composing' | 'active'): void;
   /** Marks the question with emoji; none takes the mark back. */
@@ -46,21 +48,26 @@ export function outletOf(client: Client, place: Place): Outlet {
     return writeReply({ id, to: replyTo });
   };
 
+  const say: Outlet['say'] = (text, { replaces, last = true } = {}) => {
+    const id = newId();
+    composing = !last;
+    const payloads = [
+      last ? writeChatState('active') : writeChatState('composing'),
+      replaces === undefined ? reply() : writeCorrection(replaces),
+      writeOriginId(id),
+    ];
+    const thread = place.kind === 'direct' ? place.thread : undefined;
+    client.send(writeMessage({ to, type, id, body: text, thread, payloads }));
+    return id;
+  };
+
   return {
     get open() {
       return isOpen();
     },
-    say(text, { replaces, last = true } = {}) {
-      const id = newId();
-      composing = !last;
-      const payloads = [
-        last ? writeChatState('active') : writeChatState('composing'),
-        replaces === undefined ? reply() : writeCorrection(replaces),
-        writeOriginId(id),
-      ];
-      const thread = place.kind === 'direct' ? place.thread : undefined;
-      client.send(writeMessage({ to, type, id, body: text, thread, payloads }));
-      return id;
+    say,
+    remark(text) {
+      if (isOpen()) say(text);
     },
     state(state) {
       if (!isOpen() || (state === 'active' && !composing)) return;

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { Bot } from '../bot.js';
 import { formatFinding } from '../config/finding.js';
 import { findDataDirectory, loadConfig } from '../config/load-config.js';
+import { errorText } from '../log.js';
 import { configuredModels } from '../model/configured-models.js';
 import { standardLog, type CommonOptions } from './options.js';
 
@@ -31,7 +32,7 @@ function onStopSignals(stop: () => Promise<void>, log: ReturnType<typeof standar
     stopping = true;
     log('info', 'stopping', { signal });
     stop().catch((error: unknown) => {
-      log('error', 'error', { kind: 'internal', message: error instanceof Error ? error.message : String(error) });
+      log('error', 'error', { kind: 'internal', message: errorText(error) });
     });
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
