@@ -1,23 +1,47 @@
 /** What people see of the bot in conversations: the built program, over XMPP, with a model that says what the test wants. */
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { Stage, asked } from '../support/bot.js';
-import { says } from '../support/openai-server.js';
+import { muc } from '../../src/index.js';
+import { PASSWORD, Stage, asked, holds } from '../support/bot.js';
+import { says, type Script } from '../support/openai-server.js';
 
 t.test('direct messages', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
-  const bot = await stage.run({ system_prompt: 'You are a parrot.' });
+  const accounts = {
+    bot: stage.account({ system_prompt: 'You are a parrot.' }),
+    whole: stage.account({ stream_edits: 'off' }, 'whole'),
+    short: stage.account({ text_chunk_limit: 120 }, 'short'),
+    closed: stage.account({ dm_policy: 'allowlist', allowlist: ['alice@localhost'] }, 'closed'),
+    silent: stage.account({ dm_policy: 'disabled', operators: ['alice@localhost'] }, 'silent'),
+    limited: stage.account({ limits: { messages_per_minute: 2 } }, 'limited'),
+  };
+  const bot = await stage.start(stage.settings(accounts));
+  for (const account of Object.keys(accounts)) await bot.expect('online', { account });
+  const alice = await stage.person('alice');
 
-  t.test('a direct message gets composing at once, then the answer with active, in its thread', async (t) => {
-    const alice = await stage.person('alice');
-    model.next(says('Good ', '**morning**.'));
-    alice.say('hello', { thread: 'thread-1' });
-    await alice.hears('Good *morning*.');
-    const [composing, answer, ...more] = alice.heard;
-    t.match(composing, { state: 'composing', body: undefined, type: 'chat' });
-    t.match(answer, { state: 'active', thread: 'thread-1', type: 'chat', replaces: undefined });
-    t.same(more, []);
-    await bot.expect('turn', { conversation: 'moltis@localhost/alice@localhost' });
+  t.test('a direct message gets composing at once, then its answer and active, in its thread', async (t) => {
+    const ann = await stage.person('ann');
+    const { script, letGo } = holds('Good ', '**morning**.');
+    model.next(script);
+    ann.say('hello', { thread: 'thread-1' });
+    await ann.expect('composing', ({ state, body }) => state === 'composing' && body === undefined);
+    letGo();
+    t.match(await ann.hears('Good *morning*.'), {
+      from: 'moltis@localhost/moltis',
+      type: 'chat',
+      state: 'active',
+      thread: 'thread-1',
+      replaces: undefined,
+      replyTo: undefined,
+    });
+    t.equal(ann.heard.length, 2, 'nothing more was said');
+    t.match(await bot.expect('turn', { conversation: 'moltis@localhost/ann@localhost' }), {
+      account: 'bot',
+      model: 'local/mock',
+      promptTokens: 11,
+      completionTokens: 7,
+    });
   });
 
   t.test('the request to the model holds the system prompt, what was said before, and the question', async (t) => {
@@ -28,11 +52,392 @@ t.test('direct messages', async (t) => {
     bob.say('second');
     await bob.hears('Two.');
     const [system, ...talk] = asked(model);
-    t.match(system, ['system', /^You are a parrot\./]);
+    t.match(system, ['system', /^You are a parrot\..*moltis/s]);
     t.same(talk, [
       ['user', 'first'],
       ['assistant', 'One.'],
       ['user', 'second'],
     ]);
+  });
+
+  t.test('a slow answer grows by corrections of one message, or comes once where edits are off', async (t) => {
+    const [carl, dora] = [await stage.person('carl'), await stage.person('dora')];
+    const enough = new AbortController();
+    let said = '';
+    const drips: Script = async (exchange) => {
+      for (let count = 1; !enough.signal.aborted; count++) {
+        said = `${said}word${count} `;
+        exchange.text(`word${count} `);
+        await delay(50);
+      }
+      exchange.text('end.');
+      exchange.finish();
+    };
+    const follows: Script = async (exchange) => {
+      while (!enough.signal.aborted) {
+        exchange.text('and ');
+        await delay(50);
+      }
+      exchange.text('at once.');
+      exchange.finish();
+    };
+    model.next(drips, follows);
+    carl.say('tell me');
+    await carl.expect('composing', ({ state }) => state === 'composing');
+    dora.say('tell me', { to: stage.jid('whole') });
+    const first = await carl.expect('the first of it', ({ body }) => body !== undefined);
+    t.match(first, { state: 'composing', replaces: undefined, body: /^word1 / });
+    const second = await carl.expect('a correction', ({ replaces }) => replaces !== undefined);
+    t.match(second, { state: 'composing', replaces: first.id });
+    enough.abort();
+    const last = await carl.expect('the end', ({ state, body }) => state === 'active' && body !== undefined);
+    t.match(last, { replaces: first.id, body: `${said}end.` });
+    const marks = carl.heard.flatMap(({ reactions }) => (reactions === undefined ? [] : [reactions]));
+    t.same(marks[0], ['👀'], 'the question was marked as seen');
+    await carl.expect('the mark of being done', ({ reactions }) => reactions?.[0] === '✅');
+    await dora.hears(/^(and )+at once\.$/);
+    t.equal(dora.texts.length, 1, 'without edits the answer came in one message');
+  });
+
+  t.test('an answer over the limit goes on in a new message, and what is full is never touched again', async (t) => {
+    const emil = await stage.person('emil');
+    const words = Array.from({ length: 70 }, (_, index) => `word-${index + 1}`);
+    const drips: Script = async (exchange) => {
+      for (const word of words) {
+        exchange.text(`${word} `);
+        await delay(60);
+      }
+      exchange.finish();
+    };
+    model.next(drips);
+    emil.say('tell me much', { to: stage.jid('short') });
+    await emil.hears(/word-70$/);
+    const texts = new Map<string, string>();
+    let newest: string | undefined;
+    for (const { id = '', replaces, body } of emil.heard.filter((message) => message.body !== undefined)) {
+      if (replaces !== undefined) t.equal(replaces, newest, 'only the newest message is corrected');
+      newest = replaces ?? id;
+      texts.set(newest, body ?? '');
+    }
+    t.ok(texts.size > 4, `it came in several messages: ${texts.size}`);
+    t.ok(
+      [...texts.values()].every((text) => text.length <= 120),
+      'none is longer than the limit',
+    );
+    t.equal([...texts.values()].join(' '), words.join(' '), 'nothing is lost, nothing comes twice');
+    t.ok(
+      emil.heard.some(({ replaces }) => replaces !== undefined),
+      'it was shown while it grew',
+    );
+  });
+
+  t.test('questions asked meanwhile are answered one by one, in order', async (t) => {
+    const finn = await stage.person('finn');
+    const { script, letGo } = holds('', 'A.');
+    model.next(script, says('B.'), says('C.'));
+    const before = model.requests.length;
+    finn.say('a');
+    finn.say('b');
+    finn.say('c');
+    await model.request(before);
+    letGo();
+    await finn.hears('C.');
+    t.same(finn.texts, ['A.', 'B.', 'C.']);
+    t.same(asked(model, before + 1).at(-1), ['user', 'b']);
+  });
+
+  t.test('the same message twice is answered once', async (t) => {
+    const gwen = await stage.person('gwen');
+    model.next(says('Once.'), says('And this.'));
+    gwen.say('hello', { id: 'same' });
+    gwen.say('hello', { id: 'same' });
+    gwen.say('other');
+    await gwen.hears('And this.');
+    t.same(gwen.texts, ['Once.', 'And this.']);
+  });
+
+  t.test('who is not let in gets no sign that anyone is there, and the log says so once', async (t) => {
+    const hugo = await stage.person('hugo');
+    const [closed, silent] = [stage.jid('closed'), stage.jid('silent')];
+    const before = model.requests.length;
+    for (const to of [closed, closed, silent]) hugo.say('let me in', { to });
+    alice.say('let me in', { to: silent });
+    await bot.expect('denied', { account: 'closed', from: 'hugo@localhost', why: 'not on the allowlist' });
+    await bot.expect('denied', { account: 'silent', from: 'hugo@localhost', why: 'dm_policy is disabled' });
+    await bot.expect('denied', { account: 'silent', from: 'alice@localhost' });
+    // What comes after it has been answered: so nothing is still on its way.
+    model.next(says('Welcome.'));
+    alice.say('hello', { to: closed });
+    await alice.hears('Welcome.');
+    t.same(hugo.heard, [], 'no message, no chat state, no error');
+    t.equal(model.requests.length, before + 1, 'the model was not asked');
+    t.equal(bot.logged('denied').filter(({ account }) => account === 'closed').length, 1, 'it is logged once');
+  });
+
+  t.test('who asks too much is told so once, and then nothing', async (t) => {
+    const ines = await stage.person('ines');
+    model.next(says('First.'), says('Second.'));
+    for (const text of ['1', '2', '3', '4', '5']) ines.say(text, { to: stage.jid('limited') });
+    await ines.hears('Second.');
+    await ines.hears(/too much at once/);
+    // The same queue of the same server brings this one after all that came before.
+    model.next(says('Still here.'));
+    ines.say('hello');
+    await ines.hears('Still here.');
+    t.equal(ines.texts.length, 4, 'two answers, one sentence, and the one of the other account');
+    await bot.expect('denied', { account: 'limited', why: 'over limits.messages_per_minute' });
+  });
+
+  t.test('commands are answered by the bot itself', async (t) => {
+    const jane = await stage.person('jane');
+    const before = model.requests.length;
+    jane.say('/help');
+    t.match((await jane.hears(/\/help/)).body, /^\/help: .*^\/new: .*^\/status: .*^\/stop: /ms);
+    jane.say('/stat');
+    await jane.hears(/^I don't know \/stat\. Did you mean \/status\?/);
+    jane.say('/status');
+    await jane.hears(/Model: local\/mock\nConversation: jane@localhost\nNow: idle, 0 waiting/);
+    jane.say('/stop');
+    await jane.hears('There is nothing to stop.');
+    t.equal(model.requests.length, before, 'the model saw nothing of it');
+    model.next(says('Text it is.'));
+    jane.say('//help me');
+    await jane.hears('Text it is.');
+    t.same(asked(model).at(-1), ['user', '/help me'], 'two slashes send one');
+  });
+
+  t.test('/new begins without the past, and keeps it on the disk', async (t) => {
+    const karl = await stage.person('karl');
+    model.next(says('Noted.'), says('What secret?'));
+    karl.say('the secret is 42');
+    await karl.hears('Noted.');
+    karl.say('/new');
+    await karl.hears(/A new session/);
+    karl.say('what was the secret?');
+    await karl.hears('What secret?');
+    t.same(asked(model).slice(1), [['user', 'what was the secret?']]);
+    const files = (await stage.data()).filter(({ path, text }) => path.includes('karl') && text !== undefined);
+    const [old, recent] = files
+      .filter(({ path }) => path.endsWith('.jsonl'))
+      .sort((a, b) => (a.path < b.path ? -1 : 1));
+    t.match(old?.text, 'the secret is 42');
+    t.match(recent?.text, 'what was the secret?');
+    t.notMatch(recent?.text, 'the secret is 42');
+  });
+
+  t.test('commands keep their place among questions that are sent at the same time', async (t) => {
+    const lena = await stage.person('lena');
+    model.next(says('Before.'), says('After.'));
+    lena.say('before');
+    lena.say('/new');
+    lena.say('after');
+    await lena.hears('After.');
+    t.match(lena.texts, ['Before.', /A new session/, 'After.']);
+    t.same(asked(model).slice(1), [['user', 'after']]);
+  });
+
+  t.test('/stop ends the answer under way and passes over what waits', async (t) => {
+    const mona = await stage.person('mona');
+    const { script } = holds('Once upon', 'never said');
+    const before = model.requests.length;
+    model.next(script);
+    mona.say('a long story');
+    mona.say('and another');
+    await model.request(before);
+    mona.say('/stop');
+    await mona.hears('Stopped.');
+    model.next(says('Here.'));
+    mona.say('still there?');
+    await mona.hears('Here.');
+    t.same(mona.texts, ['Stopped.', 'Here.']);
+    t.equal(model.requests.length, before + 2, 'what waited was not asked');
+  });
+
+  t.test('what other programs send is not answered: errors, headlines, messages without text', async (t) => {
+    const nina = await stage.person('nina');
+    const before = model.requests.length;
+    const to = stage.jid().withResource('moltis');
+    for (const attributes of [`type="error"`, `type="headline"`]) {
+      stage.server.inject(to, `<message from="nina@localhost/x" ${attributes}><body>hello</body></message>`);
+    }
+    stage.server.inject(to, `<message from="nina@localhost/x" type="chat"><body/></message>`);
+    model.next(says('You.'));
+    nina.say('who?');
+    await nina.hears('You.');
+    t.equal(model.requests.length, before + 1);
+  });
+
+  t.test('an encrypted message is explained once and never given to the model', async (t) => {
+    const olga = await stage.person('olga');
+    const before = model.requests.length;
+    const encryption = `<encryption xmlns="urn:xmpp:eme:0" namespace="eu.siacs.conversations.axolotl" name="OMEMO"/>`;
+    for (const id of ['1', '2']) {
+      stage.server.inject(
+        stage.jid().withResource('moltis'),
+        `<message from="olga@localhost/phone" type="chat" id="${id}"><body>This is encrypted.</body>${encryption}</message>`,
+      );
+    }
+    await olga.hears(/^I cannot read OMEMO/);
+    model.next(says('Clear.'));
+    olga.say('in the clear');
+    await olga.hears('Clear.');
+    t.equal(olga.texts.length, 2);
+    t.equal(model.requests.length, before + 1);
+  });
+
+  t.test('every line of the log is an event, without a secret or the text of a message', async (t) => {
+    t.same(model.violations, []);
+    t.same(bot.noise, []);
+    for (const event of bot.log) t.match(event, { time: /^\d{4}-.*Z$/, level: String, event: String });
+    t.same(
+      bot.log.filter(({ event, account }) => account === undefined && event !== 'stopping'),
+      [],
+      'every event names its account',
+    );
+    t.same(
+      bot.log.filter(({ event, kind }) => event === 'error' && kind !== 'undelivered'),
+      [],
+    );
+    for (const word of ['parrot', 'secret is 42', 'tell me', 'at once.', 'OMEMO', PASSWORD, model.apiKey]) {
+      t.notMatch(bot.output, word, 'no text of a message and no secret is logged');
+    }
+  });
+});
+
+t.test('rooms', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const room = (name: string): string => stage.room(name).toString();
+  const rooms = {
+    [room('quiet')]: { require_mention: false, system_prompt: 'You are a monk.' },
+    [room('secret')]: { users: ['alice@localhost'] },
+    [room('special')]: { model: 'other' },
+    [room('off')]: { enabled: false },
+  };
+  const alice = await stage.person('alice');
+  const bob = await stage.person('bob');
+  const moltis = await stage.person('fan');
+  // Before the bot is there: a talk that it will find, and somebody with its name.
+  const old = await alice.enter(stage.room('old'));
+  await alice.sayIn(old, 'moltis: are you there?');
+  await moltis.client.get(muc).join(stage.room('taken'), { nick: 'moltis' });
+  const names = ['team', 'old', 'taken', 'quiet', 'secret', 'special'];
+  const bot = await stage.run({ rooms: [...names, 'off'].map(room), muc_rooms: rooms });
+  for (const name of names) {
+    await bot.expect('joined', { room: room(name), nick: name === 'taken' ? 'moltis-2' : 'moltis' });
+  }
+
+  t.test('a mention is answered with a reply to it, and what others said before is known', async (t) => {
+    const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
+    const before = model.requests.length;
+    await alice.sayIn(hers, 'the code is 42, robots');
+    model.next(says('It is 42.'));
+    const question = await bob.sayIn(his, 'moltis: what is the code?');
+    const answer = await bob.hears('It is 42.');
+    t.match(answer, { type: 'groupchat', from: `${room('team')}/moltis`, replyTo: question.stanzaId, state: 'active' });
+    t.type(question.stanzaId, 'string');
+    t.equal(model.requests.length, before + 1, 'what was not meant for the bot was not answered');
+    const said = asked(model).at(-1)?.[1] ?? '';
+    t.match(said, /alice.*the code is 42, robots\n.*bob.*what is the code\?/);
+    t.notMatch(said, 'moltis:', 'the address is taken off');
+  });
+
+  t.test('what was said before the bot came is known and not answered', async (t) => {
+    const before = model.requests.length;
+    model.next(says('Now I am.'));
+    await alice.sayIn(old, '@moltis and now?');
+    await alice.hears('Now I am.');
+    t.equal(model.requests.length, before + 1);
+    t.match(asked(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
+  });
+
+  t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
+    const taken = await bob.enter(stage.room('taken'));
+    const before = model.requests.length;
+    await bob.sayIn(taken, 'moltis: is this you?');
+    model.next(says('It is me.'));
+    await bob.sayIn(taken, 'moltis-2: or is it you?');
+    t.match(await bob.hears('It is me.'), { from: `${room('taken')}/moltis-2` });
+    t.equal(model.requests.length, before + 1);
+  });
+
+  t.test('where no mention is needed every line is answered, and its own words never are', async (t) => {
+    const quiet = await alice.enter(stage.room('quiet'));
+    const before = model.requests.length;
+    model.next(says('moltis: moltis, moltis!'), says('Peace.'));
+    await alice.sayIn(quiet, 'ohm');
+    await alice.hears('moltis: moltis, moltis!');
+    await alice.sayIn(quiet, 'silence');
+    await alice.hears('Peace.');
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
+  });
+
+  t.test('where users are named only they are answered, by their real JID', async (t) => {
+    const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
+    const before = model.requests.length;
+    await bob.sayIn(his, 'moltis: tell me');
+    await bot.expect('denied', { from: 'bob@localhost', why: "not among the room's users" });
+    model.next(says('To you I tell.'));
+    await alice.sayIn(hers, 'moltis: tell me');
+    await alice.hears('To you I tell.');
+    t.equal(model.requests.length, before + 1);
+  });
+
+  t.test('a room may have a model of its own', async (t) => {
+    const special = await alice.enter(stage.room('special'));
+    model.next(says('I am special.'));
+    await alice.sayIn(special, 'moltis: who are you?');
+    await alice.hears('I am special.');
+    t.equal(model.requests.at(-1)?.body?.model, 'other');
+  });
+
+  t.test('a room that is not enabled is not joined', async (t) => {
+    t.match(await bot.expect('denied', { from: room('off') }), { why: 'the room is not enabled' });
+    t.same(
+      bot.logged('joined').filter((event) => event['room'] === room('off')),
+      [],
+    );
+  });
+
+  t.test('who speaks to the bot alone in a room is answered alone', async (t) => {
+    await alice.enter(stage.room('team')).catch(() => undefined);
+    model.next(says('Just between us.'));
+    alice.say('psst', { to: stage.room('team').withResource('moltis') });
+    t.match(await alice.hears('Just between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+    t.notOk(bob.texts.includes('Just between us.'));
+  });
+
+  t.test('what is asked while the bot is busy is answered together', async (t) => {
+    const quiet = alice.client.get(muc).rooms.get(room('quiet'));
+    if (quiet === undefined) throw new Error('not in the room');
+    const { script, letGo } = holds('', 'One.');
+    const before = model.requests.length;
+    model.next(script, says('Two and three.'));
+    await alice.sayIn(quiet, 'one');
+    await model.request(before);
+    await alice.sayIn(quiet, 'two');
+    const last = await alice.sayIn(quiet, 'three');
+    letGo();
+    t.match(await alice.hears('Two and three.'), { replyTo: last.stanzaId });
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model).at(-1)?.[1], /two\n.*three$/);
+  });
+
+  t.test('commands need the mention that questions need', async (t) => {
+    const team = alice.client.get(muc).rooms.get(room('team'));
+    if (team === undefined) throw new Error('not in the room');
+    await alice.sayIn(team, '/status');
+    await alice.sayIn(team, 'moltis: /status');
+    t.match(await alice.hears(/^Account: moltis@localhost/), { replyTo: String });
+    t.equal(alice.texts.filter((text) => text.startsWith('Account:')).length, 1);
+  });
+
+  t.test('nothing went wrong meanwhile', async (t) => {
+    t.same(model.violations, []);
+    t.same(
+      bot.log.filter(({ event }) => event === 'error'),
+      [],
+    );
   });
 });

@@ -24,12 +24,12 @@ import {
 } from '../../src/index.js';
 import { Inbox } from '../interop/inbox.js';
 import { Program, type End } from '../interop/program.js';
-import { startOpenAiServer, type OpenAiServer } from './openai-server.js';
+import { startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
 
 /** As built by `npm run build`: what people run. */
 const COMMAND = join(process.cwd(), 'dist/cli.js');
 /** How long anything awaited may take, in milliseconds. Reached only when it does not come at all. */
-const PATIENCE = 15_000;
+const PATIENCE = 10_000;
 export const PASSWORD = 'the-password-of-the-bot';
 const ACCOUNT = 'moltis';
 /** What a test's process leaves in the environment must not reach the bot. */
@@ -71,9 +71,9 @@ export class Stage {
     return new Stage(teardown, server, model, directory);
   }
 
-  /** The bot's bare JID. */
-  get bot(): Jid {
-    return Jid.of(ACCOUNT, this.server.domain);
+  /** The bare JID of an account; the bot's own unless named. */
+  jid(name = ACCOUNT): Jid {
+    return Jid.of(name, this.server.domain);
   }
 
   get dataDirectory(): string {
@@ -85,10 +85,11 @@ export class Stage {
     return Jid.of(name, this.server.rooms.domain);
   }
 
-  /** The table of an account on this server; `more` wins. */
-  account(more: Settings = {}): Settings {
+  /** The table of an account on this server, which is made when it is another one than the bot's own. */
+  account(more: Settings = {}, name = ACCOUNT): Settings {
+    if (name !== ACCOUNT) this.server.addAccount(name, PASSWORD);
     return {
-      jid: this.bot.toString(),
+      jid: this.jid(name).toString(),
       password: PASSWORD,
       server: `127.0.0.1:${this.server.ports.startTls}`,
       ca_file: 'ca.pem',
@@ -138,7 +139,7 @@ export class Stage {
       plugins: chatPlugins,
       reconnect: { firstMs: 50, maxMs: 50 },
     });
-    const person = new Person(client, this.bot);
+    const person = new Person(client, this.jid());
     this.#teardown.teardown(() => client.stop());
     await client.start();
     return person;
@@ -335,6 +336,21 @@ export class Person {
     this.heard.push(heard);
     this.#inbox.put(heard);
   }
+}
+
+/** A script of the model that says `before`, waits until it is let go, and says `after`. */
+export function holds(before: string, after: string): { readonly script: Script; readonly letGo: () => void } {
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const script: Script = async (exchange) => {
+    if (before !== '') exchange.text(before);
+    await Promise.race([held, exchange.closed]);
+    exchange.text(after);
+    exchange.finish();
+  };
+  return { script, letGo };
 }
 
 /** What the model was asked, by role: `[['system', '…'], ['user', '…']]`. */
