@@ -17,7 +17,7 @@ import {
   SPACE,
   TAB,
 } from './bytes.js';
-import type { Source } from './source.js';
+import { fromUtf16, type Source } from './source.js';
 import { notWellFormed, restrictedXml } from './violations.js';
 
 /** Text between tags: references are resolved, `]]>` is refused (XML 1.0 §2.4), line ends become LF (§2.11). */
@@ -62,7 +62,7 @@ function decode(source: Source, start: number, end: number, lineEnd: number, mar
       at++;
     }
   }
-  return toText(units, length);
+  return fromUtf16(units, length);
 }
 
 /** Writes a code point in UTF-16 and returns the length then. */
@@ -76,7 +76,7 @@ function put(codePoint: number, units: Uint16Array, length: number): number {
   return length + 2;
 }
 
-/** As many as nearly all tokens need. A longer one gets room of its own, so that it does not cost memory for ever. */
+/** As many units as nearly all tokens need. A longer one gets room of its own, so that it does not cost memory for ever. */
 const ROOM = 4_096;
 let sharedRoom: Uint16Array<ArrayBuffer> | undefined;
 
@@ -86,14 +86,6 @@ function roomFor(length: number): Uint16Array<ArrayBuffer> {
   sharedRoom ??= new Uint16Array(ROOM);
   return sharedRoom;
 }
-
-function toText(units: Uint16Array<ArrayBuffer>, length: number): string {
-  if (length <= FEW) return String.fromCharCode(...units.subarray(0, length));
-  return Buffer.from(units.buffer, 0, length * 2).toString('utf16le');
-}
-
-/** Up to so many units, the call into the runtime costs more than the work. */
-const FEW = 16;
 
 /** Whether the `>` at this index ends `]]>`. */
 function endsCdata(bytes: Uint8Array, at: number, start: number): boolean {

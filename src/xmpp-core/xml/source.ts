@@ -11,9 +11,10 @@ export interface Source {
   readonly latin1: string;
 }
 
-/** Node has this method on every Buffer; its types leave it out. `toString('latin1')` comes to it by a longer way. */
-interface Latin1 {
+/** Node has these on every Buffer; its types leave them out. `toString` comes to them by a longer way. */
+interface Slices {
   latin1Slice(start: number, end: number): string;
+  ucs2Slice(start: number, end: number): string;
 }
 
 export function sourceOf(chunk: Uint8Array): Source {
@@ -24,5 +25,10 @@ export function sourceOf(chunk: Uint8Array): Source {
 
 /** The range, one character a byte, as a string of its own: a slice would keep all that it was cut from in memory. */
 export function ownLatin1(bytes: Buffer, start: number, end: number): string {
-  return (bytes as Buffer & Latin1).latin1Slice(start, end);
+  return (bytes as Buffer & Slices).latin1Slice(start, end);
+}
+
+/** The first units of an array, as a string. */
+export function fromUtf16(units: Uint16Array<ArrayBuffer>, length: number): string {
+  return (Buffer.from(units.buffer) as Buffer & Slices).ucs2Slice(0, length * 2);
 }
