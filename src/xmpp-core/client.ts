@@ -12,7 +12,7 @@ import { memoryStorage, type Storage } from './storage.js';
 import { bind } from './stream/bind.js';
 import { sasl } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
-import { negotiate, type StreamFeature } from './stream/stream-feature.js';
+import { negotiate, type Negotiation, type StreamFeature } from './stream/stream-feature.js';
 import { XmlStream } from './stream/xml-stream.js';
 import { httpRequest } from './transport/http.js';
 import {
@@ -95,6 +95,8 @@ export interface Client {
   reconnectNow(): void;
   /** Says good-bye, closes the stream within a deadline, and undoes all that plugins registered. */
   stop(): Promise<void>;
+  /** What to show to who may see us: at once when online, and at each later session; `false` shows nothing at those. */
+  setPresence(presence: OutgoingPresence | false): void;
   /** Sends a stanza. @throws XmppError when there is no session */
   send(stanza: Element): void;
   /** Sends a request. See `PluginContext.iq`. */
@@ -118,7 +120,7 @@ class XmppClient implements Client {
   readonly #router: Router;
   readonly #handles = new Map<string, unknown>();
   readonly #announced: string[] = [];
-  readonly #lifecycle: Events<{ online: { resumed: boolean }; offline: undefined }>;
+  readonly #lifecycle: Events<{ bound: undefined; online: { resumed: boolean }; offline: undefined }>;
   readonly #disposers: Disposer[] = [];
   readonly #stopping = new AbortController();
   #transforms: readonly ((stanza: Element) => Element)[] = [];
@@ -126,6 +128,8 @@ class XmppClient implements Client {
   #state: ClientState = 'offline';
   #stream: XmlStream | undefined;
   #jid: Jid | undefined;
+  #offers: Element | undefined;
+  #presence: OutgoingPresence | false;
   #heardAt = 0;
   #wakeUp: AbortController | undefined;
   #running: Promise<void> | undefined;
@@ -133,6 +137,7 @@ class XmppClient implements Client {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.account = options.jid.bare;
+    this.#presence = options.presence ?? {};
     const onFault = (error: unknown, where: string): void => this.events.emit('fault', { error, where });
     // A handler of `fault` that throws has nobody left to tell.
     this.events = new Events((error, where) => (where === 'fault' ? undefined : onFault(error, where)));
@@ -189,6 +194,11 @@ class XmppClient implements Client {
     } catch (error) {
       this.events.emit('fault', { error, where: 'stop' });
     }
+  }
+
+  setPresence(presence: OutgoingPresence | false): void {
+    this.#presence = presence;
+    if (this.#state === 'online' && presence !== false) this.send(writePresence(presence));
   }
 
   send(stanza: Element): void {
@@ -287,7 +297,9 @@ class XmppClient implements Client {
     const stream = new XmlStream(transport, { domain, from: this.account.toString() }, limits);
     try {
       this.#state = 'negotiating';
-      this.#jid = await negotiate(this.#features, { stream, account: this.account, signal });
+      const negotiation: Negotiation = { stream, account: this.account, signal };
+      this.#jid = await negotiate(this.#features, negotiation);
+      this.#offers = negotiation.offers;
       // Whoever aborted has stopped waiting, and would never learn of this stream.
       signal.throwIfAborted();
       return stream;
@@ -309,7 +321,7 @@ class XmppClient implements Client {
     try {
       stream.deliverTo((element) => {
         this.#heardAt = performance.now();
-        this.#router.route(element);
+        this.#router.route(element, stream.language);
       });
       // A server can send the end together with our resource; then there never was a session.
       if (!stream.ended) this.#announce(jid);
@@ -324,8 +336,8 @@ class XmppClient implements Client {
 
   /** Tells the server, the plugins and the application, in this order, that we are here. */
   #announce(jid: Jid): void {
-    const { presence = {} } = this.#options;
-    if (presence !== false) this.send(writePresence(presence));
+    this.#lifecycle.emit('bound', undefined);
+    if (this.#presence !== false) this.send(writePresence(this.#presence));
     this.#lifecycle.emit('online', { resumed: false });
     this.events.emit('online', { jid, resumed: false });
   }
@@ -347,11 +359,13 @@ class XmppClient implements Client {
       storage,
       features: this.#announced,
       jid: () => this.#jid,
+      streamFeatures: () => this.#offers,
       silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#heardAt),
       onMessage: (...registration) => registered(this.#router.onMessage(...registration)),
       onPresence: (...registration) => registered(this.#router.onPresence(...registration)),
       onIq: (...registration) => registered(this.#router.onIq(...registration)),
       onNonza: (...registration) => registered(this.#router.onNonza(...registration)),
+      onBound: (handler) => registered(this.#lifecycle.on('bound', handler)),
       onOnline: (handler) => registered(this.#lifecycle.on('online', handler)),
       onOffline: (handler) => registered(this.#lifecycle.on('offline', handler)),
       outgoing: (transform) => {

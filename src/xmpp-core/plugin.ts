@@ -71,6 +71,11 @@ export interface OutgoingIq {
   /** 30 seconds unless told. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Is given the result while it is routed, before any stanza that came after it. Who waits for the promise instead may find
+   * that much of what came in the same chunk has been dealt with already.
+   */
+  readonly onResult?: (payload: Element | undefined) => void;
 }
 
 /** Everything a plugin can do. */
@@ -82,6 +87,8 @@ export interface PluginContext {
   readonly features: readonly string[];
   /** The full JID of the session; `undefined` while there is none. */
   jid(): Jid | undefined;
+  /** What the server offered last, at the end of the negotiation, as `<stream:features/>`; `undefined` before the first session. */
+  streamFeatures(): Element | undefined;
   /** Milliseconds since the server was last heard of; `undefined` while offline. */
   silentMs(): number | undefined;
 
@@ -108,6 +115,8 @@ export interface PluginContext {
   ): Disposer;
   /** Elements of the stream that are no stanzas, such as those of stream management. */
   onNonza(ns: string, handler: (element: Element) => void): Disposer;
+  /** Called at each new session before the initial presence, for what has to be sent before it (RFC 6121 §2.2). */
+  onBound(handler: () => void): Disposer;
   /** Called after the session came up, before the client tells its application. */
   onOnline(handler: (session: { readonly resumed: boolean }) => void): Disposer;
   /** Called when the session is gone. */

@@ -5,8 +5,16 @@ import { Jid } from './jid/jid.js';
 import { handled, type GuardScope, type Match, type OutgoingIq, type SenderGuard } from './plugin.js';
 import { newId } from './stanza/ids.js';
 import { NS_CLIENT } from './stanza/namespaces.js';
+import { languageOf } from './stanza/language.js';
 import { errorReply, readStanzaError } from './stanza/stanza-error.js';
-import { readMessage, readPresence, type IqRequest, type Message, type Presence } from './stanza/stanzas.js';
+import {
+  readMessage,
+  readPresence,
+  type IqRequest,
+  type Message,
+  type Presence,
+  type Received,
+} from './stanza/stanzas.js';
 import { el, type Element } from './xml/element.js';
 
 /** A message of ours that did not arrive (RFC 6120 §8.3). */
@@ -87,10 +95,13 @@ export class Router {
     return register(this.#nonzaHandlers, ns, handler);
   }
 
-  /** Takes one element of the stream. Never throws: what goes wrong is told to `onFault`. */
-  route(element: Element): void {
+  /**
+   * Takes one element of the stream, and is done with it when it returns: what comes after finds its effects (RFC 6120 §10.1).
+   * Never throws: what goes wrong is told to `onFault`.
+   */
+  route(element: Element, streamLanguage?: string): void {
     try {
-      if (element.ns === NS_CLIENT) this.#routeStanza(element);
+      if (element.ns === NS_CLIENT) this.#routeStanza(element, streamLanguage);
       else this.#nonzaHandlers.get(element.ns)?.(element);
     } catch (error) {
       this.#out.onFault(error, element.name);
@@ -98,7 +109,8 @@ export class Router {
   }
 
   /** Sends a request and waits for its answer. See `PluginContext.iq`. */
-  iq({ to, type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal }: OutgoingIq): Promise<Element | undefined> {
+  iq(request: OutgoingIq): Promise<Element | undefined> {
+    const { to, type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
     const id = newId();
     const addressee = to ?? this.#account;
     const key = pendingKey(addressee, id);
@@ -114,7 +126,11 @@ export class Router {
       const timer = setTimeout(() => settle(() => reject(new TimeoutError(what, timeoutMs))), timeoutMs);
       this.#pending.set(key, {
         to: addressee,
-        resolve: (result) => settle(() => resolve(result)),
+        resolve: (result) =>
+          settle(() => {
+            resolve(result);
+            onResult?.(result);
+          }),
         reject: (error) => settle(() => reject(error)),
       });
       if (signal?.aborted === true) return onAbort();
@@ -133,22 +149,29 @@ export class Router {
     for (const pending of this.#pending.values()) pending.reject(reason);
   }
 
-  #routeStanza(stanza: Element): void {
+  #routeStanza(stanza: Element, streamLanguage: string | undefined): void {
     const from = stanza.attr('from');
     const sender = from === undefined ? this.#account : Jid.tryParse(from);
     if (sender === undefined) throw new XmppError(`a <${stanza.name}/> from something that is no JID was dropped`);
-    const to = Jid.tryParse(stanza.attr('to'));
-    if (stanza.name === 'message') this.#routeMessage(stanza, sender, to);
-    else if (stanza.name === 'presence') this.#routePresence(stanza, sender, to);
-    else if (stanza.name === 'iq') this.#routeIq(stanza, sender, to);
+    const received: Received = {
+      element: stanza,
+      from: sender,
+      to: Jid.tryParse(stanza.attr('to')),
+      id: stanza.attr('id'),
+      language: languageOf(stanza, streamLanguage),
+    };
+    if (stanza.name === 'message') this.#routeMessage(received);
+    else if (stanza.name === 'presence') this.#routePresence(received);
+    else if (stanza.name === 'iq') this.#routeIq(received);
   }
 
-  #routeMessage(stanza: Element, sender: Jid, to: Jid | undefined): void {
+  #routeMessage(received: Received): void {
+    const { element: stanza, from: sender, id, language } = received;
     if (stanza.attr('type') === 'error') {
-      this.#out.onUndelivered({ from: sender, id: stanza.attr('id'), error: readStanzaError(stanza) });
+      this.#out.onUndelivered({ from: sender, id, error: readStanzaError(stanza, language) });
       return;
     }
-    const message = readMessage(stanza, sender, to);
+    const message = readMessage(received);
     let isHandled = false;
     for (const { match, guard, handler } of this.#messageHandlers) {
       const payload = matching(stanza, match);
@@ -162,8 +185,9 @@ export class Router {
     if (!isHandled) this.#out.onMessage(message);
   }
 
-  #routePresence(stanza: Element, sender: Jid, to: Jid | undefined): void {
-    const presence = readPresence(stanza, sender, to);
+  #routePresence(received: Received): void {
+    const { element: stanza, from: sender } = received;
+    const presence = readPresence(received);
     if (presence === undefined) return;
     for (const { match, guard, handler } of this.#presenceHandlers) {
       const payload = matching(stanza, match);
@@ -177,14 +201,14 @@ export class Router {
     this.#out.onPresence(presence);
   }
 
-  #routeIq(stanza: Element, sender: Jid, to: Jid | undefined): void {
+  #routeIq(received: Received): void {
+    const { element: stanza, from: sender, id, language } = received;
     const type = stanza.attr('type');
-    const id = stanza.attr('id');
     if (type === 'result' || type === 'error') {
       // An answer counts only from the very entity that was asked (RFC 6120 §8.1.2.1, §8.2.3).
       const pending = id === undefined ? undefined : this.#pending.get(pendingKey(sender, id));
       if (pending === undefined) return;
-      if (type === 'error') pending.reject(readStanzaError(stanza));
+      if (type === 'error') pending.reject(readStanzaError(stanza, language));
       else pending.resolve(stanza.children()[0]);
       return;
     }
@@ -195,7 +219,7 @@ export class Router {
       this.#out.send(errorReply(stanza, new StanzaError('modify', 'bad-request')));
       return;
     }
-    this.#answer({ element: stanza, from: sender, to, id, type, payload });
+    this.#answer({ ...received, id, type, payload });
   }
 
   #answer(request: IqRequest): void {
@@ -205,9 +229,8 @@ export class Router {
       this.#out.send(errorReply(element, new StanzaError('cancel', 'service-unavailable')));
       return;
     }
-    // A handler may answer at once or later; both ways end here, and every request is answered exactly once.
-    Promise.resolve()
-      .then(() => registered.handler(payload, request))
+    // A handler is called at once, and may answer at once or later; every request is answered exactly once.
+    new Promise<Element | undefined>((resolve) => resolve(registered.handler(payload, request)))
       .then(
         (result) => el('iq', NS_CLIENT, { to: element.attr('from'), type: 'result', id: request.id }, result),
         (error: unknown) => {

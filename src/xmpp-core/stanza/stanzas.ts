@@ -2,17 +2,21 @@
  * Typed views over stanzas (RFC 6120 §8, RFC 6121). A view holds what every reader needs, prepared once; everything else is
  * read from its element by the codec that knows it.
  */
+import { XmppError } from '../errors.js';
 import type { Jid } from '../jid/jid.js';
 import { el, type Element } from '../xml/element.js';
 import { newId } from './ids.js';
+import { readText, type LocalizedText } from './language.js';
 import { NS_CLIENT } from './namespaces.js';
 
 /** What the three kinds have in common. An absent `from` was filled in by the router (RFC 6120 §8.1.2.1). */
-interface Received {
+export interface Received {
   readonly element: Element;
   readonly from: Jid;
   readonly to: Jid | undefined;
   readonly id: string | undefined;
+  /** The language of texts that do not say their own, from the stanza or its stream (RFC 6120 §8.1.5). */
+  readonly language: string | undefined;
 }
 
 /** RFC 6121 §5.2.2; an unknown type counts as `normal`. Errors never become a `Message`. */
@@ -21,10 +25,17 @@ export type MessageType = 'chat' | 'groupchat' | 'headline' | 'normal';
 /** A message that was received. */
 export interface Message extends Received {
   readonly type: MessageType;
-  /** The text, or `undefined` where there is no `<body/>`: a message that only carries payloads. */
+  /**
+   * The text, or `undefined` where there is no `<body/>`: a message that only carries payloads. Where it is there in several
+   * languages this is the one in the message's own; `readTexts(message.element, 'body', message.language)` gives all.
+   */
   readonly body: string | undefined;
+  /** What it is about (RFC 6121 §5.2.4), in the same way. */
+  readonly subject: string | undefined;
   /** The conversation it belongs to, by an id that only compares (RFC 6121 §5.2.5). */
   readonly thread: string | undefined;
+  /** The conversation from which that one branched off. */
+  readonly parentThread: string | undefined;
 }
 
 /** RFC 6121 §4.7.1; `available` is the absence of a type. */
@@ -48,45 +59,90 @@ export interface OutgoingMessage {
   readonly to: Jid;
   readonly type: MessageType;
   readonly id?: string;
-  readonly body?: string | undefined;
+  /** One text, or the same in several languages, of which each may be there once (RFC 6121 §5.2.3). */
+  readonly body?: OutgoingText | undefined;
+  readonly subject?: OutgoingText | undefined;
   readonly thread?: string | undefined;
+  readonly parentThread?: string | undefined;
   readonly payloads?: readonly (Element | undefined)[];
 }
 
-/** Writes a message; without an `id` it gets a fresh one. */
-export function writeMessage({ to, type, id = newId(), body, thread, payloads = [] }: OutgoingMessage): Element {
+/** A text for people: as it is, or in several languages. */
+export type OutgoingText = string | readonly LocalizedText[];
+
+/** Writes a message; without an `id` it gets a fresh one. @throws XmppError when two texts are in the same language */
+export function writeMessage(message: OutgoingMessage): Element {
+  const { to, type, id = newId(), body, subject, thread, parentThread, payloads = [] } = message;
   return el(
     'message',
     NS_CLIENT,
     { to: to.toString(), type, id },
-    body === undefined ? undefined : el('body', NS_CLIENT, {}, body),
-    thread === undefined ? undefined : el('thread', NS_CLIENT, {}, thread),
+    ...writeTexts('subject', subject),
+    ...writeTexts('body', body),
+    thread === undefined ? undefined : el('thread', NS_CLIENT, { parent: parentThread }, thread),
     ...payloads,
   );
+}
+
+function writeTexts(name: string, text: OutgoingText | undefined): Element[] {
+  if (text === undefined) return [];
+  if (typeof text === 'string') return [el(name, NS_CLIENT, {}, text)];
+  if (new Set(text.map(({ language }) => language?.toLowerCase())).size < text.length) {
+    throw new XmppError(`two <${name}/> in the same language cannot be told apart`);
+  }
+  return text.map(({ text, language }) => el(name, NS_CLIENT, { 'xml:lang': language }, text));
 }
 
 /** A presence to be sent; without `to` it is broadcast (RFC 6121 §4.2). */
 export interface OutgoingPresence {
   readonly to?: Jid;
   readonly type?: Exclude<PresenceType, 'available' | 'error'>;
-  readonly show?: 'away' | 'chat' | 'dnd' | 'xa';
-  readonly status?: string;
+  readonly show?: Show | undefined;
+  readonly status?: OutgoingText | undefined;
+  /** Which of our clients gets what is sent to the bare JID: an integer from -128 to 127, none below zero (RFC 6121 §4.7.2.3). */
+  readonly priority?: number | undefined;
   readonly payloads?: readonly (Element | undefined)[];
 }
 
-/** Writes a presence. */
-export function writePresence({ to, type, show, status, payloads = [] }: OutgoingPresence): Element {
+/** RFC 6121 §4.7.2.1: away, free to chat, busy, away for long. */
+export type Show = 'away' | 'chat' | 'dnd' | 'xa';
+
+/** Writes a presence. @throws XmppError when the priority is none, or two statuses are in the same language */
+export function writePresence({ to, type, show, status, priority, payloads = [] }: OutgoingPresence): Element {
+  if (priority !== undefined && !isPriority(priority))
+    throw new XmppError(`${priority} is no priority from -128 to 127`);
   return el(
     'presence',
     NS_CLIENT,
     { to: to?.toString(), type, id: newId() },
     show === undefined ? undefined : el('show', NS_CLIENT, {}, show),
-    status === undefined ? undefined : el('status', NS_CLIENT, {}, status),
+    ...writeTexts('status', status),
+    priority === undefined ? undefined : el('priority', NS_CLIENT, {}, String(priority)),
     ...payloads,
   );
 }
 
+/** What a presence says of its sender (RFC 6121 §4.7.2). */
+export interface Availability {
+  readonly show: Show | undefined;
+  /** In the language of the stanza, where it is there in several. */
+  readonly status: string | undefined;
+  readonly priority: number;
+}
+
+/** Reads it; a `show` that does not exist counts as none, a priority that is none as 0. */
+export function readAvailability({ element, language }: Pick<Received, 'element' | 'language'>): Availability {
+  const show = element.childText('show')?.trim() ?? '';
+  const priority = element.childText('priority')?.trim() ?? '';
+  return {
+    show: isShow(show) ? show : undefined,
+    status: readText(element, 'status', language)?.text,
+    priority: /^[+-]?\d{1,3}$/.test(priority) && isPriority(Number(priority)) ? Number(priority) : 0,
+  };
+}
+
 const MESSAGE_TYPES: ReadonlySet<string> = new Set<MessageType>(['chat', 'groupchat', 'headline', 'normal']);
+const SHOWS: ReadonlySet<string> = new Set<Show>(['away', 'chat', 'dnd', 'xa']);
 const PRESENCE_TYPES: ReadonlySet<string> = new Set<PresenceType>([
   'unavailable',
   'subscribe',
@@ -98,26 +154,38 @@ const PRESENCE_TYPES: ReadonlySet<string> = new Set<PresenceType>([
 ]);
 
 /** The view of a message that is not an error. */
-export function readMessage(element: Element, from: Jid, to: Jid | undefined): Message {
+export function readMessage(received: Received): Message {
+  const { element, language } = received;
   const type = element.attr('type') ?? 'normal';
+  const thread = element.child('thread');
   return {
-    element,
-    from,
-    to,
-    id: element.attr('id'),
+    ...received,
     type: isMessageType(type) ? type : 'normal',
-    body: element.childText('body'),
-    thread: element.childText('thread'),
+    body: readText(element, 'body', language)?.text,
+    subject: readText(element, 'subject', language)?.text,
+    thread: thread?.text,
+    parentThread: thread?.attr('parent'),
   };
 }
 
-/** The view of a presence, or `undefined` for a type that does not exist (RFC 6121 §4.7.1: it is ignored). */
-export function readPresence(element: Element, from: Jid, to: Jid | undefined): Presence | undefined {
-  const type = element.attr('type') ?? 'available';
+/**
+ * The view of a presence, or `undefined` for a type that does not exist. It is ignored: the `bad-request` that RFC 6121 §4.7.1 would
+ * have us answer tells any stranger that we are there (RFC 6120 §13.10.2).
+ */
+export function readPresence(received: Received): Presence | undefined {
+  const type = received.element.attr('type') ?? 'available';
   if (type !== 'available' && !PRESENCE_TYPES.has(type)) return undefined;
-  return { element, from, to, id: element.attr('id'), type: type as PresenceType };
+  return { ...received, type: type as PresenceType };
 }
 
 function isMessageType(type: string): type is MessageType {
   return MESSAGE_TYPES.has(type);
+}
+
+function isShow(show: string): show is Show {
+  return SHOWS.has(show);
+}
+
+function isPriority(priority: number): boolean {
+  return Number.isInteger(priority) && priority >= -128 && priority <= 127;
 }

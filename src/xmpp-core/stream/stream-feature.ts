@@ -10,6 +10,8 @@ export interface Negotiation {
   /** The account, bare. */
   readonly account: Jid;
   readonly signal: AbortSignal;
+  /** The `<stream:features/>` that the server sent last. */
+  offers?: Element;
   /** Set by the feature that authenticated us, to the name of the mechanism. */
   authenticated?: string;
   /** Set by the feature that bound a resource (or resumed a session). */
@@ -40,13 +42,13 @@ export interface StreamFeature {
 export async function negotiate(features: readonly StreamFeature[], negotiation: Negotiation): Promise<Jid> {
   const { stream, signal } = negotiation;
   const ordered = [...features].sort((a, b) => a.order - b.order);
-  let offers = await stream.open(signal);
+  let offers = (negotiation.offers = await stream.open(signal));
   const done = new Set<StreamFeature>();
   for (;;) {
     const next = nextFeature(ordered, done, offers, negotiation);
     if (next === undefined) break;
     if ((await next.feature.negotiate(next.offer, negotiation)) === 'restart') {
-      offers = await stream.open(signal);
+      offers = negotiation.offers = await stream.open(signal);
       done.clear();
     } else {
       done.add(next.feature);
