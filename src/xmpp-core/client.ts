@@ -1,6 +1,7 @@
 /** An XMPP client: it keeps one session with the account's server, and brings it back when it is lost. */
-import { ConnectError, NegotiationError, SaslError, XmppError, type ConnectAttempt } from './errors.js';
-import { delay, withDeadline } from './deadline.js';
+import { enterFirst, whereElse } from './connecting.js';
+import { NegotiationError, XmppError } from './errors.js';
+import { delay } from './deadline.js';
 import { abortReason, Events, type Disposer, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
 import { type OutgoingIq, type Plugin, type PluginContext } from './plugin.js';
@@ -13,16 +14,10 @@ import { bind } from './stream/bind.js';
 import { sasl } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
 import { negotiate, type Negotiation, type StreamFeature } from './stream/stream-feature.js';
-import { XmlStream } from './stream/xml-stream.js';
+import { connectStream } from './stream/connect-stream.js';
+import type { XmlStream } from './stream/xml-stream.js';
 import { httpRequest } from './transport/http.js';
-import {
-  describeTarget,
-  findTargets,
-  type ServerOverride,
-  type SrvResolver,
-  type Target,
-} from './transport/targets.js';
-import { connectTcp } from './transport/tcp.js';
+import type { ServerOverride, SrvResolver, Target } from './transport/targets.js';
 import type { Element } from './xml/element.js';
 import type { XmlLimits } from './xml/limits.js';
 
@@ -34,6 +29,11 @@ export interface ClientOptions {
   readonly resource?: string;
   /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
   readonly server?: ServerOverride;
+  /**
+   * A `wss:` URL: connect there, and only there (RFC 7395); the certificate must be for the URL's host. `discover`: when no server could be
+   * reached by TCP, ask the domain's web site for its WebSockets (XEP-0156). Without it the web site is never asked.
+   */
+  readonly websocket?: string;
   /** A PEM bundle of authorities to trust beside the system's. */
   readonly ca?: string;
   readonly plugins?: readonly Plugin<unknown>[];
@@ -123,6 +123,7 @@ class XmppClient implements Client {
   readonly #lifecycle: Events<{ bound: undefined; online: { resumed: boolean }; offline: undefined }>;
   readonly #disposers: Disposer[] = [];
   readonly #stopping = new AbortController();
+  readonly #http: PluginContext['http'] = (request) => httpRequest({ ca: this.#options.ca, ...request });
   #transforms: readonly ((stanza: Element) => Element)[] = [];
   #features: readonly StreamFeature[];
   #state: ClientState = 'offline';
@@ -133,6 +134,8 @@ class XmppClient implements Client {
   #heardAt = 0;
   #wakeUp: AbortController | undefined;
   #running: Promise<void> | undefined;
+  /** Where the server that ended the last session has sent us. */
+  #elsewhere: Target | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -265,36 +268,19 @@ class XmppClient implements Client {
   }
 
   /** The first target that lets us in. */
-  async #connect(): Promise<XmlStream> {
+  #connect(): Promise<XmlStream> {
     this.#state = 'connecting';
-    const { server, resolver, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
-    const stopping = this.#stopping.signal;
-    const domain = this.account.domainpart;
-    const targets = await withDeadline(`looking up ${domain}`, connectTimeoutMs, stopping, (signal) =>
-      findTargets(domain, server, resolver, signal),
-    );
-    const attempts: ConnectAttempt[] = [];
-    for (const target of targets) {
-      const description = describeTarget(target);
-      try {
-        return await withDeadline(`connecting to ${description}`, connectTimeoutMs, stopping, (signal) =>
-          this.#enter(target, signal),
-        );
-      } catch (error) {
-        // The servers of one domain share their accounts: what one says of a password, all would say.
-        if (stopping.aborted || error instanceof SaslError) throw error;
-        attempts.push({ target: description, error: error instanceof Error ? error : new XmppError(String(error)) });
-      }
-    }
-    const only = attempts.length === 1 ? attempts[0]?.error : undefined;
-    throw only instanceof NegotiationError ? only : new ConnectError(domain, attempts);
+    const { server, websocket, resolver, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    const http = this.#http;
+    const route = { domain: this.account.domainpart, server, websocket, resolver, timeoutMs: connectTimeoutMs, http };
+    const first = this.#elsewhere;
+    this.#elsewhere = undefined;
+    return enterFirst(route, (target, signal) => this.#enter(target, signal), this.#stopping.signal, first);
   }
 
   async #enter(target: Target, signal: AbortSignal): Promise<XmlStream> {
     const { ca, limits } = this.#options;
-    const domain = this.account.domainpart;
-    const transport = await connectTcp(target, { domain, ca }, signal);
-    const stream = new XmlStream(transport, { domain, from: this.account.toString() }, limits);
+    const stream = await connectStream(target, { account: this.account, ca, limits }, signal);
     try {
       this.#state = 'negotiating';
       const negotiation: Negotiation = { stream, account: this.account, signal };
@@ -302,6 +288,9 @@ class XmppClient implements Client {
       this.#offers = negotiation.offers;
       // Whoever aborted has stopped waiting, and would never learn of this stream.
       signal.throwIfAborted();
+      stream.onEnd((reason) => {
+        this.#elsewhere = whereElse(reason, target);
+      });
       return stream;
     } catch (error) {
       stream.destroy();
@@ -382,7 +371,7 @@ class XmppClient implements Client {
       },
       send: (stanza) => this.send(stanza),
       iq: (request) => this.#router.iq(request),
-      http: (request) => httpRequest({ ca: this.#options.ca, ...request }),
+      http: this.#http,
       connectionLost: (reason) => this.#stream?.destroy(reason),
       events: () => new Events(onFault),
       get: (required) => this.get(required),

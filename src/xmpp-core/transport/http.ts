@@ -1,9 +1,11 @@
 /** One small HTTP client on `node:http` and `node:https`: `fetch` takes neither a certificate authority nor a bound on what is read. */
 import http from 'node:http';
 import https from 'node:https';
-import tls from 'node:tls';
 import { XmppError } from '../errors.js';
 import { withDeadline } from '../deadline.js';
+import { connectingTo, isPublicAddress } from './addresses.js';
+import { unbracketed } from './targets.js';
+import { trust } from './tls.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT';
@@ -13,6 +15,18 @@ export interface HttpRequest {
   readonly body?: Uint8Array;
   /** A PEM bundle to trust beside the system's. */
   readonly ca?: string | undefined;
+  /**
+   * Which addresses may be connected to; `any` unless told. `public` is for URLs that a stranger wrote: it refuses this machine, its
+   * network, and whatever else is not public, whatever name leads there.
+   */
+  readonly addresses?: 'any' | 'public';
+  /** Hosts that `public` lets through all the same, in lower case. */
+  readonly privateHosts?: readonly string[];
+  /**
+   * How many redirects of a GET are followed; none unless told: an answer of 3xx is then returned as it is. Never from https to http.
+   * To another origin none of the headers go along.
+   */
+  readonly maxRedirects?: number;
   /** What the answer may be at most, in bytes; 1 MiB unless told. */
   readonly maxBytes?: number;
   /** For the whole exchange, in milliseconds; 60 seconds unless told. */
@@ -23,6 +37,8 @@ export interface HttpRequest {
 }
 
 export interface HttpResponse {
+  /** What answered, after redirects. */
+  readonly url: string;
   readonly status: number;
   readonly headers: Readonly<http.IncomingHttpHeaders>;
   readonly body: Uint8Array;
@@ -33,13 +49,14 @@ export class HttpError extends XmppError {
   override readonly name = 'HttpError';
 }
 
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** A body is written in pieces of this size, so that progress can be told and an abort heeded. */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Makes one request. Redirects are not followed: an answer of 3xx is returned as it is.
+ * Makes one request.
  * @throws HttpError, TimeoutError, or the signal's reason
  */
 export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
@@ -47,7 +64,7 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const what = `${request.method} ${url.host}`;
   return withDeadline(what, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, request.signal, async (signal) => {
     try {
-      return await exchange(url, request, signal);
+      return await follow(url, request, signal);
     } catch (error) {
       if (signal.aborted || error instanceof HttpError) throw error;
       throw new HttpError(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
@@ -55,22 +72,51 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   });
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+function parseUrl(text: string, base?: URL): URL {
+  const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     throw new HttpError('only http and https URLs can be asked');
   }
+  if (url.username !== '' || url.password !== '') throw new HttpError('a URL with a user in it is not asked');
   return url;
 }
 
+/** The exchange, and those that its answers lead to (RFC 9110 §15.4), each of them judged like the first. */
+async function follow(start: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  const { method, maxRedirects = 0 } = request;
+  let url = start;
+  let { headers } = request;
+  for (let hops = 0; ; hops++) {
+    const response = await exchange(url, { ...request, headers: headers ?? {} }, signal);
+    const { location } = response.headers;
+    if (maxRedirects === 0 || method !== 'GET' || !REDIRECTS.has(response.status) || location === undefined) {
+      return response;
+    }
+    if (hops === maxRedirects) throw new HttpError(`${start.host} redirects more than ${maxRedirects} times`);
+    const next = parseUrl(location, url);
+    if (url.protocol === 'https:' && next.protocol !== 'https:') {
+      throw new HttpError(`${url.host} redirects from https to http`);
+    }
+    // They may be credentials, and were meant for the origin that was asked.
+    if (next.origin !== url.origin) headers = undefined;
+    url = next;
+  }
+}
+
 async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-  const { method, headers = {}, body, ca } = request;
+  const { method, headers = {}, body, ca, addresses = 'any', privateHosts = [] } = request;
   const length = body === undefined ? {} : { 'Content-Length': String(body.byteLength) };
-  const options = { method, headers: { ...headers, ...length }, signal };
+  const isGuarded = addresses === 'public' && !privateHosts.includes(url.hostname);
+  const options = {
+    ...connectingTo(unbracketed(url.hostname), isGuarded ? isPublicAddress : undefined),
+    method,
+    headers: { ...headers, ...length },
+    signal,
+    // A connection kept from a request with another rule would get around this one's.
+    agent: false,
+  } as const;
   const outgoing =
-    url.protocol === 'https:'
-      ? https.request(url, { ...options, ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }) })
-      : http.request(url, options);
+    url.protocol === 'https:' ? https.request(url, { ...options, ...trust(ca) }) : http.request(url, options);
   const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.on('response', resolve).on('error', reject);
   });
@@ -80,7 +126,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   const received = await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host);
   outgoing.destroy();
   await sent;
-  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: received };
+  return { url: url.href, status: incoming.statusCode ?? 0, headers: incoming.headers, body: received };
 }
 
 async function sendBody(

@@ -4,11 +4,18 @@ import { NegotiationError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
 
-/** One address to try. */
-export interface Target {
+/** One place to try. */
+export type Target = TcpTarget | WebSocketTarget;
+
+export interface TcpTarget {
   readonly host: string;
   readonly port: number;
   readonly tls: 'direct' | 'starttls';
+}
+
+export interface WebSocketTarget {
+  /** `wss:`, or `ws:` to this machine. */
+  readonly url: string;
 }
 
 /** The part of DNS that is asked, so that tests can answer. */
@@ -23,13 +30,14 @@ export interface ServerOverride {
   readonly directTls: boolean;
 }
 
-const STARTTLS_PORT = 5222;
-const DIRECT_TLS_PORT = 5223;
+const DEFAULT_PORT = { starttls: 5222, direct: 5223 } as const;
 /** Past this many records a zone is broken or hostile. */
 const MAX_TARGETS = 16;
 
-/** For people: `xmpp.example.com:5222 (StartTLS)`. */
-export function describeTarget({ host, port, tls }: Target): string {
+/** For people: `xmpp.example.com:5222 (StartTLS)`, or the URL without its query, where people keep secrets. */
+export function describeTarget(target: Target): string {
+  if ('url' in target) return target.url.replace(/\?.*/s, '');
+  const { host, port, tls } = target;
   return `${host.includes(':') ? `[${host}]` : host}:${port} (${tls === 'direct' ? 'direct TLS' : 'StartTLS'})`;
 }
 
@@ -45,15 +53,14 @@ export async function findTargets(
   override: ServerOverride | undefined,
   resolver: SrvResolver = dns,
   signal: AbortSignal = new AbortController().signal,
-): Promise<Target[]> {
+): Promise<TcpTarget[]> {
   if (override !== undefined) {
     const tls = override.directTls ? 'direct' : 'starttls';
-    const port = override.port ?? (override.directTls ? DIRECT_TLS_PORT : STARTTLS_PORT);
-    return [{ host: override.host, port, tls }];
+    return [{ host: override.host, port: override.port ?? DEFAULT_PORT[tls], tls }];
   }
   // DNS knows A-labels only (RFC 5890 §2.3.2.1).
   const name = toAsciiDomain(domain);
-  const fallback: Target = { host: unbracketed(name), port: STARTTLS_PORT, tls: 'starttls' };
+  const fallback: TcpTarget = { host: unbracketed(name), port: DEFAULT_PORT.starttls, tls: 'starttls' };
   if (isAddress(domain)) return [fallback];
   const [direct, starttls] = await untilAborted(
     signal,
@@ -105,6 +112,47 @@ function inOrder<T extends SrvRecord>(records: readonly T[]): T[] {
     left.splice(left.indexOf(chosen), 1);
   }
   return ordered;
+}
+
+/**
+ * The WebSocket at a URL.
+ * @throws NegotiationError unless it is `wss:`, or `ws:` to this machine, without a user in it (RFC 7395 §3.9)
+ */
+export function webSocketTarget(text: string): WebSocketTarget {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isAllowed = url?.protocol === 'wss:' || (url?.protocol === 'ws:' && isThisMachine(url.hostname));
+  if (url === undefined || !isAllowed || url.username !== '' || url.password !== '' || url.hash !== '') {
+    throw new NegotiationError(
+      'a WebSocket has to be a wss:// URL without user and fragment (ws:// to this machine only)',
+    );
+  }
+  return { url: url.href };
+}
+
+/**
+ * Where a server sends its client (RFC 6120 §4.9.3.19, RFC 7395 §3.6.1): a host by the same kind of TLS as before, or another
+ * WebSocket that is no less protected.
+ * @returns `undefined` for what may not be followed or makes no sense
+ */
+export function redirectedFrom(target: Target, seeOther: string): Target | undefined {
+  if ('url' in target) {
+    if (!URL.canParse(seeOther) || new URL(seeOther).protocol !== new URL(target.url).protocol) return undefined;
+    try {
+      return webSocketTarget(seeOther);
+    } catch (error) {
+      if (error instanceof NegotiationError) return undefined;
+      throw error;
+    }
+  }
+  const { host, port } = /^(?<host>\[[\dA-Fa-f:.]+\]|[^\s[\]:/@]+)(?::(?<port>\d{1,5}))?$/.exec(seeOther)?.groups ?? {};
+  if (host === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > 65_535) return undefined;
+  const { tls } = target;
+  return { host: unbracketed(toAsciiDomain(host)), port: port === undefined ? DEFAULT_PORT[tls] : Number(port), tls };
+}
+
+/** A name or address that means this machine; where it leads is checked again when it is connected to. */
+function isThisMachine(hostname: string): boolean {
+  return /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 function isAddress(domain: string): boolean {

@@ -3,7 +3,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
-import { unbracketed, type Target } from './targets.js';
+import { connectingTo } from './addresses.js';
+import { unbracketed, type TcpTarget } from './targets.js';
 import { securityOf, tlsError, trust } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
@@ -21,11 +22,17 @@ const MAX_UNSENT = 16 * 1024 * 1024;
 const LINGER_MS = 3_000;
 
 /**
- * Connects to one target. IPv4 and IPv6 addresses of its host race (RFC 8305, by `node:net`).
+ * Connects to one target. IPv4 and IPv6 addresses of its host are tried in turn (RFC 8305, by `node:net`).
  * @throws TlsError when the certificate is not good; otherwise an `Error` of `node:net`, or the signal's reason
  */
-export async function connectTcp(target: Target, options: TlsOptions, signal: AbortSignal): Promise<Transport> {
-  const socket = net.connect({ host: target.host, port: target.port, noDelay: true, keepAlive: true });
+export async function connectTcp(target: TcpTarget, options: TlsOptions, signal: AbortSignal): Promise<Transport> {
+  const socket = net.connect({
+    ...connectingTo(target.host),
+    host: target.host,
+    port: target.port,
+    noDelay: true,
+    keepAlive: true,
+  });
   try {
     await untilAborted(signal, connected(socket, 'connect'));
     const transport = new TcpTransport(socket, target, options);
@@ -46,7 +53,7 @@ class TcpTransport implements Transport {
   #handlers: TransportHandlers | undefined;
   #error: Error | undefined;
 
-  constructor(socket: net.Socket, target: Target, options: TlsOptions) {
+  constructor(socket: net.Socket, target: TcpTarget, options: TlsOptions) {
     this.peer = `${target.host}:${target.port}`;
     this.#options = options;
     this.#direct = target.tls === 'direct';

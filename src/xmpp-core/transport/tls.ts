@@ -56,13 +56,22 @@ const DISTRUST: ReadonlyMap<string, string> = new Map([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
 ]);
 
+/** Whether it is the certificate that is to blame. */
+export function isDistrust(error: unknown): boolean {
+  return DISTRUST.has(codeOf(error));
+}
+
 /** An error of `node:tls` in words. It is permanent when the certificate is to blame, which no further try makes better. */
 export function tlsError(error: unknown, domain: string, peer: string): TlsError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   const distrust = DISTRUST.get(code);
   const detail = distrust ?? (error instanceof Error ? error.message : String(error));
   return new TlsError(`no trusted TLS for ${domain} with ${peer}: ${detail}${code === '' ? '' : ` (${code})`}`, {
     cause: error,
     permanent: distrust !== undefined,
   });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -1,0 +1,100 @@
+/** What a domain says on its web site about other ways to connect (XEP-0156, RFC 6415): here, its WebSockets. */
+import { SaxesParser } from 'saxes';
+import { NegotiationError } from '../errors.js';
+import { toAsciiDomain } from '../jid/domain.js';
+import type { HttpRequest, HttpResponse } from './http.js';
+import { webSocketTarget, type WebSocketTarget } from './targets.js';
+
+const NS_XRD = 'http://docs.oasis-open.org/ns/xri/xrd-1.0';
+const WEBSOCKET = 'urn:xmpp:alt-connections:websocket';
+/** Past this many links a document is broken or hostile. */
+const MAX_TARGETS = 8;
+
+/** The limits of one question. Redirects are the domain's own word, as the document is, while they stay on https. */
+const LIMITS = { maxBytes: 64 * 1024, timeoutMs: 15_000, maxRedirects: 3 } as const;
+
+/** A link of a host-meta document. */
+interface Link {
+  readonly rel: string;
+  readonly href: string;
+}
+
+/** The XML form is the one that a domain has to have; JSON is an option of it (RFC 6415 §3). */
+const FORMS: readonly { readonly path: string; readonly read: (body: string) => Link[] }[] = [
+  { path: '/.well-known/host-meta', read: readXrd },
+  { path: '/.well-known/host-meta.json', read: readJson },
+];
+
+/**
+ * Asks a domain for its WebSockets, over https only, so that the domain's certificate vouches for what comes back (RFC 7395 §4).
+ * @param domain the domainpart of the account
+ * @param ask makes the HTTP request
+ * @returns at least one, each with a `wss:` URL
+ * @throws NegotiationError saying what was asked and what came of it
+ */
+export async function discoverWebSockets(
+  domain: string,
+  ask: (request: HttpRequest) => Promise<HttpResponse>,
+): Promise<WebSocketTarget[]> {
+  const failures: string[] = [];
+  for (const { path, read } of FORMS) {
+    const url = `https://${toAsciiDomain(domain)}${path}`;
+    try {
+      const { status, body } = await ask({ method: 'GET', url, ...LIMITS });
+      if (status !== 200) throw new Error(`it answered ${status}`);
+      const targets = webSockets(read(new TextDecoder('utf-8', { fatal: true }).decode(body)));
+      if (targets.length > 0) return targets;
+      throw new Error('it names no wss: URL');
+    } catch (error) {
+      failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new NegotiationError(`${domain} tells of no WebSocket; asked ${failures.join('; ')}`);
+}
+
+/** Only `wss:` is taken from a document: it must not send us to a service of this machine. */
+function webSockets(links: readonly Link[]): WebSocketTarget[] {
+  const urls = new Set(links.filter(({ rel }) => rel === WEBSOCKET).map(({ href }) => href.trim()));
+  const secure = [...urls].filter((href) => URL.canParse(href) && new URL(href).protocol === 'wss:');
+  return secure.slice(0, MAX_TARGETS).map(webSocketTarget);
+}
+
+function readXrd(text: string): Link[] {
+  const links: Link[] = [];
+  let depth = 0;
+  const refuse = (): never => {
+    throw new Error('it is not a well-formed XRD document');
+  };
+  const parser = new SaxesParser({ xmlns: true });
+  // Left to itself the parser goes on after errors, and reads document types.
+  parser.on('error', refuse);
+  parser.on('doctype', refuse);
+  parser.on('processinginstruction', refuse);
+  parser.on('opentag', ({ local, uri, attributes }) => {
+    depth++;
+    if (depth === 1 && (local !== 'XRD' || uri !== NS_XRD)) refuse();
+    if (depth !== 2 || local !== 'Link' || uri !== NS_XRD) return;
+    const rel = attributes['rel']?.value;
+    const href = attributes['href']?.value;
+    if (rel !== undefined && href !== undefined) links.push({ rel, href });
+  });
+  parser.on('closetag', () => {
+    depth--;
+  });
+  parser.write(text).close();
+  return links;
+}
+
+function readJson(text: string): Link[] {
+  const document: unknown = JSON.parse(text);
+  if (!isRecord(document) || !Array.isArray(document['links'])) throw new Error('it has no list of links');
+  return document['links'].flatMap((link: unknown) => {
+    if (!isRecord(link)) return [];
+    const { rel, href } = link;
+    return typeof rel === 'string' && typeof href === 'string' ? [{ rel, href }] : [];
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

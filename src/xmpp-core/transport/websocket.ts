@@ -1,0 +1,132 @@
+/** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and TLS, where it is, comes with the URL. */
+import tls from 'node:tls';
+import { WebSocket } from 'ws';
+import { StreamError, TlsError } from '../errors.js';
+import { untilAborted } from '../deadline.js';
+import { connectingTo, isLoopbackAddress } from './addresses.js';
+import { unbracketed, webSocketTarget, type WebSocketTarget } from './targets.js';
+import { isDistrust, securityOf, tlsError, trust } from './tls.js';
+import type { Security, Transport, TransportHandlers } from './transport.js';
+
+export interface WebSocketOptions {
+  /** A PEM bundle to trust beside the system's. */
+  readonly ca?: string | undefined;
+  /** The longest message to take, in bytes. */
+  readonly maxMessageBytes: number;
+}
+
+/** What a peer that does not read may make us hold, in bytes. */
+const MAX_UNSENT = 16 * 1024 * 1024;
+/** How long the closing handshake may take. */
+const LINGER_MS = 3_000;
+/** `ws:` goes to this machine only, where nobody is in between. */
+const ON_THIS_MACHINE: Security = { protocol: 'loopback', channelBindings: [] };
+/** RFC 6455 §7.4.1: the peer closed in order, or is going away. */
+const IN_ORDER: ReadonlySet<number> = new Set([1000, 1001, 1005]);
+
+/**
+ * Connects to a WebSocket that speaks XMPP. The certificate has to be for the URL's own host (RFC 7395 §5).
+ * @throws TlsError when the certificate is not good, NegotiationError for a URL that may not be used; otherwise the `Error` of `ws`
+ *   (there is no WebSocket, or none that speaks the subprotocol `xmpp`) or of `node:net`, or the signal's reason
+ */
+export async function connectWebSocket(
+  target: WebSocketTarget,
+  { ca, maxMessageBytes }: WebSocketOptions,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const url = new URL(webSocketTarget(target.url).url);
+  const isSecure = url.protocol === 'wss:';
+  const host = unbracketed(url.hostname);
+  const socket = new WebSocket(url, 'xmpp', {
+    ...connectingTo(host, isSecure ? undefined : isLoopbackAddress),
+    ...trust(ca),
+    maxPayload: maxMessageBytes,
+    perMessageDeflate: false,
+    followRedirects: false,
+  });
+  let security: Security | undefined = isSecure ? undefined : ON_THIS_MACHINE;
+  socket.once('upgrade', ({ socket: carrier }) => {
+    if (carrier instanceof tls.TLSSocket) security = securityOf(carrier);
+  });
+  try {
+    await untilAborted(signal, opened(socket));
+    return new WebSocketTransport(socket, url.host, security);
+  } catch (error) {
+    // To end a handshake that is under way `ws` reports an error, which is ours and tells nothing.
+    socket.on('error', () => undefined).terminate();
+    throw isDistrust(error) ? tlsError(error, host, url.host) : error;
+  }
+}
+
+class WebSocketTransport implements Transport {
+  readonly peer: string;
+  readonly security: Security | undefined;
+  readonly #socket: WebSocket;
+  #handlers: TransportHandlers | undefined;
+  #error: Error | undefined;
+  #isClosed = false;
+
+  constructor(socket: WebSocket, peer: string, security: Security | undefined) {
+    this.peer = peer;
+    this.security = security;
+    this.#socket = socket;
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    socket.on('close', (code) => {
+      this.#isClosed = true;
+      if (!IN_ORDER.has(code)) this.#error ??= new Error(`${peer} broke the WebSocket (${code})`);
+      this.#handlers?.onClose(this.#error);
+    });
+  }
+
+  handle(handlers: TransportHandlers): void {
+    this.#handlers = handlers;
+    if (this.#isClosed) handlers.onClose(this.#error);
+    else this.#socket.resume();
+  }
+
+  write(text: string): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(text);
+    if (this.#socket.bufferedAmount > MAX_UNSENT) this.#fail(new Error(`${this.peer} does not read what it is sent`));
+  }
+
+  /** RFC 7395 §3.9: there is no TLS inside a WebSocket. */
+  startTls(): Promise<void> {
+    return Promise.reject(new TlsError(`${this.peer}: TLS cannot start inside a WebSocket`, { permanent: true }));
+  }
+
+  end(): void {
+    if (this.#isClosed) return;
+    const timer = setTimeout(() => this.#socket.terminate(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+    this.#socket.close(1000);
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  #receive(data: WebSocket.RawData, isBinary: boolean): void {
+    // `ws` gives one Buffer for a message unless it is told otherwise.
+    if (!isBinary && data instanceof Buffer) this.#handlers?.onData(data);
+    else this.#fail(new StreamError('unsupported-encoding', `${this.peer} sent what is not text (RFC 7395 §3.2)`));
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    this.#socket.terminate();
+  }
+}
+
+/** Resolves when the handshake is over, with the socket paused until somebody listens. */
+function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject).once('open', () => {
+      socket.off('error', reject).pause();
+      resolve();
+    });
+  });
+}
