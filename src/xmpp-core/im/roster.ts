@@ -1,0 +1,141 @@
+/**
+ * The roster (RFC 6121 §2): the contacts of the account, which its server keeps and all its clients share.
+ *
+ * It is asked for at each new session, before the initial presence (§2.2), and kept through reconnects. Where the server has versions
+ * (§2.6) it is kept in the storage too, and only what changed comes over the wire.
+ */
+import { StanzaError, XmppError } from '../errors.js';
+import type { Listenable } from '../events.js';
+import type { Jid } from '../jid/jid.js';
+import { definePlugin, from, type Plugin } from '../plugin.js';
+import { el, type Element } from '../xml/element.js';
+import { RosterCache } from './roster-cache.js';
+import { NS_ROSTER, readRosterEntry, type RosterItem } from './roster-item.js';
+import { RosterItems, type RosterChange } from './roster-items.js';
+
+export const NS_ROSTER_VERSIONING = 'urn:xmpp:features:rosterver';
+
+export interface RosterEvents {
+  /** The roster of this session is known: it came whole, or the server said that ours is still good. */
+  received: { readonly items: ReadonlyMap<string, RosterItem> };
+  /** Somebody was added, or is no longer as before; `previous` is undefined for who is new. */
+  changed: RosterChange;
+  removed: { readonly item: RosterItem };
+  /** The server did not give us the roster; what we have of an earlier session stays. */
+  failed: { readonly error: unknown };
+}
+
+/** Somebody to put into the roster. What is not given is taken away, as the item is replaced as a whole (§2.3, §2.4). */
+export interface RosterContact {
+  readonly jid: Jid;
+  readonly name?: string | undefined;
+  readonly groups?: readonly string[];
+}
+
+export interface Roster {
+  readonly events: Listenable<RosterEvents>;
+  /** All that is known, by prepared address; empty before the first `received`. */
+  readonly items: ReadonlyMap<string, RosterItem>;
+  /** The item of an address; that of the bare JID for a full one that has none of its own. */
+  get(jid: Jid): RosterItem | undefined;
+  /**
+   * Adds a contact, or gives it another name and other groups. The item itself comes back as a push to all our clients.
+   * @throws XmppError for a group without a name, StanzaError, TimeoutError
+   */
+  set(contact: RosterContact): Promise<void>;
+  /** Removes a contact, and with it the subscriptions both ways (§2.5). @throws StanzaError, TimeoutError */
+  remove(jid: Jid): Promise<void>;
+}
+
+/** Not a version but something to fill our storage with. */
+const MAX_VERSION_LENGTH = 1_000;
+
+export const roster: Plugin<Roster> = definePlugin({
+  name: 'roster',
+  setup(context): Roster {
+    const events = context.events<RosterEvents>();
+    const cache = new RosterCache(context.storage, context.account);
+    let items = new RosterItems();
+    let version: string | undefined;
+    let isLoaded = false;
+
+    const load = async (): Promise<void> => {
+      isLoaded = true;
+      const kept = await cache.load();
+      if (kept === undefined) return;
+      version = kept.version;
+      for (const item of kept.items) items.take(item);
+    };
+    const remember = (newVersion: string | undefined): void => {
+      const isUsable = items.isWhole && newVersion !== undefined && newVersion.length <= MAX_VERSION_LENGTH;
+      const known = isUsable ? newVersion : undefined;
+      if (known === undefined && version === undefined) return;
+      version = known;
+      const kept = known === undefined ? undefined : { version: known, items: items.all.values() };
+      cache.keep(kept).catch((error: unknown) => events.emit('failed', { error }));
+    };
+    /** §2.6.3: a result without a query means that what we have is good, and that the pushes for the rest follow. */
+    const take = (query: Element | undefined): void => {
+      if (query?.is('query', NS_ROSTER) === true) {
+        items = new RosterItems();
+        for (const item of query.children('item')) {
+          const entry = readRosterEntry(item);
+          // §2.1.4: nothing is removed by a result.
+          if (entry !== undefined && !('removed' in entry)) items.take(entry);
+        }
+        remember(query.attr('ver'));
+      }
+      events.emit('received', { items: items.all });
+    };
+    const change = (payload: Element): Promise<unknown> => context.iq({ type: 'set', payload });
+
+    // There is nothing to agree on; but the cache has to be read by the time the roster is asked for, which cannot wait.
+    context.streamFeature({
+      name: 'roster-cache',
+      order: 900,
+      offered: (features, { jid, resumed }) =>
+        jid === undefined || resumed === true || isLoaded ? undefined : features.child('ver', NS_ROSTER_VERSIONING),
+      async negotiate() {
+        await load().catch((error: unknown) => events.emit('failed', { error }));
+        return 'done';
+      },
+    });
+
+    context.onBound(() => {
+      // §2.6.2: no version where none is offered; an empty one says that we have none yet.
+      const isVersioned = context.streamFeatures()?.child('ver', NS_ROSTER_VERSIONING) !== undefined;
+      const payload = el('query', NS_ROSTER, { ver: isVersioned ? (version ?? '') : undefined });
+      context.iq({ type: 'get', payload, onResult: take }).catch((error: unknown) => events.emit('failed', { error }));
+    });
+
+    // §2.1.6: only our own account may change our roster, one item at a time.
+    context.onIq({ type: 'set', ns: NS_ROSTER, name: 'query' }, from.ownAccount, (query) => {
+      const [item, ...more] = query.children('item');
+      const entry = item === undefined || more.length > 0 ? undefined : readRosterEntry(item);
+      if (entry === undefined) throw StanzaError.of('bad-request');
+      const changed = items.take(entry);
+      remember(query.attr('ver') ?? version);
+      if (changed === undefined) return undefined;
+      if ('removed' in entry) events.emit('removed', { item: changed.item });
+      else events.emit('changed', changed);
+      return undefined;
+    });
+
+    return {
+      events,
+      get items() {
+        return items.all;
+      },
+      get: (jid) => items.get(jid) ?? items.get(jid.bare),
+      async set({ jid, name, groups = [] }) {
+        if (groups.includes('')) throw new XmppError(`a group of ${jid.toString()} has no name (RFC 6121 §2.3.3)`);
+        const written = [...new Set(groups)].map((group) => el('group', NS_ROSTER, {}, group));
+        await change(el('query', NS_ROSTER, {}, el('item', NS_ROSTER, { jid: jid.toString(), name }, ...written)));
+      },
+      async remove(jid) {
+        const item = el('item', NS_ROSTER, { jid: jid.toString(), subscription: 'remove' });
+        await change(el('query', NS_ROSTER, {}, item));
+      },
+    };
+  },
+});
