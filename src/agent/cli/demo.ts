@@ -33,6 +33,10 @@ const WORD_MS = 30;
 export async function demo(options: CommonOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'moltis-demo-'));
   const server = await LoopbackServer.start();
+  const interrupted = new AbortController();
+  // The first signal ends in order, so that nothing is left behind; a second one is not ours any more.
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     const model = await chooseModel(options);
     const password = randomBytes(12).toString('hex');
@@ -43,11 +47,12 @@ export async function demo(options: CommonOptions): Promise<number> {
     process.stderr.write(
       `An XMPP server runs on 127.0.0.1:${server.ports.startTls}; the bot is ${botJid.toString()}, its model ${model.name}.\n`,
     );
-    const answered = await talk(person, botJid);
+    const answered = await talk(person, botJid, interrupted.signal);
     await Promise.all([person.stop(), bot.stop()]);
     await running;
     return answered ? 0 : 1;
   } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await server.stop();
     await rm(directory, { recursive: true, force: true });
   }
@@ -86,7 +91,7 @@ async function openBot(
   return Bot.open({ accounts, modelOf: () => model, dataDirectory, log });
 }
 
-/** An account as the configuration file would give it, so that the demo is the bot with its defaults and nothing else. */
+/** An account as the configuration file would give it, with its defaults; only the limits for strangers do not hold here. */
 function demoAccount(server: LoopbackServer, jid: Jid, password: string): AccountConfig {
   const text = `
     [channels.xmpp.demo]
@@ -99,7 +104,8 @@ function demoAccount(server: LoopbackServer, jid: Jid, password: string): Accoun
   const { config, findings } = parseConfig(text, { file: 'demo', env: {}, baseDirectory: '.' });
   const account = config?.accounts[0];
   if (account === undefined) throw new Error(`the demo's own configuration is wrong: ${findings[0]?.message ?? ''}`);
-  return { ...account, ca: LOOPBACK_CERTIFICATE };
+  const unlimited = { messagesPerMinute: Infinity, turnsPerMinute: Infinity, tokensPerDay: Infinity };
+  return { ...account, ca: LOOPBACK_CERTIFICATE, limits: { ...account.limits, ...unlimited } };
 }
 
 async function logIn(server: LoopbackServer): Promise<Client> {
@@ -117,12 +123,13 @@ async function logIn(server: LoopbackServer): Promise<Client> {
   return person;
 }
 
-/** Reads lines, sends each to the bot, and shows what comes back. @returns whether every line was answered */
-async function talk(person: Client, bot: Jid): Promise<boolean> {
+/** Reads lines until they end or `signal` says so, sends each to the bot, and shows what comes back. @returns whether each was answered */
+async function talk(person: Client, bot: Jid, signal: AbortSignal): Promise<boolean> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   const screen = new ReplyScreen((text) => process.stdout.write(text), isTerminal);
   const lines = createInterface({
     input: process.stdin,
+    signal,
     ...(isTerminal ? { output: process.stdout, prompt: 'you> ' } : {}),
   });
   if (isTerminal) {
@@ -131,10 +138,10 @@ async function talk(person: Client, bot: Jid): Promise<boolean> {
   }
   for await (const line of lines) {
     if (line.trim() !== '') {
-      const answer = screen.show(person, bot, ANSWER_MS);
+      const answer = screen.show(person, bot, { timeoutMs: ANSWER_MS, signal });
       person.send(writeMessage({ to: bot, type: 'chat', body: line }));
       if (!(await answer)) {
-        process.stderr.write(`No answer came within ${ANSWER_MS / 1000} seconds.\n`);
+        if (!signal.aborted) process.stderr.write(`No answer came within ${ANSWER_MS / 1000} seconds.\n`);
         return false;
       }
     }

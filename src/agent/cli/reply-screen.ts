@@ -17,8 +17,12 @@ export class ReplyScreen {
     this.#isTerminal = isTerminal;
   }
 
-  /** Shows what `sender` says until they are done with it. @returns whether they were, in `ms` milliseconds */
-  async show(client: Client, sender: Jid, ms: number): Promise<boolean> {
+  /** Shows what `sender` says until they are done with it. @returns whether they were, within the limits given */
+  async show(
+    client: Client,
+    sender: Jid,
+    limits: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<boolean> {
     this.#shown = undefined;
     const dispose = client.events.on('message', (message) => {
       if (message.from.bare.equals(sender)) this.#take(message);
@@ -27,11 +31,11 @@ export class ReplyScreen {
       // A message that is not followed by more of the same answer says `active`.
       const isLast = (message: Message): boolean =>
         message.from.bare.equals(sender) && readChatState(message.element) === 'active' && this.#shown !== undefined;
-      await client.events.once('message', { where: isLast, timeoutMs: ms });
+      await client.events.once('message', { where: isLast, ...limits });
       this.#write('\n');
       return true;
     } catch (error) {
-      if (error instanceof TimeoutError) return false;
+      if (error instanceof TimeoutError || limits.signal.aborted) return false;
       throw error;
     } finally {
       dispose();
