@@ -183,7 +183,7 @@ export class BotProcess {
   readonly #events = new Inbox<BotEvent>('the bot');
 
   constructor(args: readonly string[]) {
-    this.#program = new Program('the bot', process.execPath, [COMMAND, ...args], { env: ENVIRONMENT });
+    this.#program = startProgram(args);
     this.#program.onLine((line) => this.#take(line));
     void this.#program.ended.then((end) =>
       this.#events.close(new Error(`it ended (${end}): ${this.#program.output.slice(-2_000)}`)),
@@ -232,15 +232,25 @@ export class BotProcess {
   }
 }
 
-/** A program that ends by itself: its exit code and what it printed. */
-export async function runToEnd(
-  args: readonly string[],
-  { input = '', env = {}, cwd }: { input?: string; env?: Readonly<Record<string, string>>; cwd?: string } = {},
-): Promise<{ readonly end: End; readonly output: string; readonly lines: readonly string[] }> {
-  const program = new Program(args.join(' '), process.execPath, [COMMAND, ...args], {
+interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** Starts the built program with these arguments, in an environment of its own. */
+export function startProgram(args: readonly string[], { env = {}, cwd }: Surroundings = {}): Program {
+  return new Program(args.join(' '), process.execPath, [COMMAND, ...args], {
     env: { ...ENVIRONMENT, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
+}
+
+/** Runs the built program to its end. @returns its exit code, all it printed, and the lines of its standard output */
+export async function runToEnd(
+  args: readonly string[],
+  { input = '', ...surroundings }: Surroundings & { readonly input?: string } = {},
+): Promise<{ readonly end: End; readonly output: string; readonly lines: readonly string[] }> {
+  const program = startProgram(args, surroundings);
   const lines: string[] = [];
   program.onLine((line) => lines.push(line));
   program.write(input);

@@ -1,0 +1,361 @@
+/** What becomes of the bot, and of what it owes, when something goes wrong: models, networks, servers, signals, settings. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { stringify } from 'smol-toml';
+import t from 'tap';
+import { Bot } from '../../src/agent/bot.js';
+import { parseConfig } from '../../src/agent/config/parse-config.js';
+import { configuredModels } from '../../src/agent/model/configured-models.js';
+import type { Element } from '../../src/index.js';
+import { Inbox } from '../interop/inbox.js';
+import { asked, holds, PASSWORD, Stage, type BotProcess } from '../support/bot.js';
+import { cutsOff, fails, hangs, says, sendsPage, type Script } from '../support/openai-server.js';
+
+/** Texts are counted after a later question was answered: by then what came before it is there. */
+async function askAgain(stage: Stage, person: Awaited<ReturnType<Stage['person']>>): Promise<void> {
+  stage.model.next(says('And on it goes.'));
+  person.say('and now?');
+  await person.hears('And on it goes.');
+}
+
+interface LoggedEvent {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+function times(texts: readonly string[], text: string): number {
+  return texts.filter((one) => one === text).length;
+}
+
+t.test('a model that fails', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const bot = await stage.run({ rooms: [stage.room('team').toString()] }, { first_token_s: 1, idle_s: 1 });
+  await bot.expect('joined');
+  const key = model.apiKey;
+  const cases: readonly [what: string, script: Script, sentence: RegExp][] = [
+    [
+      'refuses the key',
+      fails(401, { message: `Incorrect API key provided: ${key}` }),
+      /does not accept my credentials/,
+    ],
+    ['has too much to do', fails(429, { message: `slow down, ${key}` }), /too many questions/],
+    ['is out of order', fails(500), /out of order/],
+    ['is behind a broken proxy', sendsPage(502, 'Bad Gateway'), /out of order/],
+    ['never answers', hangs, /took too long/],
+    ['breaks off', cutsOff('Once upon'), /broke off/],
+  ];
+  for (const [what, script, sentence] of cases) {
+    t.test(`a model that ${what} is one short sentence to people, and a line in the log`, async (t) => {
+      const person = await stage.person(what.replaceAll(' ', '-'));
+      model.next(script);
+      person.say('a question');
+      const said = await person.hears(/\([\w-]+\)$/);
+      t.match(said, { state: 'active', body: sentence });
+      t.ok((said.body ?? '').length < 120, 'it is short');
+      const reference = /\(([\w-]+)\)$/.exec(said.body ?? '')?.[1];
+      t.match(await bot.expect('error', { reference }), { level: 'error', kind: 'model', message: /local\/mock at / });
+      await askAgain(stage, person);
+      t.equal(person.texts.length, 2, 'one sentence, one answer');
+      const [, question, failure] = asked(model);
+      t.same(
+        [question, failure],
+        [
+          ['user', 'a question'],
+          ['assistant', (said.body ?? '').replace(/ \([\w-]+\)$/, '')],
+        ],
+      );
+    });
+  }
+
+  t.test('what people have seen of an answer that breaks off is brought to an end', async (t) => {
+    const person = await stage.person('reader');
+    const seen = new AbortController();
+    model.next(async (exchange) => {
+      while (!seen.signal.aborted) {
+        exchange.text('and ');
+        await delay(50);
+      }
+      exchange.cut();
+    });
+    person.say('tell me');
+    const first = await person.hears(/^and /);
+    seen.abort();
+    t.match(await person.hears(/…$/), { replaces: first.id, state: 'active' });
+    await person.hears(/broke off/);
+  });
+
+  t.test('a room is told of it once a minute', async (t) => {
+    const person = await stage.person('guest');
+    const team = await person.enter(stage.room('team'));
+    model.next(fails(500), fails(500), says('Back.'));
+    for (const count of [1, 2]) {
+      await person.sayIn(team, `moltis: question ${count}`);
+      await bot.expect('error', { conversation: 'moltis@localhost/team@rooms.localhost' });
+    }
+    await person.sayIn(team, 'moltis: are you well?');
+    await person.hears('Back.');
+    t.match(person.texts, [/out of order/, 'Back.']);
+  });
+
+  t.test('what is kept is for its owner alone, can be read again, and holds no secret', async (t) => {
+    const data = await stage.data();
+    t.ok(data.length > 4, 'there is something to look at');
+    for (const { path, mode, text } of data) {
+      t.equal(mode, text === undefined ? 0o700 : 0o600, `${path} is for its owner alone`);
+      for (const secret of [key, PASSWORD]) t.notOk(text?.includes(secret), `${path} holds no secret`);
+      if (!path.endsWith('.jsonl')) continue;
+      for (const line of (text ?? '').trim().split('\n')) t.match(JSON.parse(line), { v: 1, kind: String });
+    }
+    for (const word of [key, PASSWORD, 'a question', 'Once upon']) t.notOk(bot.output.includes(word));
+    t.same(bot.noise, []);
+  });
+});
+
+t.test('a lost connection', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const bot = await stage.run({ rooms: [stage.room('team').toString()] });
+  await bot.expect('joined');
+  const alice = await stage.person('alice');
+
+  t.test('an answer that is made while the connection is gone is delivered when it is back, once', async (t) => {
+    const { script, letGo } = holds('', 'Here it is.');
+    model.next(script);
+    alice.say('a question');
+    await model.request(model.requests.length);
+    server.cutAll();
+    letGo();
+    t.match(await bot.expect('offline'), { retryInMs: Number });
+    await bot.expect('online', { resumed: false });
+    await alice.hears('Here it is.');
+    await bot.expect('joined');
+    await askAgain(stage, alice);
+    t.equal(times(alice.texts, 'Here it is.'), 1);
+    t.same(model.violations, []);
+  });
+
+  t.test('an answer for a room waits until the bot is in it again', async (t) => {
+    const bob = await stage.person('bob');
+    const team = await bob.enter(stage.room('team'));
+    const { script, letGo } = holds('', 'To all of you.');
+    const before = model.requests.length;
+    model.next(script);
+    await bob.sayIn(team, 'moltis: a question');
+    await model.request(before);
+    server.rooms.expel(stage.room('team'), 'moltis', [332]);
+    await bot.expect('left', { why: 'shutdown' });
+    server.cutAll();
+    letGo();
+    await bot.expect('joined');
+    await bob.hears('To all of you.');
+    t.equal(times(bob.texts, 'To all of you.'), 1);
+  });
+});
+
+t.test('a bot that was away', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  t.test('what was said directly while it was away is answered, unless it is too old', async (t) => {
+    alice.say('anybody there?');
+    model.next(says('Now there is.'));
+    const bot = await stage.run();
+    await alice.hears('Now there is.');
+    stage.server.inject(
+      stage.jid().withResource('moltis'),
+      `<message from="alice@localhost/phone" type="chat" id="old"><body>an old one</body>` +
+        `<delay xmlns="urn:xmpp:delay" stamp="2020-01-01T00:00:00Z" from="localhost"/></message>`,
+    );
+    await askAgain(stage, alice);
+    t.same(alice.texts, ['Now there is.', 'And on it goes.']);
+    t.match(asked(model).at(-1)?.[1], /an old one\nand now\?$/, 'it is known all the same');
+    t.equal(await bot.stop(), 0);
+  });
+
+  t.test('a question that was heard before the process was killed is answered after the start, once', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('You asked.'));
+    const id = alice.say('will you remember?');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    const next = await stage.run();
+    await alice.hears('You asked.');
+    alice.say('will you remember?', { id });
+    await askAgain(stage, alice);
+    t.equal(times(alice.texts, 'You asked.'), 1);
+    t.equal(model.requests.length, before + 3, 'the same message again is not asked again');
+    t.equal(await next.stop(), 0);
+  });
+
+  t.test('what is owed is answered before and not again with what comes at the same time', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('First.'), says('Second.'));
+    alice.say('one');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    alice.say('two');
+    const next = await stage.run();
+    await alice.hears('Second.');
+    await askAgain(stage, alice);
+    t.same(alice.texts.slice(-3), ['First.', 'Second.', 'And on it goes.']);
+    t.equal(model.requests.length, before + 4);
+    t.equal(await next.stop(), 0);
+  });
+});
+
+t.test('a bot that is asked to stop', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const alice = await stage.person('alice');
+  const sent: Element[] = [];
+  server.misbehave({
+    answer: (element) => {
+      sent.push(element);
+      return undefined;
+    },
+  });
+
+  t.test('it ends the answer under way, says good-bye, and ends well', async (t) => {
+    const bot = await stage.run();
+    const { script, letGo } = holds('', 'The last word.');
+    const before = model.requests.length;
+    model.next(script);
+    alice.say('a question');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    letGo();
+    await alice.hears('The last word.');
+    t.equal(await bot.end(), 0);
+    t.match(sent.at(-1)?.attr('type'), 'unavailable');
+    t.equal(sent.at(-1)?.name, 'presence');
+    t.match(bot.log.at(-1), { event: 'offline', reason: 'stopped', retryInMs: null });
+    t.same(bot.logged('error'), []);
+  });
+
+  t.test('a second signal ends it at once, and what it owes is kept', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('Late, but here.'));
+    alice.say('a slow one');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    bot.signal('SIGTERM');
+    t.equal(await bot.end(), 1);
+    const next = await stage.run();
+    await alice.hears('Late, but here.');
+    t.equal(await next.stop('SIGINT'), 0);
+  });
+
+  t.test('it stops as well while it is waiting to come back', async (t) => {
+    const settings = stage.settings({ bot: stage.account({ server: '127.0.0.1:1' }) });
+    const bot = await stage.start(settings);
+    t.match(await bot.expect('error'), { kind: 'connect', level: 'warn', message: /127\.0\.0\.1:1\b/ });
+    t.match(await bot.expect('offline'), { retryInMs: Number, reason: /ECONNREFUSED|refused/ });
+    await bot.expect('offline');
+    t.equal(await bot.stop(), 0);
+  });
+});
+
+t.test('a bot that is sent out of a room', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const [team, club] = [stage.room('team'), stage.room('club')];
+  const alice = await stage.person('alice');
+  const hers = await alice.enter(team);
+  await alice.enter(club);
+  // In this process, where the minute that it stays away can be a moment.
+  const events = new Inbox<LoggedEvent>('the log');
+  const text = stringify(stage.settings({ bot: stage.account({ rooms: [team.toString(), club.toString()] }) }));
+  const { config } = parseConfig(text, { file: 'moltis.toml', env: {}, baseDirectory: stage.directory });
+  if (config === undefined) throw new Error('the configuration is wrong');
+  const bot = await Bot.open({
+    accounts: config.accounts,
+    modelOf: configuredModels(config),
+    dataDirectory: stage.dataDirectory,
+    log: (_level, event, fields) => events.put({ event, ...fields }),
+    rejoinMs: 10,
+  });
+  const expect = (event: string, room: string): Promise<LoggedEvent> =>
+    events.expect(`${event} ${room}`, (one) => one.event === event && one['room'] === room);
+  const running = bot.run();
+  t.teardown(async () => {
+    await bot.stop();
+    await running;
+  });
+  await Promise.all([expect('joined', team.toString()), expect('joined', club.toString())]);
+
+  t.test('after a kick it says so in the log, comes back, and answers again', async (t) => {
+    server.rooms.expel(team, 'moltis', [307]);
+    t.match(await expect('left', team.toString()), { why: 'kicked' });
+    await expect('joined', team.toString());
+    model.next(says('I am back.'));
+    await alice.sayIn(hers, 'moltis: are you back?');
+    await alice.hears('I am back.');
+  });
+
+  t.test('after a ban it stays away', async (t) => {
+    server.rooms.expel(club, 'moltis', [301]);
+    t.match(await expect('left', club.toString()), { why: 'banned' });
+    // Had it wanted to, it would have been back before it was in the other room again.
+    server.rooms.expel(team, 'moltis', [307]);
+    await expect('joined', team.toString());
+    t.same(
+      events.untaken.filter(({ event, room }) => event === 'joined' && room === club.toString()),
+      [],
+    );
+  });
+});
+
+t.test('accounts that cannot go on', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+
+  const outcome = async (account: Record<string, unknown>): Promise<BotProcess> => {
+    const { ca_file, ...rest } = stage.account(account);
+    const bot = await stage.start(stage.settings({ bot: ca_file === 'none' ? rest : { ca_file, ...rest } }));
+    t.equal(await bot.end(), 1);
+    t.equal(bot.logged('error').length, 1, 'it is said once');
+    t.match(bot.logged('offline'), [{ retryInMs: null }]);
+    return bot;
+  };
+
+  t.test('a wrong password is one plain sentence that says what to do', async (t) => {
+    const bot = await outcome({ password: 'not-the-password' });
+    t.match(bot.logged('error')[0], {
+      level: 'error',
+      account: 'bot',
+      kind: 'auth',
+      message: /moltis@localhost.*password/,
+    });
+    t.notMatch(bot.output, 'not-the-password');
+  });
+
+  t.test('a certificate for another name, or of an unknown authority, is not accepted', async (t) => {
+    const other = await outcome({ jid: 'moltis@example.test' });
+    t.match(other.logged('error')[0], { kind: 'tls', message: /example\.test/ });
+    const unknown = await outcome({ ca_file: 'none' });
+    t.match(unknown.logged('error')[0], { kind: 'tls', message: /certificate|authority|self.signed/i });
+  });
+
+  t.test('one account that cannot log in does not keep the other from answering', async (t) => {
+    server.addAccount('locked', 'something else');
+    const accounts = {
+      locked: stage.account({ jid: 'locked@localhost' }),
+      bot: stage.account(),
+    };
+    const bot = await stage.start(stage.settings(accounts));
+    await bot.expect('error', { account: 'locked', kind: 'auth' });
+    await bot.expect('online', { account: 'bot' });
+    const alice = await stage.person('alice');
+    model.next(says('I am here.'));
+    alice.say('hello');
+    await alice.hears('I am here.');
+    t.equal(await bot.stop(), 0);
+    t.equal(bot.logged('error').length, 1);
+  });
+});
