@@ -56,7 +56,9 @@ export function pingWith({ silenceMs, deadlineMs }: PingPolicy): Plugin<Ping> {
           return;
         }
         ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }).then(watch, (error: unknown) => {
-          if (error instanceof Error && context.silentMs() !== undefined) context.connectionLost(error);
+          // Whatever the server says of it, it lives: only silence is the end.
+          if (error instanceof StanzaError) watch();
+          else if (error instanceof Error && context.silentMs() !== undefined) context.connectionLost(error);
         });
       };
       context.onOnline(() => {
