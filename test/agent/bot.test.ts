@@ -131,6 +131,13 @@ t.test('direct messages', async (t) => {
     );
   });
 
+  t.test('what XML cannot carry is replaced in an answer, and keeps nobody from the rest of it', async (t) => {
+    const paul = await stage.person('paul');
+    model.next(says('\u001b[1mbold\u001b[0m \ud83d', '\ude00 and half of it: \ud83d.'));
+    paul.say('hello');
+    t.equal((await paul.hears(/half/)).body, '\ufffd[1mbold\ufffd[0m 😀 and half of it: \ufffd.');
+  });
+
   t.test('questions asked meanwhile are answered one by one, in order', async (t) => {
     const finn = await stage.person('finn');
     const { script, letGo } = holds('', 'A.');

@@ -20,7 +20,7 @@ import { directAccess, roomAccess } from './access.js';
 import { Answering } from './answering.js';
 import { CommandDesk } from './command-desk.js';
 import { Denials } from './denials.js';
-import { errorKind } from './error-kind.js';
+import { errorKind, remedyFor } from './error-kind.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
 import { readPlace, type Place } from './place.js';
@@ -134,11 +134,6 @@ export class Account {
     return this.#stopped;
   }
 
-  /** Does not wait any longer for running answers. */
-  async hurry(): Promise<void> {
-    await this.#queue.close({ graceMs: 0 });
-  }
-
   async #stop(graceMs: number): Promise<void> {
     await this.#queue.close({ graceMs });
     this.#stopping.abort();
@@ -179,8 +174,10 @@ export class Account {
 
   #wentOffline({ reason, willRetry, retryInMs }: Offline): void {
     if (reason !== undefined) {
-      const level = willRetry ? 'warn' : 'error';
-      this.#log(level, 'error', { kind: errorKind(reason), message: reason.message });
+      const kind = errorKind(reason);
+      // What does not pass by itself is for a person to put right.
+      if (willRetry) this.#log('warn', 'error', { kind, message: reason.message });
+      else this.#log('error', 'error', { kind, message: `${reason.message}; ${remedyFor(kind, this.#config.name)}` });
     }
     this.#log('info', 'offline', { reason: reason?.message ?? 'stopped', retryInMs: retryInMs ?? null });
   }

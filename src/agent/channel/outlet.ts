@@ -57,7 +57,7 @@ export function outletOf(client: Client, place: Place): Outlet {
       writeOriginId(id),
     ];
     const thread = place.kind === 'direct' ? place.thread : undefined;
-    client.send(writeMessage({ to, type, id, body: text, thread, payloads }));
+    client.send(writeMessage({ to, type, id, body: writable(text), thread, payloads }));
     return id;
   };
 
@@ -80,4 +80,12 @@ export function outletOf(client: Client, place: Place): Outlet {
       if (isOpen() && id !== undefined) client.get(messageReactions).react(to, type, id, emoji);
     },
   };
+}
+
+/** All but what XML 1.0 §2.2 calls a character. */
+const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
+
+/** Models write what no XML can carry: escape characters of terminals, halves of emoji. It shows that something was there. */
+function writable(text: string): string {
+  return text.replaceAll(NOT_XML, '\uFFFD');
 }
