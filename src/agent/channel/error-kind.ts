@@ -18,3 +18,13 @@ export function errorKind(error: Error): ErrorKind {
   }
   return 'code' in error && DNS_CODES.has(String(error.code)) ? 'dns' : 'connect';
 }
+
+/** What an operator can do about an error that ends an account's run; `account` is its name in the configuration. */
+export function remedyFor(kind: ErrorKind, account: string): string {
+  const table = `[channels.xmpp.${account}]`;
+  if (kind === 'auth') return `put jid and password of ${table} right, and start the bot again`;
+  if (kind === 'tls') {
+    return `put the certificate, or jid, server and ca_file of ${table} right, and start the bot again`;
+  }
+  return `look into jid and server of ${table}, and start the bot again`;
+}
