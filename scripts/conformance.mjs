@@ -4,8 +4,7 @@
  *   node scripts/conformance.mjs            # writes the page
  *   node scripts/conformance.mjs --check    # writes nothing; fails when the page is not current or something is amiss
  *
- * The requirements are in docs/requirements/*.toml (its README says how they are written). A test proves those whose ids stand in
- * its title: `t.test('a forged answer is ignored [RFC6120-8.1.2.1-c] [pitfall-iq-by-id]', …)`.
+ * The requirements are in docs/requirements/*.toml; the README there says how they are written, and how a test names those it proves.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -17,10 +16,10 @@ const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'];
 /** The order of the chapters; a file that is not named here comes after these. */
 const ORDER = ['rfc6120', 'rfc6121', 'rfc7590', 'rfc7622', 'rfc7395', 'rfc5802', 'rfc7677'];
 
-/** What looks like an id of ours, between brackets. */
-const ID = /\[((?:RFC\d+|XEP-\d+|pitfall)-[^\]\s]+)\]/g;
-/** The title of a test: the first argument of `t.test(…)` or `test(…)`. */
-const TITLE = /\btest\(\s*(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|`((?:\\.|[^`\\])*)`)/gs;
+/** Ids of one section, between brackets: `[RFC6120-8.1.2.1-b,c]`. */
+const IDS = /\[((?:RFC\d+|XEP-\d+|pitfall)-[^\]\s]+)\]/g;
+/** A test: the comment lines right above it, and its title, which is the first argument of `t.test(…)` or `test(…)`. */
+const TEST = /((?:^[ \t]*\/\/.*\n)*)^.*\btest\(\s*(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|`((?:\\.|[^`\\])*)`)/gm;
 
 const problems = [];
 const chapters = filesOf('docs/requirements', '.toml').map(readChapter).sort(byOrder);
@@ -57,17 +56,24 @@ function readRequirement(file, prefix, heading, key, { not, ...rest }) {
   return { id, level, text: rest[level], not, tests: [] };
 }
 
-/** Enters the tests of a file at the requirements that they name. */
+/** Enters the tests of a file at the requirements that they name, in their title or in the comment above it. */
 function collectTests(file) {
-  for (const match of readFileSync(new URL(file, ROOT), 'utf8').matchAll(TITLE)) {
-    const title = (match[1] ?? match[2] ?? match[3] ?? '').replaceAll(/\\(.)/g, '$1');
-    for (const [, id] of title.matchAll(ID)) {
-      const requirement = requirements.get(id);
-      if (requirement === undefined)
-        problems.push(`${file}: '${title}' names ${id}, which no file of docs/requirements has`);
-      else requirement.tests.push({ file, title: title.replaceAll(ID, '').trim() });
+  for (const [, comment, ...quoted] of readFileSync(new URL(file, ROOT), 'utf8').matchAll(TEST)) {
+    const title = (quoted.find((text) => text !== undefined) ?? '').replaceAll(/\\(.)/g, '$1');
+    for (const [, ids] of `${comment} ${title}`.matchAll(IDS)) {
+      for (const id of eachOf(ids)) {
+        const requirement = requirements.get(id);
+        if (requirement === undefined) problems.push(`${file}: '${title}' names ${id}, which does not exist`);
+        else requirement.tests.push({ file, title: title.replaceAll(IDS, '').trim() });
+      }
     }
   }
+}
+
+/** `RFC6120-8.1.2.1-b,c` is `RFC6120-8.1.2.1-b` and `RFC6120-8.1.2.1-c`. */
+function eachOf(ids) {
+  const [first = '', ...others] = ids.split(',');
+  return [first, ...others.map((key) => first.slice(0, first.lastIndexOf('-') + 1) + key)];
 }
 
 function judge({ id, not, tests }) {

@@ -425,6 +425,7 @@ t.test('a room that stands twice in the list is joined once', async (t) => {
   t.same(rooms.map(String), ['team@conference.example.com']);
 });
 
+// [pitfall-wildcard-full-jid]
 t.test('a pattern matches bare JIDs, each star within its part', async (t) => {
   const matches = (pattern: string, jid: string) => JidPattern.parse(pattern).matches(Jid.parse(jid));
   for (const [pattern, jid] of [

@@ -252,6 +252,7 @@ t.test('folders and files are for their owner only, also where they were open be
   t.equal(await mode(fileOf(directory)), '600');
 });
 
+// [pitfall-remote-file-name]
 t.test('any id becomes a safe folder name of its own, from which the conversation is found again', async (t) => {
   const long = `bot@example.com/${'ä'.repeat(900)}@example.com`;
   const escaping = ['.', '..', '../../etc/passwd', '/etc/passwd', 'a/b', 'a\\b', 'trailing.', '.hidden', '~', ' '];

@@ -39,6 +39,8 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     });
 
     for (const fault of FAULTS) {
+      // [RFC6120-13.7.2-a,b,d] [RFC6120-13.7.2.1-a] [pitfall-certificate-name] [pitfall-auth-other-name]
+      // [pitfall-auth-expired] [pitfall-auth-self-signed]
       await test(`over ${way} a certificate that is ${FAULT_IN_WORDS[fault]} is refused, and the bot ends with 1`, async (t, stage) => {
         const bot = await stage.bot({ jid: `bot@${faultyHost(fault)}`, direct_tls: directTls });
         await givesUp(t, bot, 'tls');

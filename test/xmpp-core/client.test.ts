@@ -28,6 +28,8 @@ const mechanismsFeature = (...names: string[]): string =>
 const next = <Name extends 'offline' | 'online' | 'message' | 'undelivered' | 'fault'>(client: Client, name: Name) =>
   client.events.once(name, { timeoutMs: PATIENCE_MS });
 
+// [RFC6120-4.2-a] [RFC6120-4.3.3-a] [RFC6120-5.2-a] [RFC6120-5.3.2-a] [RFC6120-6.2-a] [RFC6120-6.3.2-a] [RFC6120-7.2-a]
+// [RFC6120-7.3.1-a] [RFC6120-7.7-a]
 t.test('a client logs in by StartTLS and by direct TLS, and knows its full JID', async (t) => {
   const { server, online } = await startLoopback(t);
   for (const directTls of [false, true]) {
@@ -41,11 +43,13 @@ t.test('a client logs in by StartTLS and by direct TLS, and knows its full JID',
   }
 });
 
+// [RFC6120-4.3.6-a] [RFC6120-7.6-a]
 t.test('without a resource of ours the server chooses one', async (t) => {
   const { online } = await startLoopback(t);
   t.not((await online('ann')).jid?.resource, '');
 });
 
+// [RFC5802-6-b] [RFC6120-6.4.2-a] [RFC6120-13.8.1-a]
 t.test('a login is bound to its TLS connection when both sides can, unless told otherwise', async (t) => {
   const cases = [
     { mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], channelBinding: 'preferred', used: 'SCRAM-SHA-256-PLUS' },
@@ -74,6 +78,7 @@ t.test('where a binding is required and not to be had, nothing is sent and nothi
   t.equal(log.find('auth', NS_SASL), undefined);
 });
 
+// [RFC6120-13.8.3-a,b] [XEP-0474-7-b] [pitfall-sasl-downgrade]
 t.test('PLAIN is for servers that have nothing better, and never again after SCRAM was seen', async (t) => {
   const storage = memoryStorage();
   const plain = await startLoopback(t, { mechanisms: ['PLAIN'] });
@@ -92,6 +97,8 @@ t.test('PLAIN is for servers that have nothing better, and never again after SCR
   await t.resolves(plain.online('bob', { storage }), 'another account knows nothing of that');
 });
 
+// [RFC5802-9-a] [RFC6120-5.3.4-a] [RFC6120-13.3-a] [RFC7590-3.1-a] [pitfall-starttls-stripping]
+// [pitfall-auth-no-starttls]
 t.test('a server without StartTLS is sent nothing, and is not tried again', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -106,6 +113,7 @@ t.test('a server without StartTLS is sent nothing, and is not tried again', asyn
   t.strictSame(log.sent, []);
 });
 
+// [RFC6120-4.3.3-b] [RFC6120-5.4.3.3-a] [RFC6120-6.3.1-a] [RFC6120-6.3.4-a] [pitfall-starttls-buffering]
 t.test('what a server offered before TLS is forgotten after it', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -123,6 +131,8 @@ t.test('what a server offered before TLS is forgotten after it', async (t) => {
   t.equal(log.find('auth', NS_SASL), undefined);
 });
 
+// [RFC6120-4.7.1-b] [RFC6120-5.4.3.1-a] [RFC6120-13.7.2-a,d] [RFC6120-13.7.2.1-a] [RFC7590-3.4-a] [XEP-0368-3-d]
+// [pitfall-certificate-name] [pitfall-auth-other-name] [pitfall-auth-self-signed]
 t.test('a certificate of an unknown authority, or for another name, ends it before a secret is sent', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -138,6 +148,7 @@ t.test('a certificate of an unknown authority, or for another name, ends it befo
   t.ok(log.sent.every(({ name }) => name === 'starttls'));
 });
 
+// [RFC7590-3.4-a] [pitfall-certificate-name]
 t.test('verification cannot be turned off by the environment', async (t) => {
   const { server } = await startLoopback(t);
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
@@ -147,6 +158,7 @@ t.test('verification cannot be turned off by the environment', async (t) => {
   await t.rejects(client.start(), { name: 'TlsError', permanent: true });
 });
 
+// [RFC6120-6.4.5-a] [RFC6120-6.5-b] [pitfall-sasl-downgrade] [pitfall-error-permanence]
 t.test('a wrong password is told and not tried again', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -158,6 +170,7 @@ t.test('a wrong password is told and not tried again', async (t) => {
   t.equal(log.sent.filter((element) => element.is('auth', NS_SASL)).length, 1);
 });
 
+// [RFC5802-5-a] [pitfall-scram-signature] [pitfall-auth-early-success]
 t.test('a server that cannot prove that it knows the password is left', async (t) => {
   const { server, client } = await startLoopback(t, { mechanisms: ['SCRAM-SHA-256'] });
   server.misbehave({
@@ -166,6 +179,7 @@ t.test('a server that cannot prove that it knows the password is left', async (t
   await t.rejects(client('ann').start(), SaslError);
 });
 
+// [RFC6120-8.1.2.1-b,c] [RFC6120-8.2.3-a] [RFC7622-4-a] [pitfall-iq-by-id]
 t.test('an answer counts only from the entity that was asked', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.child('question', NS_TEST) === undefined ? undefined : ''));
@@ -201,6 +215,7 @@ t.test('an answer counts only from the entity that was asked', async (t) => {
   t.equal(await ask(undefined, (id) => [...own(id), reply('ann@localhost', id, 'true')]), 'true', 'our own account');
 });
 
+// [pitfall-iq-by-id]
 t.test('a question has a time limit, heeds its signal, and ends with the connection', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.child('question', NS_TEST) === undefined ? undefined : ''));
@@ -239,6 +254,7 @@ t.test('nothing can be sent before and after a session, and the error says so', 
 /** A plugin that hands its context to the test. */
 const opened = (setup: (context: PluginContext) => void) => definePlugin({ name: 'test', setup });
 
+// [RFC6120-8.2.3-b] [RFC6120-8.3.1-a,c] [RFC6120-8.4-b]
 t.test('each request is answered once: by its handler, by the error it throws, or by the core', async (t) => {
   const { online } = await startLoopback(t);
   const handlers = opened((context) => {
@@ -270,6 +286,7 @@ t.test('each request is answered once: by its handler, by the error it throws, o
   t.match(await fault, { where: 'iq', error: /a secret of ours/ });
 });
 
+// [RFC6120-8.1.4-a] [RFC6120-8.2.3-c,f]
 t.test('a request without an id, without one payload, or of an unknown type is a bad request', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder();
@@ -351,6 +368,7 @@ t.test('a sender guard keeps a handler from everybody else', async (t) => {
   }
 });
 
+// [RFC6120-8.4-a] [RFC6121-5.3-a]
 t.test('a message is one event, unless a plugin says that it tells of it in its own way', async (t) => {
   const { online } = await startLoopback(t);
   const seen: string[] = [];
@@ -372,6 +390,7 @@ t.test('a message is one event, unless a plugin says that it tells of it in its 
   t.strictSame(seen, ['chat t one', 'plugin kept', 'plugin other', 'chat - three & <more>']);
 });
 
+// [RFC6120-8.3.1-d] [RFC6121-5.2.2-c] [pitfall-error-loop]
 t.test('an error message is told as undelivered, and as nothing else', async (t) => {
   const { online } = await startLoopback(t);
   const others: unknown[] = [];
@@ -387,6 +406,7 @@ t.test('an error message is told as undelivered, and as nothing else', async (t)
   t.strictSame(others, []);
 });
 
+// [RFC6120-8.1.4-a] [RFC6121-4.7.1-b] [RFC7622-3.1-d] [RFC7622-4-b]
 t.test('a stanza from something that is no JID, or of no known kind, reaches nobody', async (t) => {
   const { server, online } = await startLoopback(t);
   const reached: unknown[] = [];
@@ -411,6 +431,7 @@ t.test('a stanza from something that is no JID, or of no known kind, reaches nob
   t.strictSame(reached, ['message']);
 });
 
+// [pitfall-depth-desync]
 t.test('a listener or handler that throws keeps nobody from the event, and is told as a fault', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', {
@@ -536,6 +557,7 @@ t.test('a plugin whose work on what is sent fails ends the session, not the clie
   t.match((await fault).where, 'stop');
 });
 
+// [RFC6120-3.3-a,b] [RFC6120-4.9.3-3] [pitfall-resource-fight]
 t.test('the wait grows to its ceiling with full jitter, and a conflict waits long on top', async (t) => {
   const policy = { firstMs: 1_000, maxMs: 300_000 };
   const longest = [0, 1, 2, 8, 9, 40, 1e9].map((failures) => backoffMs(failures, undefined, policy, 1));
@@ -545,6 +567,7 @@ t.test('the wait grows to its ceiling with full jitter, and a conflict waits lon
   t.equal(backoffMs(0, new StreamError('reset', undefined, { by: 'peer' }), policy, 0), 0);
 });
 
+// [RFC6120-4.9.3-6,20] [RFC6120-6.5-b] [pitfall-error-permanence]
 t.test('only what a person has to change is permanent', async (t) => {
   const permanent = [
     new SaslError('not-authorized'),

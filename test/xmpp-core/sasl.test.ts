@@ -16,6 +16,7 @@ import {
   text,
 } from './sasl-server.js';
 
+// [RFC5802-2.2-a] [RFC5802-5.1-a,b] [RFC6120-13.9.4-a]
 t.test('names and passwords are prepared, and a name is escaped', async (t) => {
   const credentials = { username: 'Jul=i,et', password: 'cafe\u0301' };
   const scram = chooseMechanism(contextWith({ credentials }));
@@ -32,6 +33,7 @@ t.test('names and passwords are prepared, and a name is escaped', async (t) => {
   }
 });
 
+// [RFC5802-6-a,b] [RFC6120-6.3.3-a] [RFC6120-13.8.3-b] [RFC7677-4-b,c] [XEP-0440-3-a,b,c,f] [pitfall-sasl-downgrade]
 t.test(
   'the strongest mechanism that both sides know is chosen, and channel binding as the rules have it',
   async (t) => {
@@ -81,6 +83,8 @@ t.test(
   },
 );
 
+// [RFC6120-6.3.4-b] [RFC6120-13.8.3-a] [XEP-0440-3-d] [XEP-0474-7-b] [pitfall-sasl-downgrade]
+// [pitfall-auth-not-offered]
 t.test('where the offer allows nothing safe, nothing is chosen', async (t) => {
   const ours = [EXPORTER];
   const cases: readonly (readonly [
@@ -125,6 +129,7 @@ t.test('EXTERNAL and ANONYMOUS are used when asked for, and say nothing themselv
   }
 });
 
+// [RFC6120-6.3.8-a] [RFC6120-13.8.3-a]
 t.test('PLAIN is one message, answers no challenge and is not believed unasked', async (t) => {
   const begin = (): Mechanism => chooseMechanism(contextWith({ offered: ['PLAIN'] }));
   const mechanism = begin();
@@ -166,6 +171,7 @@ t.test('a reconnect costs no second derivation, and what is remembered is bounde
   t.equal(derived.length - count, 3, 'another password or hash is another entry');
 });
 
+// [pitfall-scram-parameters]
 t.test('an abort ends the attempt at once, and what is derived later is kept by nobody', async (t) => {
   const controller = new AbortController();
   const finish: (() => void)[] = [];
@@ -206,6 +212,7 @@ t.test('the event loop turns while a password is derived', async (t) => {
   t.equal(turns, 1);
 });
 
+// [RFC6120-6.3.5-b]
 t.test('base64 has one spelling for each value', async (t) => {
   for (const [data, written] of [
     ['', ''],

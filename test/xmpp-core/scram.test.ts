@@ -27,6 +27,7 @@ import {
 
 const UNBOUND: BindingPlan = { plus: false, gs2Header: 'n,,', data: bytes(''), needsDowngradeHash: false };
 
+// [RFC5802-3-a] [RFC5802-5-b] [RFC5802-5.1-f] [RFC6120-13.8.1-a] [RFC7677-3-a]
 t.test('the exchanges of RFC 5802 §5 and RFC 7677 §3 come out byte for byte', async (t) => {
   const vectors = [
     {
@@ -54,6 +55,7 @@ t.test('the exchanges of RFC 5802 §5 and RFC 7677 §3 come out byte for byte', 
   }
 });
 
+// [RFC5802-3-a] [RFC7677-3-a]
 t.test('the key derivations agree with another implementation, for each hash', async (t) => {
   const salt = bytes('sixteen bytes of');
   for (const [hash, digest, name] of [
@@ -75,6 +77,7 @@ t.test('the key derivations agree with another implementation, for each hash', a
   }
 });
 
+// [XEP-0474-6.1-a] [XEP-0474-6.2-a] [pitfall-sasl-downgrade-hash] [pitfall-auth-downgrade-hash]
 t.test('the exchange worked out in XEP-0474 is followed, and its hash is checked', async (t) => {
   const offered = ['SCRAM-SHA-1-PLUS', 'SCRAM-SHA-1'];
   const serverBindingTypes = ['tls-server-end-point', 'tls-exporter'];
@@ -111,6 +114,7 @@ t.test('the exchange worked out in XEP-0474 is followed, and its hash is checked
   await refused(t, 'downgrade-detected', () => begin({ serverBindingTypes: undefined }));
 });
 
+// [RFC5802-5.1-i] [pitfall-sasl-downgrade-hash]
 t.test('the older form of the downgrade hash, and other optional extensions, are ignored', async () => {
   const server = new ScriptedServer();
   server.extensions = ',d=bm90IGNoZWNrZWQ=,x=whatever';
@@ -122,6 +126,7 @@ t.test('a server that lists no binding types is hashed without them', async (t) 
   for (const types of [undefined, []]) t.equal(downgradeHash('SHA-256', ['SCRAM-SHA-256', 'PLAIN'], types), expected);
 });
 
+// [RFC5802-5.1-f] [RFC6120-13.8.1-a,b] [RFC7677-3-a] [XEP-0440-3-a]
 t.test('each SCRAM mechanism logs in at an independent server, bound and unbound', async (t) => {
   for (const hash of keys.SCRAM_HASHES) {
     for (const binding of [undefined, EXPORTER, END_POINT]) {
@@ -140,6 +145,7 @@ t.test('each SCRAM mechanism logs in at an independent server, bound and unbound
   }
 });
 
+// [RFC6120-6.3.10-a]
 t.test('the server may prove itself in a challenge, before a success without data', async (t) => {
   for (const nothing of [undefined, bytes('')]) {
     const server = new ScriptedServer();
@@ -149,6 +155,8 @@ t.test('the server may prove itself in a challenge, before a success without dat
   }
 });
 
+// [RFC5802-3-b] [RFC5802-5-a] [RFC6120-6.4.6-a] [pitfall-scram-signature] [pitfall-auth-wrong-signature]
+// [pitfall-auth-no-signature] [pitfall-auth-early-success]
 t.test('a server that has not proved that it knows the password is not believed', async (t) => {
   const wrongSignature = `v=${encodeBase64(new Uint8Array(32))}`;
   const cases: Record<string, (exchange: { scram: Mechanism; final: string }) => unknown> = {
@@ -191,6 +199,7 @@ t.test('a server that has not proved that it knows the password is not believed'
   });
 });
 
+// [pitfall-auth-late-challenge]
 t.test('a message where the exchange has none ends it', async (t) => {
   const server = new ScriptedServer();
   const { scram, proof } = await prove(server);
@@ -214,6 +223,8 @@ t.test('a message where the exchange has none ends it', async (t) => {
   await refused(t, 'malformed-challenge', () => talkative.scram.success(bytes('more')));
 });
 
+// [RFC5802-5.1-c,e,g,i,j] [RFC5802-7-a] [RFC7677-4-a] [pitfall-scram-parameters] [pitfall-auth-foreign-nonce]
+// [pitfall-auth-one-iteration] [pitfall-auth-huge-iteration] [pitfall-auth-mandatory-extension]
 t.test("a server's first message is refused unless it keeps to the rules", async (t) => {
   const salt = 's=QSXCR+Q6sek8bf92';
   const cases: readonly (readonly [
@@ -278,6 +289,7 @@ t.test("a server's first message is refused unless it keeps to the rules", async
   t.equal(derivations, 0, 'no work was done for any of them');
 });
 
+// [RFC5802-5.1-h]
 t.test('what the server gives as its reason becomes a condition and a sentence', async (t) => {
   const conditions = {
     'invalid-proof': 'not-authorized',
@@ -302,6 +314,7 @@ t.test('what the server gives as its reason becomes a condition and a sentence',
   await refused(t, 'not-authorized', () => early.challenge(bytes('e=unknown-user')));
 });
 
+// [RFC5802-5.1-d] [pitfall-scram-parameters]
 t.test('every exchange has a fresh nonce of at least 18 random bytes', async (t) => {
   const asked: number[] = [];
   const context = contextWith({
@@ -318,6 +331,7 @@ t.test('every exchange has a fresh nonce of at least 18 random bytes', async (t)
   t.ok(asked.every((length) => length >= 18));
 });
 
+// [XEP-0440-3-e] [XEP-0474-7-a]
 t.test('a list of binding types that may have been cut needs the word of the server', async (t) => {
   const offered = ['SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS'];
   for (const serverBindingTypes of [['tls-unique'], []]) {

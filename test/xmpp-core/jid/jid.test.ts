@@ -21,6 +21,7 @@ function complaint(text: string): string {
   }
 }
 
+// [RFC7622-3.4-c] [RFC7622-3.5-a]
 t.test('the JIDs of RFC 7622 §3.5, Table 1, are read into their parts', async (t) => {
   const table: readonly [string, [string, string, string]][] = [
     ['juliet@example.com', ['juliet', 'example.com', '']],
@@ -42,6 +43,7 @@ t.test('the JIDs of RFC 7622 §3.5, Table 1, are read into their parts', async (
   for (const [text, expected] of table) t.same(parts(text), expected, text);
 });
 
+// [RFC7622-3.3-b] [RFC7622-3.5-a]
 t.test(
   'the texts of RFC 7622 §3.5, Table 2, are refused; the one that erratum 4560 takes out of it is not',
   async (t) => {
@@ -60,6 +62,7 @@ t.test(
   },
 );
 
+// [RFC7622-3.1-b,d] [RFC7622-3.3-b] [RFC7622-3.4-b,c]
 t.test('an address comes apart at the first slash, and only then at the first at sign', async (t) => {
   t.same(parts('evil@x/@trusted.org'), ['evil', 'x', '@trusted.org']);
   t.equal(Jid.parse('evil@x/@trusted.org').bare.toString(), 'evil@x');
@@ -70,6 +73,7 @@ t.test('an address comes apart at the first slash, and only then at the first at
   }
 });
 
+// [RFC7622-3.1-c] [RFC7622-3.2-b,c,d] [RFC7622-3.3-a] [RFC7622-3.4-a] [pitfall-unprepared-jid]
 t.test('however a name is written, its JID is the same', async (t) => {
   const same: readonly [string, string, string][] = [
     ['case', 'JULIET@Example.COM/Balcony', 'juliet@example.com/Balcony'],
@@ -93,6 +97,7 @@ t.test('however a name is written, its JID is the same', async (t) => {
   t.notOk(Jid.parse('\u0430lice@example.com').equals(Jid.parse('alice@example.com')), 'a Cyrillic а is another letter');
 });
 
+// [RFC7622-3.3.1-a] [pitfall-unprepared-jid]
 t.test('no spelling smuggles a delimiter into a localpart or a domain', async (t) => {
   for (const delimiter of '"&\'/:<>@') {
     t.throws(() => Jid.of(`a${delimiter}b`, 'example.com'), JidError, delimiter);
@@ -106,6 +111,7 @@ t.test('no spelling smuggles a delimiter into a localpart or a domain', async (t
   t.throws(() => Jid.of('a', 'b@c'), JidError);
 });
 
+// [RFC7622-3.1-a]
 t.test('each part has at most 1023 bytes in UTF-8, counted after preparation', async (t) => {
   const labels = (length: number) => `${'a.'.repeat(511)}${'b'.repeat(length)}`;
   t.equal(Jid.of('a'.repeat(1023), 'b').localpart.length, 1023);

@@ -17,6 +17,7 @@ function visible(text: string): string {
   return Array.from(text, codePointName).join(' ');
 }
 
+// [RFC7622-3.3-a]
 t.test('user names are prepared as RFC 8265 §3.5 shows', async (t) => {
   for (const [name, prepared = name] of [
     ['juliet@example.com'],
@@ -50,6 +51,7 @@ t.test('user names are prepared as RFC 8265 §3.5 shows', async (t) => {
   }
 });
 
+// [RFC7622-3.4-a]
 t.test('opaque strings are prepared as RFC 8265 §4.3 shows', async (t) => {
   for (const [text, prepared = text] of [
     ['correct horse battery staple'],
@@ -142,6 +144,7 @@ t.test('names obey the Bidi Rule (RFC 5893 §2)', async (t) => {
   t.throws(() => prepareDomain('a\u0665.example'), /the Bidi Rule/);
 });
 
+// [RFC7622-3.2-a,b,c,d]
 t.test('a domain has one spelling: lower case, U-labels, dots', async (t) => {
   for (const [written, prepared, ascii] of [
     ['EXAMPLE.com.', 'example.com', 'example.com'],
@@ -166,6 +169,7 @@ t.test('a domain has one spelling: lower case, U-labels, dots', async (t) => {
   }
 });
 
+// [RFC7622-3.2-a,b]
 t.test('what is no domain is refused', async (t) => {
   for (const [what, domain] of [
     ['nothing', ''],

@@ -142,6 +142,7 @@ const KNOWN_DIFFERENCES: readonly { readonly why: string; readonly place: RegExp
   },
 ];
 
+// [RFC6120-11.2-a]
 t.test('every fixture is read as saxes reads it', async (t) => {
   for (const { name, bytes } of corpus) {
     const { condition, ...own } = read(bytes);
@@ -151,6 +152,7 @@ t.test('every fixture is read as saxes reads it', async (t) => {
   }
 });
 
+// [pitfall-chunk-dependence] [pitfall-utf8-split]
 t.test('a fixture cut in two anywhere, or byte by byte, gives the same events', async (t) => {
   for (const { name, bytes } of corpus) {
     const whole = JSON.stringify(read(bytes));
@@ -164,6 +166,7 @@ t.test('a fixture cut in two anywhere, or byte by byte, gives the same events', 
   }
 });
 
+// [RFC6120-11.3-a,b] [pitfall-stanza-smuggling] [pitfall-chunk-dependence]
 t.test(
   'mutants of the fixtures are judged as saxes judges them, and the same for every cutting',
   { timeout: 600_000 },

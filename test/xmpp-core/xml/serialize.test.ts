@@ -6,6 +6,7 @@ import { scope, serialize, serializeOpenTag } from '../../../src/xmpp-core/xml/s
 const CLIENT = 'jabber:client';
 const STREAMS = 'http://etherx.jabber.org/streams';
 
+// [RFC6120-4.8.2-b] [RFC6120-4.8.4-a]
 t.test('only the declarations that are needed are written', async (t) => {
   const message = el(
     'message',
@@ -22,6 +23,7 @@ t.test('only the declarations that are needed are written', async (t) => {
   t.equal(serialize(el('a', 'urn:a', {}, el('b', ''))), "<a xmlns='urn:a'><b xmlns=''/></a>");
 });
 
+// [RFC6120-4.8.1-b]
 t.test(
   'an element in a namespace that has a prefix is written with it, and its children find their own namespace',
   async (t) => {
@@ -56,6 +58,7 @@ t.test('an attribute in a namespace gets a declared prefix, and xml needs none',
   );
 });
 
+// [RFC6120-4.8.1-b] [RFC6120-4.8.2-a]
 t.test('a stream header declares the default namespace and every prefix it is given', async (t) => {
   const header = el('stream', STREAMS, { to: 'example.com', version: '1.0', 'xml:lang': 'en' });
   t.equal(
@@ -66,6 +69,7 @@ t.test('a stream header declares the default namespace and every prefix it is gi
   t.throws(() => serializeOpenTag(header, {}, CLIENT), XmlError);
 });
 
+// [RFC6120-11.3-a] [pitfall-output-injection]
 t.test('markup characters are escaped everywhere, white space where a reader would change it', async (t) => {
   const nasty = `<&>'"\t\n\r]]>`;
   t.equal(
@@ -75,6 +79,7 @@ t.test('markup characters are escaped everywhere, white space where a reader wou
   t.equal(serialize(el('a', "urn:'x'")), "<a xmlns='urn:&apos;x&apos;'/>");
 });
 
+// [RFC6120-11.3-a] [pitfall-stanza-smuggling] [pitfall-output-injection]
 t.test('what XML 1.0 cannot carry is refused with a typed error that does not repeat the text', async (t) => {
   for (const bad of ['\0', '\x08', '\x0B', '\x1F', '\uD800', '\uDC00x', 'x\uD83D', '\uFFFE', '\uFFFF']) {
     t.throws(() => serialize(el('a', '', {}, `secret${bad}`)), XmlError, JSON.stringify(bad));
@@ -87,6 +92,7 @@ t.test('what XML 1.0 cannot carry is refused with a typed error that does not re
   }
 });
 
+// [RFC6120-11.3-a] [pitfall-output-injection]
 t.test('names that are not XML names are refused', async (t) => {
   for (const bad of ['', '1a', '-a', 'a b', 'a:b', 'a>', 'a\n', 'é×', '\u{F0000}', '\uD800']) {
     t.throws(() => serialize(el(bad, 'urn:a')), XmlError, JSON.stringify(bad));
@@ -98,6 +104,7 @@ t.test('names that are not XML names are refused', async (t) => {
   }
 });
 
+// [RFC6120-11.3-b]
 t.test('declarations cannot be passed off as attributes, nor reserved namespaces be declared', async (t) => {
   t.throws(() => serialize(el('a', '', { xmlns: 'urn:x' })), XmlError);
   t.throws(() => serialize(new Element('a', '', ['x', 'http://www.w3.org/2000/xmlns/', 'urn:x'])), XmlError);
@@ -108,6 +115,7 @@ t.test('declarations cannot be passed off as attributes, nor reserved namespaces
   t.throws(() => scope('', { p: '' }), XmlError);
 });
 
+// [RFC6120-11.3-a,b]
 t.test('an attribute given twice is refused', async (t) => {
   t.throws(() => serialize(new Element('a', '', ['x', '', '1', 'x', '', '2'])), XmlError);
   t.throws(() => serialize(new Element('a', '', ['x', 'urn:x', '1', 'x', 'urn:x', '2'])), XmlError);

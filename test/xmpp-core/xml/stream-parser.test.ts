@@ -59,6 +59,7 @@ function conditionOf(input: Uint8Array | string, limits?: Partial<XmlLimits>): s
   return results[0] === results[1] ? results[0] : `whole ${results[0]}, in bytes ${results[1]}`;
 }
 
+// [pitfall-depth-desync]
 t.test('a stream comes apart into its header, its stanzas and its end', async (t) => {
   const { parser, log } = record();
   parser.write(`<?xml version='1.0' encoding='UTF-8'?>\n${HEADER.replace('>', " to='a&amp;b'>")} \n`);
@@ -70,6 +71,7 @@ t.test('a stream comes apart into its header, its stanzas and its end', async (t
   t.same(log.slice(1), ["<message to='c'><body>h😀é</body></message>", '<iq/>', '<stream:error/>', 'close']);
 });
 
+// [RFC6120-11.7-a]
 t.test('white space between stanzas is a sign of life and nothing else', async (t) => {
   const { parser, log } = record();
   parser.write(HEADER);
@@ -78,6 +80,7 @@ t.test('white space between stanzas is a sign of life and nothing else', async (
   t.same(log.slice(1), ['<iq/>']);
 });
 
+// [RFC6120-11.2-a]
 t.test('namespaces are resolved, prefixed or default, for elements and attributes', async (t) => {
   const { parser, elements } = record();
   parser.write(`${HEADER}<a:m xmlns:a='urn:a' a:x='1' x='2' xml:lang='en'><b xmlns='urn:b' a:y='3'><c/></b><d/></a:m>`);
@@ -91,6 +94,7 @@ t.test('namespaces are resolved, prefixed or default, for elements and attribute
   t.ok(elements[1]?.child('o', 'urn:z'), 'a prefix may stand for another namespace in another stanza');
 });
 
+// [pitfall-prototype-keys]
 t.test('names that mean something to JavaScript are names like any other', async (t) => {
   const root = parseElement(
     "<constructor __proto__='1' constructor='2' toString='3'><__proto__/><hasOwnProperty/></constructor>",
@@ -103,6 +107,7 @@ t.test('names that mean something to JavaScript are names like any other', async
   t.equal(conditionOf(`${HEADER}<constructor:b/>`), 'not-well-formed');
 });
 
+// [pitfall-stanza-smuggling] [pitfall-output-injection]
 t.test('what is read and written again is the same', async (t) => {
   const nasty = `<&>'" \t\n\r ]]> é😀 \u2028\x85`;
   const tree = el(
@@ -124,6 +129,8 @@ t.test('text is one node, whatever it is made of', async (t) => {
   t.same(parseElement('<a><![CDATA[]]></a>').nodes, []);
 });
 
+// [RFC6120-4.8.5-a] [RFC6120-4.9.3-1,13,18,22] [RFC6120-11.1-a,b,c,d] [RFC6120-11.3-a,b] [RFC6120-11.5-b]
+// [RFC6120-11.6-b,c] [pitfall-stanza-smuggling] [pitfall-restricted-xml] [pitfall-utf8-split]
 t.test('each piece of XML that XMPP does not allow has its stream error', async (t) => {
   const inStanza = (xml: string): string => `${HEADER}<message>${xml}</message>`;
   const rows: readonly (readonly [condition: string | undefined, input: string | Uint8Array, why: string])[] = [
@@ -260,6 +267,7 @@ t.test('line ends and white space in values are made even as XML says', async (t
   t.equal(parseElement("<a v='1\r\n2\r3\n4\t5&#13;&#10;&#9;'/>").attr('v'), '1 2 3 4 5\r\n\t');
 });
 
+// [RFC6120-4.9.3-14] [RFC6120-13.12-a] [pitfall-size-and-depth]
 t.test('each limit ends the stream with policy-violation, and what just fits passes', async (t) => {
   const sized = (size: number): string => `<a>${'x'.repeat(size - '<a></a>'.length)}</a>`;
   const pairs: readonly (readonly [Partial<XmlLimits>, fits: string, over: string])[] = [
@@ -285,6 +293,7 @@ t.test('each limit ends the stream with policy-violation, and what just fits pas
   );
 });
 
+// [RFC6120-13.12-a] [pitfall-size-and-depth]
 t.test('a stanza that never ends is given up at the limit, before it is whole', async (t) => {
   const endless = ['<a>x', "<a b='", '<a', '</a', '<![CDATA[', '<?', '<a>&'];
   for (const beginning of endless) {
@@ -320,6 +329,7 @@ t.test('after a violation every write throws the same, and no handler is called'
   t.equal(log.length, 2);
 });
 
+// [pitfall-starttls-buffering]
 t.test('a stopped parser forgets what is left of the chunk and ignores what comes', async (t) => {
   for (const at of ['onOpen', 'onElement', 'onClose'] as const) {
     const seen: string[] = [];
@@ -350,6 +360,7 @@ t.test('a stopped parser forgets what is left of the chunk and ignores what come
   empty.write('<s/>');
 });
 
+// [pitfall-depth-desync]
 t.test('a handler that throws ends the parser, and one that writes into it is told so', async (t) => {
   const broken = new StreamParser({
     onOpen() {},
