@@ -8,7 +8,7 @@ import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
-import { serviceDiscovery, type DiscoInfo } from './xep-0030-service-discovery.js';
+import { serviceDiscovery, type DiscoInfo, type DiscoOptions } from './xep-0030-service-discovery.js';
 
 export const NS_HTTP_UPLOAD = 'urn:xmpp:http:upload:0';
 
@@ -55,6 +55,8 @@ const ALLOWED_HEADERS: ReadonlyMap<string, string> = new Map([
   ['expires', 'Expires'],
 ]);
 const UPLOAD_TIMEOUT_MS = 300_000;
+/** How many of the server's components are asked. */
+const MAX_CANDIDATES = 50;
 
 export function readSlotRequest(request: Element): SlotRequest | undefined {
   const filename = request.attr('filename');
@@ -110,15 +112,20 @@ export const httpUpload = definePlugin({
       const server = Jid.parse(context.account.domainpart);
       const options = signal === undefined ? { timeoutMs: 10_000 } : { signal, timeoutMs: 10_000 };
       const items = await disco.items(server, options);
-      const candidates = await Promise.all(
-        [server, ...items.map(({ jid }) => jid)].map(async (jid) => {
-          // A component that is configured and not connected answers with an error, or never: the others still count.
-          const info = await disco.info(jid, options).catch(() => undefined);
-          return info?.features.has(NS_HTTP_UPLOAD) === true ? { jid, maxFileSize: maxFileSize(info) } : undefined;
-        }),
-      );
-      known = candidates.find((candidate) => candidate !== undefined);
-      return known;
+      // A component that is configured and not connected answers with an error, or never: the others need not wait for it.
+      const found = await Promise.any(
+        [server, ...items.map(({ jid }) => jid)].slice(0, MAX_CANDIDATES).map((jid) => candidate(jid, options)),
+      ).catch(() => undefined);
+      signal?.throwIfAborted();
+      known = found;
+      return found;
+    }
+
+    /** @throws UploadError when the entity takes no files, or what asking it throws */
+    async function candidate(jid: Jid, options: DiscoOptions): Promise<UploadService> {
+      const info = await disco.info(jid, options);
+      if (!info.features.has(NS_HTTP_UPLOAD)) throw new UploadError(`${jid.toString()} takes no files`);
+      return { jid, maxFileSize: maxFileSize(info) };
     }
 
     return {

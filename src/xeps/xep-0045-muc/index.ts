@@ -64,6 +64,7 @@ export const muc = definePlugin({
         const key = jid.bare.toString();
         const room = rooms.get(key) ?? new Room(jid.bare, options, context, events, features);
         rooms.set(key, room);
+        room.prepare(options);
         await room.join(signal);
         return room;
       },

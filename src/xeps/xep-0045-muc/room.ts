@@ -87,6 +87,8 @@ type State =
     }
   | { readonly name: 'in' };
 
+type Joining = State & { readonly name: 'joining' };
+
 const OUT: State = { name: 'out' };
 
 export class Room {
@@ -134,7 +136,8 @@ export class Room {
   /**
    * Enters the room, with the next free nick when ours is taken (`bot`, `bot-2` …). A room that this creates is accepted
    * as it is (§10.1.2).
-   * @throws StanzaError when the room refuses, TimeoutError, or the signal's reason
+   * @throws StanzaError when the room refuses, TimeoutError, XmppError when it is left or the connection lost meanwhile, or the
+   * signal's reason
    */
   async join(signal?: AbortSignal): Promise<void> {
     if (this.#state.name !== 'out') throw new XmppError(`${this.jid.toString()} is being joined already`);
@@ -148,10 +151,15 @@ export class Room {
         await this.#entered(selfPresence);
         return;
       } catch (error) {
-        this.#forget();
+        this.#withdraw(error);
         if (!(error instanceof StanzaError) || error.condition !== 'conflict' || attempt === MAX_NICKS) throw error;
       }
     }
+  }
+
+  /** What the next join is to ask for. */
+  prepare(options: RoomOptions): void {
+    this.#options = options;
   }
 
   /** Says something to the room. @returns the id of the message */
@@ -161,8 +169,10 @@ export class Room {
 
   /** Leaves the room in order (§7.14). */
   leave(): void {
-    if (this.#state.name === 'out') return;
-    this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), type: 'unavailable' }));
+    const state = this.#state;
+    if (state.name === 'joining') state.reject(new XmppError(`${this.jid.toString()} was left before it was joined`));
+    if (state.name !== 'in') return;
+    this.#sayGoodbye();
     this.#out('left', undefined);
   }
 
@@ -182,7 +192,8 @@ export class Room {
     }
     const user = readMucUser(presence.element);
     const nick = presence.from.resource;
-    if (user === undefined) return;
+    // A room speaks of itself under its bare JID, which is nobody in it.
+    if (user === undefined || nick === '') return;
     // Only status 110 says who we are: the nick may have been changed by the room (§7.2.3, 210).
     const self = user.statuses.has(Status.self);
     if (presence.type === 'available') this.#seen(nick, user, self, presence.element);
@@ -204,34 +215,52 @@ export class Room {
       return;
     }
     const described = this.#describe(nick, message);
-    this.#lastSeen = described.delayed ?? new Date();
+    // Nothing was said in the future: a forged time would have us miss what comes until then.
+    this.#lastSeen = new Date(Math.min(described.delayed?.getTime() ?? Infinity, Date.now()));
     if (nick !== '') this.#events.emit('message', described);
   }
 
-  async #enter(signal: AbortSignal): Promise<Element> {
-    // What the room announces decides which of its ids can be believed, so it is asked before the first message comes.
-    this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
-    signal.throwIfAborted();
-    const { password } = this.#options;
-    const history = this.#lastSeen === undefined ? this.#options.history : { since: this.#lastSeen };
+  #enter(signal: AbortSignal): Promise<Element> {
     return new Promise<Element>((resolve, reject) => {
-      this.#state = { name: 'joining', resolve, reject };
-      const payload = writeMucJoin({ password, ...(history === undefined ? {} : { history }) });
-      this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), payloads: [payload] }));
+      const joining: Joining = { name: 'joining', resolve, reject };
+      this.#state = joining;
+      this.#knock(joining, signal).catch(reject);
     });
   }
 
+  async #knock(joining: Joining, signal: AbortSignal): Promise<void> {
+    // What the room announces decides which of its ids can be believed, so it is asked before the first message comes.
+    this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
+    // Meanwhile the join may have been given up.
+    if (this.#state !== joining || signal.aborted) return;
+    const { password } = this.#options;
+    const history = this.#lastSeen === undefined ? this.#options.history : { since: this.#lastSeen };
+    const payload = writeMucJoin({ password, ...(history === undefined ? {} : { history }) });
+    this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), payloads: [payload] }));
+  }
+
+  /** Accepts the room when our coming created it. */
   async #entered(selfPresence: Element): Promise<void> {
     const user = readMucUser(selfPresence);
-    const created = user?.statuses.has(Status.created) === true;
-    if (created) {
-      // Before it existed the room could announce nothing, so who we are in it is read again.
-      await this.#context.iq({ to: this.jid, type: 'set', payload: writeInstantRoom() });
-      const signal = AbortSignal.timeout(DISCO_TIMEOUT_MS);
-      this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
-      this.#seen(this.#nick, user, true, selfPresence);
-    }
-    this.#events.emit('joined', { room: this, nick: this.#nick, created });
+    if (user?.statuses.has(Status.created) !== true) return;
+    // Before it existed the room could announce nothing, so who we are in it is read again.
+    await this.#context.iq({ to: this.jid, type: 'set', payload: writeInstantRoom() });
+    const signal = AbortSignal.timeout(DISCO_TIMEOUT_MS);
+    this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
+    if (this.#state.name !== 'in') throw new XmppError(`${this.jid.toString()} was left before it was set up`);
+    this.#seen(this.#nick, user, true, selfPresence);
+    this.#events.emit('joined', { room: this, nick: this.#nick, created: true });
+  }
+
+  /** After a join that failed. Unless the room itself refused, it may have let us in, or be about to. */
+  #withdraw(error: unknown): void {
+    const isRefusal = error instanceof StanzaError && this.#state.name !== 'in';
+    this.#forget();
+    if (!isRefusal && this.#context.silentMs() !== undefined) this.#sayGoodbye();
+  }
+
+  #sayGoodbye(): void {
+    this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), type: 'unavailable' }));
   }
 
   #seen(nick: string, user: MucUser, self: boolean, presence: Element): void {
@@ -251,6 +280,8 @@ export class Room {
     if (self && this.#state.name === 'joining') {
       const { resolve } = this.#state;
       this.#state = { name: 'in' };
+      // At once, so that whoever listens knows of the room before its first message; a new room is not ready yet.
+      if (!user.statuses.has(Status.created)) this.#events.emit('joined', { room: this, nick, created: false });
       resolve(presence);
     } else if (!known && this.#state.name === 'in') {
       this.#events.emit('occupantJoined', { room: this, occupant });
