@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Client } from '../../src/xmpp-core/client.js';
-import { ConnectError, StreamError, TimeoutError } from '../../src/xmpp-core/errors.js';
+import { ConnectError, TimeoutError } from '../../src/xmpp-core/errors.js';
 import { NS_SASL, NS_STREAM, NS_STREAMS, NS_TLS } from '../../src/xmpp-core/stanza/namespaces.js';
 import { pingWith } from '../../src/xeps/xep-0199-ping.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
