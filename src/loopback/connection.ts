@@ -1,5 +1,6 @@
 /** One client's connection to the loopback server: StartTLS, SASL, bind, then stanzas (RFC 6120 §4 to §8, the server's side). */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
@@ -7,8 +8,7 @@ import { StreamError } from '../xmpp-core/errors.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
 import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_STREAMS, NS_TLS } from '../xmpp-core/stanza/namespaces.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
-import { scope, serialize, serializeOpenTag } from '../xmpp-core/xml/serialize.js';
-import { StreamParser } from '../xmpp-core/xml/stream-parser.js';
+import { documentFraming, messageFraming, type FrameReader, type Framing } from '../xmpp-core/stream/framing.js';
 import type { Accounts } from './accounts.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
 import type { Misbehaviour, Stage } from './misbehaviour.js';
@@ -26,32 +26,42 @@ export interface ConnectionHost {
   onClosed(connection: Connection): void;
 }
 
-const STREAM_PREFIX = { stream: NS_STREAM };
-const SCOPE = scope(NS_CLIENT, STREAM_PREFIX);
+/** How TLS comes: after StartTLS, first of all (XEP-0368), or as what lies under a WebSocket. */
+export type Way = 'starttls' | 'direct' | { readonly webSocketOver: tls.TLSSocket };
+
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
 export class Connection {
   readonly #host: ConnectionHost;
-  #socket: Socket;
-  #parser: StreamParser;
+  readonly #framing: Framing;
+  #socket: Duplex;
+  #tls: tls.TLSSocket | undefined;
+  #reader: FrameReader;
   #stage: Stage;
   #jid: Jid | undefined;
   #username = '';
   #scram: ScramExchange | undefined;
   #isFinalSent = false;
   #sentBytes = 0;
-  #unsent = '';
+  #unsent: string[] = [];
   #closed = false;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onEnd = (): void => this.#end();
 
-  /** @param direct whether TLS comes first (XEP-0368) */
-  constructor(socket: Socket, host: ConnectionHost, direct: boolean) {
+  /**
+   * @param socket what carries the stream: a TCP socket, or a WebSocket of which each chunk is a message
+   */
+  constructor(socket: Duplex, host: ConnectionHost, way: Way) {
     this.#host = host;
     this.#socket = socket;
     this.#stage = 'plain';
-    this.#parser = this.#newParser();
-    if (direct) this.#secure();
+    this.#framing = typeof way === 'string' ? documentFraming : messageFraming;
+    this.#reader = this.#newReader();
+    if (typeof way !== 'string') {
+      this.#tls = way.webSocketOver;
+      this.#stage = 'secure';
+    }
+    if (way === 'direct') this.#secure();
     else this.#listen();
   }
 
@@ -61,7 +71,7 @@ export class Connection {
   }
 
   send(element: Element): void {
-    this.#write(serialize(element, SCOPE));
+    this.#write(this.#framing.element(element));
   }
 
   /** Sends raw text, whatever it is. */
@@ -78,7 +88,7 @@ export class Connection {
   /** Ends the stream in order. */
   close(): void {
     if (this.#closed) return;
-    this.#write('</stream:stream>');
+    this.#write(this.#framing.footer);
     this.#flush();
     this.#socket.end();
     this.#end();
@@ -86,13 +96,13 @@ export class Connection {
 
   /** Ends the connection as a failing network does. */
   reset(): void {
-    if (this.#socket instanceof tls.TLSSocket) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    if (this.#tls === undefined && this.#socket instanceof Socket) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
     this.#end();
   }
 
-  #newParser(): StreamParser {
-    return new StreamParser({
+  #newReader(): FrameReader {
+    return this.#framing.reader({
       onOpen: () => this.#open(),
       onElement: (element) => this.#receive(element),
       onClose: () => this.close(),
@@ -106,7 +116,7 @@ export class Connection {
   #read(chunk: Uint8Array): void {
     if (this.#closed || this.#host.misbehaviour.deafAt === this.#stage) return;
     try {
-      this.#parser.write(chunk);
+      this.#reader.write(chunk);
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       this.fail(error.condition);
@@ -116,7 +126,8 @@ export class Connection {
   #secure(): void {
     const plain = this.#socket.off('data', this.#onData).off('close', this.#onEnd);
     plain.on('error', this.#onEnd);
-    this.#socket = new tls.TLSSocket(plain, { isServer: true, key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
+    this.#tls = new tls.TLSSocket(plain, { isServer: true, key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
+    this.#socket = this.#tls;
     // A handshake that fails takes the handle away from under the plain socket, which its listener would count for ever.
     this.#socket.on('close', () => plain.destroy());
     this.#stage = 'secure';
@@ -125,13 +136,13 @@ export class Connection {
   }
 
   #restart(): void {
-    this.#parser.stop();
-    this.#parser = this.#newParser();
+    this.#reader.stop();
+    this.#reader = this.#newReader();
   }
 
   #open(): void {
-    const header = el('stream', NS_STREAM, { from: this.#host.domain, id: newId(), version: '1.0', 'xml:lang': 'en' });
-    this.#write(`<?xml version='1.0'?>${serializeOpenTag(header, STREAM_PREFIX, NS_CLIENT)}`);
+    const { domain: from } = this.#host;
+    this.#write(this.#framing.header({ from, id: newId(), version: '1.0', 'xml:lang': 'en' }));
     const instead = this.#host.misbehaviour.features?.(this.#stage);
     if (instead === undefined) this.send(el('features', NS_STREAM, {}, ...this.#features()));
     else this.#write(instead);
@@ -210,9 +221,7 @@ export class Connection {
   }
 
   #exporter(): Uint8Array | undefined {
-    const socket = this.#socket;
-    if (!(socket instanceof tls.TLSSocket)) return undefined;
-    return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    return this.#tls?.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
   }
 
   #bind(element: Element): void {
@@ -232,13 +241,18 @@ export class Connection {
 
   /** Everything that is sent goes through here, so that a misbehaviour counts every byte. */
   #write(text: string): void {
-    if (this.#unsent === '') queueMicrotask(() => this.#flush());
-    this.#unsent += text;
+    if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
+    this.#unsent.push(text);
   }
 
   #flush(): void {
-    const bytes = Buffer.from(this.#unsent);
-    this.#unsent = '';
+    const sent = this.#unsent;
+    this.#unsent = [];
+    for (const piece of this.#framing.pieces(sent)) this.#writePiece(piece);
+  }
+
+  #writePiece(piece: string): void {
+    const bytes = Buffer.from(piece);
     if (bytes.byteLength === 0 || this.#socket.destroyed || this.#socket.writableEnded) return;
     const { cutAtByte = Infinity, stallAtByte = Infinity } = this.#host.misbehaviour;
     const left = Math.max(0, Math.min(cutAtByte, stallAtByte) - this.#sentBytes);
@@ -255,7 +269,7 @@ export class Connection {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#parser.stop();
+    this.#reader.stop();
     this.#host.onClosed(this);
   }
 }

@@ -4,6 +4,7 @@
  * uploads. It has no rosters, no other servers, and nothing on disk.
  */
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
@@ -13,10 +14,11 @@ import { NS_DISCO_INFO, NS_DISCO_ITEMS, writeDiscoInfo, writeDiscoItems } from '
 import { NS_PING } from '../xeps/xep-0199-ping.js';
 import { writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
 import { Accounts } from './accounts.js';
-import { Connection, type ConnectionHost } from './connection.js';
+import { Connection, type ConnectionHost, type Way } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
 import { Uploads } from './uploads.js';
+import { webSocketListener } from './web-socket-listener.js';
 
 export interface LoopbackOptions {
   /** What is offered after TLS; SCRAM with and without channel binding unless told. */
@@ -43,7 +45,7 @@ export class LoopbackServer {
   readonly #listeners: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #misbehaviour: Misbehaviour = {};
-  #ports = { startTls: 0, directTls: 0 };
+  #ports = { startTls: 0, directTls: 0, webSocket: 0 };
 
   private constructor(options: LoopbackOptions) {
     this.#options = options;
@@ -54,12 +56,18 @@ export class LoopbackServer {
   static async start(options: LoopbackOptions = {}): Promise<LoopbackServer> {
     const server = new LoopbackServer(options);
     await server.#uploads.listen();
-    server.#ports = { startTls: await server.#listen(false), directTls: await server.#listen(true) };
+    server.#ports = {
+      startTls: await server.#listen(net.createServer((socket) => server.#accept(socket, 'starttls'))),
+      directTls: await server.#listen(net.createServer((socket) => server.#accept(socket, 'direct'))),
+      webSocket: await server.#listen(
+        webSocketListener((socket, carrier) => server.#accept(socket, { webSocketOver: carrier })),
+      ),
+    };
     return server;
   }
 
   /** The ports of 127.0.0.1 that clients connect to. */
-  get ports(): { readonly startTls: number; readonly directTls: number } {
+  get ports(): { readonly startTls: number; readonly directTls: number; readonly webSocket: number } {
     return this.#ports;
   }
 
@@ -108,11 +116,14 @@ export class LoopbackServer {
     await this.#uploads.close();
   }
 
-  async #listen(direct: boolean): Promise<number> {
-    const listener = net.createServer((socket) => {
+  #accept(socket: Duplex, way: Way): void {
+    this.#connections.add(new Connection(socket, this.#host(), way));
+  }
+
+  async #listen(listener: Server): Promise<number> {
+    listener.on('connection', (socket: net.Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
-      this.#connections.add(new Connection(socket, this.#host(), direct));
     });
     this.#listeners.push(listener);
     await new Promise<void>((resolve, reject) => {
