@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { Jid } from '../xmpp-core/jid/jid.js';
+import { NS_ROSTER_VERSIONING } from '../xmpp-core/im/roster.js';
+import { NS_PRE_APPROVAL } from '../xmpp-core/im/subscriptions.js';
 import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
 import { StreamError } from '../xmpp-core/errors.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
@@ -150,7 +152,8 @@ export class Connection {
 
   #features(): Element[] {
     if (this.#stage === 'plain') return [el('starttls', NS_TLS, {}, el('required', NS_TLS))];
-    if (this.#stage === 'authenticated') return [el('bind', NS_BIND)];
+    if (this.#stage === 'authenticated')
+      return [el('bind', NS_BIND), el('ver', NS_ROSTER_VERSIONING), el('sub', NS_PRE_APPROVAL)];
     const mechanisms = this.#host.mechanisms.map((name) => el('mechanism', NS_SASL, {}, name));
     const binding = el('channel-binding', NS_CHANNEL_BINDING, { type: 'tls-exporter' });
     const listed = this.#host.mechanisms.some((name) => name.endsWith('-PLUS'));

@@ -1,12 +1,13 @@
 /**
- * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It speaks StartTLS and direct TLS,
- * SCRAM and PLAIN, binds resources, routes messages and presence, keeps what arrives while nobody is there, and has rooms and
- * uploads. It has no rosters, no other servers, and nothing on disk.
+ * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It speaks StartTLS, direct TLS and
+ * WebSocket, SCRAM and PLAIN, binds resources, routes messages and presence, keeps what arrives while nobody is there, and has rosters,
+ * rooms and uploads. It has no other servers, and nothing on disk.
  */
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
+import { NS_ROSTER } from '../xmpp-core/im/roster-item.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../xmpp-core/stanza/stanza-error.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -17,6 +18,7 @@ import { Accounts } from './accounts.js';
 import { Connection, type ConnectionHost, type Way } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
+import { Rosters, type Available } from './rosters.js';
 import { Uploads } from './uploads.js';
 import { webSocketListener } from './web-socket-listener.js';
 
@@ -28,6 +30,7 @@ export interface LoopbackOptions {
 const DOMAIN = 'localhost';
 const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
 const MAX_OFFLINE = 100;
+const SUBSCRIPTION_TYPES: ReadonlySet<string> = new Set(['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']);
 /** How long `stop` waits for clients to close their side. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -40,7 +43,9 @@ export class LoopbackServer {
   readonly #connections = new Set<Connection>();
   /** Bound sessions, by full JID. */
   readonly #sessions = new Map<string, Connection>();
-  readonly #available = new Set<Connection>();
+  /** Clients that have sent their presence. */
+  readonly #available = new Map<Connection, Available>();
+  readonly #rosters = new Rosters((account) => this.#availableOf(account));
   readonly #waiting = new Map<string, Element[]>();
   readonly #listeners: Server[] = [];
   readonly #sockets = new Set<Socket>();
@@ -152,8 +157,11 @@ export class LoopbackServer {
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection);
-    this.#available.delete(connection);
+    this.#rosters.closed(connection);
     const { jid } = connection;
+    if (jid !== undefined && this.#available.has(connection)) {
+      this.#presence(connection, el('presence', NS_CLIENT, { from: jid.toString(), type: 'unavailable' }));
+    }
     if (jid === undefined || this.#sessions.get(jid.toString()) !== connection) return;
     this.#sessions.delete(jid.toString());
     this.rooms.drop(jid);
@@ -167,19 +175,29 @@ export class LoopbackServer {
     const toText = stanza.attr('to');
     const to = toText === undefined ? from.bare : Jid.tryParse(toText);
     if (to === undefined) connection.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
-    else if (stanza.name === 'presence' && toText === undefined) this.#presence(connection, stanza);
+    else if (stanza.name === 'presence' && toText === undefined) this.#presence(connection, stamped);
     else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
+    else if (stanza.name === 'presence' && SUBSCRIPTION_TYPES.has(stanza.attr('type') ?? ''))
+      this.#rosters.subscription(stanza, from, to);
     else if (to.localpart !== '' && !(stanza.name === 'iq' && to.isBare))
       this.#deliver(stamped.withAttributes({ to: to.toString() }));
     else if (stanza.name === 'iq') this.#answer(connection, stanza, to);
   }
 
   #presence(connection: Connection, presence: Element): void {
-    if (presence.attr('type') !== undefined) return void this.#available.delete(connection);
-    this.#available.add(connection);
-    const account = connection.jid?.bare.toString() ?? '';
-    for (const message of this.#waiting.get(account) ?? []) connection.send(message);
-    this.#waiting.delete(account);
+    const account = connection.jid?.bare;
+    if (account === undefined) return;
+    const isLeaving = presence.attr('type') !== undefined;
+    const available = { connection, presence };
+    this.#rosters.broadcast(available, account, !isLeaving && !this.#available.has(connection));
+    if (isLeaving) return void this.#available.delete(connection);
+    this.#available.set(connection, available);
+    for (const message of this.#waiting.get(account.toString()) ?? []) connection.send(message);
+    this.#waiting.delete(account.toString());
+  }
+
+  #availableOf(account: Jid): Available[] {
+    return [...this.#available.values()].filter(({ connection }) => connection.jid?.bare.equals(account.bare) === true);
   }
 
   /** Brings a stanza to the client or clients that its `to` names (RFC 6121 §8.5). */
@@ -193,8 +211,8 @@ export class LoopbackServer {
       if (stanza.name === 'iq' && stanza.attr('type') === 'result') return;
       return this.#deliver(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
     }
-    const present = [...this.#available].filter(({ jid }) => jid?.bare.equals(to.bare) === true);
-    for (const connection of present) connection.send(stanza);
+    const present = this.#availableOf(to);
+    for (const { connection } of present) connection.send(stanza);
     if (present.length === 0) this.#keep(to.bare.toString(), stanza);
   }
 
@@ -209,10 +227,16 @@ export class LoopbackServer {
   #answer(connection: Connection, iq: Element, to: Jid): void {
     const payload = iq.children()[0];
     if (payload === undefined || (iq.attr('type') !== 'get' && iq.attr('type') !== 'set')) return;
-    try {
-      const result =
-        to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload);
+    const reply = (result: Element | undefined): void =>
       connection.send(el('iq', NS_CLIENT, { type: 'result', id: iq.attr('id'), from: iq.attr('to') }, result));
+    try {
+      if (payload.ns === NS_ROSTER && connection.jid?.bare.equals(to) === true) {
+        const { result, after } = this.#rosters.answer(connection, to, iq);
+        reply(result);
+        for (const stanza of after) connection.send(stanza);
+      } else {
+        reply(to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload));
+      }
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
       connection.send(errorReply(iq, error));

@@ -1,0 +1,198 @@
+/** Rosters of the loopback server, with versions, and the subscriptions that are kept in them (RFC 6121 §2, §3, appendix A). */
+import { StanzaError } from '../xmpp-core/errors.js';
+import type { Jid } from '../xmpp-core/jid/jid.js';
+import { NS_ROSTER, readRosterEntry, writeRosterItem, type RosterItem } from '../xmpp-core/im/roster-item.js';
+import { newId } from '../xmpp-core/stanza/ids.js';
+import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import type { Connection } from './connection.js';
+
+/** A client that has sent its presence, and what that was. */
+export interface Available {
+  readonly connection: Connection;
+  readonly presence: Element;
+}
+
+interface StoredRoster {
+  readonly items: Map<string, RosterItem>;
+  /** Requests to see this account's presence that wait for its word, by who asks. */
+  readonly requests: Map<string, Element>;
+  /** Every change, in order; its length is the version. */
+  readonly changes: Element[];
+  /** Who asked for the roster, and so is told of changes (§2.2). */
+  readonly interested: Set<Connection>;
+}
+
+export class Rosters {
+  readonly #rosters = new Map<string, StoredRoster>();
+  readonly #availableOf: (account: Jid) => readonly Available[];
+
+  constructor(availableOf: (account: Jid) => readonly Available[]) {
+    this.#availableOf = availableOf;
+  }
+
+  /** Answers a roster request. @returns what to send after the result, and the payload of that. @throws StanzaError */
+  answer(
+    connection: Connection,
+    account: Jid,
+    iq: Element,
+  ): { result: Element | undefined; after: readonly Element[] } {
+    const query = iq.child('query', NS_ROSTER);
+    if (query === undefined) throw StanzaError.of('bad-request');
+    if (iq.attr('type') === 'set') {
+      this.#set(account, query);
+      return { result: undefined, after: [] };
+    }
+    const { items, changes, interested } = this.#of(account);
+    interested.add(connection);
+    const known = /^v\d+$/.test(query.attr('ver') ?? '') ? Number(query.attr('ver')?.slice(1)) : Infinity;
+    // §2.6.3: who knows an earlier state is told what changed since then.
+    if (known <= changes.length) return { result: undefined, after: changes.slice(known).map(push) };
+    const ver = query.attr('ver') === undefined ? undefined : `v${changes.length}`;
+    return { result: el('query', NS_ROSTER, { ver }, ...[...items.values()].map(writeRosterItem)), after: [] };
+  }
+
+  /** A client became available, or shows something else (§4.2, §4.4): its contacts hear of it, and it of them when it is new. */
+  broadcast({ connection, presence }: Available, account: Jid, isNew: boolean): void {
+    for (const { jid, subscription } of this.#of(account).items.values()) {
+      if (subscription === 'from' || subscription === 'both') {
+        for (const contact of this.#availableOf(jid)) contact.connection.send(addressed(presence, jid));
+      }
+      if (isNew && (subscription === 'to' || subscription === 'both')) {
+        for (const contact of this.#availableOf(jid)) connection.send(addressed(contact.presence, account));
+      }
+    }
+    if (isNew) for (const request of this.#of(account).requests.values()) connection.send(request);
+  }
+
+  /** Takes a presence about a subscription, stamped with its sender (§3). */
+  subscription(presence: Element, from: Jid, to: Jid): void {
+    const type = presence.attr('type');
+    const stamped = presence.withAttributes({ from: from.bare.toString(), to: to.bare.toString() });
+    if (type === 'subscribe') this.#request(from.bare, to.bare, stamped);
+    else if (type === 'subscribed') this.#approve(from.bare, to.bare, stamped);
+    else if (type === 'unsubscribed') this.#stop(to.bare, from.bare, stamped);
+    else if (type === 'unsubscribe') this.#stop(from.bare, to.bare, stamped);
+  }
+
+  closed(connection: Connection): void {
+    if (connection.jid !== undefined) this.#of(connection.jid).interested.delete(connection);
+  }
+
+  #request(watcher: Jid, contact: Jid, presence: Element): void {
+    if (this.#sees(watcher, contact)) return;
+    this.#change(watcher, contact, { isAsked: true });
+    const granted = this.#of(contact).items.get(watcher.toString())?.isApproved === true;
+    this.#of(contact).requests.set(watcher.toString(), presence);
+    if (granted) this.#approve(contact, watcher, presence.withAttributes({ type: 'subscribed' }));
+    else this.#send(contact, presence);
+  }
+
+  #approve(contact: Jid, watcher: Jid, presence: Element): void {
+    // §3.4.2: an answer without a question is one in advance.
+    if (!this.#of(contact).requests.delete(watcher.toString())) {
+      this.#change(contact, watcher, { isApproved: true });
+      return;
+    }
+    this.#change(contact, watcher, withFrom(this.#item(contact, watcher), true));
+    this.#change(watcher, contact, { ...withTo(this.#item(watcher, contact), true), isAsked: false });
+    this.#send(watcher, presence.withAttributes({ from: contact.toString(), to: watcher.toString() }));
+    for (const available of this.#availableOf(contact)) this.#send(watcher, addressed(available.presence, watcher));
+  }
+
+  /** The watcher no longer sees the contact, whichever of them said so. */
+  #stop(watcher: Jid, contact: Jid, presence: Element): void {
+    const wasSeen = this.#sees(watcher, contact);
+    this.#of(contact).requests.delete(watcher.toString());
+    if (this.#of(contact).items.has(watcher.toString())) {
+      this.#change(contact, watcher, { ...withFrom(this.#item(contact, watcher), false), isApproved: false });
+    }
+    if (this.#of(watcher).items.has(contact.toString())) {
+      this.#change(watcher, contact, { ...withTo(this.#item(watcher, contact), false), isAsked: false });
+    }
+    this.#send(presence.attr('from') === watcher.toString() ? contact : watcher, presence);
+    if (!wasSeen) return;
+    for (const available of this.#availableOf(contact)) {
+      this.#send(
+        watcher,
+        addressed(el('presence', NS_CLIENT, { from: available.presence.attr('from'), type: 'unavailable' }), watcher),
+      );
+    }
+  }
+
+  #set(account: Jid, query: Element): void {
+    const [item, ...more] = query.children('item');
+    const entry = item === undefined || more.length > 0 ? undefined : readRosterEntry(item);
+    if (entry === undefined) throw StanzaError.of('bad-request');
+    if (!('removed' in entry)) {
+      const { name, groups } = entry;
+      this.#change(account, entry.jid, { name, groups });
+      return;
+    }
+    const roster = this.#of(account);
+    if (!roster.items.has(entry.jid.toString())) throw StanzaError.of('item-not-found');
+    const between = { from: account.toString(), to: entry.jid.toString() };
+    this.#stop(account, entry.jid, el('presence', NS_CLIENT, { ...between, type: 'unsubscribe' }));
+    this.#stop(entry.jid, account, el('presence', NS_CLIENT, { ...between, type: 'unsubscribed' }));
+    roster.items.delete(entry.jid.toString());
+    this.#tell(roster, el('item', NS_ROSTER, { jid: entry.jid.toString(), subscription: 'remove' }));
+  }
+
+  #change(account: Jid, contact: Jid, changes: Partial<RosterItem>): void {
+    const item = { ...this.#item(account, contact), ...changes };
+    const roster = this.#of(account);
+    roster.items.set(contact.toString(), item);
+    this.#tell(roster, writeRosterItem(item));
+  }
+
+  #tell({ changes, interested }: StoredRoster, item: Element): void {
+    const change = el('query', NS_ROSTER, { ver: `v${changes.length + 1}` }, item);
+    changes.push(change);
+    for (const connection of interested) connection.send(push(change));
+  }
+
+  #send(account: Jid, stanza: Element): void {
+    for (const { connection } of this.#availableOf(account)) connection.send(stanza);
+  }
+
+  #item(account: Jid, contact: Jid): RosterItem {
+    const known = this.#of(account).items.get(contact.toString());
+    return (
+      known ?? { jid: contact, name: undefined, subscription: 'none', isAsked: false, isApproved: false, groups: [] }
+    );
+  }
+
+  #sees(watcher: Jid, contact: Jid): boolean {
+    return ['to', 'both'].includes(this.#item(watcher, contact).subscription);
+  }
+
+  #of(account: Jid): StoredRoster {
+    const key = account.bare.toString();
+    const roster = this.#rosters.get(key) ?? {
+      items: new Map(),
+      requests: new Map(),
+      changes: [],
+      interested: new Set<Connection>(),
+    };
+    this.#rosters.set(key, roster);
+    return roster;
+  }
+}
+
+function push(query: Element): Element {
+  return el('iq', NS_CLIENT, { type: 'set', id: newId() }, query);
+}
+
+function addressed(presence: Element, to: Jid): Element {
+  return presence.withAttributes({ to: to.toString() });
+}
+
+function withTo({ subscription }: RosterItem, isGranted: boolean): Pick<RosterItem, 'subscription'> {
+  const isSeen = subscription === 'from' || subscription === 'both';
+  return { subscription: isGranted ? (isSeen ? 'both' : 'to') : isSeen ? 'from' : 'none' };
+}
+
+function withFrom({ subscription }: RosterItem, isGranted: boolean): Pick<RosterItem, 'subscription'> {
+  const sees = subscription === 'to' || subscription === 'both';
+  return { subscription: isGranted ? (sees ? 'both' : 'from') : sees ? 'to' : 'none' };
+}
