@@ -20,7 +20,7 @@ export interface HttpRequest {
    * network, and whatever else is not public, whatever name leads there.
    */
   readonly addresses?: 'any' | 'public';
-  /** Hosts that `public` lets through all the same, in lower case. */
+  /** Hosts that `public` lets through all the same: names in lower case, addresses without brackets. */
   readonly privateHosts?: readonly string[];
   /**
    * How many redirects of a GET are followed; none unless told: an answer of 3xx is then returned as it is. Never from https to http.
@@ -106,9 +106,10 @@ async function follow(start: URL, request: HttpRequest, signal: AbortSignal): Pr
 async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   const { method, headers = {}, body, ca, addresses = 'any', privateHosts = [] } = request;
   const length = body === undefined ? {} : { 'Content-Length': String(body.byteLength) };
-  const isGuarded = addresses === 'public' && !privateHosts.includes(url.hostname);
+  const host = unbracketed(url.hostname);
+  const isGuarded = addresses === 'public' && !privateHosts.includes(host);
   const options = {
-    ...connectingTo(unbracketed(url.hostname), isGuarded ? isPublicAddress : undefined),
+    ...connectingTo(host, isGuarded ? isPublicAddress : undefined),
     method,
     headers: { ...headers, ...length },
     signal,
@@ -145,7 +146,13 @@ async function sendBody(
       });
     });
     if (outgoing.destroyed) return;
-    onProgress?.(at + piece.byteLength);
+    try {
+      onProgress?.(at + piece.byteLength);
+    } catch (error) {
+      // Without the rest of the body no answer would ever come.
+      outgoing.destroy(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
   }
   outgoing.end();
 }

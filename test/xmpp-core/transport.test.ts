@@ -1,0 +1,226 @@
+import { X509Certificate } from 'node:crypto';
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import tls from 'node:tls';
+import t, { type Test } from 'tap';
+import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
+import { NegotiationError } from '../../src/xmpp-core/errors.js';
+import { endPointHash } from '../../src/xmpp-core/transport/certificate.js';
+import { httpRequest } from '../../src/xmpp-core/transport/http.js';
+import { describeTarget, findTargets, type SrvResolver } from '../../src/xmpp-core/transport/targets.js';
+
+interface SrvRecord {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
+/** Answers from a zone; a name that is not in it does not exist. */
+function zone(records: Readonly<Record<string, readonly SrvRecord[]>>, asked: string[] = []): SrvResolver {
+  return {
+    resolveSrv: async (name) => {
+      asked.push(name);
+      const found = new Map(Object.entries(records)).get(name);
+      if (found === undefined) throw new Error('ENOTFOUND');
+      return found;
+    },
+  };
+}
+
+const srv = (name: string, priority = 0, weight = 0, port = 5222): SrvRecord => ({ name, port, priority, weight });
+const described = async (domain: string, resolver: SrvResolver): Promise<string[]> =>
+  (await findTargets(domain, undefined, resolver)).map(describeTarget);
+
+t.test('a configured server goes before DNS, on the usual port unless told', async (t) => {
+  const asked: string[] = [];
+  const resolver = zone({}, asked);
+  const of = async (host: string, port: number | undefined, directTls: boolean): Promise<string[]> =>
+    (await findTargets('example.com', { host, port, directTls }, resolver)).map(describeTarget);
+  t.strictSame(await of('a.example', undefined, false), ['a.example:5222 (StartTLS)']);
+  t.strictSame(await of('a.example', undefined, true), ['a.example:5223 (direct TLS)']);
+  t.strictSame(await of('::1', 1234, true), ['[::1]:1234 (direct TLS)']);
+  t.strictSame(asked, []);
+});
+
+t.test(
+  'a domain without records, or that is an address, is connected to itself; DNS is asked in A-labels',
+  async (t) => {
+    const asked: string[] = [];
+    t.strictSame(await described('bücher.example', zone({}, asked)), ['xn--bcher-kva.example:5222 (StartTLS)']);
+    t.strictSame(asked.toSorted(), [
+      '_xmpp-client._tcp.xn--bcher-kva.example',
+      '_xmpps-client._tcp.xn--bcher-kva.example',
+    ]);
+    const none: string[] = [];
+    t.strictSame(await described('[::1]', zone({}, none)), ['[::1]:5222 (StartTLS)']);
+    t.strictSame(await described('127.0.0.1', zone({}, none)), ['127.0.0.1:5222 (StartTLS)']);
+    t.strictSame(none, []);
+  },
+);
+
+t.test('records are tried by priority, with both kinds of TLS mixed', async (t) => {
+  const resolver = zone({
+    '_xmpp-client._tcp.example.com': [srv('c', 20), srv('a', 5)],
+    '_xmpps-client._tcp.example.com': [srv('d', 30, 0, 5223), srv('b', 10, 0, 443)],
+  });
+  t.strictSame(await described('example.com', resolver), [
+    'a:5222 (StartTLS)',
+    'b:443 (direct TLS)',
+    'c:5222 (StartTLS)',
+    'd:5223 (direct TLS)',
+  ]);
+});
+
+t.test('among equals the weight decides how often one comes first, and each is tried once', async (t) => {
+  const resolver = zone({
+    '_xmpp-client._tcp.example.com': [srv('light', 0, 1), srv('heavy', 0, 9), srv('none', 0, 0)],
+  });
+  const { random } = Math;
+  t.teardown(() => {
+    Math.random = random;
+  });
+  const firstOf = async (value: number): Promise<string | undefined> => {
+    Math.random = () => value;
+    const order = await described('example.com', resolver);
+    t.equal(new Set(order).size, 3);
+    return order[0];
+  };
+  // The running sum is none 0, light 1, heavy 10 (RFC 2782); the pick is among 0 to 10.
+  t.equal(await firstOf(0), 'none:5222 (StartTLS)');
+  t.equal(await firstOf(1 / 11), 'light:5222 (StartTLS)');
+  t.equal(await firstOf(2 / 11), 'heavy:5222 (StartTLS)');
+  t.equal(await firstOf(0.999), 'heavy:5222 (StartTLS)');
+});
+
+t.test('a target of "." says that there is no service, and is believed', async (t) => {
+  const no = { '_xmpp-client._tcp.example.com': [srv('')] };
+  await t.rejects(described('example.com', zone(no)), NegotiationError);
+  const only = { ...no, '_xmpps-client._tcp.example.com': [srv('b', 0, 0, 443)] };
+  t.strictSame(await described('example.com', zone(only)), ['b:443 (direct TLS)']);
+  const noDirect = { '_xmpps-client._tcp.example.com': [srv('')] };
+  t.strictSame(await described('example.com', zone(noDirect)), ['example.com:5222 (StartTLS)']);
+});
+
+t.test('a zone with very many records is tried only so far, and a look-up can be given up', async (t) => {
+  const many = Array.from({ length: 500 }, (_, at) => srv(`host${at}`, at));
+  t.equal((await described('example.com', zone({ '_xmpp-client._tcp.example.com': many }))).length, 16);
+  const never: SrvResolver = { resolveSrv: () => new Promise(() => undefined) };
+  await t.rejects(findTargets('example.com', undefined, never, AbortSignal.abort(new Error('enough'))), /enough/);
+});
+
+t.test('the hash of tls-server-end-point is that of the signature, and never weaker than SHA-256', async (t) => {
+  const byName = new Map(
+    tls.rootCertificates.map((pem) => {
+      const certificate = new X509Certificate(pem);
+      return [/CN=(.*)/.exec(certificate.subject)?.[1] ?? '', certificate.raw] as const;
+    }),
+  );
+  for (const [name, hash] of [
+    ['DigiCert Global Root CA', 'sha256'], // sha1WithRSAEncryption
+    ['ISRG Root X1', 'sha256'],
+    ['GTS Root R1', 'sha384'],
+    ['ISRG Root X2', 'sha384'], // ecdsa-with-SHA384
+  ] as const) {
+    const raw = byName.get(name);
+    if (raw === undefined) t.comment(`this node does not carry ${name}`);
+    else t.equal(endPointHash(raw), hash, name);
+  }
+  const { raw } = new X509Certificate(LOOPBACK_CERTIFICATE);
+  t.equal(endPointHash(raw), 'sha256');
+  for (let length = 0; length < raw.length; length++) t.equal(endPointHash(raw.subarray(0, length)), undefined);
+  t.equal(endPointHash(new Uint8Array(64).fill(0xff)), undefined);
+});
+
+/** An HTTP server for the time of a test. @returns its URL */
+async function serve(t: Test, handler: http.RequestListener, secure = false): Promise<string> {
+  const server = secure
+    ? https.createServer({ key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE }, handler)
+    : http.createServer(handler);
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return `http${secure ? 's' : ''}://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+t.test('an answer comes with its status, headers and body, and a body goes up whole', async (t) => {
+  const url = await serve(t, (request, response) => {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      const { length } = Buffer.concat(pieces);
+      response
+        .writeHead(201, { 'X-Got': `${request.method} ${length} of ${request.headers['content-length']}` })
+        .end('done');
+    });
+  });
+  const sent: number[] = [];
+  const body = new Uint8Array(150_000);
+  const answer = await httpRequest({ method: 'PUT', url, body, onProgress: (bytes) => sent.push(bytes) });
+  t.match(answer, { status: 201, headers: { 'x-got': 'PUT 150000 of 150000' } });
+  t.equal(Buffer.from(answer.body).toString(), 'done');
+  t.strictSame(sent, [65_536, 131_072, 150_000]);
+});
+
+t.test('an answer that is too large, too late, or given up is not waited for', async (t) => {
+  const url = await serve(t, (request, response) => {
+    if (request.url === '/endless') {
+      const pump = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(10_000)));
+      };
+      response.on('drain', pump);
+      pump();
+    }
+  });
+  await t.rejects(httpRequest({ method: 'GET', url: `${url}endless`, maxBytes: 50_000 }), {
+    name: 'HttpError',
+    message: /more than 50000 bytes/,
+  });
+  await t.rejects(httpRequest({ method: 'GET', url, timeoutMs: 30 }), {
+    name: 'TimeoutError',
+    message: /GET 127.*30 ms/,
+  });
+  const controller = new AbortController();
+  const body = new Uint8Array(10_000_000);
+  const onProgress = (): void => controller.abort(new Error('enough'));
+  await t.rejects(httpRequest({ method: 'PUT', url, body, signal: controller.signal, onProgress }), /enough/);
+  await t.rejects(
+    httpRequest({
+      method: 'PUT',
+      url,
+      body,
+      onProgress: () => {
+        throw new Error('the listener fell');
+      },
+    }),
+    { name: 'HttpError', message: /the listener fell/ },
+  );
+});
+
+t.test('a server that answers before it has read everything is heard', async (t) => {
+  const url = await serve(t, (_, response) => {
+    response.writeHead(413).end('too large');
+  });
+  const answer = await httpRequest({ method: 'PUT', url, body: new Uint8Array(20_000_000) });
+  t.equal(answer.status, 413);
+});
+
+t.test('HTTPS trusts the authority it was given and no stranger, and other schemes are not spoken', async (t) => {
+  const url = await serve(t, (_, response) => response.end('secret'), true);
+  t.equal((await httpRequest({ method: 'GET', url, ca: LOOPBACK_CERTIFICATE })).status, 200);
+  await t.rejects(httpRequest({ method: 'GET', url }), { name: 'HttpError', message: /self-signed/ });
+  for (const other of ['file:///etc/passwd', 'ftp://127.0.0.1/', 'nonsense'])
+    await t.rejects(httpRequest({ method: 'GET', url: other }), { name: 'HttpError', message: /only http and https/ });
+});
+
+t.test('a host that is not there is told by name', async (t) => {
+  await t.rejects(httpRequest({ method: 'GET', url: 'http://127.0.0.1:1/secret-path' }), {
+    name: 'HttpError',
+    message: /^GET 127\.0\.0\.1:1: (?!.*secret-path)/,
+  });
+});
