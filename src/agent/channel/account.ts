@@ -80,6 +80,7 @@ export class Account {
       plugins: [serviceDiscovery, muc, chatStates, ping, httpUpload, messageReactions],
       storage,
       ...(config.server === undefined ? {} : { server: { ...config.server, directTls: config.directTls } }),
+      ...(config.websocket === undefined ? {} : { websocket: config.websocket }),
       ...(config.ca === undefined ? {} : { ca: config.ca }),
     });
     this.#answering = new Answering({

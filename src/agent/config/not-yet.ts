@@ -4,7 +4,6 @@
  * By path, in which `*` stands for a name. The value says what is missing, in words that go after "has no effect in this version: ".
  */
 export const notYet: ReadonlyMap<string, string> = new Map([
-  ['channels.xmpp.*.websocket', 'the bot connects over TCP'],
   ['channels.xmpp.*.media_max_mb', 'media in messages is not fetched'],
   ['channels.xmpp.*.blocked_media_types', 'media in messages is not fetched'],
   ['channels.xmpp.*.media_private_hosts', 'media in messages is not fetched'],
