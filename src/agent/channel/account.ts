@@ -3,8 +3,8 @@ import { createClient, type Client, type Offline } from '../../xmpp-core/client.
 import { delay } from '../../xmpp-core/deadline.js';
 import { StanzaError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { subscriptions } from '../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../xmpp-core/storage.js';
-import { writePresence, type Presence } from '../../xmpp-core/stanza/stanzas.js';
 import { serviceDiscovery } from '../../xeps/xep-0030-service-discovery.js';
 import { muc, type Departure, type Room } from '../../xeps/xep-0045-muc/index.js';
 import { chatStates } from '../../xeps/xep-0085-chat-states.js';
@@ -77,7 +77,7 @@ export class Account {
       jid: config.jid,
       password: config.password.reveal(),
       resource: config.resource,
-      plugins: [serviceDiscovery, muc, chatStates, ping, httpUpload, messageReactions],
+      plugins: [serviceDiscovery, muc, chatStates, ping, httpUpload, messageReactions, subscriptions],
       storage,
       ...(config.server === undefined ? {} : { server: { ...config.server, directTls: config.directTls } }),
       ...(config.websocket === undefined ? {} : { websocket: config.websocket }),
@@ -150,7 +150,7 @@ export class Account {
     });
     events.on('offline', (offline) => this.#wentOffline(offline));
     events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
-    events.on('presence', (presence) => this.#subscription(presence));
+    this.#client.get(subscriptions).events.on('requested', ({ contact }) => this.#subscriptionRequested(contact));
     events.on('undelivered', ({ from, error }) => {
       this.#log('warn', 'error', { kind: 'undelivered', to: from.toString(), message: error.message });
     });
@@ -232,11 +232,10 @@ export class Account {
   }
 
   /** Whoever may write to the bot may see when it is there (RFC 6121 §3.1). */
-  #subscription(presence: Presence): void {
-    if (presence.type !== 'subscribe') return;
-    const access = directAccess(this.#config, presence.from.bare);
-    if (access.allowed) this.#client.send(writePresence({ to: presence.from.bare, type: 'subscribed' }));
-    else this.#denials.tell(presence.from.bare.toString(), access.why);
+  #subscriptionRequested(contact: Jid): void {
+    const access = directAccess(this.#config, contact);
+    if (access.allowed) this.#client.get(subscriptions).approve(contact);
+    else this.#denials.tell(contact.toString(), access.why);
   }
 
   /** What was left undone in this account's conversations at the last stop. */
