@@ -1,0 +1,168 @@
+/** For tests: a server of which the test says every word, to see what a client says byte by byte. */
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
+import type { Test } from 'tap';
+import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
+import { createClient, type Client, type ClientOptions } from '../../src/xmpp-core/client.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { NS_BIND, NS_SASL, NS_STREAM, NS_TLS } from '../../src/xmpp-core/stanza/namespaces.js';
+import { PASSWORD, PATIENCE_MS } from './loopback.js';
+import { listen } from './meddler.js';
+
+export const HEADER = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS_STREAM}' id='s' from='localhost' version='1.0'>`;
+export const MECHANISMS = `<mechanisms xmlns='${NS_SASL}'><mechanism>PLAIN</mechanism></mechanisms>`;
+export const BIND = `<bind xmlns='${NS_BIND}'/>`;
+export const features = (...offers: string[]): string => `<stream:features>${offers.join('')}</stream:features>`;
+
+/** What a client asks for in a TLS handshake. */
+export interface Asked {
+  readonly serverName: unknown;
+  readonly protocol: string | false | null;
+}
+
+/** One client, seen from the server. */
+export class Peer {
+  #socket: Socket;
+  #unread = '';
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#listen();
+  }
+
+  /** All that was said and not yet heard. */
+  get unread(): string {
+    return this.#unread;
+  }
+
+  says(text: string): void {
+    this.#socket.write(text);
+  }
+
+  /** Waits until what the client says matches, and takes all of it up to the end of the match. @returns that */
+  async hears(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const match = pattern.exec(this.#unread);
+      if (match !== null) {
+        const heard = this.#unread.slice(0, match.index + match[0].length);
+        this.#unread = this.#unread.slice(heard.length);
+        return heard;
+      }
+      if (this.#ended) throw new Error(`the client ended after ${JSON.stringify(this.#unread)}, without ${pattern}`);
+      await this.#news(String(pattern));
+    }
+  }
+
+  /** Waits until the client has ended its side of the connection. @returns what it said before that */
+  async hearsTheEnd(): Promise<string> {
+    while (!this.#ended) await this.#news('the end');
+    return this.#unread;
+  }
+
+  hangsUp(): void {
+    this.#socket.destroy();
+  }
+
+  readsNoMore(): void {
+    this.#socket.pause();
+  }
+
+  /** The server's side of a TLS handshake. @returns what the client asked for in it */
+  async secures(options: tls.TLSSocketOptions = {}): Promise<Asked> {
+    this.#socket.removeAllListeners('data').removeAllListeners('close');
+    const secure = new tls.TLSSocket(this.#socket, {
+      isServer: true,
+      key: LOOPBACK_KEY,
+      cert: LOOPBACK_CERTIFICATE,
+      ...options,
+    });
+    const done = new Promise<void>((resolve, reject) => {
+      secure
+        .once('secure', resolve)
+        .once('error', reject)
+        .once('close', () => reject(new Error('no handshake')));
+    });
+    this.#socket = secure;
+    this.#listen();
+    await done;
+    return { serverName: Reflect.get(secure, 'servername'), protocol: secure.alpnProtocol };
+  }
+
+  /** A login by PLAIN, to the point where stanzas flow. @returns what the client said in it */
+  async letsIn(): Promise<string> {
+    let said = await this.hears(/<stream:stream [^>]*>/);
+    this.says(HEADER + features(MECHANISMS));
+    said += await this.hears(/<\/auth>/);
+    this.says(`<success xmlns='${NS_SASL}'/>`);
+    said += await this.hears(/<stream:stream [^>]*>/);
+    this.says(HEADER + features(BIND));
+    said += await this.hears(/<\/iq>/);
+    this.binds(said);
+    return said;
+  }
+
+  /** Answers the request for a resource that stands at the end of what the client said. */
+  binds(said: string, jid = 'ann@localhost/made-by-the-server'): void {
+    const id = /<iq [^>]*id='([^']*)'(?!.*<iq )/s.exec(said)?.[1] ?? '';
+    this.says(`<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${jid}</jid></bind></iq>`);
+  }
+
+  #listen(): void {
+    const end = (): void => {
+      this.#ended = true;
+      this.#wake?.();
+    };
+    this.#socket.on('error', end).on('close', end).on('end', end);
+    this.#socket.on('data', (chunk: Buffer) => {
+      this.#unread += chunk.toString('utf8');
+      this.#wake?.();
+    });
+  }
+
+  async #news(what: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      this.#wake = resolve;
+      timer = setTimeout(() => reject(new Error(`never heard: ${what}; unread: ${this.#unread}`)), PATIENCE_MS);
+    });
+    clearTimeout(timer);
+  }
+}
+
+export const STARTTLS = `<starttls xmlns='${NS_TLS}'><required/></starttls>`;
+
+/**
+ * A client of ann@localhost that has been started, and the server's end of its first connection; by direct TLS, whose handshake is
+ * over, unless told.
+ */
+export async function dialogue(
+  t: Test,
+  options: Partial<ClientOptions> & { readonly plain?: boolean; readonly tls?: tls.TLSSocketOptions } = {},
+): Promise<{ client: Client; peer: Peer; started: Promise<void>; asked: Asked | undefined }> {
+  const { plain = false, tls: tlsOptions, ...changes } = options;
+  let arrived: (socket: Socket) => void = () => undefined;
+  const connection = new Promise<Socket>((resolve) => {
+    arrived = resolve;
+  });
+  const { port } = await listen(t, (socket) => arrived(socket));
+  const client = createClient({
+    jid: Jid.parse('ann@localhost'),
+    password: PASSWORD,
+    server: { host: '127.0.0.1', port, directTls: !plain },
+    ca: LOOPBACK_CERTIFICATE,
+    reconnect: { firstMs: 3_600_000, maxMs: 3_600_000 },
+    connectTimeoutMs: PATIENCE_MS,
+    ...changes,
+  });
+  const started = client.start();
+  started.catch(() => undefined);
+  const peer = new Peer(await connection);
+  t.teardown(() => {
+    peer.hangsUp();
+    return client.stop();
+  });
+  const asked = plain ? undefined : await peer.secures(tlsOptions);
+  return { client, peer, started, asked };
+}
