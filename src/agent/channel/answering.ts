@@ -79,13 +79,12 @@ export class Answering {
 
   /** Tells people, and the log, why a turn came to nothing. For the queue. */
   async failed(error: unknown, turn: Turn<Question>): Promise<void> {
-    const { store, log, client } = this.#options;
+    const { store, log, client, opened } = this.#options;
     const place = turn.items.at(-1)?.place;
-    // The bot is stopping: the questions stay open, and are answered after the next start.
-    if (place === undefined || (error instanceof TurnAborted && error.why === 'shutdown')) return;
+    // When the bot stops, the questions stay open and are answered after the next start; what `/stop` ended is settled already.
+    if (place === undefined || error instanceof TurnAborted) return;
     const keys = turn.items.map(({ key }) => key);
     const conversation = await store.conversation(turn.conversation);
-    if (error instanceof TurnAborted) return conversation.fail(keys);
     const reference = newId().slice(0, 6);
     const known = error instanceof ModelError;
     const sentence = known ? error.publicText : 'Something went wrong on my side; my operator has to look into it.';
@@ -96,6 +95,8 @@ export class Answering {
       reference,
     });
     await conversation.fail(keys, sentence);
+    // What takes the model away often takes the server away as well; people are told when they can be.
+    await opened(place, turn.signal);
     if (this.#mayTellOfFailure(place)) outletOf(client, place).remark(`${sentence} (${reference})`);
   }
 

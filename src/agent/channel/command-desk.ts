@@ -73,11 +73,13 @@ export class CommandDesk {
     return {
       isOperator,
       startNew: () => conversation.startNew(),
-      stop: () => {
+      stop: async () => {
         const { aborted, dropped } = queue.stop(conversation.id);
-        const keys = dropped.flatMap((task) => (task.kind === 'question' ? task.key : []));
-        if (keys.length > 0) this.#giveUp(conversation, keys);
-        return aborted !== undefined || dropped.length > 0;
+        const taken = [...(aborted?.items ?? []), ...dropped];
+        const keys = taken.flatMap((task) => (task.kind === 'question' ? task.key : []));
+        // Written down before it is said: these questions are owed no answer any more, after a crash neither.
+        if (keys.length > 0) await conversation.fail(keys);
+        return taken.length > 0;
       },
       status: () => {
         const { running, waiting } = queue.status(conversation.id);
@@ -91,12 +93,5 @@ export class CommandDesk {
         };
       },
     };
-  }
-
-  /** Questions that somebody took back are owed no answer any more. */
-  #giveUp(conversation: Conversation, keys: readonly string[]): void {
-    conversation.fail(keys).catch((error: unknown) => {
-      this.#options.log('error', 'error', { kind: 'history', message: errorText(error) });
-    });
   }
 }

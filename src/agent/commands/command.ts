@@ -22,8 +22,8 @@ export interface CommandContext {
   readonly isOperator: boolean;
   /** Begins a new session of this conversation and keeps the old one. */
   startNew(): Promise<void>;
-  /** Aborts the answer that is being written and drops the questions that wait. Returns whether there was anything. */
-  stop(): boolean;
+  /** Aborts the answer that is being written and drops the questions that wait, for good. Returns whether there was anything. */
+  stop(): boolean | Promise<boolean>;
   status(): Status;
 }
 

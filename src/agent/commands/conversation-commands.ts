@@ -19,7 +19,7 @@ const stop: Command = {
   summary: 'stops the answer that is being written',
   operator: false,
   immediate: true,
-  run: (context) => (context.stop() ? 'Stopped.' : 'There is nothing to stop.'),
+  run: async (context) => ((await context.stop()) ? 'Stopped.' : 'There is nothing to stop.'),
 };
 
 const status: Command = {
