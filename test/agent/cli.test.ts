@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { runToEnd, startProgram } from '../support/bot.js';
 
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
 const GOOD = `
 [channels.xmpp.bot]
 jid = "bot@example.com"

@@ -24,7 +24,7 @@ import {
 } from '../../src/index.js';
 import { Inbox } from '../interop/inbox.js';
 import { Program, type End } from '../interop/program.js';
-import { startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
+import { says, startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
 
 /** As built by `npm run build`: what people run. */
 const COMMAND = join(process.cwd(), 'dist/cli.js');
@@ -367,4 +367,16 @@ export function holds(before: string, after: string): { readonly script: Script;
 export function asked(model: OpenAiServer, index = model.requests.length - 1): readonly (readonly [string, string])[] {
   const messages = model.requests.at(index)?.body?.messages ?? [];
   return messages.map(({ role, content }) => [role, typeof content === 'string' ? content : JSON.stringify(content)]);
+}
+
+/** Asks once more, and waits for the answer: what came before it is there by then, and can be counted. */
+export async function askAgain(stage: Stage, person: Person): Promise<void> {
+  stage.model.next(says('And on it goes.'));
+  person.say('and now?');
+  await person.hears('And on it goes.');
+}
+
+/** How often a text is among others. */
+export function times(texts: readonly string[], text: string): number {
+  return texts.filter((one) => one === text).length;
 }

@@ -1,0 +1,159 @@
+/** What the bot owes outlives it: absence, crashes, signals. */
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import type { Element } from '../../src/index.js';
+import { askAgain, asked, holds, Stage, times } from '../support/bot.js';
+import { hangs, says } from '../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+t.test('a bot that was away', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  t.test('what was said directly while it was away is answered, unless it is too old', async (t) => {
+    alice.say('anybody there?');
+    model.next(says('Now there is.'));
+    const bot = await stage.run();
+    await alice.hears('Now there is.');
+    stage.server.inject(
+      stage.jid().withResource('moltis'),
+      `<message from="alice@localhost/phone" type="chat" id="old"><body>an old one</body>` +
+        `<delay xmlns="urn:xmpp:delay" stamp="2020-01-01T00:00:00Z" from="localhost"/></message>`,
+    );
+    await askAgain(stage, alice);
+    t.same(alice.texts, ['Now there is.', 'And on it goes.']);
+    t.match(asked(model).at(-1)?.[1], /an old one\nand now\?$/, 'it is known all the same');
+    t.equal(await bot.stop(), 0);
+  });
+
+  t.test('a question that was heard before the process was killed is answered after the start, once', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('You asked.'));
+    const id = alice.say('will you remember?');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    const next = await stage.run();
+    await alice.hears('You asked.');
+    alice.say('will you remember?', { id });
+    await askAgain(stage, alice);
+    t.equal(times(alice.texts, 'You asked.'), 1);
+    t.equal(model.requests.length, before + 3, 'the same message again is not asked again');
+    t.equal(await next.stop(), 0);
+  });
+
+  t.test('what somebody took back with /stop is not answered after the start either', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('one');
+    alice.say('two');
+    await model.request(before);
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    await bot.stop('SIGKILL');
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
+  t.test('an answer that was made and could not be sent is sent after the start, and not made again', async (t) => {
+    const rooms = [stage.room('team').toString()];
+    const bot = await stage.run({ rooms });
+    await bot.expect('joined');
+    const team = await alice.enter(stage.room('team'));
+    const { script, letGo } = holds('', 'Kept for you.');
+    const before = model.requests.length;
+    model.next(script);
+    await alice.sayIn(team, 'moltis: keep this');
+    await model.request(before);
+    stage.server.rooms.expel(stage.room('team'), 'moltis', [307]);
+    await bot.expect('left');
+    letGo();
+    const isWritten = async (): Promise<boolean> =>
+      (await stage.data()).some(({ text }) => text?.includes('Kept for you.') === true);
+    while (!(await isWritten())) await delay(10);
+    await bot.stop('SIGKILL');
+    const next = await stage.run({ rooms });
+    t.match(await alice.hears('Kept for you.'), { type: 'groupchat', replyTo: String });
+    await askAgain(stage, alice);
+    t.equal(times(alice.texts, 'Kept for you.'), 1);
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
+  t.test('what is owed is answered before and not again with what comes at the same time', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('First.'), says('Second.'));
+    alice.say('one');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    alice.say('two');
+    const next = await stage.run();
+    await alice.hears('Second.');
+    await askAgain(stage, alice);
+    t.same(alice.texts.slice(-3), ['First.', 'Second.', 'And on it goes.']);
+    t.equal(model.requests.length, before + 4);
+    t.equal(await next.stop(), 0);
+  });
+});
+
+t.test('a bot that is asked to stop', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const alice = await stage.person('alice');
+  const sent: Element[] = [];
+  server.misbehave({
+    answer: (element) => {
+      sent.push(element);
+      return undefined;
+    },
+  });
+
+  t.test('it ends the answer under way, says good-bye, and ends well', async (t) => {
+    const bot = await stage.run();
+    const { script, letGo } = holds('', 'The last word.');
+    const before = model.requests.length;
+    model.next(script);
+    alice.say('a question');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    letGo();
+    await alice.hears('The last word.');
+    t.equal(await bot.end(), 0);
+    t.match(sent.at(-1)?.attr('type'), 'unavailable');
+    t.equal(sent.at(-1)?.name, 'presence');
+    t.match(bot.log.at(-1), { event: 'offline', reason: 'stopped', retryInMs: null });
+    t.same(bot.logged('error'), []);
+  });
+
+  t.test('a second signal ends it at once, and what it owes is kept', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('Late, but here.'));
+    alice.say('a slow one');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    bot.signal('SIGTERM');
+    t.equal(await bot.end(), 1);
+    const next = await stage.run();
+    await alice.hears('Late, but here.');
+    t.equal(await next.stop('SIGINT'), 0);
+  });
+
+  t.test('it stops as well while it is waiting to come back', async (t) => {
+    const settings = stage.settings({ bot: stage.account({ server: '127.0.0.1:1' }) });
+    const bot = await stage.start(settings);
+    t.match(await bot.expect('error'), { kind: 'connect', level: 'warn', message: /127\.0\.0\.1:1\b/ });
+    t.match(await bot.expect('offline'), { retryInMs: Number, reason: /ECONNREFUSED|refused/ });
+    await bot.expect('offline');
+    t.equal(await bot.stop(), 0);
+  });
+});

@@ -1,0 +1,146 @@
+/** What people see of the bot in rooms: the built program, over XMPP, with a model that says what the test wants. */
+import t from 'tap';
+import { muc } from '../../src/index.js';
+import { asked, holds, Stage } from '../support/bot.js';
+import { says } from '../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+t.test('rooms', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const room = (name: string): string => stage.room(name).toString();
+  const rooms = {
+    [room('quiet')]: { require_mention: false, system_prompt: 'You are a monk.' },
+    [room('secret')]: { users: ['alice@localhost'] },
+    [room('special')]: { model: 'other' },
+    [room('off')]: { enabled: false },
+  };
+  const alice = await stage.person('alice');
+  const bob = await stage.person('bob');
+  const moltis = await stage.person('fan');
+  // Before the bot is there: a talk that it will find, and somebody with its name.
+  const old = await alice.enter(stage.room('old'));
+  await alice.sayIn(old, 'moltis: are you there?');
+  await moltis.client.get(muc).join(stage.room('taken'), { nick: 'moltis' });
+  const names = ['team', 'old', 'taken', 'quiet', 'secret', 'special'];
+  const bot = await stage.run({ rooms: [...names, 'off'].map(room), muc_rooms: rooms });
+  for (const name of names) {
+    await bot.expect('joined', { room: room(name), nick: name === 'taken' ? 'moltis-2' : 'moltis' });
+  }
+
+  t.test('a mention is answered with a reply to it, and what others said before is known', async (t) => {
+    const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
+    const before = model.requests.length;
+    await alice.sayIn(hers, 'the code is 42, robots');
+    model.next(says('It is 42.'));
+    const question = await bob.sayIn(his, 'moltis: what is the code?');
+    const answer = await bob.hears('It is 42.');
+    t.match(answer, { type: 'groupchat', from: `${room('team')}/moltis`, replyTo: question.stanzaId, state: 'active' });
+    t.type(question.stanzaId, 'string');
+    t.equal(model.requests.length, before + 1, 'what was not meant for the bot was not answered');
+    const said = asked(model).at(-1)?.[1] ?? '';
+    t.match(said, /alice.*the code is 42, robots\n.*bob.*what is the code\?/);
+    t.notMatch(said, 'moltis:', 'the address is taken off');
+  });
+
+  t.test('what was said before the bot came is known and not answered', async (t) => {
+    const before = model.requests.length;
+    model.next(says('Now I am.'));
+    await alice.sayIn(old, '@moltis and now?');
+    await alice.hears('Now I am.');
+    t.equal(model.requests.length, before + 1);
+    t.match(asked(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
+  });
+
+  t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
+    const taken = await bob.enter(stage.room('taken'));
+    const before = model.requests.length;
+    await bob.sayIn(taken, 'moltis: is this you?');
+    model.next(says('It is me.'));
+    await bob.sayIn(taken, 'moltis-2: or is it you?');
+    t.match(await bob.hears('It is me.'), { from: `${room('taken')}/moltis-2` });
+    t.equal(model.requests.length, before + 1);
+  });
+
+  t.test('where no mention is needed every line is answered, and its own words never are', async (t) => {
+    const quiet = await alice.enter(stage.room('quiet'));
+    const before = model.requests.length;
+    model.next(says('moltis: moltis, moltis!'), says('Peace.'));
+    await alice.sayIn(quiet, 'ohm');
+    await alice.hears('moltis: moltis, moltis!');
+    await alice.sayIn(quiet, 'silence');
+    await alice.hears('Peace.');
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
+  });
+
+  t.test('where users are named only they are answered, by their real JID', async (t) => {
+    const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
+    const before = model.requests.length;
+    await bob.sayIn(his, 'moltis: tell me');
+    await bot.expect('denied', { from: 'bob@localhost', why: "not among the room's users" });
+    model.next(says('To you I tell.'));
+    await alice.sayIn(hers, 'moltis: tell me');
+    await alice.hears('To you I tell.');
+    t.equal(model.requests.length, before + 1);
+  });
+
+  t.test('a room may have a model of its own', async (t) => {
+    const special = await alice.enter(stage.room('special'));
+    model.next(says('I am special.'));
+    await alice.sayIn(special, 'moltis: who are you?');
+    await alice.hears('I am special.');
+    t.equal(model.requests.at(-1)?.body?.model, 'other');
+  });
+
+  t.test('a room that is not enabled is not joined', async (t) => {
+    t.match(await bot.expect('denied', { from: room('off') }), { why: 'the room is not enabled' });
+    t.same(
+      bot.logged('joined').filter((event) => event['room'] === room('off')),
+      [],
+    );
+  });
+
+  t.test('who speaks to the bot alone in a room is answered alone', async (t) => {
+    await alice.enter(stage.room('team')).catch(() => undefined);
+    model.next(says('Just between us.'));
+    alice.say('psst', { to: stage.room('team').withResource('moltis') });
+    t.match(await alice.hears('Just between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+    t.notOk(bob.texts.includes('Just between us.'));
+  });
+
+  t.test('what is asked while the bot is busy is answered together', async (t) => {
+    const quiet = alice.client.get(muc).rooms.get(room('quiet'));
+    if (quiet === undefined) throw new Error('not in the room');
+    const { script, letGo } = holds('', 'One.');
+    const before = model.requests.length;
+    model.next(script, says('Two and three.'));
+    await alice.sayIn(quiet, 'one');
+    await model.request(before);
+    await alice.sayIn(quiet, 'two');
+    const last = await alice.sayIn(quiet, 'three');
+    letGo();
+    t.match(await alice.hears('Two and three.'), { replyTo: last.stanzaId });
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model).at(-1)?.[1], /two\n.*three$/);
+  });
+
+  t.test('commands need the mention that questions need', async (t) => {
+    const team = alice.client.get(muc).rooms.get(room('team'));
+    if (team === undefined) throw new Error('not in the room');
+    await alice.sayIn(team, '/status');
+    await alice.sayIn(team, 'moltis: /status');
+    t.match(await alice.hears(/^Account: moltis@localhost/), { replyTo: String });
+    t.equal(alice.texts.filter((text) => text.startsWith('Account:')).length, 1);
+  });
+
+  t.test('nothing went wrong meanwhile', async (t) => {
+    t.same(model.violations, []);
+    t.same(
+      bot.log.filter(({ event }) => event === 'error'),
+      [],
+    );
+  });
+});
