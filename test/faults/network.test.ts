@@ -35,6 +35,7 @@ t.test('a connection that is cut at any byte of the login is tried again until t
   t.ok(last > 900, `the last cut within the login was at byte ${last}`);
 });
 
+// [pitfall-blackhole]
 t.test('a server that falls silent at any stage of the login is left at the deadline', async (t) => {
   const stage = await startLoopback(t);
   const silences = [
@@ -57,6 +58,7 @@ t.test('a server that falls silent at any stage of the login is left at the dead
   }
 });
 
+// [pitfall-blackhole]
 t.test(
   'a server that never finishes the TLS handshake is left at the deadline, and its connection is closed',
   async (t) => {
@@ -86,6 +88,7 @@ t.test(
   },
 );
 
+// [RFC6120-5.4.3.1-b] [RFC6120-5.4.3.3-b] [pitfall-starttls-buffering]
 t.test('nothing that was slipped in between the consent to TLS and the handshake reaches the session', async (t) => {
   const stage = await startLoopback(t);
   const log = recorder();
@@ -111,6 +114,7 @@ t.test('nothing that was slipped in between the consent to TLS and the handshake
   );
 });
 
+// [RFC6120-4.9.3-20]
 t.test('a session that is cut comes back, and `reconnectNow` does not wait for it', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { reconnect: { firstMs: 3_600_000, maxMs: 3_600_000 } });
@@ -125,6 +129,7 @@ t.test('a session that is cut comes back, and `reconnectNow` does not wait for i
   t.equal(ann.state, 'online', 'while online it does nothing');
 });
 
+// [RFC6120-4.9.3-3,6,20] [pitfall-resource-fight] [pitfall-error-permanence]
 t.test('a stream error of the server decides how the client comes back', async (t) => {
   const { server, client } = await startLoopback(t);
   const cases = [
@@ -170,6 +175,8 @@ t.test(
   },
 );
 
+// [RFC6120-4.9.1.1-a] [RFC6120-4.9.2-a] [RFC6120-4.9.3-13,14,18] [RFC6120-11.1-a,c,d] [pitfall-restricted-xml]
+// [pitfall-size-and-depth]
 t.test('XML that is broken, restricted or too large gets its stream error, and the client comes back', async (t) => {
   const { server, online } = await startLoopback(t);
   const cases = [
@@ -200,6 +207,7 @@ t.test('XML that is broken, restricted or too large gets its stream error, and t
   }
 });
 
+// [RFC6120-3.3-b] [pitfall-backoff-reset]
 t.test('waits grow while a server accepts us and drops us, and begin anew after a session that held', async (t) => {
   const { server, client } = await startLoopback(t);
   const firstMs = 60;
@@ -225,6 +233,7 @@ t.test('waits grow while a server accepts us and drops us, and begin anew after 
   t.equal((await offline).retryInMs, firstMs);
 });
 
+// [RFC6120-4.6.1-a] [pitfall-one-liveness-policy]
 t.test(
   'a server that takes our words and never answers is noticed by the ping, given up, and tried again',
   async (t) => {
@@ -246,6 +255,7 @@ t.test(
   },
 );
 
+// [pitfall-one-liveness-policy]
 t.test('an error in answer to the ping is a sign of life as well', async (t) => {
   const { server, client } = await startLoopback(t);
   let pings = 0;
@@ -308,6 +318,7 @@ t.test('`stop` ends at any state within its deadline', async (t) => {
   await t.rejects(online.start(), /started already/);
 });
 
+// [RFC6120-4.4-d] [pitfall-stop-on-dead-socket]
 t.test('a dead server cannot hold up the stop, and no socket or timer is left of the client', async (t) => {
   const count = (kind: RegExp): number => process.getActiveResourcesInfo().filter((name) => kind.test(name)).length;
   const timers = count(/^Timeout/);
@@ -322,6 +333,7 @@ t.test('a dead server cannot hold up the stop, and no socket or timer is left of
   await until(() => count(/^Timeout/) <= timers, 'an end of all timers');
 });
 
+// [pitfall-blackhole]
 t.test('a server that is not there is told by address, and tried again until it is', async (t) => {
   const stage = await startLoopback(t);
   const gone = await listen(t, (socket) => socket.destroy());

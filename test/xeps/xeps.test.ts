@@ -209,6 +209,7 @@ const room = (client: Client) => {
   return found;
 };
 
+// [pitfall-muc-self-presence] [pitfall-nick-conflict]
 t.test('a room is joined at the self-presence and not before, under whatever nick the room gave us', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.name === 'presence' && element.attr('to') !== undefined ? '' : undefined));
@@ -246,6 +247,7 @@ t.test('a room is joined at the self-presence and not before, under whatever nic
   t.equal(order.at(-1), 'renamed true still mine');
 });
 
+// [pitfall-nick-conflict]
 t.test('a taken nick gives the next, a refusal is told, and a join that is given up is taken back', async (t) => {
   const { server, online } = await startLoopback(t);
   const first = await online('ann', { plugins: [muc] });
@@ -287,6 +289,7 @@ t.test('a taken nick gives the next, a refusal is told, and a join that is given
   t.equal(dora.get(muc).rooms.size, 0);
 });
 
+// [pitfall-own-messages]
 t.test('history is delayed, our own words are known as ours, and private messages stand apart', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });
@@ -316,6 +319,7 @@ t.test('history is delayed, our own words are known as ours, and private message
   t.equal((await gone).occupant.nick, 'bob');
 });
 
+// [pitfall-muc-ghost]
 t.test('every way out of a room says why, and the room is not taken for joined any more', async (t) => {
   const { server, online } = await startLoopback(t);
   const owner = await online('owner', { plugins: [muc] });
@@ -344,6 +348,7 @@ t.test('every way out of a room says why, and the room is not taken for joined a
   t.match(await left, { why: 'destroyed', reason: 'moved' });
 });
 
+// [pitfall-muc-ghost]
 t.test('after a reconnect we are in the room again, with what was said meanwhile', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });
@@ -379,6 +384,7 @@ t.test('after a reconnect we are in the room again, with what was said meanwhile
   t.ok((xeps.readDateTime(asked?.attr('since'))?.getTime() ?? Infinity) <= Date.now());
 });
 
+// [pitfall-stanza-id-spoofing]
 t.test('ids are believed only in a room that announces them, and only when the room itself gave them', async (t) => {
   for (const announced of [true, false]) {
     const { server, online } = await startLoopback(t);

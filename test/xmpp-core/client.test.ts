@@ -49,7 +49,7 @@ t.test('without a resource of ours the server chooses one', async (t) => {
   t.not((await online('ann')).jid?.resource, '');
 });
 
-// [RFC5802-6-b] [RFC6120-6.4.2-a] [RFC6120-13.8.1-a]
+// [RFC5802-6-b] [RFC6120-6.4.2-a] [RFC6120-6.4.3-a] [RFC6120-13.8.1-a]
 t.test('a login is bound to its TLS connection when both sides can, unless told otherwise', async (t) => {
   const cases = [
     { mechanisms: ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'], channelBinding: 'preferred', used: 'SCRAM-SHA-256-PLUS' },
@@ -254,7 +254,7 @@ t.test('nothing can be sent before and after a session, and the error says so', 
 /** A plugin that hands its context to the test. */
 const opened = (setup: (context: PluginContext) => void) => definePlugin({ name: 'test', setup });
 
-// [RFC6120-8.2.3-b] [RFC6120-8.3.1-a,c] [RFC6120-8.4-b]
+// [RFC6120-8.2.3-b,d] [RFC6120-8.3.1-a,c] [RFC6120-8.4-b]
 t.test('each request is answered once: by its handler, by the error it throws, or by the core', async (t) => {
   const { online } = await startLoopback(t);
   const handlers = opened((context) => {

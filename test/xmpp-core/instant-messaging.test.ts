@@ -68,6 +68,7 @@ const rosterRequests = ({ sent }: Recorder): (Element | undefined)[] =>
 const answersTo = ({ sent }: Recorder, id: string): Element[] =>
   sent.filter((element) => element.is('iq', NS_CLIENT) && element.attr('id') === id);
 
+// [RFC6121-2.1.3-a] [RFC6121-2.2-a]
 t.test('the roster is asked for at each new session, before the initial presence', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -89,6 +90,7 @@ t.test('the roster is asked for at each new session, before the initial presence
   t.ok(askedAgain > present && askedAgain < presentAgain, names().join(', '));
 });
 
+// [RFC6121-2.1.1-a] [RFC6121-2.6.2-a]
 t.test('versions are asked for where the server has them, and never where it does not say so', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -110,6 +112,7 @@ t.test('versions are asked for where the server has them, and never where it doe
   t.equal(rosterRequests(plain)[0]?.attr('ver'), undefined);
 });
 
+// [RFC6121-2.1.1-a] [RFC6121-2.1.2-6] [RFC6121-2.6.3-a]
 t.test('a roster outlives the program: only what changed in between comes over the wire', async (t) => {
   const { server, client } = await startLoopback(t);
   const storage = memoryStorage();
@@ -143,6 +146,7 @@ t.test('a roster outlives the program: only what changed in between comes over t
   t.strictSame(addresses(damaged), ['bob@localhost', 'cid@localhost'], 'what is damaged is fetched again');
 });
 
+// [RFC6121-2.1.5-a,b] [RFC6121-2.3-a] [RFC6121-2.5-a]
 t.test('our own changes come back to all our clients', async (t) => {
   const { client } = await startLoopback(t);
   const desk = await arrive(client('ann', DESK));
@@ -162,6 +166,7 @@ t.test('our own changes come back to all our clients', async (t) => {
   await t.rejects(desk.get(roster).set({ jid: BOB, groups: [''] }), /a group of bob@localhost has no name/);
 });
 
+// [RFC6121-2.1.2-3,5,6]
 t.test('a push says all there is to say of a contact, and what does not exist is ignored', async (t) => {
   const { server, client } = await startLoopback(t);
   const ann = await arrive(client('ann', DESK));
@@ -194,6 +199,7 @@ t.test('a push says all there is to say of a contact, and what does not exist is
   t.equal(ann.get(roster).get(BOB.withResource('phone'))?.name, 'Phone', 'unless it has an entry of its own');
 });
 
+// [RFC6121-2.1.6-a,b,d] [RFC6121-11-a] [pitfall-roster-push-spoofing]
 t.test('nobody but our own account changes our roster (CVE-2015-8688, CVE-2016-9928)', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -229,6 +235,7 @@ t.test('nobody but our own account changes our roster (CVE-2015-8688, CVE-2016-9
   t.ok(answersTo(log, 'push').every((answer) => answer.attr('type') === 'result'));
 });
 
+// [RFC6121-2.1.6-c,d] [pitfall-roster-push-spoofing]
 t.test('a push is of exactly one usable item, or refused whole', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -254,6 +261,7 @@ t.test('a push is of exactly one usable item, or refused whole', async (t) => {
   t.strictSame(addresses(ann), []);
 });
 
+// [RFC6121-2.1.2-3] [RFC7622-4-a] [pitfall-unprepared-jid]
 t.test('an address is one contact, however it is written', async (t) => {
   const { server, client } = await startLoopback(t);
   const ann = await arrive(client('ann', DESK));
@@ -276,6 +284,7 @@ function rosterOf(query: (ver: string | undefined) => string, behind = ''): Reco
   });
 }
 
+// [RFC6120-13.12-a]
 t.test('a hostile roster is taken as far as it makes sense, is bounded, and is not kept', async (t) => {
   const storage = memoryStorage();
   const { server, client } = await startLoopback(t);
@@ -323,6 +332,7 @@ t.test('a hostile roster is taken as far as it makes sense, is bounded, and is n
   );
 });
 
+// [RFC6120-10.1-a]
 t.test('what is pushed right behind the roster is not undone by it', async (t) => {
   const { server, client } = await startLoopback(t);
   const behind = push("<item jid='bob@localhost' name='new'/>");
@@ -336,6 +346,7 @@ t.test('what is pushed right behind the roster is not undone by it', async (t) =
   t.equal(ann.get(roster).get(BOB)?.name, 'new');
 });
 
+// [RFC6121-2.6.3-b]
 t.test('a lost connection takes nothing from the roster, and neither does a server that has none', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
@@ -364,6 +375,7 @@ t.test('a lost connection takes nothing from the roster, and neither does a serv
   t.strictSame(addresses(ann), ['bob@localhost']);
 });
 
+// [RFC6121-3.1.1-a,b] [RFC6121-3.1.4-b] [RFC6121-3.2.1-a] [RFC6121-3.3.1-a]
 t.test('a subscription is asked for with words, granted, seen in both rosters, and taken back', async (t) => {
   const { client } = await startLoopback(t);
   const ann = await arrive(client('ann', { plugins: EVERYTHING, resource: 'desk' }));
@@ -406,6 +418,7 @@ t.test('a subscription is asked for with words, granted, seen in both rosters, a
   t.ok((await unsubscribed).contact.equals(ANN));
 });
 
+// [RFC6121-3.4-a]
 t.test('an approval in advance needs no second word, and is not tried where the server does not know it', async (t) => {
   const { server, client } = await startLoopback(t);
   const ann = await arrive(client('ann', { plugins: EVERYTHING }));
@@ -434,6 +447,7 @@ t.test('an approval in advance needs no second word, and is not tried where the 
 const from = (jid: string, inside = '', type = ''): string =>
   `<presence xmlns='${NS_CLIENT}' from='${jid}' ${type === '' ? '' : `type='${type}'`}>${inside}</presence>`;
 
+// [RFC6121-4.5.4-a] [RFC6121-4.7.1-a,c] [RFC6121-4.7.2.1-a] [RFC6121-4.7.2.2-a] [RFC6121-4.7.2.3-a]
 t.test('contacts are seen by client, the highest priority first, and strangers are not', async (t) => {
   const { server, client } = await startLoopback(t);
   const ann = await arrive(client('ann', { plugins: EVERYTHING, resource: 'desk' }));
@@ -492,6 +506,7 @@ t.test('contacts are seen by client, the highest priority first, and strangers a
   t.strictSame(seen(), [], 'without a session nobody is known to be there');
 });
 
+// [RFC6121-4.4.1-a] [RFC6121-4.7.2.2-a] [RFC6121-4.7.2.3-a] [RFC6121-8.5.2-a]
 t.test('our own presence can be changed, and is the same after a reconnect', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder();
@@ -526,6 +541,7 @@ t.test('our own presence can be changed, and is the same after a reconnect', asy
     t.throws(() => writePresence({ priority }), /is no priority from -128 to 127/);
 });
 
+// [RFC6121-5.1-a]
 t.test('a chat goes on with the client that answered, until another one speaks or it changes', async (t) => {
   const { server, client } = await startLoopback(t);
   const ann = client('ann', { plugins: [resourceLocking], resource: 'desk' });
@@ -564,6 +580,7 @@ async function messagesOf(server: LoopbackServer, client: Client, xml: string): 
   return messages.slice(0, -1);
 }
 
+// [RFC6120-8.1.4-a] [RFC6120-8.4-a] [RFC6121-4.7.1-b] [RFC6121-5.2.2-a] [RFC6121-5.3-a]
 t.test('a message of a type that does not exist is a normal one, and unknown content is passed over', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann');
@@ -604,6 +621,7 @@ t.test('a message of a type that does not exist is a normal one, and unknown con
   );
 });
 
+// [RFC6120-8.1.5-a,b] [RFC6121-5.2.3-a] [RFC6121-5.2.4-a]
 t.test('texts have their language from themselves, their stanza, or the stream', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann');
@@ -646,6 +664,7 @@ t.test('texts have their language from themselves, their stanza, or the stream',
   t.equal(chooseText([], ['de']), undefined);
 });
 
+// [RFC6121-5.2.1-a] [RFC6121-5.2.3-a,b] [RFC6121-5.2.4-a] [RFC6121-5.2.5-b]
 t.test('a conversation can branch off another, and texts are sent in several languages', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', { resource: 'desk' });
@@ -700,6 +719,7 @@ const CONDITIONS: Readonly<Record<string, StanzaErrorType>> = {
 
 const errorStanza = (error: string): Element =>
   el('iq', NS_CLIENT, { type: 'error', 'xml:lang': 'fr' }, error === '' ? undefined : parse(error));
+// [RFC6120-8.3.2-a,b] [RFC6120-8.3.4-a]
 t.test('every condition of a stanza error is known with its type, is written and read back', async (t) => {
   for (const [name, type] of Object.entries(CONDITIONS)) {
     const condition = stanzaErrorCondition(name);
@@ -716,6 +736,7 @@ t.test('every condition of a stanza error is known with its type, is written and
   }
 });
 
+// [RFC6120-8.3.2-c]
 t.test('a stanza error that is unknown, incomplete or absurd is read as far as it goes', async (t) => {
   const error = (attributes: string, inside: string): Element => {
     const ns = { xmlns: NS_CLIENT };
@@ -748,6 +769,7 @@ t.test('a stanza error that is unknown, incomplete or absurd is read as far as i
   t.equal(redirect.details.alternative, 'xmpp:b@localhost');
 });
 
+// [RFC6120-4.9.4-a]
 t.test(
   'what ends a stream is told with the condition of the RFC, the words and the condition of the application',
   async (t) => {

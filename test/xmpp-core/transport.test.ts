@@ -44,6 +44,7 @@ t.test('a configured server goes before DNS, on the usual port unless told', asy
   t.strictSame(asked, []);
 });
 
+// [RFC6120-3.2.1-a] [RFC6120-3.2.2-a]
 t.test(
   'a domain without records, or that is an address, is connected to itself; DNS is asked in A-labels',
   async (t) => {
@@ -60,6 +61,7 @@ t.test(
   },
 );
 
+// [RFC6120-3.2.1-c] [XEP-0368-3-a]
 t.test('records are tried by priority, with both kinds of TLS mixed', async (t) => {
   const resolver = zone({
     '_xmpp-client._tcp.example.com': [srv('c', 20), srv('a', 5)],
@@ -73,6 +75,7 @@ t.test('records are tried by priority, with both kinds of TLS mixed', async (t) 
   ]);
 });
 
+// [RFC6120-3.2.1-c]
 t.test('among equals the weight decides how often one comes first, and each is tried once', async (t) => {
   const resolver = zone({
     '_xmpp-client._tcp.example.com': [srv('light', 0, 1), srv('heavy', 0, 9), srv('none', 0, 0)],
@@ -94,6 +97,7 @@ t.test('among equals the weight decides how often one comes first, and each is t
   t.equal(await firstOf(0.999), 'heavy:5222 (StartTLS)');
 });
 
+// [RFC6120-3.2.1-b]
 t.test('a target of "." says that there is no service, and is believed', async (t) => {
   const no = { '_xmpp-client._tcp.example.com': [srv('')] };
   await t.rejects(described('example.com', zone(no)), NegotiationError);

@@ -61,6 +61,7 @@ void t.test('over a WebSocket the login is bound to the TLS connection under it'
   t.equal(record.find('auth', 'urn:ietf:params:xml:ns:xmpp-sasl')?.attr('mechanism'), 'SCRAM-SHA-256-PLUS');
 });
 
+// [RFC7395-3.6-b]
 void t.test('a lost WebSocket is noticed, and the client comes back', async (t) => {
   const { server, online } = await startLoopback(t);
   const alice = await online('alice', { websocket: `wss://localhost:${server.ports.webSocket}/` });
@@ -70,6 +71,8 @@ void t.test('a lost WebSocket is noticed, and the client comes back', async (t) 
   t.equal(alice.state, 'online');
 });
 
+// [RFC7395-3.1-a] [RFC7395-3.2-a] [RFC7395-3.3.2-a] [RFC7395-3.3.3-a,b,c] [RFC7395-3.4-a,c] [RFC7395-3.6-a]
+// [RFC7395-3.7-a] [RFC7395-3.8-a]
 void t.test('every message is text, and one whole element with its own namespaces (RFC 7395 §3.2, §3.3)', async (t) => {
   const server = await scriptedServer(t, { answer: letIn });
   const client = clientOf(t, server.url);
@@ -111,6 +114,7 @@ void t.test('every message is text, and one whole element with its own namespace
   t.same(server.closed, [1000], 'then the WebSocket is closed in order');
 });
 
+// [RFC7395-3.9-b]
 void t.test('StartTLS is not begun inside a WebSocket, even when it is offered (RFC 7395 §3.9)', async (t) => {
   const tls = `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`;
   const server = await scriptedServer(t, {
@@ -123,6 +127,7 @@ void t.test('StartTLS is not begun inside a WebSocket, even when it is offered (
   );
 });
 
+// [RFC7395-3.1-b]
 void t.test('a server that does not agree to the subprotocol is not spoken to (RFC 7395 §3.1)', async (t) => {
   for (const protocol of [false, 'chat'] as const) {
     const server = await scriptedServer(t, { answer: letIn, protocol });
@@ -133,6 +138,7 @@ void t.test('a server that does not agree to the subprotocol is not spoken to (R
   }
 });
 
+// [RFC7395-6-a] [pitfall-certificate-name]
 void t.test('the certificate has to be trusted, and be for the host of the URL', async (t) => {
   const trusted = await scriptedServer(t, { answer: letIn });
   const stranger = createClient({ jid: Jid.parse('alice@localhost'), password: 'secret', websocket: trusted.url });
@@ -146,6 +152,7 @@ void t.test('the certificate has to be trusted, and be for the host of the URL',
   t.same(elsewhere.messages, []);
 });
 
+// [RFC7395-3.9-a]
 void t.test('without TLS a WebSocket goes to this machine only', async (t) => {
   const near = await scriptedServer(t, { answer: letIn, tls: false });
   await clientOf(t, near.url).start();
@@ -163,6 +170,7 @@ void t.test('without TLS a WebSocket goes to this machine only', async (t) => {
   }
 });
 
+// [RFC7395-3.2-a] [RFC7395-3.3.2-a] [RFC7395-3.3.3-a] [RFC7395-3.4-b] [RFC6120-13.12-a]
 void t.test('what is no text, too long, or not one element ends the stream', async (t) => {
   const cases: readonly (readonly [string, (socket: { send(data: string | Buffer): void }) => void, RegExp])[] = [
     ['binary', (socket) => socket.send(Buffer.from(OPEN)), /not text/],
@@ -196,6 +204,7 @@ void t.test('a stream error is told as what it is, and answered with a close (RF
   t.match(server.messages.at(-1)?.text, /^<close /);
 });
 
+// [RFC7395-3.6-a] [RFC6120-4.4-e]
 void t.test('when the server closes, its close is answered and then the WebSocket ends (RFC 7395 §3.6)', async (t) => {
   const server = await scriptedServer(t, { answer: letIn });
   const client = clientOf(t, server.url);
@@ -207,6 +216,7 @@ void t.test('when the server closes, its close is answered and then the WebSocke
   t.match(server.messages.at(-1)?.text, /^<close /);
 });
 
+// [RFC6120-4.4-d] [pitfall-stop-on-dead-socket]
 void t.test('a server that never answers a close does not keep the client from stopping', async (t) => {
   const server = await scriptedServer(t, {
     answer: (message, n) => (message.startsWith('<close') ? [] : letIn(message, n)),
@@ -233,6 +243,7 @@ void t.test('a close may name another WebSocket, which is then entered instead (
   t.equal(goal.sockets.length, 2, 'in the middle of a session');
 });
 
+// [RFC7395-3.6.1-a]
 void t.test('a close that names something less protected is not followed (RFC 7395 §3.6.1)', async (t) => {
   const plain = await scriptedServer(t, { answer: letIn, tls: false });
   for (const uri of [plain.url, plain.url.replace('ws:', 'http:'), 'nonsense']) {
