@@ -25,6 +25,7 @@ export interface BotAccount {
   readonly password: string;
   readonly server?: string;
   readonly direct_tls?: boolean;
+  readonly websocket?: string;
   readonly ca_file: string;
   readonly rooms?: readonly string[];
 }

@@ -48,6 +48,25 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     }
   }
 
+  await test('over a WebSocket the bot logs in, answers a direct message and in a room, and ends with 0', async (t, stage) => {
+    const room = server.room('webby');
+    const human = await stage.human();
+    await human.join(room, 'alice');
+    const bot = await stage.bot({ websocket: server.webSocket, rooms: [room] });
+    await bot.expect('joined', { room });
+    await directMessageIsAnswered(stage, human);
+    await mentionIsAnswered(stage, human, room);
+    t.equal(await bot.stop(), 0);
+  });
+
+  await test('over a WebSocket an authority that nobody named is refused, and the bot ends with 1', async (t, stage) => {
+    const bot = await stage.bot({
+      websocket: server.webSocket,
+      ca_file: server.site.certificates.faulty['self-signed'].certificate,
+    });
+    await givesUp(t, bot, 'tls');
+  });
+
   await test('a wrong password is reported, and the bot ends with 1', async (t, stage) => {
     const bot = await stage.bot({ password: 'wrong-horse-battery-staple' });
     await givesUp(t, bot, 'auth');

@@ -62,6 +62,24 @@ void t.test('over a WebSocket the login is bound to the TLS connection under it'
 });
 
 // [RFC7395-3.6-b]
+void t.test(
+  'where TLS may end before the server, one that speaks of no binding is not told of an attack',
+  async (t) => {
+    const scram = PLAIN.replace('>PLAIN<', '>SCRAM-SHA-256<');
+    const server = await scriptedServer(t, {
+      answer: (message) =>
+        message.startsWith('<open')
+          ? [OPEN, scram]
+          : [`<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><aborted/></failure>`],
+    });
+    await firstFailure(clientOf(t, server.url));
+    const first = parseElement(server.messages[1]?.text ?? '').text;
+    t.match(Buffer.from(first, 'base64').toString(), /^n,,/, 'and not y,, (RFC 5802 §6)');
+    const strict = await firstFailure(clientOf(t, server.url, { channelBinding: 'required' }));
+    t.match(strict, { name: 'SaslError', condition: 'channel-binding' }, 'who wants a binding does without the login');
+  },
+);
+
 void t.test('a lost WebSocket is noticed, and the client comes back', async (t) => {
   const { server, online } = await startLoopback(t);
   const alice = await online('alice', { websocket: `wss://localhost:${server.ports.webSocket}/` });

@@ -4,10 +4,11 @@ import type { Jid } from '../jid/jid.js';
 import { decodeBase64, encodeBase64 } from '../sasl/base64.js';
 import type { ChannelBindingPolicy } from '../sasl/binding.js';
 import { chooseMechanism } from '../sasl/choice.js';
-import type { Mechanism } from '../sasl/mechanism.js';
+import type { ChannelBinding, Mechanism } from '../sasl/mechanism.js';
 import { SaltedPasswordCache } from '../sasl/salted-password-cache.js';
 import { NS_SASL } from '../stanza/namespaces.js';
 import type { Storage } from '../storage.js';
+import type { Security } from '../transport/transport.js';
 import { el, type Element } from '../xml/element.js';
 import type { Negotiation, StreamFeature } from './stream-feature.js';
 
@@ -40,13 +41,16 @@ export function sasl({ password, storage, channelBinding }: SaslOptions): Stream
     async negotiate(features, negotiation) {
       const { stream, signal, account } = negotiation;
       const bindingTypes = features.child('sasl-channel-binding', NS_CHANNEL_BINDING)?.children('channel-binding');
+      const offered = (features.child('mechanisms', NS_SASL)?.children('mechanism') ?? []).map(({ text }) =>
+        text.trim(),
+      );
       const pinned = await storage.get(pinKey(account));
       const mechanism = chooseMechanism(
         {
           credentials: { username: account.localpart, password },
           secure: stream.security !== undefined,
-          offered: (features.child('mechanisms', NS_SASL)?.children('mechanism') ?? []).map(({ text }) => text.trim()),
-          channelBindings: stream.security?.channelBindings ?? [],
+          offered,
+          channelBindings: ownBindings(stream.security, offered.some(isBound) || bindingTypes !== undefined),
           serverBindingTypes: bindingTypes?.flatMap((type) => type.attr('type') ?? []),
           randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
           saltedPasswords,
@@ -60,6 +64,18 @@ export function sasl({ password, storage, channelBinding }: SaslOptions): Stream
       return 'restart';
     },
   };
+}
+
+/**
+ * What we can bind to. Where TLS may end before the server, a server that speaks of no binding cannot see ours: to claim that we could
+ * bind (`y`, RFC 5802 §6) would tell it of an attack, and some then refuse the login.
+ */
+function ownBindings(security: Security | undefined, isServerAble: boolean): readonly ChannelBinding[] {
+  return security === undefined || (!security.endsAtServer && !isServerAble) ? [] : security.channelBindings;
+}
+
+function isBound(mechanism: string): boolean {
+  return mechanism.endsWith('-PLUS');
 }
 
 async function authenticate(mechanism: Mechanism, { stream, signal, account }: Negotiation): Promise<void> {

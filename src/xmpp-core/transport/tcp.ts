@@ -102,7 +102,7 @@ class TcpTransport implements Transport {
       if (signal.aborted) throw error;
       throw tlsError(error, domain, this.peer);
     }
-    this.#security = securityOf(socket);
+    this.#security = securityOf(socket, true);
     this.#listen(socket);
     if (this.#handlers !== undefined) socket.resume();
   }

@@ -20,8 +20,8 @@ export function trust(ca: string | undefined): tls.SecureContextOptions & { read
 }
 
 /** The facts about a socket whose handshake is over. */
-export function securityOf(socket: tls.TLSSocket): Security {
-  return { protocol: socket.getProtocol() ?? 'TLS', channelBindings: channelBindings(socket) };
+export function securityOf(socket: tls.TLSSocket, endsAtServer: boolean): Security {
+  return { protocol: socket.getProtocol() ?? 'TLS', channelBindings: channelBindings(socket), endsAtServer };
 }
 
 /** tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 §4). tls-unique is left out: node shows no extended master secret. */

@@ -7,6 +7,8 @@ export interface Security {
   readonly protocol: string;
   /** What can be bound to, strongest first. */
   readonly channelBindings: readonly ChannelBinding[];
+  /** Whether TLS is known to end at the XMPP server. That of a WebSocket often ends at a web server in front of it. */
+  readonly endsAtServer: boolean;
 }
 
 /** What the stream wants to hear from its transport. */

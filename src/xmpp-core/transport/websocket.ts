@@ -20,7 +20,7 @@ const MAX_UNSENT = 16 * 1024 * 1024;
 /** How long the closing handshake may take. */
 const LINGER_MS = 3_000;
 /** `ws:` goes to this machine only, where nobody is in between. */
-const ON_THIS_MACHINE: Security = { protocol: 'loopback', channelBindings: [] };
+const ON_THIS_MACHINE: Security = { protocol: 'loopback', channelBindings: [], endsAtServer: false };
 /** RFC 6455 §7.4.1: the peer closed in order, or is going away. */
 const IN_ORDER: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
@@ -46,7 +46,7 @@ export async function connectWebSocket(
   });
   let security: Security | undefined = isSecure ? undefined : ON_THIS_MACHINE;
   socket.once('upgrade', ({ socket: carrier }) => {
-    if (carrier instanceof tls.TLSSocket) security = securityOf(carrier);
+    if (carrier instanceof tls.TLSSocket) security = securityOf(carrier, false);
   });
   try {
     await untilAborted(signal, opened(socket));

@@ -8,6 +8,7 @@ import type { ServerSoftware, Site } from './server.js';
 export const ejabberd: ServerSoftware = {
   name: 'ejabberd',
   systemUser: 'ejabberd',
+  webSocketPath: '/ws',
 
   async configure(site) {
     await writeFile(configurationFile(site), configuration(site));

@@ -8,6 +8,7 @@ import type { ServerSoftware, Site } from './server.js';
 export const prosody: ServerSoftware = {
   name: 'prosody',
   systemUser: 'prosody',
+  webSocketPath: '/xmpp-websocket',
 
   async configure(site) {
     await writeFile(configurationFile(site), configuration(site));

@@ -37,6 +37,8 @@ export interface ServerSoftware {
   readonly name: 'prosody' | 'ejabberd';
   /** The system user that the package made. */
   readonly systemUser: string;
+  /** Where its WebSocket is on the HTTPS port. */
+  readonly webSocketPath: string;
   /** Writes the configuration into the site's directory. */
   configure(site: Site): Promise<void>;
   /** Runs the server in the foreground. */
@@ -105,6 +107,11 @@ export class Server {
   /** Where clients connect, as `host:port`. */
   address(directTls: boolean): string {
     return `127.0.0.1:${directTls ? this.site.ports.directTls : this.site.ports.startTls}`;
+  }
+
+  /** The URL of its WebSocket. */
+  get webSocket(): string {
+    return `wss://localhost:${this.site.ports.https}${this.#software.webSocketPath}`;
   }
 
   /** What the server printed: for the reader of a failed test. */
