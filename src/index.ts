@@ -10,6 +10,17 @@ export {
 export type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from './xmpp-core/error-conditions.js';
 export * from './xmpp-core/errors.js';
 export type { Disposer, Listenable, OnceOptions } from './xmpp-core/events.js';
+export {
+  contactPresence,
+  type AvailableResource,
+  type ContactPresence,
+  type ContactPresenceEvents,
+} from './xmpp-core/im/contact-presence.js';
+export { resourceLocking, type ResourceLocking } from './xmpp-core/im/resource-locking.js';
+export type { RosterItem, Subscription } from './xmpp-core/im/roster-item.js';
+export type { RosterChange } from './xmpp-core/im/roster-items.js';
+export { roster, type Roster, type RosterContact, type RosterEvents } from './xmpp-core/im/roster.js';
+export { subscriptions, type SubscriptionEvents, type Subscriptions } from './xmpp-core/im/subscriptions.js';
 export { Jid, JidError } from './xmpp-core/jid/jid.js';
 export {
   definePlugin,
@@ -25,16 +36,21 @@ export {
 export type { ReconnectPolicy } from './xmpp-core/reconnect.js';
 export type { Undelivered } from './xmpp-core/router.js';
 export { newId } from './xmpp-core/stanza/ids.js';
+export { chooseText, readTexts, type LocalizedText } from './xmpp-core/stanza/language.js';
 export {
+  readAvailability,
   writeMessage,
   writePresence,
+  type Availability,
   type IqRequest,
   type Message,
   type MessageType,
   type OutgoingMessage,
   type OutgoingPresence,
+  type OutgoingText,
   type Presence,
   type PresenceType,
+  type Show,
 } from './xmpp-core/stanza/stanzas.js';
 export { memoryStorage, type Storage } from './xmpp-core/storage.js';
 export type { Negotiation, StreamFeature } from './xmpp-core/stream/stream-feature.js';

@@ -101,6 +101,9 @@ class Human:
         trust = ssl.create_default_context(cafile=self.ca_file)
         # Left to itself slixmpp binds to tls-unique, which TLS 1.3 does not have, and is refused by ejabberd three times.
         client = slixmpp.ClientXMPP(jid, password, ssl_context=trust, sasl_mech="SCRAM-SHA-256")
+        # Left to itself slixmpp grants every request to see its presence, and asks for the same.
+        client.auto_authorize = None
+        client.auto_subscribe = False
         client.ca_certs = self.ca_file
         client.enable_direct_tls = direct_tls
         client.enable_starttls = not direct_tls
@@ -135,6 +138,8 @@ class Human:
         except ConnectionError:
             client.cancel_connection_attempt()
             raise
+        # Who has not asked for the roster is not told of answers to requests (RFC 6121 §3.1.6).
+        await client.get_roster()
         client.send_presence()
         self.client = client
         return {"jid": client.boundjid.full}
@@ -170,6 +175,9 @@ class Human:
         message["id"] = self.client.new_id()
         message.send()
         return {"id": message["id"]}
+
+    async def presence(self, to, type):
+        self.client.send_presence(pto=to, ptype=type)
 
     async def features(self, of):
         info = await self.client["xep_0030"].get_info(jid=of)
@@ -212,6 +220,7 @@ async def carry_out(human, command):
         "connect": human.connect,
         "join": human.join,
         "send": human.send,
+        "presence": human.presence,
         "features": human.features,
         "ping": human.ping,
         "upload": human.upload,

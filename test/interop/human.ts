@@ -64,6 +64,7 @@ export class Human {
   readonly #events: Inbox<HumanEvent>;
   readonly #answers: Inbox<Answer>;
   #commands = 0;
+  #jid = '';
 
   /** @param caFile PEM file of the only authority that the client trusts */
   constructor(caFile: string) {
@@ -87,9 +88,15 @@ export class Human {
     return this.#program.output;
   }
 
+  /** Whose account it is, bare; empty before `connect`. */
+  get jid(): string {
+    return this.#jid;
+  }
+
   /** Logs in and becomes available. */
   async connect(login: Login): Promise<void> {
     const { jid, password, host, port, directTls } = login;
+    this.#jid = jid;
     await this.#do('connect', { jid, password, host, port, direct_tls: directTls });
   }
 
@@ -106,6 +113,11 @@ export class Human {
   /** Speaks in a room and returns the id of the message. */
   async sayInRoom(room: string, body: string): Promise<string> {
     return this.#send(room, body, 'groupchat');
+  }
+
+  /** Sends a presence to somebody: one about a subscription, for instance (RFC 6121 §3). */
+  async presence(to: string, type: string): Promise<void> {
+    await this.#do('presence', { to, type });
   }
 
   /** The features that an entity announces (XEP-0030). */

@@ -6,6 +6,7 @@ import { createClient, httpUpload, Jid } from '../../src/index.js';
 import { says } from '../support/openai-server.js';
 import type { Bot } from './bot.js';
 import { FAULTS, faultyHost } from './certificates.js';
+import { botIsSeen, contactsComeAndGo } from './contacts.js';
 import type { Human, HumanMessage } from './human.js';
 import { Server, type ServerSoftware } from './servers/server.js';
 import { BOT_NICK, BOT_PASSWORD, Stage } from './stage.js';
@@ -143,6 +144,13 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
       t.ok(features.includes(feature), feature);
     }
   });
+
+  await test(
+    'contacts see each other by consent, and a roster that did not change is not sent again',
+    contactsComeAndGo,
+  );
+
+  await test('who may write to the bot may see when it is there', async (_t, stage) => botIsSeen(stage));
 
   await test('a file is uploaded to the server, and another client fetches it unchanged', async (t, stage) => {
     const client = createClient({

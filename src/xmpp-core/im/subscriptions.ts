@@ -1,6 +1,7 @@
 /**
  * Who may see whose presence (RFC 6121 §3): asked for, granted, refused and taken back, each between two bare JIDs. How things stand
- * is in the roster; this is what is said about it.
+ * is in the roster; this is what is said about it. Requests come to every client that is available; the answers to ours only where the
+ * roster was asked for (§3.1.6), so who makes requests takes the `roster` plugin too.
  */
 import { XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';

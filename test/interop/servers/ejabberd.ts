@@ -118,7 +118,8 @@ modules:
   mod_private: {}
   mod_pubsub:
     plugins: [flat, pep]
-  mod_roster: {}
+  mod_roster:
+    versioning: true
   mod_stream_mgmt: {}
   mod_vcard: {}
 # Hosts cannot share a put_url, and only this one has uploads.
