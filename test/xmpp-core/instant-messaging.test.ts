@@ -81,6 +81,8 @@ t.test('the roster is asked for at each new session, before the initial presence
   const order = (): number[] => [`iq ${NS_ROSTER}`, 'presence '].map((what) => names().lastIndexOf(what));
   const [asked = -1, present = -1] = order();
   t.ok(asked >= 0 && asked < present, names().join(', '));
+  t.strictSame(rosterRequests(log)[0]?.nodes, [], 'the request has no item in it');
+  for (const attribute of ['to', 'type']) t.equal(log.sent[present]?.attr(attribute), undefined);
 
   const again = onRoster(ann, 'received');
   server.cutAll();
@@ -148,20 +150,29 @@ t.test('a roster outlives the program: only what changed in between comes over t
 
 // [RFC6121-2.1.5-a,b] [RFC6121-2.3-a] [RFC6121-2.5-a]
 t.test('our own changes come back to all our clients', async (t) => {
-  const { client } = await startLoopback(t);
+  const { server, client } = await startLoopback(t);
+  const log = recorder();
+  server.misbehave(log);
   const desk = await arrive(client('ann', DESK));
   const phone = await arrive(client('ann', { resource: 'phone', plugins: [roster] }));
-  for (const change of [{ name: 'Bob' }, { name: 'Robert', groups: ['Work'] }, {}]) {
+  for (const change of [{ name: 'Bob' }, { name: 'Robert', groups: ['Work', 'Play', 'Work'] }, {}]) {
     const events = [onRoster(desk, 'changed'), onRoster(phone, 'changed')];
     await desk.get(roster).set({ jid: BOB, ...change });
     for (const { item } of await Promise.all(events)) {
-      t.match(item, { name: undefined, groups: [], ...change });
+      t.strictSame([item.name, item.groups], [change.name, [...new Set(change.groups)]]);
     }
   }
   const gone = [onRoster(desk, 'removed'), onRoster(phone, 'removed')];
   await phone.get(roster).remove(BOB);
   for (const { item } of await Promise.all(gone)) t.ok(item.jid.equals(BOB));
   t.equal(desk.get(roster).items.size, 0);
+  const sets = log.sent.filter((iq) => iq.attr('type') === 'set').flatMap((iq) => iq.child('query', NS_ROSTER) ?? []);
+  t.ok(sets.every((query) => query.children().length === 1));
+  t.strictSame(
+    sets.map((query) => query.child('item')?.children('group').length),
+    [0, 2, 0, 0],
+    'a group is not sent twice',
+  );
   await t.rejects(desk.get(roster).remove(BOB), { name: 'StanzaError', condition: 'item-not-found' });
   await t.rejects(desk.get(roster).set({ jid: BOB, groups: [''] }), /a group of bob@localhost has no name/);
 });
@@ -377,7 +388,9 @@ t.test('a lost connection takes nothing from the roster, and neither does a serv
 
 // [RFC6121-3.1.1-a,b] [RFC6121-3.1.4-b] [RFC6121-3.2.1-a] [RFC6121-3.3.1-a]
 t.test('a subscription is asked for with words, granted, seen in both rosters, and taken back', async (t) => {
-  const { client } = await startLoopback(t);
+  const { server, client } = await startLoopback(t);
+  const log = recorder();
+  server.misbehave(log);
   const ann = await arrive(client('ann', { plugins: EVERYTHING, resource: 'desk' }));
   const bob = await arrive(
     client('bob', {
@@ -393,6 +406,7 @@ t.test('a subscription is asked for with words, granted, seen in both rosters, a
   t.ok(contact.equals(ANN), 'it comes from the bare JID');
   t.strictSame(words, { text: 'Ich bin’s', language: 'de' });
   t.match(ann.get(roster).get(BOB), { subscription: 'none', isAsked: true });
+  t.equal(bob.get(roster).get(ANN), undefined, 'nobody is let in before somebody says so');
 
   const approved = onSubscription(ann, 'approved');
   const available = ann
@@ -416,6 +430,15 @@ t.test('a subscription is asked for with words, granted, seen in both rosters, a
   const unsubscribed = onSubscription(bob, 'unsubscribed');
   ann.get(subscriptions).unsubscribe(BOB);
   t.ok((await unsubscribed).contact.equals(ANN));
+
+  const said = log.sent.filter((element) => element.attr('to') !== undefined && element.name === 'presence');
+  t.strictSame(
+    said.map((presence) => `${presence.attr('type')} ${presence.attr('to')}`),
+    ['subscribe', 'subscribed', 'unsubscribed', 'subscribe', 'unsubscribe'].map(
+      (type) => `${type} ${(type.endsWith('ed') ? ANN : BOB).toString()}`,
+    ),
+  );
+  t.ok(said.every((presence) => presence.attr('id') !== undefined));
 });
 
 // [RFC6121-3.4-a]
