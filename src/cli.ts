@@ -78,6 +78,12 @@ async function ownVersion(): Promise<string> {
   return typeof version === 'string' ? version : 'unknown';
 }
 
+// Whoever read our output has gone (`moltis-xmpp run | head`): there is nobody left to work for, and that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

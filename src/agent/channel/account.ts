@@ -89,6 +89,8 @@ export class Account {
       store,
       modelOf,
       opened: (place, signal) => this.#opened(place, signal),
+      stopping: this.#stopping.signal,
+      later: (work) => this.#tell(work),
       spent: (payer, { promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
       log: this.#log,
     });

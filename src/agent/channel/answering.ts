@@ -20,6 +20,10 @@ export interface AnsweringOptions {
   readonly modelOf: (provider: string, model: string) => Model;
   /** Resolves when something can be said at the place; rejects with the signal's reason. */
   readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
+  /** Aborted when the bot stops; what is not delivered by then is owed. */
+  readonly stopping: AbortSignal;
+  /** Takes work that goes on after its turn; its failure is told to the log. */
+  readonly later: (work: Promise<void>) => void;
   /** Told what an answer cost. */
   readonly spent: (payer: string, usage: ModelUsage) => void;
   readonly log: Log;
@@ -101,7 +105,7 @@ export class Answering {
   }
 
   async #answer(turn: Turn<Question>, conversation: Conversation, place: Place, outlet: Outlet): Promise<void> {
-    const { account, opened, spent, log } = this.#options;
+    const { account, opened, spent, log, stopping, later } = this.#options;
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
     const isLive = account.streamEdits === 'always' || (account.streamEdits === 'dm' && place.kind !== 'room');
@@ -112,12 +116,17 @@ export class Answering {
       // Written down before it is sent: what was paid for is not lost with a connection or a process.
       await conversation.answer(keys, { id, text, model, usage });
       spent(turn.items.at(-1)?.payer ?? turn.conversation, usage);
-      await opened(place, turn.signal);
-      writer.finish();
-      await conversation.delivered(id);
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
+      const deliver = async (): Promise<void> => {
+        await opened(place, stopping);
+        writer.finish();
+        await conversation.delivered(id);
+      };
+      // A way that is closed may stay so for long, and the turns of others must not wait for it.
+      if (outlet.open) await deliver();
+      else later(deliver());
     } catch (error) {
       // What people have already seen of it is brought to an end that they can see, too.
       if (outlet.open) writer.breakOff();
