@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { muc } from '../../src/xeps/xep-0045-muc/index.js';
@@ -35,6 +36,7 @@ async function firstFailure(client: Client): Promise<Error | undefined> {
   return reason;
 }
 
+// [RFC7395-4-a]
 void t.test('over a WebSocket two people write to each other and meet in a room', async (t) => {
   const { server, online } = await startLoopback(t);
   const websocket = `wss://localhost:${server.ports.webSocket}/xmpp`;
@@ -61,7 +63,7 @@ void t.test('over a WebSocket the login is bound to the TLS connection under it'
   t.equal(record.find('auth', 'urn:ietf:params:xml:ns:xmpp-sasl')?.attr('mechanism'), 'SCRAM-SHA-256-PLUS');
 });
 
-// [RFC7395-3.6-b]
+// [RFC5802-6-a]
 void t.test(
   'where TLS may end before the server, one that speaks of no binding is not told of an attack',
   async (t) => {
@@ -80,6 +82,7 @@ void t.test(
   },
 );
 
+// [RFC7395-3.6-b]
 void t.test('a lost WebSocket is noticed, and the client comes back', async (t) => {
   const { server, online } = await startLoopback(t);
   const alice = await online('alice', { websocket: `wss://localhost:${server.ports.webSocket}/` });
@@ -186,6 +189,13 @@ void t.test('without TLS a WebSocket goes to this machine only', async (t) => {
     t.match(reason?.message, /wss:\/\//);
     t.notMatch(reason?.message, /me:pw/, 'no secret is told');
   }
+  // A name that means this machine by its spelling, and leads elsewhere.
+  t.intercept(dns, 'lookup', {
+    value: (_host: string, _options: unknown, found: (error: null, all: unknown) => void) =>
+      found(null, [{ address: '192.0.2.1', family: 4 }]),
+  });
+  const astray = await firstFailure(clientOf(t, 'ws://elsewhere.localhost/ws'));
+  t.match(astray?.message, /no address that may be connected to/);
 });
 
 // [RFC7395-3.2-a] [RFC7395-3.3.2-a] [RFC7395-3.3.3-a] [RFC7395-3.4-b] [RFC6120-13.12-a]
