@@ -87,10 +87,11 @@ export interface Client {
   readonly events: Listenable<ClientEvents>;
   /**
    * Connects, and from then on stays connected until `stop()`.
+   * @param signal stops the client when it is aborted before the first session is up
    * @returns when the first session is up
-   * @throws the error that makes going on pointless (see `isPermanent`), or that the client was stopped
+   * @throws the error that makes going on pointless (see `isPermanent`), that the client was stopped, or the signal's reason
    */
-  start(): Promise<void>;
+  start(signal?: AbortSignal): Promise<void>;
   /** Does not wait for the backoff under way. */
   reconnectNow(): void;
   /** Says good-bye, closes the stream within a deadline, and undoes all that plugins registered. */
@@ -166,14 +167,20 @@ class XmppClient implements Client {
     return this.#state;
   }
 
-  async start(): Promise<void> {
+  async start(signal?: AbortSignal): Promise<void> {
     if (this.#running !== undefined) throw new XmppError('this client was started already');
-    const online = this.events.once('online', { signal: this.#stopping.signal });
+    const signals = signal === undefined ? [] : [signal];
+    const online = this.events.once('online', { signal: AbortSignal.any([this.#stopping.signal, ...signals]) });
     // Whichever comes first; the other one must not count as forgotten.
     online.catch(() => undefined);
     this.#running = this.#keepOnline();
     this.#running.catch(() => undefined);
-    await Promise.race([online, this.#running]);
+    try {
+      await Promise.race([online, this.#running]);
+    } catch (error) {
+      if (signal?.aborted === true) await this.stop();
+      throw error;
+    }
   }
 
   reconnectNow(): void {

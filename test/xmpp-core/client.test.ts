@@ -595,3 +595,16 @@ t.test('only what a person has to change is permanent', async (t) => {
   for (const error of permanent) t.ok(isPermanent(error), error.message);
   for (const error of passing) t.notOk(isPermanent(error), error?.message ?? 'closed in order');
 });
+
+t.test('a start that is aborted before the first session stops the client, with the reason given', async (t) => {
+  const { server, client } = await startLoopback(t);
+  server.misbehave({ deafAt: 'plain' });
+  const ann = client('ann');
+  const controller = new AbortController();
+  const started = ann.start(controller.signal);
+  const offline = ann.events.once('offline', { timeoutMs: PATIENCE_MS });
+  controller.abort(new Error('changed our mind'));
+  await t.rejects(started, { message: 'changed our mind' });
+  t.match(await offline, { willRetry: false });
+  t.equal(ann.state, 'offline');
+});
