@@ -4,53 +4,80 @@
  * no second look.
  */
 
-import { CLASSES, PLAIN_IN_TEXT, PLAIN_IN_VALUE } from './bytes.js';
 import type { Source } from './source.js';
 
+const TAB = 0x09;
+const LF = 0x0a;
+const HASH = 0x23;
+
 /*
- * How the steps of four work. Take four bytes as one number x. Of `(x - 0x01010101) & ~x`, the highest bit of some byte is set
- * exactly if some byte of x is zero (a borrow can set it for others too, but only next to a zero). Thus `x ^ 0x26262626` tells
- * whether there is an `&`, and subtracting 0x20 instead of 1 tells whether some byte is below a space. Bytes above 0x7F
- * have their highest bit set already.
+ * How the steps of four work. Take four bytes as one number x, the first byte lowest. Of `(x - 0x01010101) & ~x`, the highest
+ * bit of some byte is set exactly if some byte of x is zero. A borrow can set it for others too, but only after a zero: the
+ * lowest such bit is always right, and where it stands is where the byte stands. Thus `x ^ 0x26262626` tells of an `&`, and
+ * subtracting 0x20 instead of 1 tells of bytes below a space. Bytes above 0x7F have their highest bit set already.
  */
 const HIGHEST_BITS = 0x80808080 | 0;
 
-/** The index of the first byte from `at` on that is not plain in text, or the end of the bytes. */
+/** Three spaces, to stand where fewer than four bytes are left. A space is plain everywhere. */
+const PADDING = 0x20202000;
+
+/**
+ * The index of the first byte from `at` on that is not plain in text, or the end of the bytes. Not plain are `<`, `&`, `>` (it may
+ * end a `]]>`), CR and the other control characters, and all that is not ASCII.
+ */
 export function endOfPlainText(source: Source, at: number): number {
   const { bytes, view } = source;
   const lastWord = bytes.length - 4;
   for (;;) {
-    while (at <= lastWord && isPlainText(view.getInt32(at))) at += 4;
-    const end = Math.min(at + 4, bytes.length);
-    while (at < end && ((CLASSES[bytes[at] as number] as number) & PLAIN_IN_TEXT) !== 0) at++;
-    if (at < end || at === bytes.length) return at;
+    let found = 0;
+    while (at <= lastWord && (found = specialInText(view.getInt32(at, true))) === 0) at += 4;
+    if (at > lastWord) {
+      while (at < bytes.length && (found = specialInText(PADDING | (bytes[at] as number))) === 0) at++;
+      if (at === bytes.length) return at;
+    }
+    at += firstByte(found);
+    if (bytes[at] !== LF && bytes[at] !== TAB) return at;
+    at++;
   }
 }
 
-/** The index of the first byte from `at` on that is not plain in an attribute value, or the end of the bytes. */
+/**
+ * The index of the first byte from `at` on that is not plain in an attribute value, or the end of the bytes. Not plain are quotes, `<`, `&`,
+ * control characters, and all that is not ASCII.
+ */
 export function endOfPlainValue(source: Source, at: number): number {
   const { bytes, view } = source;
   const lastWord = bytes.length - 4;
   for (;;) {
-    while (at <= lastWord && isPlainValue(view.getInt32(at))) at += 4;
-    const end = Math.min(at + 4, bytes.length);
-    while (at < end && ((CLASSES[bytes[at] as number] as number) & PLAIN_IN_VALUE) !== 0) at++;
-    if (at < end || at === bytes.length) return at;
+    let found = 0;
+    while (at <= lastWord && (found = specialInValue(view.getInt32(at, true))) === 0) at += 4;
+    if (at > lastWord) {
+      while (at < bytes.length && (found = specialInValue(PADDING | (bytes[at] as number))) === 0) at++;
+      if (at === bytes.length) return at;
+    }
+    at += firstByte(found);
+    if (bytes[at] !== HASH) return at;
+    at++;
   }
 }
 
-/** May say no of a line end or TAB, which are plain in text; the single steps see to them. */
-function isPlainText(x: number): boolean {
+/** Which of four bytes `firstByte` finds. */
+function firstByte(found: number): number {
+  return (31 - Math.clz32(found & -found)) >> 3;
+}
+
+/** Not 0 if one of the four bytes is special. Takes a line end or TAB, which are plain in text, for special too. */
+function specialInText(x: number): number {
   const ampersand = x ^ 0x26262626;
   const angle = (x | 0x02020202) ^ 0x3e3e3e3e; // `<` and `>` differ in one bit
   const found = x | ((x - 0x20202020) & ~x) | ((ampersand - 0x01010101) & ~ampersand) | ((angle - 0x01010101) & ~angle);
-  return (found & HIGHEST_BITS) === 0;
+  return found & HIGHEST_BITS;
 }
 
-/** May say no of a `#`, which is plain; the single steps see to it. */
-function isPlainValue(x: number): boolean {
+/** Not 0 if one of the four bytes is special. Takes a `#`, which is plain in values, for special too. */
+function specialInValue(x: number): number {
   const quote = (x | 0x05050505) ^ 0x27272727; // `"`, `#`, `&` and `'` differ in these two bits
   const lessThan = x ^ 0x3c3c3c3c;
   const found = x | ((x - 0x20202020) & ~x) | ((quote - 0x01010101) & ~quote) | ((lessThan - 0x01010101) & ~lessThan);
-  return (found & HIGHEST_BITS) === 0;
+  return found & HIGHEST_BITS;
 }

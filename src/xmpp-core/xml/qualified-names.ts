@@ -29,7 +29,8 @@ export interface QualifiedName {
 /** A default declaration as a tag spelled it. */
 export interface Declaration {
   /** From the end of the element's name to the closing quote: ` xmlns='jabber:client'`. */
-  readonly text: string;
+  readonly words: Int32Array;
+  readonly length: number;
   readonly ns: string;
 }
 
@@ -104,7 +105,7 @@ function isThatName(
 
 /** The first four bytes as a number, or as many as there are. */
 function firstBytes({ bytes, view }: Source, start: number, end: number): number {
-  if (end - start >= 4) return view.getInt32(start);
+  if (end - start >= 4) return view.getInt32(start, true);
   let first = 0;
   for (let at = start; at < end; at++) first = (first << 8) | (bytes[at] as number);
   return first;
@@ -112,7 +113,7 @@ function firstBytes({ bytes, view }: Source, start: number, end: number): number
 
 /** The last four bytes as a number, or none if there are fewer. */
 function lastBytes({ view }: Source, start: number, end: number): number {
-  return end - start >= 4 ? view.getInt32(end - 4) : 0;
+  return end - start >= 4 ? view.getInt32(end - 4, true) : 0;
 }
 
 /** The first of a name's two places. */
@@ -147,6 +148,21 @@ function isAscii(bytes: Buffer, start: number, end: number): boolean {
   return all < 0x80;
 }
 
+/** The range four bytes by four; the last four overlap those before if they must. It has four bytes or more. */
+function wordsOf(view: DataView, start: number, end: number): Int32Array {
+  const words = new Int32Array(Math.ceil((end - start) / 4));
+  for (let i = 0; i < words.length; i++) words[i] = view.getInt32(Math.min(start + i * 4, end - 4), true);
+  return words;
+}
+
+/** Whether that declaration stands at `at`. */
+export function isDeclared({ words, length }: Declaration, view: DataView, at: number): boolean {
+  const lastWord = at + length - 4;
+  if (lastWord + 4 > view.byteLength || view.getInt32(lastWord, true) !== words[words.length - 1]) return false;
+  for (let i = 0; i < words.length - 1; i++, at += 4) if (view.getInt32(at, true) !== words[i]) return false;
+  return true;
+}
+
 /** How many declarations are remembered before all are forgotten. */
 const DECLARATIONS = 256;
 
@@ -160,7 +176,11 @@ export class DeclarationTable {
     if (known !== undefined) return known;
     if (this.#known.size === DECLARATIONS) this.#known.clear();
     const text = ownLatin1(source.bytes, start, end);
-    const declaration = { text, ns: text.slice(value - start, -1) };
+    const declaration = {
+      words: wordsOf(source.view, start, end),
+      length: end - start,
+      ns: text.slice(value - start, -1),
+    };
     this.#known.set(text, declaration);
     return declaration;
   }

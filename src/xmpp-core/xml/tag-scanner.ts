@@ -3,17 +3,25 @@
  * scanned anew when the rest has come.
  */
 
-import { EQUALS, GREATER_THAN, endOfName, isSpace, LESS_THAN, QUOTE, APOSTROPHE, SLASH, skipSpace } from './bytes.js';
+import { endOfName, isSpace, skipSpace } from './bytes.js';
 import type { XmlLimits } from './limits.js';
 import { endOfPlainValue } from './plain-runs.js';
-import type { Declaration, NameTable, QualifiedName } from './qualified-names.js';
+import { type Declaration, isDeclared, type NameTable, type QualifiedName } from './qualified-names.js';
 import type { Source } from './source.js';
-import { UNFINISHED } from './token-end.js';
 import { notWellFormed, policyViolation } from './violations.js';
 import type { StreamError } from '../errors.js';
 
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const SPACE = 0x20;
+const SLASH = 0x2f;
+const LESS_THAN = 0x3c;
+const EQUALS = 0x3d;
+const GREATER_THAN = 0x3e;
+const UNFINISHED = -1;
+
 /** What `scan` says of a tag that is wrong; `fault` tells how. */
-export const FAULTY = -2;
+const FAULTY = -2;
 
 /** Numbers for each attribute: start and end of its name, start and end of its value, and whether the value is plain. */
 const PER_ATTRIBUTE = 5;
@@ -27,6 +35,8 @@ export class TagScanner {
   declaration: Declaration | undefined;
   attributeCount = 0;
   selfClosing = false;
+  /** How many attributes there may be, beside a declaration that was skipped. */
+  #room = 0;
   #fault: StreamError | undefined;
   #pieces: Int32Array;
   readonly #limits: XmlLimits;
@@ -74,16 +84,18 @@ export class TagScanner {
     if (nameEnd === start + 1) return this.#wrong('a tag without a name');
     if (nameEnd - start - 1 > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
     this.name = this.#names.find(source, start + 1, nameEnd);
-    return this.#scanAttributes(source, this.#skipDeclaration(source.latin1, nameEnd));
+    this.#room = this.#limits.attributes;
+    return this.#scanAttributes(source, this.#skipDeclaration(source.view, nameEnd));
   }
 
   /** Skips the declaration that is remembered with the name, if it is there, at the price of one comparison. */
-  #skipDeclaration(latin1: string, at: number): number {
+  #skipDeclaration(view: DataView, at: number): number {
     const declaration = this.name?.declaration;
     if (declaration === undefined || this.#limits.attributes === 0) return at;
-    if (!latin1.startsWith(declaration.text, at)) return at;
+    if (!isDeclared(declaration, view, at)) return at;
     this.declaration = declaration;
-    return at + declaration.text.length;
+    this.#room--;
+    return at + declaration.length;
   }
 
   #scanAttributes(source: Source, start: number): number {
@@ -94,7 +106,7 @@ export class TagScanner {
       const byte = bytes[at];
       if (byte === GREATER_THAN) return at + 1;
       if (byte === SLASH) return this.#closeAtOnce(bytes, at + 1);
-      if (!isSpace(byte)) return this.#wrong('no white space between the parts of a tag');
+      if (byte !== SPACE && !isSpace(byte)) return this.#wrong('no white space between the parts of a tag');
       at = skipSpace(bytes, at + 1, end);
       if (at === end) return UNFINISHED;
       if (bytes[at] === GREATER_THAN || bytes[at] === SLASH) continue;
@@ -117,15 +129,17 @@ export class TagScanner {
     const end = bytes.length;
     const nameEnd = endOfName(bytes, start);
     if (nameEnd === start) return this.#wrong('an attribute without a name');
-    const equals = skipSpace(bytes, nameEnd, end);
+    if (nameEnd === end) return UNFINISHED;
+    const equals = bytes[nameEnd] === EQUALS ? nameEnd : skipSpace(bytes, nameEnd, end);
     if (equals === end) return UNFINISHED;
     if (bytes[equals] !== EQUALS) return this.#wrong('an attribute without a value');
-    const opening = skipSpace(bytes, equals + 1, end);
+    const opening =
+      equals + 1 < end && bytes[equals + 1] === APOSTROPHE ? equals + 1 : skipSpace(bytes, equals + 1, end);
     if (opening === end) return UNFINISHED;
     const quote = bytes[opening];
     if (quote !== QUOTE && quote !== APOSTROPHE) return this.#wrong('a value without quotes');
     const plainEnd = endOfPlainValue(source, opening + 1);
-    const closing = bytes[plainEnd] === quote ? plainEnd : endOfValue(bytes, plainEnd, quote);
+    const closing = plainEnd < end && bytes[plainEnd] === quote ? plainEnd : endOfValue(bytes, plainEnd, quote);
     if (closing === end) return UNFINISHED;
     if (bytes[closing] === LESS_THAN) return this.#wrong('< in a value');
     if (nameEnd - start > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
@@ -133,8 +147,7 @@ export class TagScanner {
   }
 
   #keep(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, plain: boolean): number {
-    const room = this.#limits.attributes - (this.declaration === undefined ? 0 : 1);
-    if (this.attributeCount >= room) return this.#tooMuch('more attributes than we take');
+    if (this.attributeCount >= this.#room) return this.#tooMuch('more attributes than we take');
     const first = this.attributeCount * PER_ATTRIBUTE;
     if (first === this.#pieces.length) this.#grow();
     const pieces = this.#pieces;

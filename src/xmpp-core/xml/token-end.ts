@@ -8,12 +8,18 @@
  * whether a token is right is judged when it is there whole. Therefore the parser's findings are the same for every cutting.
  */
 
-import { APOSTROPHE, CLOSING_BRACKET, EXCLAMATION, GREATER_THAN, LESS_THAN, QUESTION, QUOTE } from './bytes.js';
+const EXCLAMATION = 0x21;
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
+const QUESTION = 0x3f;
+const CLOSING_BRACKET = 0x5d;
 
 export const CDATA_START = '<![CDATA[';
 
 /** Said of a token that goes on in the next chunk. */
-export const UNFINISHED = -1;
+const UNFINISHED = -1;
 
 type Part = 'start' | 'text' | 'markup' | 'tag' | 'instruction' | 'section-start' | 'section';
 

@@ -137,16 +137,21 @@ export class TreeBuilder {
   /** Two rounds: declarations hold for the whole tag, wherever in it they stand. */
   #readAttributes(source: Source, tag: TagScanner, element: OpenElement): void {
     const names = this.#attributeNames;
+    let simple = 0;
     let declarations = 0;
     for (let i = 0; i < tag.attributeCount; i++) {
       const name = this.#names.get(source, tag.attributeNameStart(i), tag.attributeNameEnd(i));
       refuseRepeated(names, i, name);
       names[i] = name;
-      if (name.declares === undefined) continue;
+      if (name.declares === undefined) {
+        if (name.prefix === '') simple++;
+        continue;
+      }
       this.#declare(source, tag, i, name.declares, element);
       declarations++;
     }
-    if (declarations < tag.attributeCount) element.attributes = this.#collect(source, tag);
+    if (simple === tag.attributeCount && simple <= 4) element.attributes = fewAttributes(source, tag, names);
+    else if (declarations < tag.attributeCount) element.attributes = this.#collect(source, tag);
   }
 
   /** The attributes of the tag, declarations left out, in an array of exactly the right size. */
@@ -164,9 +169,7 @@ export class TreeBuilder {
       attributes[length + 2] = readValue(source, tag, i);
       length += 3;
     }
-    return length === 3
-      ? [attributes[0] as string, attributes[1] as string, attributes[2] as string]
-      : attributes.slice(0, length);
+    return attributes.slice(0, length);
   }
 
   #declare(source: Source, tag: TagScanner, index: number, prefix: string, element: OpenElement): void {
@@ -188,8 +191,57 @@ export class TreeBuilder {
 /** The attributes before are few (a limit sees to that): looking back costs less than a set. */
 function refuseRepeated(names: readonly QualifiedName[], count: number, name: QualifiedName): void {
   for (let i = 0; i < count; i++) {
-    if (names[i]?.qualified === name.qualified) throw notWellFormed('an attribute given twice');
+    if (isSame(names[i] as QualifiedName, name)) throw notWellFormed('an attribute given twice');
   }
+}
+
+/** Nearly all names that differ do so in these. The whole of them settles it, for a name may have been forgotten and learned anew. */
+function isSame(one: QualifiedName, other: QualifiedName): boolean {
+  return one.last === other.last && one.first === other.first && one.qualified === other.qualified;
+}
+
+/**
+ * One to four attributes without prefixes, as nearly all tags have them. Written down as a literal, an array is made at once, of
+ * its size, and filled without telling the garbage collector of each string that an old object has come to hold.
+ */
+function fewAttributes(source: Source, tag: TagScanner, names: readonly QualifiedName[]): string[] {
+  switch (tag.attributeCount) {
+    case 1:
+      return [localName(names, 0), '', readValue(source, tag, 0)];
+    case 2:
+      return [localName(names, 0), '', readValue(source, tag, 0), localName(names, 1), '', readValue(source, tag, 1)];
+    case 3:
+      return [
+        localName(names, 0),
+        '',
+        readValue(source, tag, 0),
+        localName(names, 1),
+        '',
+        readValue(source, tag, 1),
+        localName(names, 2),
+        '',
+        readValue(source, tag, 2),
+      ];
+    default:
+      return [
+        localName(names, 0),
+        '',
+        readValue(source, tag, 0),
+        localName(names, 1),
+        '',
+        readValue(source, tag, 1),
+        localName(names, 2),
+        '',
+        readValue(source, tag, 2),
+        localName(names, 3),
+        '',
+        readValue(source, tag, 3),
+      ];
+  }
+}
+
+function localName(names: readonly QualifiedName[], index: number): string {
+  return (names[index] as QualifiedName).local;
 }
 
 /** Two prefixes may stand for one namespace (Namespaces in XML 1.0 §6.3). */

@@ -4,19 +4,27 @@
  */
 
 import { StreamError } from '../errors.js';
-import { EXCLAMATION, GREATER_THAN, LESS_THAN, QUESTION, SLASH, skipSpace, endOfName } from './bytes.js';
+import { skipSpace, endOfName } from './bytes.js';
 import { decodeCdata, decodeText } from './character-data.js';
 import type { Element } from './element.js';
 import { DEFAULT_LIMITS, type XmlLimits } from './limits.js';
 import { endOfPlainText } from './plain-runs.js';
 import { isSpelled, sharedNames } from './qualified-names.js';
 import { type Source, sourceOf } from './source.js';
-import { FAULTY, TagScanner } from './tag-scanner.js';
-import { CDATA_START, TokenEnd, UNFINISHED } from './token-end.js';
+import { TagScanner } from './tag-scanner.js';
+import { CDATA_START, TokenEnd } from './token-end.js';
 import { TreeBuilder } from './tree-builder.js';
 import { Unfinished } from './unfinished.js';
 import { notWellFormed, policyViolation, restrictedXml } from './violations.js';
 import { checkInstruction } from './xml-declaration.js';
+
+const EXCLAMATION = 0x21;
+const SLASH = 0x2f;
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
+const QUESTION = 0x3f;
+const FAULTY = -2;
+const UNFINISHED = -1;
 
 /** What is in the bytes, in its order. A handler may call `stop`. */
 export interface XmlEvents {
@@ -119,7 +127,7 @@ export class XmlReader {
   }
 
   /** Whether no stanza (of a stream) or root (of a document) is open, so that there may be white space, but no text. */
-  get #isOutside(): boolean {
+  #isOutside(): boolean {
     return this.#tree.depth <= this.#outerLevels;
   }
 
@@ -127,17 +135,16 @@ export class XmlReader {
   #readToken(source: Source, at: number): number {
     const { bytes } = source;
     if (bytes[at] === LESS_THAN) {
-      if (this.#isOutside) this.#stanzaStart = at;
+      if (this.#isOutside()) this.#stanzaStart = at;
       return this.#readMarkup(source, at);
     }
-    if (this.#isOutside) return this.#skipBetween(bytes, at);
+    if (this.#isOutside()) return this.#skipBetween(bytes, at);
     return this.#readText(source, at);
   }
 
   #readMarkup(source: Source, at: number): number {
+    if (at + 1 === source.bytes.length) return UNFINISHED;
     switch (source.bytes[at + 1]) {
-      case undefined:
-        return UNFINISHED;
       case SLASH:
         return this.#readEndTag(source, at);
       case EXCLAMATION:
@@ -174,6 +181,7 @@ export class XmlReader {
     const { innermost } = this.#tree;
     const expectedEnd = nameStart + innermost.qualified.length;
     if (
+      expectedEnd < bytes.length &&
       bytes[expectedEnd] === GREATER_THAN &&
       innermost.ascii &&
       isSpelled(innermost, source, nameStart, expectedEnd)
@@ -216,7 +224,7 @@ export class XmlReader {
   #readText(source: Source, start: number): number {
     const { bytes } = source;
     const plainEnd = endOfPlainText(source, start);
-    const end = bytes[plainEnd] === LESS_THAN ? plainEnd : endOfText(bytes, plainEnd);
+    const end = plainEnd < bytes.length && bytes[plainEnd] === LESS_THAN ? plainEnd : endOfText(bytes, plainEnd);
     if (end === bytes.length) return UNFINISHED;
     this.#measure(end);
     this.#tree.addText(end === plainEnd ? source.latin1.slice(start, end) : decodeText(source, start, end));
@@ -233,7 +241,7 @@ export class XmlReader {
         throw restrictedXml('a comment or a document type declaration');
       throw notWellFormed('<! that begins nothing');
     }
-    if (this.#isOutside) throw this.#textOutside();
+    if (this.#isOutside()) throw this.#textOutside();
     this.#tree.addText(decodeCdata(source, at + CDATA_START.length, end - ']]>'.length));
     return end;
   }

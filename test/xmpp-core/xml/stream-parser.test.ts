@@ -129,10 +129,12 @@ t.test('text is one node, whatever it is made of', async (t) => {
   t.same(parseElement('<a><![CDATA[]]></a>').nodes, []);
 });
 
+const inStanza = (xml: string): string => `${HEADER}<message>${xml}</message>`;
+
 // [RFC6120-4.8.5-a] [RFC6120-4.9.3-1,13,18,22] [RFC6120-11.1-a,b,c,d] [RFC6120-11.3-a,b] [RFC6120-11.5-b]
 // [RFC6120-11.6-b,c] [pitfall-stanza-smuggling] [pitfall-restricted-xml] [pitfall-utf8-split]
+
 t.test('each piece of XML that XMPP does not allow has its stream error', async (t) => {
-  const inStanza = (xml: string): string => `${HEADER}<message>${xml}</message>`;
   const rows: readonly (readonly [condition: string | undefined, input: string | Uint8Array, why: string])[] = [
     // RFC 6120 §11.1
     ['restricted-xml', inStanza('<!-- x -->'), 'a comment'],
@@ -259,6 +261,22 @@ t.test('each piece of XML that XMPP does not allow has its stream error', async 
     [undefined, `${HEADER}<a xmlns:xml='${NS_XML}'><b xmlns=''/></a>`, 'what may be declared'],
   ];
   for (const [condition, input, why] of rows) t.equal(conditionOf(input), condition, why);
+});
+
+t.test('a long text beyond ASCII is held to the same rules as a short one', async (t) => {
+  const long = 'é'.repeat(1_000);
+  for (const bad of ['\0', '\x1F', '\uFFFE', ']]>', '&nope;', '&']) {
+    const found = conditionOf(inStanza(bad + long));
+    t.not(found, undefined, JSON.stringify(bad));
+    t.equal(found, conditionOf(inStanza(bad)));
+  }
+  for (const bad of [[0xc3], [0xed, 0xa0, 0x80], [0xc0, 0xbc], [0xf4, 0x90, 0x80, 0x80]]) {
+    t.equal(conditionOf(bytes(HEADER, `<a>${long}`, bad, '</a>')), 'not-well-formed');
+    t.equal(conditionOf(bytes(HEADER, `<a b='${long}`, bad, "'/>")), 'not-well-formed');
+  }
+  t.equal(parseElement(`<a>\uFEFF${long}\r\n\t&lt;></a>`).text, `\uFEFF${long}\n\t<>`);
+  t.equal(parseElement(`<a><![CDATA[${long}\r&]]></a>`).text, `${long}\n&`);
+  t.equal(parseElement(`<a v='${long}\r\n\t>'/>`).attr('v'), `${long}  >`);
 });
 
 t.test('line ends and white space in values are made even as XML says', async (t) => {
