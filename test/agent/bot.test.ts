@@ -24,6 +24,7 @@ t.test('direct messages', async (t) => {
   for (const account of Object.keys(accounts)) await bot.expect('online', { account });
   const alice = await stage.person('alice');
 
+  // [RFC6121-5.2.2-b] [RFC6121-5.2.5-c]
   t.test('a direct message gets composing at once, then its answer and active, in its thread', async (t) => {
     const ann = await stage.person('ann');
     const { script, letGo } = holds('Good ', '**morning**.');
@@ -280,6 +281,7 @@ t.test('direct messages', async (t) => {
     t.equal(model.requests.length, before + 2, 'what waited was not asked');
   });
 
+  // [pitfall-error-loop]
   t.test('what other programs send is not answered: errors, headlines, messages without text', async (t) => {
     const nina = await stage.person('nina');
     const before = model.requests.length;

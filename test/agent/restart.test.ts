@@ -13,6 +13,7 @@ t.test('a bot that was away', async (t) => {
   const { model } = stage;
   const alice = await stage.person('alice');
 
+  // [pitfall-muc-history]
   t.test('what was said directly while it was away is answered, unless it is too old', async (t) => {
     alice.say('anybody there?');
     model.next(says('Now there is.'));

@@ -45,6 +45,7 @@ t.test('rooms', async (t) => {
     t.notMatch(said, 'moltis:', 'the address is taken off');
   });
 
+  // [pitfall-muc-history]
   t.test('what was said before the bot came is known and not answered', async (t) => {
     const before = model.requests.length;
     model.next(says('Now I am.'));
@@ -54,6 +55,7 @@ t.test('rooms', async (t) => {
     t.match(asked(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
   });
 
+  // [pitfall-nick-conflict]
   t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
     const taken = await bob.enter(stage.room('taken'));
     const before = model.requests.length;
@@ -64,6 +66,7 @@ t.test('rooms', async (t) => {
     t.equal(model.requests.length, before + 1);
   });
 
+  // [pitfall-own-messages] [pitfall-nick-conflict]
   t.test('where no mention is needed every line is answered, and its own words never are', async (t) => {
     const quiet = await alice.enter(stage.room('quiet'));
     const before = model.requests.length;
@@ -76,6 +79,7 @@ t.test('rooms', async (t) => {
     t.match(asked(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
   });
 
+  // [pitfall-nickname-as-identity]
   t.test('where users are named only they are answered, by their real JID', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
     const before = model.requests.length;

@@ -187,6 +187,7 @@ t.test('a bot that is sent out of a room', async (t) => {
   });
   await Promise.all([expect('joined', team.toString()), expect('joined', club.toString())]);
 
+  // [pitfall-muc-ghost]
   t.test('after a kick it says so in the log, comes back, and answers again', async (t) => {
     server.rooms.expel(team, 'moltis', [307]);
     t.match(await expect('left', team.toString()), { why: 'kicked' });
@@ -222,6 +223,7 @@ t.test('accounts that cannot go on', async (t) => {
     return bot;
   };
 
+  // [pitfall-error-permanence]
   t.test('a wrong password is one plain sentence that says what to do', async (t) => {
     const bot = await outcome({ password: 'not-the-password' });
     t.match(bot.logged('error')[0], {
@@ -233,6 +235,7 @@ t.test('accounts that cannot go on', async (t) => {
     t.notMatch(bot.output, 'not-the-password');
   });
 
+  // [pitfall-certificate-name] [pitfall-auth-other-name] [pitfall-auth-self-signed]
   t.test('a certificate for another name, or of an unknown authority, is not accepted', async (t) => {
     const other = await outcome({ jid: 'moltis@example.test' });
     t.match(other.logged('error')[0], {

@@ -1,16 +1,30 @@
 /** What RFC 6120 asks and no other test shows: mostly what a client says, byte by byte, to a server that follows a script. */
 import t from 'tap';
-import type { Client } from '../../src/xmpp-core/client.js';
+import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
+import { createClient, type Client } from '../../src/xmpp-core/client.js';
 import { StanzaError, StreamError } from '../../src/xmpp-core/errors.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { newId } from '../../src/xmpp-core/stanza/ids.js';
-import { NS_BIND, NS_SASL, NS_STANZAS, NS_STREAM, NS_STREAMS, NS_TLS } from '../../src/xmpp-core/stanza/namespaces.js';
+import {
+  NS_BIND,
+  NS_CLIENT,
+  NS_SASL,
+  NS_STANZAS,
+  NS_STREAM,
+  NS_STREAMS,
+  NS_TLS,
+} from '../../src/xmpp-core/stanza/namespaces.js';
 import { readStanzaError, writeStanzaError } from '../../src/xmpp-core/stanza/stanza-error.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { memoryStorage } from '../../src/xmpp-core/storage.js';
+import { messageFraming } from '../../src/xmpp-core/stream/framing.js';
+import type { SrvResolver } from '../../src/xmpp-core/transport/targets.js';
 import { el } from '../../src/xmpp-core/xml/element.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
-import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
+import { PASSWORD, PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 import { BIND, dialogue, features, HEADER, MECHANISMS, STARTTLS } from '../support/script.js';
+
+type SrvRecord = Awaited<ReturnType<SrvResolver['resolveSrv']>>[number];
 
 const next = <Name extends 'offline' | 'online' | 'message'>(client: Client, name: Name) =>
   client.events.once(name, { timeoutMs: PATIENCE_MS });
@@ -50,13 +64,11 @@ t.test('a login by StartTLS says what has to be said, in order, and nothing else
 
 // [RFC6120-5.2-a] [XEP-0368-3-e,f,g] [RFC7590-3.6-a]
 t.test('direct TLS names the domain and the application, and has no StartTLS inside', async (t) => {
-  const { client, peer, started, asked } = await dialogue(t, { tls: { ALPNProtocols: ['http/1.1', 'xmpp-client'] } });
+  const { peer, asked } = await dialogue(t, { tls: { ALPNProtocols: ['http/1.1', 'xmpp-client'] } });
   t.same(asked, { serverName: 'localhost', protocol: 'xmpp-client' });
   await peer.hears(/<stream:stream [^>]*>/);
   peer.says(HEADER + features(STARTTLS, MECHANISMS));
   t.match(await peer.hears(/<\/auth>/), /^<auth /);
-  t.equal(client.state, 'negotiating');
-  started.catch(() => undefined);
 });
 
 // [RFC6120-4.3.6-a,b] [RFC6120-4.7.1-c] [RFC6120-4.7.2-b] [RFC6120-4.3.2-a]
@@ -201,27 +213,24 @@ t.test('every failure of SASL is told as what it is, and only what passes is tri
   }
 });
 
-// [RFC6120-6.4.6-b] [RFC6120-7.3.1-a] [RFC6120-7.6.2-a]
+// [RFC6120-6.4.6-b] [RFC6120-7.3.1-a] [RFC6120-7.6.2-a] [RFC6120-7.7.2.2-a]
 t.test(
   'a session for somebody else, a refused resource and a server without resources are told, and left',
   async (t) => {
     const bound = (jid: string) => (id: string) =>
       `<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${jid}</jid></bind></iq>`;
-    const error = (id: string): string =>
-      `<iq type='error' id='${id}'><error type='wait'><resource-constraint xmlns='${NS_STANZAS}'/></error></iq>`;
+    const error = (condition: string) => (id: string) =>
+      `<iq type='error' id='${id}'><error type='cancel'><${condition} xmlns='${NS_STANZAS}'/></error></iq>`;
     const cases: readonly (readonly [RegExp, (id: string) => string])[] = [
       [/not one of ann@localhost/, bound('bob@localhost/x')],
       [/not one of ann@localhost/, bound('ann@localhost')],
-      [/resource-constraint/, error],
+      [/resource-constraint/, error('resource-constraint')],
+      [/conflict/, error('conflict')],
     ];
     for (const [message, answer] of cases) {
       const { client, peer } = await dialogue(t);
       const offline = next(client, 'offline');
-      await peer.hears(/<stream:stream [^>]*>/);
-      peer.says(HEADER + features(MECHANISMS));
-      await peer.hears(/<\/auth>/);
-      peer.says(`<success xmlns='${NS_SASL}'/>`);
-      await peer.hears(/<stream:stream [^>]*>/);
+      await peer.authenticates();
       peer.says(HEADER + features(BIND));
       const id = /id='([^']*)'/.exec(await peer.hears(/<\/iq>/))?.[1] ?? '';
       peer.says(answer(id));
@@ -230,11 +239,7 @@ t.test(
     }
     const { client, peer } = await dialogue(t);
     const offline = next(client, 'offline');
-    await peer.hears(/<stream:stream [^>]*>/);
-    peer.says(HEADER + features(MECHANISMS));
-    await peer.hears(/<\/auth>/);
-    peer.says(`<success xmlns='${NS_SASL}'/>`);
-    await peer.hears(/<stream:stream [^>]*>/);
+    await peer.authenticates();
     peer.says(HEADER + features());
     t.match((await offline).reason, { name: 'NegotiationError', message: /no way to bind/ });
   },
@@ -246,7 +251,7 @@ t.test('answers and errors are never answered', async (t) => {
   const log = recorder();
   server.misbehave(log);
   const ann = await online('ann');
-  await until(() => log.find('presence', 'jabber:client') !== undefined, 'the first presence');
+  await until(() => log.find('presence', NS_CLIENT) !== undefined, 'the first presence');
   const before = log.sent.length;
   const error = `<error type='cancel'><item-not-found xmlns='${NS_STANZAS}'/></error>`;
   server.inject(
@@ -263,7 +268,7 @@ t.test('answers and errors are never answered', async (t) => {
   );
 });
 
-// [RFC6120-10.1-a,b] [RFC6120-11.4-a] [RFC6120-11.6-a] [RFC6120-8.4-a]
+// [RFC6120-8.1.1.1-a] [RFC6120-8.4-a] [RFC6120-10.1-a,b] [RFC6120-11.4-a] [RFC6120-11.6-a]
 t.test('stanzas keep their order both ways, in UTF-8, whatever else they hold', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder();
@@ -285,6 +290,10 @@ t.test('stanzas keep their order both ways, in UTF-8, whatever else they hold', 
   const bodies = (): unknown[] => log.sent.flatMap((stanza) => stanza.childText('body') ?? []);
   await until(() => bodies().length === texts.length, 'them at the server');
   t.same(bodies(), texts);
+  const sentTo = log.sent
+    .filter(({ ns }) => ns === NS_CLIENT)
+    .map((stanza) => `${stanza.name} ${stanza.attr('to') ?? ''}`);
+  t.same(new Set(sentTo), new Set(['iq ', 'presence ', `message ${jid.toString()}`]));
 });
 
 // [RFC6120-13.12-b]
@@ -354,4 +363,38 @@ t.test('an account that has used one SCRAM mechanism may use another', async (t)
     await (await online('ann', { storage })).stop();
     t.equal(log.find('auth', NS_SASL)?.attr('mechanism'), mechanism);
   }
+});
+
+// [RFC6120-3.2.1-f] [RFC6120-13.7.2.1-a] [XEP-0368-3-b,c,d] [XEP-0368-5-a] [pitfall-certificate-name]
+t.test('DNS says where to go and by which kind of TLS, and nothing of who has to be there', async (t) => {
+  const { server } = await startLoopback(t);
+  server.addAccount('ann', PASSWORD);
+  const at = (port: number, name = '127.0.0.1'): readonly SrvRecord[] => [{ name, port, priority: 0, weight: 0 }];
+  const none = at(0, '.');
+  const clientOf = (jid: string, direct: readonly SrvRecord[], starttls: readonly SrvRecord[]): Client => {
+    const resolveSrv: SrvResolver['resolveSrv'] = async (name) => (name.startsWith('_xmpps-') ? direct : starttls);
+    const options = { password: PASSWORD, ca: LOOPBACK_CERTIFICATE, resolver: { resolveSrv } };
+    const client = createClient({ jid: Jid.parse(jid), ...options });
+    t.teardown(() => client.stop());
+    return client;
+  };
+  const { startTls, directTls } = server.ports;
+  await clientOf('ann@localhost', at(directTls), []).start();
+  await clientOf('ann@localhost', [], at(startTls)).start();
+  await clientOf('ann@localhost', none, at(startTls)).start();
+  for (const client of [
+    clientOf('ann@example.org', at(directTls, 'localhost'), []),
+    clientOf('ann@example.org', [], at(startTls, 'localhost')),
+  ]) {
+    await t.rejects(client.start(), { name: 'TlsError', permanent: true, message: /example\.org.*another name/ });
+  }
+});
+
+// [RFC7395-3.3.3-a,d]
+t.test('what a WebSocket carries declares its own namespaces', async (t) => {
+  const error = parseElement(messageFraming.element(el('error', NS_STREAM, {}, el('conflict', NS_STREAMS))));
+  t.ok(error.is('error', NS_STREAM));
+  t.ok(error.child('conflict', NS_STREAMS));
+  const message = messageFraming.element(writeMessage({ to: Jid.parse('a@b'), type: 'chat' }));
+  t.ok(parseElement(message).is('message', NS_CLIENT));
 });

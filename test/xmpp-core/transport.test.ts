@@ -171,6 +171,7 @@ t.test('an answer comes with its status, headers and body, and a body goes up wh
   t.strictSame(sent, [65_536, 131_072, 150_000]);
 });
 
+// [pitfall-fetch-what-is-named]
 t.test('an answer that is too large, too late, or given up is not waited for', async (t) => {
   const url = await serve(t, (request, response) => {
     if (request.url === '/endless') {

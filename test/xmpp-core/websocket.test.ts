@@ -159,7 +159,7 @@ void t.test('a server that does not agree to the subprotocol is not spoken to (R
   }
 });
 
-// [RFC7395-6-a] [pitfall-certificate-name]
+// [RFC7395-6-a] [XEP-0156-2.2-c] [pitfall-certificate-name]
 void t.test('the certificate has to be trusted, and be for the host of the URL', async (t) => {
   const trusted = await scriptedServer(t, { answer: letIn });
   const stranger = createClient({ jid: Jid.parse('alice@localhost'), password: 'secret', websocket: trusted.url });
