@@ -58,7 +58,8 @@ function readRequirement(file, prefix, heading, key, { not, ...rest }) {
 
 /** Enters the tests of a file at the requirements that they name, in their title or in the comment above it. */
 function collectTests(file) {
-  for (const [, comment, ...quoted] of readFileSync(new URL(file, ROOT), 'utf8').matchAll(TEST)) {
+  const source = readFileSync(new URL(file, ROOT), 'utf8');
+  for (const [, comment, ...quoted] of source.matchAll(TEST)) {
     const title = (quoted.find((text) => text !== undefined) ?? '').replaceAll(/\\(.)/g, '$1');
     for (const [, ids] of `${comment} ${title}`.matchAll(IDS)) {
       for (const id of eachOf(ids)) {
@@ -68,6 +69,7 @@ function collectTests(file) {
       }
     }
   }
+  for (const [ids] of source.replaceAll(TEST, '').matchAll(IDS)) problems.push(`${file}: ${ids} stands above no test`);
 }
 
 /** `RFC6120-8.1.2.1-b,c` is `RFC6120-8.1.2.1-b` and `RFC6120-8.1.2.1-c`. */

@@ -133,7 +133,6 @@ const inStanza = (xml: string): string => `${HEADER}<message>${xml}</message>`;
 
 // [RFC6120-4.8.5-a] [RFC6120-4.9.3-1,13,18,22] [RFC6120-11.1-a,b,c,d] [RFC6120-11.3-a,b] [RFC6120-11.5-b]
 // [RFC6120-11.6-b,c] [pitfall-stanza-smuggling] [pitfall-restricted-xml] [pitfall-utf8-split]
-
 t.test('each piece of XML that XMPP does not allow has its stream error', async (t) => {
   const rows: readonly (readonly [condition: string | undefined, input: string | Uint8Array, why: string])[] = [
     // RFC 6120 §11.1
