@@ -200,6 +200,7 @@ t.test('direct messages', async (t) => {
     await bot.expect('denied', { account: 'limited', why: 'over limits.messages_per_minute' });
   });
 
+  // [pitfall-own-messages]
   t.test('who has used up the tokens of a day is told so, and a conversation without end is let rest', async (t) => {
     const rita = await stage.person('rita');
     const before = model.requests.length;

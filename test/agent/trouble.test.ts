@@ -187,7 +187,7 @@ t.test('a bot that is sent out of a room', async (t) => {
   });
   await Promise.all([expect('joined', team.toString()), expect('joined', club.toString())]);
 
-  // [pitfall-muc-ghost]
+  // [pitfall-muc-lost]
   t.test('after a kick it says so in the log, comes back, and answers again', async (t) => {
     server.rooms.expel(team, 'moltis', [307]);
     t.match(await expect('left', team.toString()), { why: 'kicked' });

@@ -319,7 +319,7 @@ t.test('history is delayed, our own words are known as ours, and private message
   t.equal((await gone).occupant.nick, 'bob');
 });
 
-// [pitfall-muc-ghost]
+// [pitfall-muc-lost]
 t.test('every way out of a room says why, and the room is not taken for joined any more', async (t) => {
   const { server, online } = await startLoopback(t);
   const owner = await online('owner', { plugins: [muc] });
@@ -348,7 +348,7 @@ t.test('every way out of a room says why, and the room is not taken for joined a
   t.match(await left, { why: 'destroyed', reason: 'moved' });
 });
 
-// [pitfall-muc-ghost]
+// [pitfall-muc-lost]
 t.test('after a reconnect we are in the room again, with what was said meanwhile', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });
