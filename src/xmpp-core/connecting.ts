@@ -98,7 +98,7 @@ async function* targetsOf(
     }
   };
   yield* await lookUp(`the servers of ${domain}`, (deadline) => findTargets(domain, server, resolver, deadline));
-  // XEP-0156 §4.2: only when the ways of RFC 6120 are exhausted. A server that was reached and is not trusted is no such case: whoever
+  // XEP-0156 §2.2: only when the ways of RFC 6120 are exhausted. A server that was reached and is not trusted is no such case: whoever
   // stands in its place must not be able to choose how we connect.
   if (websocket !== 'discover' || attempts.some(({ error }) => isPermanent(error))) return;
   yield* await lookUp(`the host-meta of ${domain}`, (deadline) =>

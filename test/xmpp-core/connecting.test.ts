@@ -123,7 +123,7 @@ t.test('a refused password is not tried at the next server', async (t) => {
 
 // [RFC7395-4-a] [XEP-0156-2.2-d]
 t.test(
-  'the web site of a domain is asked only on request, and only when TCP is exhausted (XEP-0156 §4.2)',
+  'the web site of a domain is asked only on request, and only when TCP is exhausted (XEP-0156 §2.2)',
   async (t) => {
     const asked: string[] = [];
     const site = (request: HttpRequest): Promise<HttpResponse> => {

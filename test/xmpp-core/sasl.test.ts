@@ -109,7 +109,7 @@ t.test('where the offer allows nothing safe, nothing is chosen', async (t) => {
       { offered: ['SCRAM-SHA-1', 'SCRAM-SHA-1-PLUS'], channelBindings: ours },
       { channelBinding: 'required' },
     ],
-    // XEP-0440 §4 rule 5: types without a mechanism.
+    // XEP-0440 §3 rule 5: types without a mechanism.
     ['channel-binding', /taken/, { channelBindings: ours, serverBindingTypes: ['tls-exporter'] }],
   ];
   for (const [condition, why, changes, policy] of cases) {

@@ -1,4 +1,4 @@
-/** Whether and to what a SCRAM exchange is bound (RFC 5802 §6, with the rules of XEP-0440 §4 and XEP-0474 §6). */
+/** Whether and to what a SCRAM exchange is bound (RFC 5802 §6, with the rules of XEP-0440 §3 and XEP-0474 §7). */
 import { SaslError } from '../errors.js';
 import type { ChannelBinding, SaslContext } from './mechanism.js';
 import { SCRAM_HASHES, scramName } from './scram-keys.js';
@@ -30,7 +30,7 @@ export function planBinding(context: SaslContext, policy: ChannelBindingPolicy):
   if (ours.length > 0 && !plusOffered && listed !== undefined && listed.length > 0) {
     throw new SaslError(
       'channel-binding',
-      'the server lists channel bindings and no mechanism that uses them (XEP-0440 §4): somebody may have taken the ' +
+      'the server lists channel bindings and no mechanism that uses them (XEP-0440 §3): somebody may have taken the ' +
         'mechanisms out. If the server is set up like that, turn channel binding off for this account',
     );
   }
@@ -60,8 +60,8 @@ function strongest(ours: readonly ChannelBinding[], listed: readonly string[] | 
 }
 
 /**
- * Every server that has a list must have tls-server-end-point on it (XEP-0440 §4, rules 1 and 6). Where the list lacks that and all
- * we know, an attacker may have cut it; XEP-0474 §6 lets us go on if the server's hash vouches for it.
+ * Every server that has a list must have tls-server-end-point on it (XEP-0440 §3, rules 1 and 6). Where the list lacks that and all
+ * we know, an attacker may have cut it; XEP-0474 §7 lets us go on if the server's hash vouches for it.
  */
 function looksCutShort(
   ours: readonly ChannelBinding[],

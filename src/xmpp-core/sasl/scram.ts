@@ -131,7 +131,7 @@ export class Scram implements Mechanism {
     } else if (this.#binding.needsDowngradeHash) {
       throw new SaslError(
         'channel-binding',
-        'the server lists no channel binding that we know, and nothing shows that nobody changed the list (XEP-0440 §4, XEP-0474). ' +
+        'the server lists no channel binding that we know, and nothing shows that nobody changed the list (XEP-0440 §3, XEP-0474). ' +
           'If the server is set up like that, turn channel binding off for this account',
       );
     }

@@ -208,7 +208,7 @@ export class XmlStream {
     const { name, ns } = this.#framing.root;
     if (!header.is(name, ns)) throw new StreamError('invalid-namespace', `${this.peer} does not speak XMPP`);
     // RFC 6120 §4.7.5: without a version of at least 1.0 there are no features to negotiate.
-    if (!/^[1-9]\d*\./.test(header.attr('version') ?? '')) {
+    if (!/^0*[1-9]\d*\./.test(header.attr('version') ?? '')) {
       throw new StreamError('unsupported-version', `${this.peer} speaks a version of XMPP from before RFC 6120`);
     }
     this.#header = header;

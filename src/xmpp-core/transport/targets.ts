@@ -72,8 +72,9 @@ export async function findTargets(
   ];
   const usable = records.filter(({ name }) => name !== '' && name !== '.');
   if (usable.length === 0) {
-    // RFC 2782: a target of "." says that the service is decidedly not available here.
-    if (starttls.length > 0)
+    // RFC 2782: a target of "." says that the service is decidedly not available here. One such word about either service rules the
+    // fallback out (XEP-0368 §5): whoever publishes records means what they say.
+    if (records.length > 0)
       throw new NegotiationError(`${domain} says in DNS that it offers no XMPP service to clients`);
     return [fallback];
   }
