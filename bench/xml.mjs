@@ -5,13 +5,16 @@
  */
 
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chunks, HEADER, KINDS, stanzas } from './corpus.mjs';
 import { parsers, serializers } from './peers.mjs';
 
 const MEGABYTE = 1_000_000;
 
-const measurements = { warm, write, cold };
+const measurements = { warm, write, cold, split };
 
 const [mode = '5', ...rest] = process.argv.slice(2);
 if (Object.hasOwn(measurements, mode)) console.log(JSON.stringify(await measurements[mode](...rest)));
@@ -24,7 +27,7 @@ async function warm() {
   for (const [kind, kinds] of [['mix', KINDS], ...KINDS.map((kind) => [kind, [kind]])]) {
     const bytes = Buffer.from(HEADER + stanzas(kind === 'mix' ? 4 * MEGABYTE : MEGABYTE, kinds).join(''));
     const pieces = chunks(bytes, 16_384);
-    results[kind] = takeTurns(runs, kind === 'mix' ? 9 : 5, (parse) => parse(pieces), bytes.length, true);
+    results[kind] = takeTurns(runs, kind === 'mix' ? 21 : 9, (parse) => parse(pieces), bytes.length, true);
   }
   return results;
 }
@@ -43,6 +46,18 @@ async function cold(name, size) {
   const start = process.cpuUsage();
   parse(pieces);
   return spentSince(start) / 1e3;
+}
+
+/** Nanoseconds a byte that ours takes for a text of a megabyte: in one chunk, and in chunks of 16 bytes. */
+async function split() {
+  const parse = await parsers.ours();
+  const usual = chunks(Buffer.from(HEADER + stanzas(4 * MEGABYTE).join('')), 16_384);
+  for (let round = 0; round < 5; round++) parse(usual); // so that the loops are compiled as they are in a running bot
+  const bytes = Buffer.from(`${HEADER}<message><body>${'All is well. '.repeat(76_920)}</body></message>`);
+  const ways = [bytes.length, 16].map((size) => [String(size), chunks(bytes, size)]);
+  const speeds = takeTurns(ways, 41, (pieces) => parse(pieces), bytes.length, true);
+  const [whole, pieces] = Object.values(speeds).map((speed) => 1e3 / speed);
+  return { whole, pieces };
 }
 
 /** Microseconds of processor time: of all threads, so that collecting garbage and compiling count, and other programs do not. */
@@ -93,15 +108,43 @@ function report(processes) {
       console.log(`${kind.padEnd(9)} ${line.join('   ')}`);
     }
   }
+  const splits = Array.from({ length: processes }, () => child('split'));
+  const [whole, pieces] = ['whole', 'pieces'].map((way) => median(splits.map((result) => result[way])));
+  console.log(
+    `text of 1 MB, ns a byte   in one chunk ${whole.toFixed(2)}   in chunks of 16 bytes ${pieces.toFixed(2)}`,
+  );
+  reportExpat(processes, () => child('warm').mix.ours);
   for (const size of [2_000, 20_000, 100_000, 500_000, 2_000_000]) {
     const times = new Map(Object.keys(parsers).map((name) => [name, []]));
-    for (let i = 0; i < processes * 2; i++)
+    for (let i = 0; i < processes * 3; i++)
       for (const [name, taken] of times) taken.push(child('cold', name, String(size)));
     const base = median(times.get('@xmpp/xml'));
     const line = [...times].map(
       ([name, taken]) => `${name} ${median(taken).toFixed(1)} ms (${(median(taken) / base).toFixed(2)})`,
     );
     console.log(`cold, ${String(size / 1000).padStart(4)} KB   ${line.join('   ')}`);
+  }
+}
+
+/** Compares with libexpat on the mix, if it and a compiler are here; the two take turns. */
+function reportExpat(processes, ours) {
+  const folder = mkdtempSync(join(tmpdir(), 'expat-'));
+  try {
+    const program = join(folder, 'expat');
+    const source = fileURLToPath(new URL('expat.c', import.meta.url));
+    if (spawnSync('cc', ['-O2', source, '-lexpat', '-o', program]).status !== 0) {
+      console.log('libexpat: left out, for there is no C compiler or no libexpat to compile with');
+      return;
+    }
+    const corpus = join(folder, 'corpus.xml');
+    writeFileSync(corpus, HEADER + stanzas(4 * MEGABYTE).join(''));
+    const ratios = Array.from({ length: processes }, () => {
+      const speed = Number(spawnSync(program, [corpus, '21'], { encoding: 'utf8' }).stdout);
+      return ours() / speed;
+    });
+    console.log(`mix       ours ${median(ratios).toFixed(2)}x libexpat without a tree`);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
 

@@ -9,6 +9,12 @@ import { XmlError } from '../errors.js';
 const NEEDS_CARE_IN_TEXT = /[&<>'"\r\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
 const NEEDS_CARE_IN_VALUE = /[&<>'"\0-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
 
+/** What may be no character, found quicker than by the pattern that knows. */
+const SUSPECT = /[\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
+
+/** `>`: no character after it is ever escaped. */
+const LAST_SPECIAL = 0x3e;
+
 /** Whatever is not a Char (XML 1.0 §2.2); under the `u` flag a surrogate matches only where it stands alone. */
 const NOT_A_CHARACTER = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
@@ -23,11 +29,13 @@ export function escapeValue(value: string): string {
 }
 
 function escapeWithCare(text: string, inValue: boolean): string {
-  refuseNonCharacters(text);
+  if (SUSPECT.test(text)) refuseNonCharacters(text);
   let escaped = '';
   let copied = 0;
   for (let i = 0; i < text.length; i++) {
-    const reference = referenceFor(text.charCodeAt(i), inValue);
+    const unit = text.charCodeAt(i);
+    if (unit > LAST_SPECIAL) continue;
+    const reference = referenceFor(unit, inValue);
     if (reference === undefined) continue;
     escaped += text.slice(copied, i) + reference;
     copied = i + 1;
