@@ -1,4 +1,5 @@
 /** Who may log in to the loopback server. */
+import { X509Certificate } from 'node:crypto';
 import { opaqueString } from '../xmpp-core/jid/precis.js';
 import { SCRAM_HASHES, type ScramHash } from '../xmpp-core/sasl/scram-keys.js';
 import { makeVerifier, type Verifier } from './scram-exchange.js';
@@ -11,6 +12,7 @@ interface StoredAccount {
 
 export class Accounts {
   readonly #accounts = new Map<string, StoredAccount>();
+  readonly #byFingerprint = new Map<string, string>();
 
   /** @param username a prepared localpart */
   add(username: string, password: string): void {
@@ -23,6 +25,16 @@ export class Accounts {
 
   checkPlain(username: string, password: string): boolean {
     return this.#accounts.get(username)?.password === password;
+  }
+
+  /** Lets the holder of this certificate (PEM) in as that account (XEP-0178). */
+  trustCertificate(username: string, certificate: string): void {
+    this.#byFingerprint.set(new X509Certificate(certificate).fingerprint256, username);
+  }
+
+  /** Whose certificate has that fingerprint. */
+  byFingerprint(fingerprint: string): string | undefined {
+    return this.#byFingerprint.get(fingerprint);
   }
 
   /** What SCRAM checks a password by; made when first asked for. `undefined` when there is no such account. */

@@ -128,7 +128,14 @@ export class Connection {
   #secure(): void {
     const plain = this.#socket.off('data', this.#onData).off('close', this.#onEnd);
     plain.on('error', this.#onEnd);
-    this.#tls = new tls.TLSSocket(plain, { isServer: true, key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
+    this.#tls = new tls.TLSSocket(plain, {
+      isServer: true,
+      key: LOOPBACK_KEY,
+      cert: LOOPBACK_CERTIFICATE,
+      // Accounts name the very certificates that open them, so that it does not matter who signed one.
+      requestCert: this.#host.mechanisms.includes('EXTERNAL'),
+      rejectUnauthorized: false,
+    });
     this.#socket = this.#tls;
     // A handshake that fails takes the handle away from under the plain socket, which its listener would count for ever.
     this.#socket.on('close', () => plain.destroy());
@@ -191,9 +198,9 @@ export class Connection {
   async #beginAuthentication(mechanism: string, text: string): Promise<void> {
     const { accounts, mechanisms } = this.#host;
     if (!mechanisms.includes(mechanism)) return this.#refuse('invalid-mechanism');
-    if (mechanism === 'PLAIN') {
-      const [, username = '', password = ''] = text.split('\0');
-      if (!accounts.checkPlain(username, password)) return this.#refuse('not-authorized');
+    if (!mechanism.startsWith('SCRAM-')) {
+      const username = this.#identify(mechanism, text);
+      if (username === undefined) return this.#refuse('not-authorized');
       this.#username = username;
       return this.#succeed();
     }
@@ -204,6 +211,15 @@ export class Connection {
     this.#isFinalSent = false;
     if (this.#scram === undefined) return this.#refuse('not-authorized');
     this.send(el('challenge', NS_SASL, {}, encodeBase64(new TextEncoder().encode(this.#scram.serverFirst))));
+  }
+
+  /** Who speaks, by a mechanism that is one message. */
+  #identify(mechanism: string, text: string): string | undefined {
+    const { accounts } = this.#host;
+    if (mechanism === 'ANONYMOUS') return newId().toLowerCase();
+    if (mechanism === 'EXTERNAL') return accounts.byFingerprint(this.#tls?.getPeerCertificate().fingerprint256 ?? '');
+    const [, username = '', password = ''] = text.split('\0');
+    return accounts.checkPlain(username, password) ? username : undefined;
   }
 
   #proceed(clientFinal: string): void {

@@ -88,6 +88,11 @@ export class LoopbackServer {
     return jid;
   }
 
+  /** Lets the holder of this certificate (PEM) in as that account, where `EXTERNAL` is offered. */
+  trustCertificate(account: Jid, certificate: string): void {
+    this.#accounts.trustCertificate(account.localpart, certificate);
+  }
+
   /** From the next connection on does something wrong; without an argument, nothing more. */
   misbehave(misbehaviour: Misbehaviour = {}): void {
     this.#misbehaviour = misbehaviour;

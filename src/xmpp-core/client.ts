@@ -11,20 +11,26 @@ import type { ChannelBindingPolicy } from './sasl/binding.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
 import { memoryStorage, type Storage } from './storage.js';
 import { bind } from './stream/bind.js';
-import { sasl } from './stream/sasl.js';
+import { sasl, type Login } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
 import { negotiate, type Negotiation, type StreamFeature } from './stream/stream-feature.js';
 import { connectStream } from './stream/connect-stream.js';
 import type { XmlStream } from './stream/xml-stream.js';
 import { httpRequest } from './transport/http.js';
 import type { ServerOverride, SrvResolver, Target } from './transport/targets.js';
+import type { ClientCertificate } from './transport/tls.js';
 import type { Element } from './xml/element.js';
 import type { XmlLimits } from './xml/limits.js';
 
 export interface ClientOptions {
-  /** The account, bare. */
+  /** The account, bare; with `ANONYMOUS` the domain of the server. */
   readonly jid: Jid;
-  readonly password: string;
+  /** Needed for a login by password. */
+  readonly password?: string;
+  /** By the password unless told. */
+  readonly login?: Login;
+  /** Who we are, for `EXTERNAL`: shown in the TLS handshake to a server that asks. */
+  readonly certificate?: ClientCertificate;
   /** The resource to ask for; the server chooses when it is absent. */
   readonly resource?: string;
   /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
@@ -79,7 +85,7 @@ export interface ClientEvents {
 }
 
 export interface Client {
-  /** The account, bare. */
+  /** The account, bare; after an anonymous login the one that the server made. */
   readonly account: Jid;
   /** The full JID while online. */
   readonly jid: Jid | undefined;
@@ -115,7 +121,6 @@ export function createClient(options: ClientOptions): Client {
 }
 
 class XmppClient implements Client {
-  readonly account: Jid;
   readonly events: Events<ClientEvents>;
   readonly #options: ClientOptions;
   readonly #router: Router;
@@ -129,6 +134,7 @@ class XmppClient implements Client {
   #features: readonly StreamFeature[];
   #state: ClientState = 'offline';
   #stream: XmlStream | undefined;
+  #account: Jid;
   #jid: Jid | undefined;
   #offers: Element | undefined;
   #presence: OutgoingPresence | false;
@@ -140,13 +146,13 @@ class XmppClient implements Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.account = options.jid.bare;
+    this.#account = options.jid.bare;
     this.#presence = options.presence ?? {};
     const onFault = (error: unknown, where: string): void => this.events.emit('fault', { error, where });
     // A handler of `fault` that throws has nobody left to tell.
     this.events = new Events((error, where) => (where === 'fault' ? undefined : onFault(error, where)));
     this.#lifecycle = new Events(onFault);
-    this.#router = new Router(this.account, {
+    this.#router = new Router(() => this.#account, {
       send: (stanza) => this.send(stanza),
       onMessage: (message) => this.events.emit('message', message),
       onPresence: (presence) => this.events.emit('presence', presence),
@@ -154,9 +160,13 @@ class XmppClient implements Client {
       onFault,
     });
     const storage = options.storage ?? memoryStorage();
-    const { password, channelBinding, resource } = options;
-    this.#features = [startTls, sasl({ password, storage, channelBinding }), bind(resource)];
+    const { login, password, channelBinding, resource } = options;
+    this.#features = [startTls, sasl({ login, password, storage, channelBinding }), bind(resource)];
     for (const plugin of options.plugins ?? []) this.#install(plugin, storage, onFault);
+  }
+
+  get account(): Jid {
+    return this.#account;
   }
 
   get jid(): Jid | undefined {
@@ -286,12 +296,14 @@ class XmppClient implements Client {
   }
 
   async #enter(target: Target, signal: AbortSignal): Promise<XmlStream> {
-    const { ca, limits } = this.#options;
-    const stream = await connectStream(target, { account: this.account, ca, limits }, signal);
+    const { jid, ca, certificate, limits } = this.#options;
+    const account = jid.bare;
+    const stream = await connectStream(target, { account, ca, certificate, limits }, signal);
     try {
       this.#state = 'negotiating';
-      const negotiation: Negotiation = { stream, account: this.account, signal };
+      const negotiation: Negotiation = { stream, account, signal };
       this.#jid = await negotiate(this.#features, negotiation);
+      this.#account = this.#jid.bare;
       this.#offers = negotiation.offers;
       // Whoever aborted has stopped waiting, and would never learn of this stream.
       signal.throwIfAborted();
@@ -350,8 +362,11 @@ class XmppClient implements Client {
       this.#disposers.push(dispose);
       return dispose;
     };
+    const account = (): Jid => this.#account;
     return {
-      account: this.account,
+      get account() {
+        return account();
+      },
       storage,
       features: this.#announced,
       jid: () => this.#jid,

@@ -53,7 +53,7 @@ interface Pending {
 const DEFAULT_IQ_TIMEOUT_MS = 30_000;
 
 export class Router {
-  readonly #account: Jid;
+  readonly #account: () => Jid;
   readonly #out: RouterHandlers;
   readonly #scope: GuardScope;
   readonly #pending = new Map<string, Pending>();
@@ -62,11 +62,14 @@ export class Router {
   #messageHandlers: readonly Registration<MessageHandler>[] = [];
   #presenceHandlers: readonly Registration<PresenceHandler>[] = [];
 
-  constructor(account: Jid, out: RouterHandlers) {
+  /** @param account our own, bare, as it is at the moment */
+  constructor(account: () => Jid, out: RouterHandlers) {
     this.#account = account;
     this.#out = out;
     this.#scope = {
-      account,
+      get account() {
+        return account();
+      },
       asked: (entity) => [...this.#pending.values()].some(({ to }) => to.equals(entity)),
     };
   }
@@ -112,7 +115,7 @@ export class Router {
   iq(request: OutgoingIq): Promise<Element | undefined> {
     const { to, type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
     const id = newId();
-    const addressee = to ?? this.#account;
+    const addressee = to ?? this.#account();
     const key = pendingKey(addressee, id);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
@@ -151,7 +154,7 @@ export class Router {
 
   #routeStanza(stanza: Element, streamLanguage: string | undefined): void {
     const from = stanza.attr('from');
-    const sender = from === undefined ? this.#account : Jid.tryParse(from);
+    const sender = from === undefined ? this.#account() : Jid.tryParse(from);
     if (sender === undefined) throw new XmppError(`a <${stanza.name}/> from something that is no JID was dropped`);
     const received: Received = {
       element: stanza,

@@ -9,6 +9,7 @@ import {
   TlsError,
   XmppError,
 } from '../../src/xmpp-core/errors.js';
+import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { definePlugin, from, handled, type PluginContext, type SenderGuard } from '../../src/xmpp-core/plugin.js';
 import { backoffMs, isPermanent } from '../../src/xmpp-core/reconnect.js';
@@ -607,4 +608,44 @@ t.test('a start that is aborted before the first session stops the client, with 
   await t.rejects(started, { message: 'changed our mind' });
   t.match(await offline, { willRetry: false });
   t.equal(ann.state, 'offline');
+});
+
+t.test(
+  'EXTERNAL logs in by the certificate shown in TLS, without a password, and nobody else by another',
+  async (t) => {
+    const { server } = await startLoopback(t, { mechanisms: ['EXTERNAL', 'PLAIN'] });
+    const jid = server.addAccount('ann', PASSWORD);
+    server.trustCertificate(jid, LOOPBACK_CERTIFICATE);
+    const to = {
+      jid,
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: server.ports.startTls, directTls: false },
+    };
+    const certificate = { certificate: LOOPBACK_CERTIFICATE, key: LOOPBACK_KEY };
+    const ann = createClient({ ...to, login: 'EXTERNAL', certificate });
+    t.teardown(() => ann.stop());
+    await ann.start();
+    t.equal(ann.jid?.bare.toString(), 'ann@localhost');
+    const nobody = createClient({ ...to, login: 'EXTERNAL' });
+    await t.rejects(nobody.start(), SaslError);
+    await nobody.stop();
+  },
+);
+
+t.test('ANONYMOUS logs in as nobody in particular, and knows the account that the server made of it', async (t) => {
+  const { server, online } = await startLoopback(t, { mechanisms: ['ANONYMOUS', 'SCRAM-SHA-256'] });
+  const guest = createClient({
+    jid: Jid.parse('localhost'),
+    login: 'ANONYMOUS',
+    ca: LOOPBACK_CERTIFICATE,
+    server: { host: '127.0.0.1', port: server.ports.directTls, directTls: true },
+  });
+  t.teardown(() => guest.stop());
+  await guest.start();
+  t.ok(guest.account.localpart.length > 8 && guest.account.domainpart === 'localhost');
+  t.ok(guest.jid?.bare.equals(guest.account));
+  const bob = await online('bob');
+  const heard = bob.events.once('message', { timeoutMs: PATIENCE_MS });
+  guest.send(writeMessage({ to: bob.account, type: 'chat', body: 'hello' }));
+  t.ok((await heard).from.bare.equals(guest.account));
 });

@@ -31,11 +31,16 @@ export function bind(resource: string | undefined): StreamFeature {
         throw new NegotiationError(`${stream.peer} did not bind the resource: ${error.message}`, { cause: error });
       }
       const bound = Jid.tryParse(reply.child('bind', NS_BIND)?.childText('jid'));
-      if (bound === undefined || bound.isBare || !bound.bare.equals(account)) {
+      if (bound === undefined || bound.isBare || !isOurs(bound, account)) {
         throw new NegotiationError(`${stream.peer} bound us to a JID that is not one of ${account.toString()}`);
       }
       negotiation.jid = bound;
       return 'done';
     },
   };
+}
+
+/** Whoever logged in as nobody in particular is given an account of the domain (XEP-0175). */
+function isOurs(bound: Jid, account: Jid): boolean {
+  return account.localpart === '' ? bound.domainpart === account.domainpart : bound.bare.equals(account);
 }

@@ -2,6 +2,7 @@
 import type { Jid } from '../jid/jid.js';
 import type { Target } from '../transport/targets.js';
 import { connectTcp } from '../transport/tcp.js';
+import type { ClientCertificate } from '../transport/tls.js';
 import { connectWebSocket } from '../transport/websocket.js';
 import { DEFAULT_LIMITS, type XmlLimits } from '../xml/limits.js';
 import { documentFraming, messageFraming } from './framing.js';
@@ -12,6 +13,8 @@ export interface ConnectStreamOptions {
   readonly account: Jid;
   /** A PEM bundle to trust beside the system's. */
   readonly ca?: string | undefined;
+  /** Shown in the TLS handshake of a TCP target to a server that asks. */
+  readonly certificate?: ClientCertificate | undefined;
   readonly limits?: Partial<XmlLimits> | undefined;
 }
 
@@ -21,15 +24,17 @@ export interface ConnectStreamOptions {
  */
 export async function connectStream(
   target: Target,
-  { account, ca, limits = {} }: ConnectStreamOptions,
+  { account, ca, certificate, limits = {} }: ConnectStreamOptions,
   signal: AbortSignal,
 ): Promise<XmlStream> {
-  const address = { domain: account.domainpart, from: account.toString() };
+  // Who has no account yet is not to name one (RFC 6120 §4.7.1).
+  const from = account.localpart === '' ? undefined : account.toString();
+  const address = { domain: account.domainpart, from };
   if ('url' in target) {
     const { stanzaBytes } = { ...DEFAULT_LIMITS, ...limits };
     const transport = await connectWebSocket(target, { ca, maxMessageBytes: stanzaBytes }, signal);
     return new XmlStream(transport, address, limits, messageFraming);
   }
-  const transport = await connectTcp(target, { domain: account.domainpart, ca }, signal);
+  const transport = await connectTcp(target, { domain: account.domainpart, ca, certificate }, signal);
   return new XmlStream(transport, address, limits, documentFraming);
 }

@@ -15,16 +15,21 @@ import type { Negotiation, StreamFeature } from './stream-feature.js';
 /** XEP-0440 SASL Channel-Binding Type Capability. */
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
+/** How an account logs in: by its password, by the certificate shown in TLS (XEP-0178), or as nobody in particular (XEP-0175). */
+export type Login = 'password' | 'EXTERNAL' | 'ANONYMOUS';
+
 export interface SaslOptions {
-  readonly password: string;
+  /** `password` unless told. */
+  readonly login?: Login | undefined;
+  readonly password: string | undefined;
   /** Keeps what a login teaches of an account (`Pin`). */
   readonly storage: Storage;
   /** `preferred` unless told. */
   readonly channelBinding?: ChannelBindingPolicy | undefined;
 }
 
-/** Authenticates the account with its password. */
-export function sasl({ password, storage, channelBinding }: SaslOptions): StreamFeature {
+/** Authenticates the account. */
+export function sasl({ login = 'password', password, storage, channelBinding }: SaslOptions): StreamFeature {
   const saltedPasswords = new SaltedPasswordCache();
   return {
     name: 'sasl',
@@ -47,7 +52,7 @@ export function sasl({ password, storage, channelBinding }: SaslOptions): Stream
       const pinned = await storage.get(pinKey(account));
       const mechanism = chooseMechanism(
         {
-          credentials: { username: account.localpart, password },
+          credentials: password === undefined ? undefined : { username: account.localpart, password },
           secure: stream.security !== undefined,
           offered,
           channelBindings: ownBindings(stream.security, offered.some(isBound) || bindingTypes !== undefined),
@@ -56,7 +61,11 @@ export function sasl({ password, storage, channelBinding }: SaslOptions): Stream
           saltedPasswords,
           signal,
         },
-        { pinned: pinned === 'never-plain' ? pinned : undefined, channelBinding },
+        {
+          pinned: pinned === 'never-plain' ? pinned : undefined,
+          only: login === 'password' ? undefined : login,
+          channelBinding,
+        },
       );
       await authenticate(mechanism, negotiation);
       if (mechanism.pin !== undefined && mechanism.pin !== pinned) await storage.set(pinKey(account), mechanism.pin);

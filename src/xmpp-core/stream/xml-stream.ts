@@ -18,8 +18,8 @@ import { documentFraming, type FrameReader, type Framing } from './framing.js';
 /** Who speaks with whom. */
 export interface StreamAddress {
   readonly domain: string;
-  /** Our bare JID. It is told to the server only when TLS protects it (RFC 6120 §4.7.1). */
-  readonly from: string;
+  /** Our bare JID, if we have one. It is told to the server only when TLS protects it (RFC 6120 §4.7.1). */
+  readonly from: string | undefined;
 }
 
 /** How many elements may wait while features are negotiated, where each answers a question of ours. */

@@ -5,7 +5,7 @@ import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
 import { connectingTo } from './addresses.js';
 import { unbracketed, type TcpTarget } from './targets.js';
-import { securityOf, tlsError, trust } from './tls.js';
+import { identity, securityOf, tlsError, trust, type ClientCertificate } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** How a certificate is judged. */
@@ -14,6 +14,8 @@ export interface TlsOptions {
   readonly domain: string;
   /** A PEM bundle to trust beside the system's. */
   readonly ca?: string | undefined;
+  /** Shown to a server that asks who we are. */
+  readonly certificate?: ClientCertificate | undefined;
 }
 
 /** What a peer that does not read may make us hold, in bytes. */
@@ -83,13 +85,14 @@ class TcpTransport implements Transport {
     const plain = this.#socket;
     // Without listeners nothing that came in the clear can reach the stream any more (RFC 6120 §5.4.3.3).
     plain.removeAllListeners('data').removeAllListeners('close').removeAllListeners('error');
-    const { domain, ca } = this.#options;
+    const { domain, ca, certificate } = this.#options;
     // Certificates and SNI carry A-labels (RFC 6125 §6.4.2); an IP address is no server name (RFC 6066 §3).
     const reference = unbracketed(toAsciiDomain(domain));
     const socket = tls.connect({
       socket: plain,
       ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
       ...trust(ca),
+      ...identity(certificate),
       // XEP-0368 §3: direct TLS names its application; StartTLS does not.
       ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
       checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(reference, certificate),

@@ -6,6 +6,17 @@ import type { ChannelBinding } from '../sasl/mechanism.js';
 import { endPointHash } from './certificate.js';
 import type { Security } from './transport.js';
 
+/** Who we are, for a server that asks in the handshake: PEM. */
+export interface ClientCertificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The options of `node:tls` that show a certificate of ours. */
+export function identity(ours: ClientCertificate | undefined): tls.SecureContextOptions {
+  return ours === undefined ? {} : { cert: ours.certificate, key: ours.key };
+}
+
 /**
  * The options of `node:tls` by which a certificate is judged.
  * @param ca a PEM bundle to trust beside the system's
