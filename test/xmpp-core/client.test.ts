@@ -610,6 +610,7 @@ t.test('a start that is aborted before the first session stops the client, with 
   t.equal(ann.state, 'offline');
 });
 
+// [RFC6120-6.4.2-b] [RFC6120-13.8.4-a]
 t.test(
   'EXTERNAL logs in by the certificate shown in TLS, without a password, and nobody else by another',
   async (t) => {
