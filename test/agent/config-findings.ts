@@ -109,6 +109,10 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   ['direct_tls = true', '4:14: direct_tls needs server; without it DNS says where TLS begins with the first byte'],
   ['direct_tls = true\nserver = "xmpp.example.com"'],
+  [
+    'server = "xmpp.example.com"\nwebsocket = "wss://example.com/ws"',
+    '4:10: warning: server has no effect while websocket says where to connect',
+  ],
   ['websocket = "ws://example.com/ws"', '4:13: websocket must be a wss:// URL (ws:// only to this machine)'],
   ['websocket = "ws://localhost:5280/ws"'],
   ['websocket = "wss://me:hunter2@example.com/ws"', '4:13: websocket must be a URL without a user and password in it'],

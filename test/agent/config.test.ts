@@ -263,6 +263,16 @@ key = "\${NOT_OURS}"
 `;
 const EXAMPLE_ENVIRONMENT = { BOT_PASSWORD: 'one', ROOM_PASSWORD: 'two', ANTHROPIC_API_KEY: 'three' };
 
+t.test('settings of a room that the bot does not join are warned of', (t) => {
+  const file = (rooms: string) =>
+    `${ACCOUNT}rooms = [${rooms}]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nenabled = true\n${PROVIDER}`;
+  const warned = 'this room has no effect in this version: it is not in rooms, and the bot is in no others';
+  const messages = (text: string) => parse(text).findings.map(({ line, message }) => [line, message]);
+  t.same(messages(file('"lab@conference.example.com"')), [[5, warned]]);
+  t.same(messages(file('"team@conference.example.com"')), []);
+  t.end();
+});
+
 t.test('the documented example is read whole, without an error', async (t) => {
   const config = configOf(EXAMPLE, EXAMPLE_ENVIRONMENT);
   const [account] = config.accounts;
@@ -498,12 +508,12 @@ t.test('the file is looked for where the documentation says, in that order', asy
 
   const error: unknown = await loadConfig({ env, cwd: empty, home: empty, path: 'mine.toml' }).catch((e: unknown) => e);
   t.type(error, ConfigError);
-  t.match(error, { message: new RegExp(`Looked for:\n  ${join(empty, 'mine.toml')}\n.*moltis-xmpp init`) });
+  t.match(error, { message: new RegExp(`Looked for:\n  ${join(empty, 'mine.toml')}\nWrite one `) });
   await t.rejects(loadConfig({ env: {}, cwd: empty, home: empty }), {
     message: `There is no configuration file. Looked for:
   ${join(empty, 'moltis.toml')}
   ${join(empty, '.config', 'moltis', 'moltis.toml')}
-Write one with "moltis-xmpp init", or name another with --config FILE.`,
+Write one (the README has the smallest that works), or name another with --config FILE.`,
   });
   await t.rejects(loadConfig({ env: {}, cwd, home, path: '.' }), {
     name: 'ConfigError',

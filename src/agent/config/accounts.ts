@@ -129,6 +129,10 @@ function settleAccount(
     for (const [index, pattern] of (room?.users ?? []).entries()) {
       if (pattern.isServer) report.warning([...path, 'muc_rooms', key, 'users', index], SERVER_ONLY);
     }
+    if (!account.rooms.some((joined) => joined.equals(jid))) {
+      const message = 'this room has no effect in this version: it is not in rooms, and the bot is in no others';
+      report.warning([...path, 'muc_rooms', key], message);
+    }
     const settled = room && settleRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);
     if (settled) mucRooms.set(jid.toString(), settled);
   }
@@ -210,6 +214,9 @@ function chooseModel(
 /** Settings that are sound each by itself and do nothing, or more than one may think, together. */
 function warnOfContradictions(report: Report, path: Path, shape: AccountShape): void {
   const { allowlist, group_allowlist: groupAllowlist, rooms } = shape;
+  if (shape.server !== undefined && shape.websocket !== undefined) {
+    report.warning([...path, 'server'], 'server has no effect while websocket says where to connect');
+  }
   if (allowlist.length > 0 && shape.dm_policy !== 'allowlist') {
     report.warning([...path, 'allowlist'], `allowlist has no effect while dm_policy is "${shape.dm_policy}"`);
   }

@@ -46,7 +46,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     return { path, ...parsed };
   }
   const looked = places.map((path) => `  ${path}`).join('\n');
-  const remedy = 'Write one with "moltis-xmpp init", or name another with --config FILE.';
+  const remedy = 'Write one (the README has the smallest that works), or name another with --config FILE.';
   throw new ConfigError(`There is no configuration file. Looked for:\n${looked}\n${remedy}`);
 }
 

@@ -66,7 +66,7 @@ function read<T>(reader: (text: string) => T) {
 /** A key of these tables that Moltis itself reads and we do not. */
 const moltisOwn = () => z.unknown().optional().describe('Read by Moltis, left alone here.');
 
-export const limitsSchema = table({
+const limitsSchema = table({
   messages_per_minute: limit().prefault(20).describe('Messages a sender may send in a minute.'),
   tokens_per_day: limit().prefault(200_000).describe('Tokens that a sender or a room may use in a day.'),
   turns_per_minute: count().prefault(30).describe('Answers in one conversation in a minute.'),
@@ -83,7 +83,7 @@ const voice = {
   tools: list(choice(TOOL_NAMES)).optional().describe('Tools that the model may use; all of them, unless set.'),
 };
 
-export const roomSchema = table({
+const roomSchema = table({
   enabled: flag().prefault(true).describe('False: the bot is not in this room.'),
   require_mention: flag()
     .optional()
@@ -117,7 +117,7 @@ export const accountSchema = table({
     .describe('Rooms for group_policy; * in the local part or the domain.'),
   operators: list(read(readAccountJid))
     .prefault([])
-    .describe('Bare JIDs that may use operator commands and approve strangers.'),
+    .describe('Bare JIDs that are answered whatever the lists say, unless a policy is disabled.'),
   text_chunk_limit: count().prefault(4000).describe('Characters a message.'),
   media_max_mb: count().prefault(20).describe('Megabytes of one file that is fetched.'),
   blocked_media_types: list(read(readMediaType))

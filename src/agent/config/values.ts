@@ -32,7 +32,7 @@ export function readRoomJid(text: string): Jid {
   return jid;
 }
 
-export function readBareJid(text: string): Jid {
+function readBareJid(text: string): Jid {
   const jid = explained(() => Jid.parse(text));
   if (!jid.isBare) throw new ValueError(NOT_BARE);
   return jid;
