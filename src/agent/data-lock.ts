@@ -16,7 +16,16 @@ const FILE_NAME = 'lock';
  */
 export async function lockDataDirectory(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, FILE_NAME);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new DataLockError(
+      `cannot use ${directory} as the data folder: ${reasonOf(error)}; name another by --data-dir`,
+      {
+        cause: error,
+      },
+    );
+  }
   if (!(await create(path))) {
     const pid = Number(await readFile(path, 'utf8').catch(() => ''));
     if (isRunning(pid)) {
@@ -24,11 +33,26 @@ export async function lockDataDirectory(directory: string): Promise<() => Promis
         `process ${pid} uses ${directory} already; stop it, or give this one a --data-dir of its own`,
       );
     }
-    await rm(path, { force: true });
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw new DataLockError(`cannot remove what stands at ${path}; delete it by hand`, { cause: error });
+    });
     if (!(await create(path))) throw new DataLockError(`another process has just taken ${directory}`);
   }
   return () => rm(path, { force: true });
 }
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return REASONS.get(code) ?? code;
+}
+
+/** Why a folder cannot be made, by the system's code for it. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['EEXIST', 'it is a file'],
+  ['ENOTDIR', 'a part of its path is a file'],
+  ['EACCES', 'permission denied'],
+  ['EROFS', 'the file system is read-only'],
+]);
 
 async function create(path: string): Promise<boolean> {
   try {

@@ -36,7 +36,7 @@ async function load(path: string): Promise<Record<string, string>> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
-    throw new StorageError(`cannot read ${path}`, { cause: error });
+    throw new StorageError(`cannot read ${path}; is it a file, and may this user read it?`, { cause: error });
   }
   try {
     return schema.parse(JSON.parse(text));

@@ -125,6 +125,26 @@ t.test('run that cannot use its data says so and exits 1', async (t) => {
   const { end, output } = await runToEnd(['run', '--config', good, '--data-dir', data], { env });
   t.equal(end, 1);
   t.match(output, /state\.json is damaged/);
+
+  const blocked = join(folder, 'blocked');
+  await mkdir(join(blocked, 'lock'), { recursive: true });
+  const cases: readonly [directory: string, said: RegExp][] = [
+    [good, /cannot use \S*good\.toml as the data folder: it is a file; name another by --data-dir/],
+    [join(good, 'deeper'), /cannot use \S*deeper as the data folder: a part of its path is a file; name another/],
+    [blocked, /cannot remove what stands at \S*lock; delete it by hand/],
+  ];
+  for (const [directory, said] of cases) {
+    const refused = await runToEnd(['run', '--config', good, '--data-dir', directory], { env });
+    t.equal(refused.end, 1);
+    t.match(refused.output, said);
+  }
+});
+
+t.test('demo with a configuration that is named and wrong says where, and exits 1', async (t) => {
+  const { end, output } = await runToEnd(['demo', '--config', bad]);
+  t.equal(end, 1);
+  t.match(output, /bad\.toml:4:1: .*pasword/);
+  t.match(output, /bad\.toml is wrong; correct it, or leave --config out/);
 });
 
 t.test('demo answers each line that is piped in, ends well, and leaves nothing behind', async (t) => {

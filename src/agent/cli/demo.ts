@@ -15,7 +15,8 @@ import { LOOPBACK_CERTIFICATE } from '../../loopback/certificate.js';
 import { LoopbackServer } from '../../loopback/server.js';
 import { Bot } from '../bot.js';
 import type { AccountConfig } from '../config/config.js';
-import { loadConfig } from '../config/load-config.js';
+import { formatFinding } from '../config/finding.js';
+import { ConfigError, loadConfig } from '../config/load-config.js';
 import { parseConfig } from '../config/parse-config.js';
 import { configuredModels } from '../model/configured-models.js';
 import { findLocalModel } from '../model/local-model.js';
@@ -58,16 +59,23 @@ export async function demo(options: CommonOptions): Promise<number> {
   }
 }
 
-/** The model of the configuration, if there is one; else one that runs on this machine; else the scripted one. */
+/**
+ * The model of the configuration, if there is one; else one that runs on this machine; else the scripted one.
+ * @throws ConfigError when a configuration was asked for by name and is missing or wrong
+ */
 async function chooseModel({ config: path }: CommonOptions): Promise<Model> {
   try {
-    const { config } = await loadConfig({ path, env: process.env, cwd: process.cwd(), home: homedir() });
-    const account = config?.accounts[0];
-    if (config !== undefined && account !== undefined)
-      return configuredModels(config)(account.modelProvider, account.model);
+    const loaded = await loadConfig({ path, env: process.env, cwd: process.cwd(), home: homedir() });
+    const account = loaded.config?.accounts[0];
+    if (loaded.config !== undefined && account !== undefined)
+      return configuredModels(loaded.config)(account.modelProvider, account.model);
+    for (const finding of loaded.findings) process.stderr.write(`${formatFinding(finding)}\n`);
+    const wrong = `the configuration ${loaded.path} is wrong`;
+    if (path !== undefined) throw new ConfigError(`${wrong}; correct it, or leave --config out`);
+    process.stderr.write(`${wrong}, and the demo goes on without it\n`);
   } catch (error) {
     // Whoever names a file wants to know what is wrong with it; whoever names none need not have one.
-    if (path !== undefined) throw error;
+    if (path !== undefined || !(error instanceof ConfigError)) throw error;
   }
   return (await findLocalModel()) ?? createScriptedModel({ paceMs: process.stdout.isTTY ? WORD_MS : 0 });
 }

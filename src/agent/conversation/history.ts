@@ -82,7 +82,10 @@ export class ConversationStore {
         await chmod(folder, 0o700);
       }
     } catch (error) {
-      throw new HistoryError(`cannot keep the history in ${directory}; may this user write there?`, { cause: error });
+      throw new HistoryError(
+        `cannot keep the history in ${directory}; is it a folder, and may this user write there?`,
+        { cause: error },
+      );
     }
     return store;
   }
