@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { PASSWORD, Stage, asked, holds } from '../support/bot.js';
-import { says, type Script } from '../support/openai-server.js';
+import { hangs, says, type Script } from '../support/openai-server.js';
 
 // Programs are started here, which takes its time on a busy machine.
 t.setTimeout(180_000);
@@ -215,6 +215,19 @@ t.test('direct messages', async (t) => {
     await bot.expect('denied', { account: 'terse', from: 'rita@localhost', why: 'over limits.turns_per_minute' });
     t.equal(rita.texts.length, 3);
     t.equal(model.requests.length, before + 2);
+  });
+
+  t.test('an answer that was stopped counts among the tokens of the day', async (t) => {
+    const tess = await stage.person('tess');
+    const before = model.requests.length;
+    model.next(hangs);
+    tess.say('begin', { to: stage.jid('poor') });
+    await model.request(before);
+    tess.say('/stop', { to: stage.jid('poor') });
+    await tess.hears('Stopped.');
+    tess.say('again', { to: stage.jid('poor') });
+    await tess.hears(/come back tomorrow/);
+    t.equal(model.requests.length, before + 1);
   });
 
   t.test('commands are answered by the bot itself', async (t) => {

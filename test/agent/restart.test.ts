@@ -87,6 +87,23 @@ t.test('a bot that was away', async (t) => {
     t.equal(await next.stop(), 0);
   });
 
+  t.test('who is no longer let in after the start gets no answer to what they asked before', async (t) => {
+    const bot = await stage.run();
+    const ruth = await stage.person('ruth');
+    const before = model.requests.length;
+    model.next(hangs);
+    ruth.say('will you?');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    const heard = ruth.heard.length;
+    const next = await stage.run({ dm_policy: 'allowlist', allowlist: ['alice@localhost'] });
+    await next.expect('denied', { from: 'ruth@localhost' });
+    await askAgain(stage, alice);
+    t.equal(ruth.heard.length, heard, 'no answer and no sign');
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
   t.test('what is owed is answered before and not again with what comes at the same time', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;

@@ -115,6 +115,25 @@ t.test('rooms', async (t) => {
     t.notOk(bob.texts.includes('Just between us.'));
   });
 
+  // [pitfall-nickname-as-identity]
+  t.test('a nick that is spelt like the JID of somebody does not open what they said alone', async (t) => {
+    const eve = await stage.person('eve');
+    await eve.client.get(muc).join(stage.room('team'), { nick: 'alice@localhost' });
+    model.next(says('We have not met.'));
+    // As from a room that gives no occupant ids; the forged delay hides who has the nick now.
+    stage.server.inject(
+      stage.jid().withResource('moltis'),
+      `<message from="${room('team')}/alice@localhost" type="chat" id="forged"><body>what did I say?</body>` +
+        `<delay xmlns="urn:xmpp:delay" stamp="${new Date().toISOString()}"/></message>`,
+    );
+    await eve.hears('We have not met.');
+    t.same(
+      asked(model).map(([role]) => role),
+      ['system', 'user'],
+    );
+    t.equal(asked(model).at(-1)?.[1], 'what did I say?');
+  });
+
   t.test('what is asked while the bot is busy is answered together', async (t) => {
     const quiet = alice.client.get(muc).rooms.get(room('quiet'));
     if (quiet === undefined) throw new Error('not in the room');
@@ -125,6 +144,9 @@ t.test('rooms', async (t) => {
     await model.request(before);
     await alice.sayIn(quiet, 'two');
     const last = await alice.sayIn(quiet, 'three');
+    // What the room has said to alice the bot has yet to hear; its word on that comes after it.
+    await alice.sayIn(quiet, '/status');
+    await alice.hears(/2 waiting/);
     letGo();
     t.match(await alice.hears('Two and three.'), { replyTo: last.stanzaId });
     t.equal(model.requests.length, before + 2);

@@ -253,7 +253,7 @@ export class Account {
     for (const { conversation, questions, undelivered } of debts) {
       for (const { id: answerId, text, reference } of undelivered) {
         const place = readPlace(reference);
-        if (place === undefined) await conversation.delivered(answerId);
+        if (place === undefined || !this.#inbox.admits(place)) await conversation.delivered(answerId);
         else this.#tell(this.#answering.deliver(conversation, answerId, text, place, this.#stopping.signal));
       }
       for (const question of questions) await this.#inbox.resume(conversation, question);

@@ -6,6 +6,7 @@ import type { Conversation, ConversationStore } from '../conversation/history.js
 import { TurnAborted, type Turn } from '../conversation/queue.js';
 import { errorText, type Log } from '../log.js';
 import { ModelError, type Model, type ModelUsage } from '../model/model.js';
+import { estimateUsage } from '../model/tokens.js';
 import { outletOf, type Outlet } from './outlet.js';
 import type { Place } from './place.js';
 import { ReplyWriter } from './reply-writer.js';
@@ -108,14 +109,15 @@ export class Answering {
     const { account, opened, spent, log, stopping, later } = this.#options;
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
+    const payer = turn.items.at(-1)?.payer ?? turn.conversation;
     const isLive = account.streamEdits === 'always' || (account.streamEdits === 'dm' && place.kind !== 'room');
     const writer = new ReplyWriter(outlet, { chunkLimit: account.textChunkLimit, live: isLive });
     try {
-      const { text, model, usage } = await this.#ask(conversation, place, keys, turn.signal, writer);
+      const { text, model, usage } = await this.#ask(conversation, place, keys, turn.signal, writer, payer);
       const id = newId();
       // Written down before it is sent: what was paid for is not lost with a connection or a process.
       await conversation.answer(keys, { id, text, model, usage });
-      spent(turn.items.at(-1)?.payer ?? turn.conversation, usage);
+      spent(payer, usage);
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
@@ -140,8 +142,9 @@ export class Answering {
     keys: readonly string[],
     signal: AbortSignal,
     writer: ReplyWriter,
+    payer: string,
   ): Promise<{ text: string; model: string; usage: ModelUsage }> {
-    const { account, modelOf, log } = this.#options;
+    const { account, modelOf, spent, log } = this.#options;
     const room = place.kind === 'room' ? roomConfig(account, place.to) : undefined;
     const voice = room ?? account;
     const messages = conversation.prompt({
@@ -155,14 +158,20 @@ export class Answering {
       keys,
     });
     let text = '';
-    for await (const event of modelOf(voice.modelProvider, voice.model).answer({ messages, signal })) {
-      if (event.type === 'text') {
-        text += event.text;
-        writer.push(event.text);
-        continue;
+    try {
+      for await (const event of modelOf(voice.modelProvider, voice.model).answer({ messages, signal })) {
+        if (event.type === 'text') {
+          text += event.text;
+          writer.push(event.text);
+          continue;
+        }
+        if (event.insteadOf !== undefined) log('warn', 'error', { kind: 'model', message: event.insteadOf.message });
+        return { text, model: event.model, usage: event.usage };
       }
-      if (event.insteadOf !== undefined) log('warn', 'error', { kind: 'model', message: event.insteadOf.message });
-      return { text, model: event.model, usage: event.usage };
+    } catch (error) {
+      // An answer that was begun or stopped costs as well, or whoever says /stop in time would talk for nothing.
+      if (text !== '' || signal.aborted) spent(payer, estimateUsage(messages, text));
+      throw error;
     }
     throw new Error('the model ended its answer without saying so');
   }

@@ -118,8 +118,9 @@ export class Inbox {
       ...(message.id === undefined ? {} : { messageId: message.id }),
     };
     if (this.#isEncrypted(message, place)) return;
-    // A nick can pass to somebody else, who must not find the talk of the one before.
-    const identity = realJid?.toString() ?? occupantId ?? nick;
+    // A nick can pass to somebody else, who must not find the talk of the one before; and it can be spelt like anybody's JID, which
+    // has no space in it.
+    const identity = realJid?.toString() ?? (occupantId === undefined ? `nick ${nick}` : `occupant ${occupantId}`);
     const at = delayed ?? new Date();
     await this.#take({
       conversation: `${this.#id(room.jid)}/${identity}`,
@@ -168,10 +169,22 @@ export class Inbox {
     });
   }
 
+  /** Whether what is owed at a place may still be said there: since it was written down, the rules may have changed. */
+  admits(place: Place): boolean {
+    const { account, denials } = this.#options;
+    const access =
+      place.kind === 'room'
+        ? roomAccess(account, roomConfig(account, place.to))
+        : // Who was behind an occupant's nick is not known any more.
+          directAccess(account, place.kind === 'direct' ? place.to : undefined);
+    if (!access.allowed) denials.tell(place.to.toString(), access.why);
+    return access.allowed;
+  }
+
   /** Takes up a question that was written down before the last stop. */
   async resume(conversation: Conversation, { key, at, reference }: Heard): Promise<void> {
     const place = readPlace(reference);
-    if (place === undefined || this.#isStale(at)) await conversation.fail([key]);
+    if (place === undefined || this.#isStale(at) || !this.admits(place)) await conversation.fail([key]);
     else {
       const question: Question = { kind: 'question', key, place, payer: place.to.toString() };
       const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });

@@ -3,12 +3,10 @@ import type { ChatMessage, ModelEvent, ModelUsage } from './model.js';
 import type { Chunk } from './openai-chunk.js';
 import { finishReasonOf } from './openai-chunk.js';
 import type { ErrorMaker } from './provider.js';
-import { estimateTokens } from './tokens.js';
+import { estimateUsage } from './tokens.js';
 
 /** No limit on tokens is sent, so a model that runs in circles is stopped here. */
 const MAX_CHARACTERS = 1_000_000;
-/** What the roles and the framing of a message cost, when usage has to be estimated. */
-const TOKENS_PER_MESSAGE = 4;
 
 /** Gathers the chunks of one answer. */
 export class AnswerSoFar {
@@ -59,15 +57,7 @@ export class AnswerSoFar {
       type: 'done',
       model,
       finishReason: finishReasonOf(this.#finishReason),
-      usage: this.#usage ?? this.#estimate(messages),
-    };
-  }
-
-  #estimate(messages: readonly ChatMessage[]): ModelUsage {
-    return {
-      promptTokens: messages.reduce((sum, { content }) => sum + TOKENS_PER_MESSAGE + estimateTokens(content), 0),
-      completionTokens: estimateTokens(this.#text) + estimateTokens(this.#reasoning),
-      estimated: true,
+      usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning),
     };
   }
 }

@@ -1,4 +1,8 @@
 /** How many tokens a text is, roughly. */
+import type { ChatMessage, ModelUsage } from './model.js';
+
+/** What the roles and the framing of a message cost. */
+const TOKENS_PER_MESSAGE = 4;
 
 /**
  * The tokens of `text`, estimated: four ASCII characters make one, or two of any others.
@@ -8,4 +12,13 @@ export function estimateTokens(text: string): number {
   let quarters = 0;
   for (const character of text) quarters += character <= '\x7f' ? 1 : 2;
   return Math.ceil(quarters / 4);
+}
+
+/** What a request cost, where the provider does not say. @param answer all that the model wrote, shown or not */
+export function estimateUsage(messages: readonly ChatMessage[], answer: string): ModelUsage {
+  return {
+    promptTokens: messages.reduce((sum, { content }) => sum + TOKENS_PER_MESSAGE + estimateTokens(content), 0),
+    completionTokens: estimateTokens(answer),
+    estimated: true,
+  };
 }
