@@ -348,6 +348,15 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     ['a filter', stream('{"choices":[{"delta":{},"finish_reason":"content_filter"}]}'), 'refused'],
     ['a refusal', stream('{"choices":[{"delta":{"refusal":"said-so"}}]}', finish), 'refused', undefined, 'said-so'],
   ];
+  t.test('what people and the model wrote is not repeated', async (t) => {
+    const answer = { choices: [{ message: { content: 'confidential' } }] };
+    const detail = [{ loc: ['body', 'model'], msg: 'said-so', input: { messages: [{ content: 'confidential' }] } }];
+    for (const script of [shape(200, answer), shape(422, { detail })]) {
+      const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, script)))));
+      t.notMatch(error.message, 'confidential');
+      if (error.status === 422) t.match(error.message, 'body.model: said-so');
+    }
+  });
   for (const [what, script, kind, status, said = ''] of cases) {
     t.test(what, async (t) => {
       const server = await serverFor(t, script);

@@ -25,7 +25,9 @@ function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorMa
     const { error } = Object(content) as { readonly error?: unknown };
     if (error !== undefined) return eventFailure(error, fail);
     const type = headers.get('content-type') ?? 'nothing';
-    return fail('malformed', `answered ${status} with ${type} instead of an event stream`, { said: body, status });
+    // A page says what answered here; JSON may be the answer itself, which is for the chat and not for the log.
+    const said = typeof content === 'string' ? content : '';
+    return fail('malformed', `answered ${status} with ${type} instead of an event stream`, { said, status });
   }
   if (status < 400) {
     const said = headers.get('location') ?? '';
@@ -63,8 +65,14 @@ function wordsOf(content: unknown): { readonly text: string; readonly code?: unk
   if (Array.isArray(content)) return wordsOf(content[0] ?? '');
   const { error, message, detail, code } = Object(content) as Record<'error' | 'message' | 'detail' | 'code', unknown>;
   if (error !== undefined && error !== null) return wordsOf(error);
-  const words = message ?? detail;
+  const words = message ?? (Array.isArray(detail) ? detail.map(complaintOf).join('; ') : detail);
   return { text: typeof words === 'string' ? words : (JSON.stringify(content) ?? ''), code };
+}
+
+/** What FastAPI says of one field. Its `input` is left out: that is our own request, with what people wrote in it. */
+function complaintOf(complaint: unknown): string {
+  const { loc, msg } = Object(complaint) as { readonly loc?: unknown; readonly msg?: unknown };
+  return `${Array.isArray(loc) ? loc.join('.') : 'request'}: ${String(msg)}`;
 }
 
 /** JSON as what it means, anything else as the text it is. */
