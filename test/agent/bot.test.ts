@@ -300,7 +300,7 @@ t.test('direct messages', async (t) => {
     const nina = await stage.person('nina');
     const before = model.requests.length;
     const to = stage.jid().withResource('moltis');
-    for (const attributes of [`type="error"`, `type="headline"`]) {
+    for (const attributes of [`type="error"`, `type="headline"`, `type="error"`]) {
       stage.server.inject(to, `<message from="nina@localhost/x" ${attributes}><body>hello</body></message>`);
     }
     stage.server.inject(to, `<message from="nina@localhost/x" type="chat"><body/></message>`);
@@ -308,6 +308,8 @@ t.test('direct messages', async (t) => {
     nina.say('who?');
     await nina.hears('You.');
     t.equal(model.requests.length, before + 1);
+    const errors = bot.logged('error').filter(({ to: who }) => who === 'nina@localhost/x');
+    t.equal(errors.length, 1, 'whoever sends errors cannot fill the log with them');
   });
 
   t.test('an encrypted message is explained once and never given to the model', async (t) => {

@@ -21,6 +21,7 @@ import { Answering } from './answering.js';
 import { CommandDesk } from './command-desk.js';
 import { Denials } from './denials.js';
 import { errorKind, remedyFor } from './error-kind.js';
+import { Hourly } from './hourly.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
 import { readPlace, type Place } from './place.js';
@@ -153,7 +154,10 @@ export class Account {
     events.on('offline', (offline) => this.#wentOffline(offline));
     events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
     this.#client.get(subscriptions).events.on('requested', ({ contact }) => this.#subscriptionRequested(contact));
+    const undelivered = new Hourly();
     events.on('undelivered', ({ from, error }) => {
+      // Anybody can send errors, to messages of ours that never were, too.
+      if (!undelivered.isDue(from.bare.toString())) return;
       this.#log('warn', 'error', { kind: 'undelivered', to: from.toString(), message: error.message });
     });
     events.on('fault', ({ error, where }) => {
