@@ -1,6 +1,7 @@
 /** One turn: the questions that wait in a conversation are put to the model, and its answer is written down, then delivered. */
 import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Client } from '../../xmpp-core/client.js';
+import { muc } from '../../xeps/xep-0045-muc/index.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore } from '../conversation/history.js';
 import { TurnAborted, type Turn } from '../conversation/queue.js';
@@ -149,7 +150,7 @@ export class Answering {
     const voice = room ?? account;
     const messages = conversation.prompt({
       systemPrompt: systemPrompt({
-        nick: account.nick,
+        nick: this.#nickAt(place),
         room: room?.jid.toString(),
         configured: voice.systemPrompt,
       }),
@@ -174,6 +175,13 @@ export class Answering {
       throw error;
     }
     throw new Error('the model ended its answer without saying so');
+  }
+
+  /** What the bot is called there: rooms may know it by another nick than the one it wished for. */
+  #nickAt(place: Place): string {
+    const { account, client } = this.#options;
+    if (place.kind === 'direct') return account.nick;
+    return client.get(muc).rooms.get(place.to.bare.toString())?.nick ?? account.nick;
   }
 
   /** The signs of being at work; they end with the turn, however it ends. */

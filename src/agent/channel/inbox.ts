@@ -6,7 +6,7 @@ import type { Client } from '../../xmpp-core/client.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
-import { type RoomMessage } from '../../xeps/xep-0045-muc/index.js';
+import { readMucUser, type RoomMessage } from '../../xeps/xep-0045-muc/index.js';
 import { readDelay } from '../../xeps/xep-0203-delayed-delivery.js';
 import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
 import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
@@ -79,6 +79,8 @@ export class Inbox {
       body === undefined ||
       message.type === 'groupchat' ||
       message.type === 'headline' ||
+      // A room that invites, or tells of its configuration, asks nothing (XEP-0045 §7.8.2).
+      readMucUser(message.element) !== undefined ||
       peer.equals(client.account)
     )
       return;

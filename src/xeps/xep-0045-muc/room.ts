@@ -215,8 +215,9 @@ export class Room {
       return;
     }
     const described = this.#describe(nick, message);
-    // Nothing was said in the future: a forged time would have us miss what comes until then.
-    this.#lastSeen = new Date(Math.min(described.delayed?.getTime() ?? Infinity, Date.now()));
+    // A forged time, in the future or long ago, must not decide what history is asked for when we come back.
+    const said = Math.min(described.delayed?.getTime() ?? Infinity, Date.now());
+    this.#lastSeen = new Date(Math.max(said, this.#lastSeen?.getTime() ?? 0));
     if (nick !== '') this.#events.emit('message', described);
   }
 
