@@ -32,7 +32,9 @@ finish(page());
 
 /** The files below a folder whose names end so, in the order of their names. */
 function filesOf(folder, ending) {
-  const names = readdirSync(new URL(folder, ROOT), { recursive: true }).filter((name) => name.endsWith(ending));
+  const names = readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith(ending),
+  );
   return names.map((name) => `${folder}/${name}`).toSorted();
 }
 

@@ -17,7 +17,9 @@ import ts from 'typescript';
 const BUILD = '.build';
 const FILE_MS = 240_000;
 
-const tests = transpile(readdirSync('test', { recursive: true }).filter((name) => name.endsWith('.ts')));
+const tests = transpile(
+  readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')),
+);
 const words = process.argv.slice(2);
 const chosen = tests.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 if (chosen.length === 0) throw new Error(`no test file has ${words.join(' or ')} in its path`);
@@ -25,9 +27,8 @@ if (chosen.length === 0) throw new Error(`no test file has ${words.join(' or ')}
 // Each file has its own limit of time; all together have none.
 t.setTimeout(0);
 t.jobs = availableParallelism();
-for (const file of chosen) {
-  t.spawn(process.execPath, ['--enable-source-maps', file], { buffered: true, timeout: FILE_MS }, file);
-}
+const options = { buffered: true, timeout: FILE_MS };
+await Promise.all(chosen.map((file) => t.spawn(process.execPath, ['--enable-source-maps', file], options, file)));
 
 /** Writes each file as JavaScript, beside links to what tests import and read. Returns the test files. */
 function transpile(names) {
