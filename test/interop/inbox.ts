@@ -1,5 +1,5 @@
 /** How long anything awaited here may take, in milliseconds, unless the caller knows better. */
-export const PATIENCE = 30_000;
+export const PATIENCE = 60_000;
 
 interface Waiter<Item> {
   readonly predicate: (item: Item) => boolean;

@@ -76,6 +76,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
 
   await test('an answer that takes a while is shown while it grows, by corrections of one message', async (t, stage) => {
     const bot = await stage.bot();
+    await bot.expect('online');
     const human = await stage.human();
     let wasSeen = (): void => undefined;
     const seen = new Promise<void>((resolve) => {
@@ -89,7 +90,6 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
       exchange.text('so on.');
       exchange.finish();
     });
-    await bot.expect('online');
     await human.say(`bot@${server.domain}`, 'Tell me everything.');
     const beginning = await human.expect(
       'the beginning',
