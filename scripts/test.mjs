@@ -27,8 +27,9 @@ if (chosen.length === 0) throw new Error(`no test file has ${words.join(' or ')}
 // Each file has its own limit of time; all together have none.
 t.setTimeout(0);
 t.jobs = availableParallelism();
-const options = { buffered: true, timeout: FILE_MS };
-await Promise.all(chosen.map((file) => t.spawn(process.execPath, ['--enable-source-maps', file], options, file)));
+// Options of its own for each: tap writes into them.
+const options = () => ({ buffered: true, timeout: FILE_MS });
+await Promise.all(chosen.map((file) => t.spawn(process.execPath, ['--enable-source-maps', file], options(), file)));
 
 /** Writes each file as JavaScript, beside links to what tests import and read. Returns the test files. */
 function transpile(names) {
