@@ -7,14 +7,18 @@ import { ping } from './xep-0199-ping.js';
 import { httpUpload } from './xep-0363-http-file-upload.js';
 import { messageReactions } from './xep-0444-message-reactions.js';
 
+export * from './xep-0004-data-forms.js';
 export * from './xep-0030-service-discovery.js';
 export * from './xep-0045-muc/index.js';
+export * from './xep-0059-result-set-management.js';
 export * from './xep-0066-out-of-band-data.js';
 export * from './xep-0082-date-time.js';
 export * from './xep-0085-chat-states.js';
 export * from './xep-0199-ping.js';
 export * from './xep-0203-delayed-delivery.js';
+export * from './xep-0297-stanza-forwarding.js';
 export * from './xep-0308-message-correction.js';
+export * from './xep-0334-message-processing-hints.js';
 export * from './xep-0359-stable-ids.js';
 export * from './xep-0363-http-file-upload.js';
 export * from './xep-0380-explicit-message-encryption.js';
