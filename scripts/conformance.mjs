@@ -6,37 +6,27 @@
  *
  * The requirements are in docs/requirements/*.toml; the README there says how they are written, and how a test names those it proves.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parse } from 'smol-toml';
+import { anchor, cell, finish, linksTo, table } from './lib/pages.mjs';
+import { filesOf, ROOT, testsNaming } from './lib/tests.mjs';
 
-const ROOT = new URL('../', import.meta.url);
-const PAGE = new URL('docs/conformance.md', ROOT);
 const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'];
 /** The order of the chapters; a file that is not named here comes after these. */
 const ORDER = ['rfc6120', 'rfc6121', 'rfc7590', 'rfc7622', 'rfc7395', 'rfc5802', 'rfc7677'];
 
 /** Ids of one section, between brackets: `[RFC6120-8.1.2.1-b,c]`. */
 const IDS = /\[((?:RFC\d+|XEP-\d+|pitfall)-[^\]\s]+)\]/g;
-/** A test: the comment lines right above it, and its title, which is the first argument of `t.test(…)` or `test(…)`. */
-const TEST = /((?:^[ \t]*\/\/.*\n)*)^.*\btest\(\s*(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)"|`((?:\\.|[^`\\])*)`)/gm;
 
 const problems = [];
 const chapters = filesOf('docs/requirements', '.toml').map(readChapter).sort(byOrder);
 const requirements = new Map(
   chapters.flatMap(({ sections }) => sections.flatMap((one) => one.requirements)).map((one) => [one.id, one]),
 );
-for (const file of filesOf('test', '.ts')) collectTests(file);
+collectTests();
 for (const requirement of requirements.values()) judge(requirement);
-finish(page());
-
-/** The files below a folder whose names end so, in the order of their names. */
-function filesOf(folder, ending) {
-  const names = readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith(ending),
-  );
-  return names.map((name) => `${folder}/${name}`).toSorted();
-}
+finish({ 'docs/conformance.md': page() }, problems, 'node scripts/conformance.mjs');
 
 /** One specification: its sections, and their requirements. */
 function readChapter(file) {
@@ -58,20 +48,17 @@ function readRequirement(file, prefix, heading, key, { not, ...rest }) {
   return { id, level, text: rest[level], not, tests: [] };
 }
 
-/** Enters the tests of a file at the requirements that they name, in their title or in the comment above it. */
-function collectTests(file) {
-  const source = readFileSync(new URL(file, ROOT), 'utf8');
-  for (const [, comment, ...quoted] of source.matchAll(TEST)) {
-    const title = (quoted.find((text) => text !== undefined) ?? '').replaceAll(/\\(.)/g, '$1');
-    for (const [, ids] of `${comment} ${title}`.matchAll(IDS)) {
-      for (const id of eachOf(ids)) {
-        const requirement = requirements.get(id);
-        if (requirement === undefined) problems.push(`${file}: '${title}' names ${id}, which does not exist`);
-        else requirement.tests.push({ file, title: title.replaceAll(IDS, '').trim() });
-      }
+/** Enters the tests at the requirements that they name, in their title or in the comment above it. */
+function collectTests() {
+  const { tests, strays } = testsNaming(IDS);
+  for (const { file, title, names } of tests) {
+    for (const id of names.flatMap(eachOf)) {
+      const requirement = requirements.get(id);
+      if (requirement === undefined) problems.push(`${file}: '${title}' names ${id}, which does not exist`);
+      else requirement.tests.push({ file, title });
     }
   }
-  for (const [ids] of source.replaceAll(TEST, '').matchAll(IDS)) problems.push(`${file}: ${ids} stands above no test`);
+  for (const { file, name } of strays) problems.push(`${file}: [${name}] stands above no test`);
 }
 
 /** `RFC6120-8.1.2.1-b,c` is `RFC6120-8.1.2.1-b` and `RFC6120-8.1.2.1-c`. */
@@ -95,6 +82,7 @@ function page() {
       chapters.map(countsOf),
     ),
     ...chapters.flatMap(chapterPage),
+    '',
   ].join('\n');
 }
 
@@ -115,44 +103,8 @@ function chapterPage({ title, link, sections }) {
 }
 
 function requirementRow({ id, level, text, not, tests }) {
-  const links = tests.map(({ file, title }) => `[${cell(title)}](../${file})`);
-  const proof = not === undefined ? links.join('<br>') || 'nothing yet' : `*${cell(not)}*`;
+  const proof = not === undefined ? linksTo(tests) || 'nothing yet' : `*${cell(not)}*`;
   return [id, `${level}: ${cell(text)}`, proof];
-}
-
-function table(head, rows) {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-}
-
-/** Text that stands in a cell of a table, and in the brackets of a link, as what it is. */
-function cell(text) {
-  return text.replaceAll(/[\\|<>[\]*_`]/g, '\\$&').replaceAll(/\s+/g, ' ');
-}
-
-/** The name that a heading has in links, as GitHub makes it. */
-function anchor(heading) {
-  return heading
-    .toLowerCase()
-    .replaceAll(/[^\w\- ]/g, '')
-    .replaceAll(' ', '-');
-}
-
-function finish(text) {
-  const check = process.argv.includes('--check');
-  if (check && currentPage() !== `${text}\n`)
-    problems.push('docs/conformance.md is not current: run node scripts/conformance.mjs');
-  if (!check) writeFileSync(PAGE, `${text}\n`);
-  process.stderr.write(problems.map((problem) => `${problem}\n`).join(''));
-  process.exitCode = problems.length > 0 && check ? 1 : 0;
-}
-
-function currentPage() {
-  try {
-    return readFileSync(PAGE, 'utf8');
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 function byOrder(a, b) {
