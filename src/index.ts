@@ -32,9 +32,9 @@ export {
   type Plugin,
   type PluginContext,
   type SenderGuard,
+  type Undelivered,
 } from './xmpp-core/plugin.js';
 export type { ReconnectPolicy } from './xmpp-core/reconnect.js';
-export type { Undelivered } from './xmpp-core/router.js';
 export { newId } from './xmpp-core/stanza/ids.js';
 export { chooseText, readTexts, type LocalizedText } from './xmpp-core/stanza/language.js';
 export {

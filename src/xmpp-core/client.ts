@@ -4,14 +4,15 @@ import { NegotiationError, XmppError } from './errors.js';
 import { delay } from './deadline.js';
 import { abortReason, Events, type Disposer, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
-import { type OutgoingIq, type Plugin, type PluginContext } from './plugin.js';
+import { type OutgoingIq, type Plugin, type PluginContext, type Undelivered } from './plugin.js';
 import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
-import { Router, type Undelivered } from './router.js';
+import { Router } from './router.js';
 import type { ChannelBindingPolicy } from './sasl/binding.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
 import { memoryStorage, type Storage } from './storage.js';
+import { Authenticator, type Login } from './stream/authenticator.js';
 import { bind } from './stream/bind.js';
-import { sasl, type Login } from './stream/sasl.js';
+import { sasl } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
 import { negotiate, type Negotiation, type StreamFeature } from './stream/stream-feature.js';
 import { connectStream } from './stream/connect-stream.js';
@@ -124,6 +125,7 @@ class XmppClient implements Client {
   readonly events: Events<ClientEvents>;
   readonly #options: ClientOptions;
   readonly #router: Router;
+  readonly #authenticator: Authenticator;
   readonly #handles = new Map<string, unknown>();
   readonly #announced: string[] = [];
   readonly #lifecycle: Events<{ bound: undefined; online: { resumed: boolean }; offline: undefined }>;
@@ -131,7 +133,7 @@ class XmppClient implements Client {
   readonly #stopping = new AbortController();
   readonly #http: PluginContext['http'] = (request) => httpRequest({ ca: this.#options.ca, ...request });
   #transforms: readonly ((stanza: Element) => Element)[] = [];
-  #features: readonly StreamFeature[];
+  #features: readonly StreamFeature[] = [startTls, sasl, bind];
   #state: ClientState = 'offline';
   #stream: XmlStream | undefined;
   #account: Jid;
@@ -160,8 +162,8 @@ class XmppClient implements Client {
       onFault,
     });
     const storage = options.storage ?? memoryStorage();
-    const { login, password, channelBinding, resource } = options;
-    this.#features = [startTls, sasl({ login, password, storage, channelBinding }), bind(resource)];
+    const { login, password, channelBinding } = options;
+    this.#authenticator = new Authenticator({ login, password, storage, channelBinding });
     for (const plugin of options.plugins ?? []) this.#install(plugin, storage, onFault);
   }
 
@@ -296,13 +298,14 @@ class XmppClient implements Client {
   }
 
   async #enter(target: Target, signal: AbortSignal): Promise<XmlStream> {
-    const { jid, ca, certificate, limits } = this.#options;
+    const { jid, resource, ca, certificate, limits } = this.#options;
     const account = jid.bare;
     const stream = await connectStream(target, { account, ca, certificate, limits }, signal);
     try {
       this.#state = 'negotiating';
-      const negotiation: Negotiation = { stream, account, signal };
-      this.#jid = await negotiate(this.#features, negotiation);
+      const [features, authenticator] = [this.#features, this.#authenticator];
+      const negotiation: Negotiation = { stream, account, resource, authenticator, features, signal };
+      this.#jid = await negotiate(negotiation);
       this.#account = this.#jid.bare;
       this.#offers = negotiation.offers;
       // Whoever aborted has stopped waiting, and would never learn of this stream.
@@ -373,6 +376,7 @@ class XmppClient implements Client {
       streamFeatures: () => this.#offers,
       silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#heardAt),
       onMessage: (...registration) => registered(this.#router.onMessage(...registration)),
+      onUndelivered: (...registration) => registered(this.#router.onUndelivered(...registration)),
       onPresence: (...registration) => registered(this.#router.onPresence(...registration)),
       onIq: (...registration) => registered(this.#router.onIq(...registration)),
       onNonza: (...registration) => registered(this.#router.onNonza(...registration)),

@@ -1,4 +1,5 @@
 /** What an extension is made of: a plugin, the one door through which it acts, and the guards that say whom it listens to. */
+import type { StanzaError } from './errors.js';
 import type { Disposer, Events } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { IqRequest, Message, Presence } from './stanza/stanzas.js';
@@ -62,6 +63,13 @@ export type Match = { readonly ns: string; readonly name?: string } | 'every';
 /** What a message handler may return to say that the application need not see the message: a plugin tells of it in its own way. */
 export const handled = Symbol('handled');
 
+/** A message of ours that did not arrive (RFC 6120 §8.3). Anybody can send such a thing, whatever we sent. */
+export interface Undelivered {
+  readonly from: Jid;
+  readonly id: string | undefined;
+  readonly error: StanzaError;
+}
+
 /** A request to another entity. */
 export interface OutgoingIq {
   /** Our own account when it is absent. */
@@ -104,6 +112,8 @@ export interface PluginContext {
   ): Disposer;
   /** The same for presence, errors included. */
   onPresence(match: Match, guard: SenderGuard, handler: (payload: Element, presence: Presence) => void): Disposer;
+  /** Calls `handler` for each message of type `error`, which says that one of ours did not arrive. */
+  onUndelivered(guard: SenderGuard, handler: (undelivered: Undelivered) => void): Disposer;
   /**
    * Answers requests. What the handler returns is the payload of the result; a `StanzaError` that it throws is the error.
    * One handler for each kind and payload: a second registration throws.

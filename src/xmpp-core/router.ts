@@ -2,7 +2,7 @@
 import { StanzaError, TimeoutError, XmppError } from './errors.js';
 import { abortReason, type Disposer } from './events.js';
 import { Jid } from './jid/jid.js';
-import { handled, type GuardScope, type Match, type OutgoingIq, type SenderGuard } from './plugin.js';
+import { handled, type GuardScope, type Match, type OutgoingIq, type SenderGuard, type Undelivered } from './plugin.js';
 import { newId } from './stanza/ids.js';
 import { NS_CLIENT } from './stanza/namespaces.js';
 import { languageOf } from './stanza/language.js';
@@ -17,13 +17,6 @@ import {
 } from './stanza/stanzas.js';
 import { el, type Element } from './xml/element.js';
 
-/** A message of ours that did not arrive (RFC 6120 §8.3). */
-export interface Undelivered {
-  readonly from: Jid;
-  readonly id: string | undefined;
-  readonly error: StanzaError;
-}
-
 /** What the router tells its client. */
 export interface RouterHandlers {
   send(stanza: Element): void;
@@ -35,6 +28,7 @@ export interface RouterHandlers {
 }
 
 type MessageHandler = (payload: Element, message: Message) => typeof handled | void;
+type UndeliveredHandler = (undelivered: Undelivered) => void;
 type PresenceHandler = (payload: Element, presence: Presence) => void;
 type IqHandler = (payload: Element, request: IqRequest) => Element | undefined | Promise<Element | undefined>;
 
@@ -59,6 +53,7 @@ export class Router {
   readonly #pending = new Map<string, Pending>();
   readonly #iqHandlers = new Map<string, { guard: SenderGuard; handler: IqHandler }>();
   readonly #nonzaHandlers = new Map<string, (element: Element) => void>();
+  #undeliveredHandlers: readonly { readonly guard: SenderGuard; readonly handler: UndeliveredHandler }[] = [];
   #messageHandlers: readonly Registration<MessageHandler>[] = [];
   #presenceHandlers: readonly Registration<PresenceHandler>[] = [];
 
@@ -79,6 +74,14 @@ export class Router {
     this.#messageHandlers = [...this.#messageHandlers, registration];
     return () => {
       this.#messageHandlers = this.#messageHandlers.filter((one) => one !== registration);
+    };
+  }
+
+  onUndelivered(guard: SenderGuard, handler: UndeliveredHandler): Disposer {
+    const registration = { guard, handler };
+    this.#undeliveredHandlers = [...this.#undeliveredHandlers, registration];
+    return () => {
+      this.#undeliveredHandlers = this.#undeliveredHandlers.filter((one) => one !== registration);
     };
   }
 
@@ -171,7 +174,7 @@ export class Router {
   #routeMessage(received: Received): void {
     const { element: stanza, from: sender, id, language } = received;
     if (stanza.attr('type') === 'error') {
-      this.#out.onUndelivered({ from: sender, id, error: readStanzaError(stanza, language) });
+      this.#routeUndelivered({ from: sender, id, error: readStanzaError(stanza, language) });
       return;
     }
     const message = readMessage(received);
@@ -186,6 +189,18 @@ export class Router {
       }
     }
     if (!isHandled) this.#out.onMessage(message);
+  }
+
+  #routeUndelivered(undelivered: Undelivered): void {
+    for (const { guard, handler } of this.#undeliveredHandlers) {
+      if (!guard.admits(undelivered.from, this.#scope)) continue;
+      try {
+        handler(undelivered);
+      } catch (error) {
+        this.#out.onFault(error, 'undelivered');
+      }
+    }
+    this.#out.onUndelivered(undelivered);
   }
 
   #routePresence(received: Received): void {
