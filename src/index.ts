@@ -53,7 +53,14 @@ export {
   type Show,
 } from './xmpp-core/stanza/stanzas.js';
 export { memoryStorage, type Storage } from './xmpp-core/storage.js';
-export type { Negotiation, StreamFeature } from './xmpp-core/stream/stream-feature.js';
+export type {
+  Credential,
+  InlinePart,
+  InlineRequest,
+  Negotiation,
+  Next,
+  StreamFeature,
+} from './xmpp-core/stream/stream-feature.js';
 export type { ServerOverride, SrvResolver } from './xmpp-core/transport/targets.js';
 export { el, Element, type Attributes, type Node } from './xmpp-core/xml/element.js';
 export { DEFAULT_LIMITS, type XmlLimits } from './xmpp-core/xml/limits.js';

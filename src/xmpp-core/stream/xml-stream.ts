@@ -100,6 +100,14 @@ export class XmlStream {
         'xml:lang': 'en',
       }),
     );
+    return this.features(signal);
+  }
+
+  /**
+   * The `<stream:features/>` that the server sends when the stream is open, or when it has changed without being opened anew.
+   * @throws NegotiationError when something else comes, and what `receive` throws
+   */
+  async features(signal: AbortSignal): Promise<Element> {
     const features = await this.receive(signal);
     if (!features.is('features', NS_STREAM)) {
       throw new NegotiationError(`${this.peer} sent <${features.name}/> where its stream features belong`);

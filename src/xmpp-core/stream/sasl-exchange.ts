@@ -1,0 +1,90 @@
+/** One exchange of SASL (RFC 4422 §3), from the mechanism's first message to the server's last word, whatever profile carries it. */
+import { NegotiationError, SaslError } from '../errors.js';
+import type { Jid } from '../jid/jid.js';
+import { decodeBase64, encodeBase64 } from '../sasl/base64.js';
+import type { Mechanism } from '../sasl/mechanism.js';
+import { NS_SASL } from '../stanza/namespaces.js';
+import { el, type Element } from '../xml/element.js';
+import type { XmlStream } from './xml-stream.js';
+
+/** What a profile puts around the bytes: RFC 6120 §6 and XEP-0388 differ in little more than their first and last element. */
+export interface SaslProfile {
+  /** The namespace of `<challenge/>`, `<response/>`, `<success/>` and `<failure/>`. */
+  readonly ns: string;
+  /** The element that starts the exchange. */
+  begin(mechanism: string, initial: Uint8Array): Element;
+  /** The base64 that came along with the `<success/>`; `undefined` when none did. */
+  additionalData(success: Element): string | undefined;
+  /** What an answer means that ends the exchange in a way of this profile only. */
+  otherEnd?(answer: Element): { readonly additionalData: string | undefined; readonly error: SaslError } | undefined;
+}
+
+/** Where an exchange takes place. */
+export interface ExchangePlace {
+  readonly stream: XmlStream;
+  readonly account: Jid;
+  readonly signal: AbortSignal;
+}
+
+/** How an exchange ended when both sides kept the rules: the server's `<success/>`, or why it does not let us in. */
+export type Outcome = { readonly success: Element } | { readonly refusal: SaslError };
+
+/**
+ * Carries a mechanism's messages to the server and back.
+ * @returns success only when the mechanism is satisfied with the server, which for SCRAM means: the server has proved itself
+ * @throws SaslError, NegotiationError when the server breaks the rules of the mechanism or of the profile
+ */
+export async function exchange(mechanism: Mechanism, profile: SaslProfile, place: ExchangePlace): Promise<Outcome> {
+  const { stream, account, signal } = place;
+  const { ns } = profile;
+  stream.send(profile.begin(mechanism.name, await mechanism.initial()));
+  for (;;) {
+    const answer = await stream.receive(signal);
+    if (answer.is('success', ns)) {
+      mechanism.success(decode(profile.additionalData(answer)));
+      return { success: answer };
+    }
+    if (answer.is('failure', ns)) return { refusal: readFailure(answer, account, stream.peer) };
+    if (!answer.is('challenge', ns)) throw notExpected(answer, mechanism, profile, stream.peer);
+    const response = await mechanism.challenge(decode(answer.text) ?? new Uint8Array());
+    stream.send(el('response', ns, {}, encodeBase64(response)));
+  }
+}
+
+function notExpected(answer: Element, mechanism: Mechanism, profile: SaslProfile, peer: string): NegotiationError {
+  const end = profile.otherEnd?.(answer);
+  if (end === undefined)
+    return new NegotiationError(`${peer} sent <${answer.name}/> in the middle of the authentication`);
+  // What the server wants next is told to people only if it is the server.
+  mechanism.success(decode(end.additionalData));
+  return end.error;
+}
+
+/** `=` is how RFC 6120 §6.4.2 writes data of no bytes; no other base64 reads like that. */
+function decode(base64: string | undefined): Uint8Array | undefined {
+  const text = base64?.trim();
+  if (text === undefined) return undefined;
+  const data = text === '=' ? new Uint8Array() : decodeBase64(text);
+  if (data === undefined) throw new SaslError('incorrect-encoding', 'the server sent something that is not base64');
+  return data;
+}
+
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['not-authorized', 'the password is wrong, or there is no such account'],
+  ['account-disabled', 'the account is disabled; ask the operator of the server'],
+  ['credentials-expired', 'the password has expired; set a new one'],
+  ['temporary-auth-failure', 'the server cannot check passwords at the moment'],
+]);
+
+/** What a `<failure/>` says (RFC 6120 §6.5, XEP-0388 §2.6.2), and what can be done about it. */
+function readFailure(failure: Element, account: Jid, peer: string): SaslError {
+  const reasons = failure.children().filter(({ name }) => name !== 'text');
+  // A reason of the application may stand beside the defined one, and some servers forget the namespace of that.
+  const condition = (reasons.find(({ ns }) => ns === NS_SASL) ?? reasons[0])?.name ?? 'not-authorized';
+  const remedy = REMEDIES.get(condition);
+  const words = failure.childText('text')?.slice(0, 200);
+  const text = [remedy, words === undefined ? undefined : `the server says: ${words}`].filter(
+    (part) => part !== undefined,
+  );
+  return new SaslError(condition, `${peer} does not let ${account.toString()} in: ${text.join('; ') || condition}`);
+}
