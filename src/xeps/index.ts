@@ -14,6 +14,8 @@ export * from './xep-0059-result-set-management.js';
 export * from './xep-0066-out-of-band-data.js';
 export * from './xep-0082-date-time.js';
 export * from './xep-0085-chat-states.js';
+export * from './xep-0128-service-discovery-extensions.js';
+export * from './xep-0157-contact-addresses.js';
 export * from './xep-0199-ping.js';
 export * from './xep-0203-delayed-delivery.js';
 export * from './xep-0297-stanza-forwarding.js';

@@ -2,9 +2,10 @@
 import { enterFirst, whereElse } from './connecting.js';
 import { NegotiationError, XmppError } from './errors.js';
 import { delay } from './deadline.js';
-import { abortReason, Events, type Disposer, type Listenable } from './events.js';
+import { abortReason, Events, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
-import { type OutgoingIq, type Plugin, type PluginContext, type Undelivered } from './plugin.js';
+import type { OutgoingIq, Plugin, Undelivered } from './plugin.js';
+import { Plugins, type PluginHost } from './plugins.js';
 import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
 import { Router } from './router.js';
 import type { ChannelBindingPolicy } from './sasl/binding.js';
@@ -126,14 +127,11 @@ class XmppClient implements Client {
   readonly #options: ClientOptions;
   readonly #router: Router;
   readonly #authenticator: Authenticator;
-  readonly #handles = new Map<string, unknown>();
-  readonly #announced: string[] = [];
-  readonly #lifecycle: Events<{ bound: undefined; online: { resumed: boolean }; offline: undefined }>;
-  readonly #disposers: Disposer[] = [];
+  readonly #plugins: Plugins;
   readonly #stopping = new AbortController();
-  readonly #http: PluginContext['http'] = (request) => httpRequest({ ca: this.#options.ca, ...request });
-  #transforms: readonly ((stanza: Element) => Element)[] = [];
-  #features: readonly StreamFeature[] = [startTls, sasl, bind];
+  readonly #http: PluginHost['http'] = (request) => httpRequest({ ca: this.#options.ca, ...request });
+  /** What a client negotiates by itself; plugins add to it. */
+  readonly #features: readonly StreamFeature[] = [startTls, sasl, bind];
   #state: ClientState = 'offline';
   #stream: XmlStream | undefined;
   #account: Jid;
@@ -153,7 +151,6 @@ class XmppClient implements Client {
     const onFault = (error: unknown, where: string): void => this.events.emit('fault', { error, where });
     // A handler of `fault` that throws has nobody left to tell.
     this.events = new Events((error, where) => (where === 'fault' ? undefined : onFault(error, where)));
-    this.#lifecycle = new Events(onFault);
     this.#router = new Router(() => this.#account, {
       send: (stanza) => this.send(stanza),
       onMessage: (message) => this.events.emit('message', message),
@@ -164,7 +161,8 @@ class XmppClient implements Client {
     const storage = options.storage ?? memoryStorage();
     const { login, password, channelBinding } = options;
     this.#authenticator = new Authenticator({ login, password, storage, channelBinding });
-    for (const plugin of options.plugins ?? []) this.#install(plugin, storage, onFault);
+    this.#plugins = new Plugins(this.#host(storage), this.#router, onFault);
+    for (const plugin of options.plugins ?? []) this.#plugins.install(plugin);
   }
 
   get account(): Jid {
@@ -206,7 +204,7 @@ class XmppClient implements Client {
     this.#wakeUp?.abort();
     await stream?.close(CLOSE_TIMEOUT_MS);
     await this.#running?.catch(() => undefined);
-    for (const dispose of this.#disposers.splice(0).toReversed()) dispose();
+    this.#plugins.dispose();
   }
 
   /** RFC 6121 §4.5; whatever stands in its way must not keep the client from stopping. */
@@ -227,9 +225,7 @@ class XmppClient implements Client {
     if (this.#stream === undefined || this.#jid === undefined) {
       throw new XmppError(`${this.account.toString()} is not online, so nothing can be sent`);
     }
-    let transformed = stanza;
-    for (const transform of this.#transforms) transformed = transform(transformed);
-    this.#stream.send(transformed);
+    this.#stream.send(this.#plugins.transformed(stanza));
   }
 
   iq(request: OutgoingIq): Promise<Element | undefined> {
@@ -237,9 +233,7 @@ class XmppClient implements Client {
   }
 
   get<Handle>(plugin: Plugin<Handle>): Handle {
-    if (!this.#handles.has(plugin.name)) throw new XmppError(`this client has no plugin '${plugin.name}'`);
-    // The handle under a plugin's name is what its own `setup` returned.
-    return this.#handles.get(plugin.name) as Handle;
+    return this.#plugins.get(plugin);
   }
 
   /** One session after another, until stopped or until going on is pointless; then it throws the reason. */
@@ -303,7 +297,8 @@ class XmppClient implements Client {
     const stream = await connectStream(target, { account, ca, certificate, limits }, signal);
     try {
       this.#state = 'negotiating';
-      const [features, authenticator] = [this.#features, this.#authenticator];
+      const authenticator = this.#authenticator;
+      const features = [...this.#features, ...this.#plugins.streamFeatures];
       const negotiation: Negotiation = { stream, account, resource, authenticator, features, signal };
       this.#jid = await negotiate(negotiation);
       this.#account = this.#jid.bare;
@@ -341,66 +336,32 @@ class XmppClient implements Client {
     } finally {
       this.#stream = undefined;
       this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
-      this.#lifecycle.emit('offline', undefined);
+      this.#plugins.lifecycle.emit('offline', undefined);
     }
   }
 
   /** Tells the server, the plugins and the application, in this order, that we are here. */
   #announce(jid: Jid): void {
-    this.#lifecycle.emit('bound', undefined);
+    this.#plugins.lifecycle.emit('bound', undefined);
     if (this.#presence !== false) this.send(writePresence(this.#presence));
-    this.#lifecycle.emit('online', { resumed: false });
+    this.#plugins.lifecycle.emit('online', { resumed: false });
     this.events.emit('online', { jid, resumed: false });
   }
 
-  #install(plugin: Plugin<unknown>, storage: Storage, onFault: (error: unknown, where: string) => void): void {
-    if (this.#handles.has(plugin.name)) return;
-    for (const required of plugin.requires ?? []) this.#install(required, storage, onFault);
-    this.#announced.push(...(plugin.features ?? []));
-    this.#handles.set(plugin.name, plugin.setup(this.#contextOf(storage, onFault)));
-  }
-
-  #contextOf(storage: Storage, onFault: (error: unknown, where: string) => void): PluginContext {
-    const registered = (dispose: Disposer): Disposer => {
-      this.#disposers.push(dispose);
-      return dispose;
-    };
+  /** The client as plugins see it. */
+  #host(storage: Storage): PluginHost {
     const account = (): Jid => this.#account;
     return {
       get account() {
         return account();
       },
       storage,
-      features: this.#announced,
       jid: () => this.#jid,
       streamFeatures: () => this.#offers,
       silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#heardAt),
-      onMessage: (...registration) => registered(this.#router.onMessage(...registration)),
-      onUndelivered: (...registration) => registered(this.#router.onUndelivered(...registration)),
-      onPresence: (...registration) => registered(this.#router.onPresence(...registration)),
-      onIq: (...registration) => registered(this.#router.onIq(...registration)),
-      onNonza: (...registration) => registered(this.#router.onNonza(...registration)),
-      onBound: (handler) => registered(this.#lifecycle.on('bound', handler)),
-      onOnline: (handler) => registered(this.#lifecycle.on('online', handler)),
-      onOffline: (handler) => registered(this.#lifecycle.on('offline', handler)),
-      outgoing: (transform) => {
-        this.#transforms = [...this.#transforms, transform];
-        return registered(() => {
-          this.#transforms = this.#transforms.filter((one) => one !== transform);
-        });
-      },
-      streamFeature: (feature) => {
-        this.#features = [...this.#features, feature];
-        return registered(() => {
-          this.#features = this.#features.filter((one) => one !== feature);
-        });
-      },
       send: (stanza) => this.send(stanza),
-      iq: (request) => this.#router.iq(request),
       http: this.#http,
       connectionLost: (reason) => this.#stream?.destroy(reason),
-      events: () => new Events(onFault),
-      get: (required) => this.get(required),
     };
   }
 }

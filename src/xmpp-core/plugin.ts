@@ -136,6 +136,11 @@ export interface PluginContext {
   /** Adds something to negotiate when a stream is opened. */
   streamFeature(feature: StreamFeature): Disposer;
 
+  /**
+   * Broadcasts our presence again if it was: for plugins that add to it what has changed (see `outgoing`). While offline it does nothing,
+   * as each session begins with it.
+   */
+  presenceChanged(): void;
   /** Sends a stanza. @throws XmppError when there is no session */
   send(stanza: Element): void;
   /** Sends a request. @returns the payload of the result. @throws StanzaError, TimeoutError, XmppError, the signal's reason */
