@@ -359,6 +359,7 @@ class XmppClient implements Client {
       jid: () => this.#jid,
       streamFeatures: () => this.#offers,
       silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#heardAt),
+      presenceChanged: () => this.setPresence(this.#presence),
       send: (stanza) => this.send(stanza),
       http: this.#http,
       connectionLost: (reason) => this.#stream?.destroy(reason),
