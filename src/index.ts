@@ -53,13 +53,14 @@ export {
   type Show,
 } from './xmpp-core/stanza/stanzas.js';
 export { memoryStorage, type Storage } from './xmpp-core/storage.js';
-export type {
-  Credential,
-  InlinePart,
-  InlineRequest,
-  Negotiation,
-  Next,
-  StreamFeature,
+export {
+  inlineOnly,
+  type Credential,
+  type InlinePart,
+  type InlineRequest,
+  type Negotiation,
+  type Next,
+  type StreamFeature,
 } from './xmpp-core/stream/stream-feature.js';
 export type { ServerOverride, SrvResolver } from './xmpp-core/transport/targets.js';
 export { el, Element, type Attributes, type Node } from './xmpp-core/xml/element.js';

@@ -6,6 +6,7 @@ import { chatStates } from './xep-0085-chat-states.js';
 import { ping } from './xep-0199-ping.js';
 import { httpUpload } from './xep-0363-http-file-upload.js';
 import { messageReactions } from './xep-0444-message-reactions.js';
+import { fast } from './xep-0484-fast.js';
 
 export * from './xep-0004-data-forms.js';
 export * from './xep-0030-service-discovery.js';
@@ -24,9 +25,12 @@ export * from './xep-0334-message-processing-hints.js';
 export * from './xep-0359-stable-ids.js';
 export * from './xep-0363-http-file-upload.js';
 export * from './xep-0380-explicit-message-encryption.js';
+export * from './xep-0386-bind2.js';
+export * from './xep-0388-sasl2.js';
 export * from './xep-0421-occupant-id.js';
 export * from './xep-0444-message-reactions.js';
 export * from './xep-0461-message-replies.js';
+export * from './xep-0484-fast.js';
 
 /** The plugins of a chat client: `createClient({ jid, password, plugins: chatPlugins })`. */
 export const chatPlugins: readonly Plugin<unknown>[] = [
@@ -36,4 +40,5 @@ export const chatPlugins: readonly Plugin<unknown>[] = [
   ping,
   httpUpload,
   messageReactions,
+  fast,
 ];

@@ -22,6 +22,8 @@ export interface Negotiation {
   offers?: Element;
   /** Set by the feature that authenticated us, to the name of the mechanism. */
   authenticated?: string;
+  /** As whom the server let us in, where its profile of SASL says so: bare, or full when a resource came with it (XEP-0388). */
+  authorized?: Jid;
   /** Set by the feature that bound a resource (or resumed a session). */
   jid?: Jid;
   /** Set by a feature that took an earlier session up again. */
@@ -126,6 +128,11 @@ export async function inlineRequests(
     if (request !== undefined) requests.push(request);
   }
   return requests;
+}
+
+/** A feature that is negotiated within others only. Its place decides when it is asked, and when it is answered. */
+export function inlineOnly(name: string, order: number, ...inline: readonly InlinePart[]): StreamFeature {
+  return { name, order, inline, offered: () => undefined, negotiate: async () => 'done' };
 }
 
 function inOrder(features: readonly StreamFeature[]): readonly StreamFeature[] {

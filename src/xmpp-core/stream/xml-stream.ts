@@ -54,7 +54,7 @@ export class XmlStream {
     this.#limits = limits;
     this.#framing = framing;
     this.#reader = this.#newReader();
-    transport.handle({ onData: (chunk) => this.#read(chunk), onClose: (error) => this.#end(this.#reason ?? error) });
+    transport.handle({ onData: (chunk) => this.#read(chunk), onClose: (error) => this.#disconnected(error) });
   }
 
   /** What protects the connection; `undefined` before TLS. */
@@ -178,7 +178,7 @@ export class XmlStream {
   fail(error: StreamError): void {
     if (this.#ended || this.#closing) return;
     this.#reason = error;
-    this.send(el('error', NS_STREAM, {}, el(error.condition, NS_STREAMS)));
+    this.send(el('error', NS_STREAM, {}, el(error.condition, NS_STREAMS), error.details.application));
     this.#sendClose();
     this.#transport.end();
     this.#end(error);
@@ -236,6 +236,12 @@ export class XmlStream {
       this.#inbox.push(element);
       this.#wakeUp();
     }
+  }
+
+  /** Who closes the connection and not the stream has left it unfinished (RFC 6120 §4.4). */
+  #disconnected(error: Error | undefined): void {
+    const unfinished = this.#closing ? undefined : new NegotiationError(`${this.peer} has cut the connection`);
+    this.#end(this.#reason ?? error ?? unfinished);
   }
 
   #closedByPeer(seeOther: string | undefined): void {
