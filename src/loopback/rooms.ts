@@ -7,11 +7,13 @@ import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../xmpp-core/stanza/stanza-error.js';
 import { el, Element } from '../xmpp-core/xml/element.js';
 import { writeDiscoInfo, writeDiscoItems, NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xeps/xep-0030-service-discovery.js';
-import { NS_MUC, NS_MUC_OWNER, Status, writeMucUser } from '../xeps/xep-0045-muc/codecs.js';
+import { NS_MUC, NS_MUC_OWNER, Status, writeMucUser } from '../xeps/xep-0045-muc/index.js';
 import { readDateTime } from '../xeps/xep-0082-date-time.js';
 import { NS_DELAY, writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
 import { NS_STABLE_IDS, writeStanzaId } from '../xeps/xep-0359-stable-ids.js';
+import { NS_MAM } from '../xeps/xep-0313-message-archive/codecs.js';
 import { NS_OCCUPANT_ID, writeOccupantId } from '../xeps/xep-0421-occupant-id.js';
+import { ARCHIVE_FEATURES, type Archives } from './archives.js';
 
 interface Occupant {
   readonly nick: string;
@@ -39,6 +41,7 @@ const FEATURES = [
   'muc_nonanonymous',
   'muc_open',
   'muc_unsecured',
+  ...ARCHIVE_FEATURES,
 ];
 /** What only the room may say: occupants who send it are not believed. */
 const ROOMS_OWN: ReadonlySet<string> = new Set([NS_DELAY, NS_OCCUPANT_ID, 'http://jabber.org/protocol/muc#user']);
@@ -46,11 +49,13 @@ const ROOMS_OWN: ReadonlySet<string> = new Set([NS_DELAY, NS_OCCUPANT_ID, 'http:
 export class Rooms {
   readonly domain: string;
   readonly #deliver: Deliver;
+  readonly #archives: Archives;
   readonly #rooms = new Map<string, LoopbackRoom>();
 
-  constructor(domain: string, deliver: Deliver) {
+  constructor(domain: string, deliver: Deliver, archives: Archives) {
     this.domain = domain;
     this.#deliver = deliver;
+    this.#archives = archives;
   }
 
   /** Takes a stanza for the service, a room or an occupant. */
@@ -99,6 +104,8 @@ export class Rooms {
     if (payload?.ns === NS_DISCO_ITEMS && to.localpart === '') {
       return result(writeDiscoItems([...this.#rooms.values()].map(({ jid }) => ({ jid, name: jid.localpart }))));
     }
+    if (payload?.ns === NS_MAM && room !== undefined)
+      return result(this.#archives.answer(room.jid, from, payload, (found) => this.#deliver(found)));
     if (payload?.ns === NS_MUC_OWNER && room !== undefined) {
       room.locked = false;
       return result(undefined);
@@ -150,12 +157,14 @@ export class Rooms {
       return;
     }
     const trusted = message.nodes.filter((node) => typeof node === 'string' || !this.#isForged(node, room));
-    const said = new Element('message', NS_CLIENT, message.attributes, [
+    const clean = new Element('message', NS_CLIENT, message.attributes, [
       ...trusted,
-      writeStanzaId(newId(), room.jid),
       occupantId(room, sender),
-    ]).withAttributes({ from: source });
-    if (message.child('body') !== undefined) {
+    ]).withAttributes({ from: source, to: undefined });
+    const isKept = message.child('body') !== undefined;
+    const id = isKept ? this.#archives.keep(room.jid, clean) : newId();
+    const said = clean.withNodes(writeStanzaId(id, room.jid));
+    if (isKept) {
       room.history.push({ message: said, at: new Date() });
       if (room.history.length > MAX_HISTORY) room.history.shift();
     } else if (message.child('subject') !== undefined) {
@@ -177,7 +186,9 @@ export class Rooms {
       const codes = jid === leaver.jid ? [Status.self, ...statuses] : statuses;
       this.#tell(room, leaver, jid, codes, 'unavailable');
     }
-    if (room.occupants.size === 0) this.#rooms.delete(room.jid.toString());
+    if (room.occupants.size > 0) return;
+    this.#rooms.delete(room.jid.toString());
+    this.#archives.forget(room.jid);
   }
 
   /** Tells `to` about an occupant. */

@@ -10,11 +10,16 @@ import { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_ROSTER } from '../xmpp-core/im/roster-item.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../xmpp-core/stanza/stanza-error.js';
-import { el, type Element } from '../xmpp-core/xml/element.js';
+import { el, Element } from '../xmpp-core/xml/element.js';
 import { NS_DISCO_INFO, NS_DISCO_ITEMS, writeDiscoInfo, writeDiscoItems } from '../xeps/xep-0030-service-discovery.js';
 import { NS_PING } from '../xeps/xep-0199-ping.js';
 import { writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
+import { NS_CARBONS } from '../xeps/xep-0280-message-carbons.js';
+import { NS_MAM } from '../xeps/xep-0313-message-archive/codecs.js';
+import { NS_STABLE_IDS, writeStanzaId } from '../xeps/xep-0359-stable-ids.js';
 import { Accounts } from './accounts.js';
+import { ARCHIVE_FEATURES, Archives } from './archives.js';
+import { Carbons } from './carbons.js';
 import { Connection, type ConnectionHost, type Way } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
@@ -39,6 +44,8 @@ export class LoopbackServer {
   readonly rooms: Rooms;
   readonly #options: LoopbackOptions;
   readonly #accounts = new Accounts();
+  readonly #archives = new Archives();
+  readonly #carbons = new Carbons();
   readonly #uploads = new Uploads(`upload.${DOMAIN}`);
   readonly #connections = new Set<Connection>();
   /** Bound sessions, by full JID. */
@@ -54,7 +61,7 @@ export class LoopbackServer {
 
   private constructor(options: LoopbackOptions) {
     this.#options = options;
-    this.rooms = new Rooms(`rooms.${DOMAIN}`, (stanza) => this.#deliver(stanza));
+    this.rooms = new Rooms(`rooms.${DOMAIN}`, (stanza) => this.#deliver(stanza), this.#archives);
   }
 
   /** Starts a server on free ports of 127.0.0.1. */
@@ -163,6 +170,7 @@ export class LoopbackServer {
   #closed(connection: Connection): void {
     this.#connections.delete(connection);
     this.#rosters.closed(connection);
+    this.#carbons.closed(connection);
     const { jid } = connection;
     if (jid !== undefined && this.#available.has(connection)) {
       this.#presence(connection, el('presence', NS_CLIENT, { from: jid.toString(), type: 'unavailable' }));
@@ -184,9 +192,37 @@ export class LoopbackServer {
     else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
     else if (stanza.name === 'presence' && SUBSCRIPTION_TYPES.has(stanza.attr('type') ?? ''))
       this.#rosters.subscription(stanza, from, to);
+    else if (stanza.name === 'message' && stanza.attr('type') !== 'error' && this.#isLocal(to))
+      this.#takeMessage(connection, stamped.withAttributes({ to: to.toString() }), from, to);
     else if (to.localpart !== '' && !(stanza.name === 'iq' && to.isBare))
       this.#deliver(stamped.withAttributes({ to: to.toString() }));
     else if (stanza.name === 'iq') this.#answer(connection, stanza, to);
+  }
+
+  #isLocal(to: Jid): boolean {
+    return to.domainpart === DOMAIN && this.#accounts.has(to.localpart);
+  }
+
+  /** A message from one account to another: both archives get it, and the other clients of both a copy. */
+  #takeMessage(connection: Connection, message: Element, from: Jid, to: Jid): void {
+    const sent = this.#archived(message, from.bare);
+    // What somebody writes to their own account is one message, in one archive.
+    const received = to.bare.equals(from.bare) ? sent : this.#archived(message, to.bare);
+    this.#deliver(received);
+    this.#carbons.copy('sent', sent, from.bare, connection);
+    // To a bare JID it went to everybody there is.
+    if (!to.isBare) this.#carbons.copy('received', received, to.bare, this.#sessions.get(to.toString()));
+  }
+
+  /** The message with its id in the archive, if it goes there; an id that its sender says to be of that archive is taken out. */
+  #archived(message: Element, account: Jid): Element {
+    const by = account.toString();
+    const nodes = message.nodes.filter(
+      (node) => typeof node === 'string' || !(node.is('stanza-id', NS_STABLE_IDS) && node.attr('by') === by),
+    );
+    const clean = new Element(message.name, message.ns, message.attributes, nodes);
+    if (clean.child('body') === undefined) return clean;
+    return clean.withNodes(writeStanzaId(this.#archives.keep(account, clean), account));
   }
 
   #presence(connection: Connection, presence: Element): void {
@@ -239,6 +275,11 @@ export class LoopbackServer {
         const { result, after } = this.#rosters.answer(connection, to, iq);
         reply(result);
         for (const stanza of after) connection.send(stanza);
+      } else if (payload.ns === NS_MAM && connection.jid?.bare.equals(to) === true) {
+        reply(this.#archives.answer(to, connection.jid, payload, (result) => connection.send(result)));
+      } else if (payload.ns === NS_CARBONS && connection.jid?.bare.equals(to) === true) {
+        this.#carbons.take(connection, payload);
+        reply(undefined);
       } else {
         reply(to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload));
       }
@@ -254,7 +295,7 @@ export class LoopbackServer {
       const identity = { category: 'server', type: 'im', name: 'Loopback' };
       return writeDiscoInfo({
         identities: [identity],
-        features: new Set([NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING]),
+        features: new Set([NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_CARBONS, NS_STABLE_IDS, ...ARCHIVE_FEATURES]),
         forms: [],
       });
     }

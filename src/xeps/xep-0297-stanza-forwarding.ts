@@ -6,7 +6,10 @@
  * A forwarded stanza is only somebody's word that there was such a stanza. Who takes it for more has to know that its bringer may say so (§6):
  * the module of the protocol that wraps it checks that, and nothing here is ever handed to the application as if it had been received.
  */
+import { Jid } from '../xmpp-core/jid/jid.js';
+import { languageOf } from '../xmpp-core/stanza/language.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
+import { readMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readDelay, writeDelay, type Delay } from './xep-0203-delayed-delivery.js';
 
@@ -29,6 +32,18 @@ export function readForwarded(parent: Element): Forwarded | undefined {
   if (stanza === undefined || more.length > 0) return undefined;
   const delay = readDelay(forwarded);
   return delay === undefined ? { stanza } : { stanza, delay };
+}
+
+/**
+ * The view of a forwarded message, as if it had come by itself.
+ * @param language that of the stanza around it, which its texts inherit
+ * @returns `undefined` for what is no message, for an error, and for one that does not say from whom it is
+ */
+export function readForwardedMessage({ stanza }: Forwarded, language: string | undefined): Message | undefined {
+  const from = Jid.tryParse(stanza.attr('from'));
+  if (stanza.name !== 'message' || stanza.attr('type') === 'error' || from === undefined) return undefined;
+  const to = Jid.tryParse(stanza.attr('to'));
+  return readMessage({ element: stanza, from, to, id: stanza.attr('id'), language: languageOf(stanza, language) });
 }
 
 export function writeForwarded({ stanza, delay }: Forwarded): Element {

@@ -1,15 +1,23 @@
 /**
- * XEP-0359 Unique and Stable Stanza IDs, 0.7.0. https://xmpp.org/extensions/xep-0359.html
+ * XEP-0359 Unique and Stable Stanza IDs, 0.7.0 (Experimental). https://xmpp.org/extensions/xep-0359.html
  *
- * Whether the entity that assigns ids can be believed (§5) is for the caller to say: it names the entity only after that
- * entity announced `NS_STABLE_IDS` through service discovery.
+ * The ids under which an account's server and rooms know a message, and the one memory of those that were seen: the same message may
+ * come live, as a carbon, from an archive and as history of a room, and is new only once.
+ *
+ * Left out: `<referenced-stanza/>` (§4), which nobody sends; what refers to a message has elements of its own.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
+import { RecentMap } from '../xmpp-core/jid/recent-map.js';
+import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
+import { serviceDiscovery } from './xep-0030-service-discovery.js';
 
 export const NS_STABLE_IDS = 'urn:xmpp:sid:0';
 
-/** The id that `by` assigned; ids that name somebody else as assigner do not count. */
+/**
+ * The id that `by` assigned; ids that name somebody else as assigner do not count. Whether `by` can be believed (§6) is for the caller to
+ * say: it names only an entity that announces `NS_STABLE_IDS`.
+ */
 export function readStanzaId(stanza: Element, by: Jid): string | undefined {
   return stanza
     .children('stanza-id', NS_STABLE_IDS)
@@ -29,3 +37,90 @@ export function readOriginId(stanza: Element): string | undefined {
 export function writeOriginId(id: string): Element {
   return el('origin-id', NS_STABLE_IDS, { id });
 }
+
+/** How many ids of one assigner are remembered at least, and for how many assigners. */
+const IDS = 1_000;
+const ASSIGNERS = 50;
+/** In characters. A longer id is none that can be remembered: what carries it is always new. */
+const MAX_ID_LENGTH = 500;
+
+/** Which ids were seen: a bounded memory, in which no assigner can push out the ids of another. */
+export class SeenIds {
+  readonly #byAssigner = new RecentMap<RecentMap<boolean>>(ASSIGNERS);
+
+  has(by: Jid, id: string): boolean {
+    return this.#byAssigner.get(by.toString())?.get(id) === true;
+  }
+
+  /** @returns whether it was new */
+  note(by: Jid, id: string): boolean {
+    if (this.has(by, id)) return false;
+    if (id.length > MAX_ID_LENGTH) return true;
+    const ids = this.#byAssigner.get(by.toString()) ?? new RecentMap<boolean>(IDS);
+    ids.set(id, true);
+    this.#byAssigner.set(by.toString(), ids);
+    return true;
+  }
+
+  forget(by: Jid, id: string): void {
+    if (this.has(by, id)) this.#byAssigner.get(by.toString())?.set(id, false);
+  }
+}
+
+export interface StanzaIdEvents {
+  /** A message that was not seen before came from outside of an archive. */
+  arrived: { readonly by: Jid; readonly id: string };
+}
+
+export const stanzaIds = definePlugin({
+  name: 'stanza-ids',
+  xep: 359,
+  requires: [serviceDiscovery],
+  setup(context) {
+    const events = context.events<StanzaIdEvents>();
+    const seen = new SeenIds();
+    let isAccountTrusted = false;
+
+    context.onBound(() => {
+      isAccountTrusted = false;
+      const asked = context.get(serviceDiscovery).infoOnce(context.account);
+      asked.then(
+        ({ features }) => {
+          isAccountTrusted = features.has(NS_STABLE_IDS);
+        },
+        // A server that says nothing of itself is not believed.
+        () => undefined,
+      );
+    });
+
+    /** The id that our account's server gave a message (not one of a room), if it can be believed (§6). */
+    const ofAccount = (message: Element): string | undefined =>
+      isAccountTrusted ? readStanzaId(message, context.account) : undefined;
+
+    /** Notes a message that came from outside of an archive. @returns whether it is new */
+    const arrived = (by: Jid, id: string): boolean => {
+      const isNew = seen.note(by, id);
+      if (isNew) events.emit('arrived', { by, id });
+      return isNew;
+    };
+
+    // The server may bring again what was fetched from the archive already, such as what it kept while we were offline (XEP-0160).
+    context.onMessage({ ns: NS_STABLE_IDS, name: 'stanza-id' }, from.anyone, (_payload, message) => {
+      const id = message.type === 'groupchat' ? undefined : ofAccount(message.element);
+      return id === undefined || arrived(context.account, id) ? undefined : handled;
+    });
+
+    return {
+      events,
+      /** What was seen, by whatever way it came. */
+      seen,
+      ofAccount,
+      /**
+       * Notes a message that came from outside of an archive; for the messages of a room, with the id that the room gave them
+       * (`RoomMessage.stanzaId`). Those of our account note themselves.
+       * @returns whether it is new
+       */
+      arrived,
+    };
+  },
+});

@@ -1,0 +1,37 @@
+/** The loopback server's message carbons (XEP-0280): which sessions want copies, and of what. */
+import type { Jid } from '../xmpp-core/jid/jid.js';
+import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import { isPrivate, writeCarbon, type CarbonDirection } from '../xeps/xep-0280-message-carbons.js';
+import type { Connection } from './connection.js';
+
+export class Carbons {
+  readonly #wanted = new Set<Connection>();
+
+  /** Takes `<enable/>` or `<disable/>`. */
+  take(connection: Connection, order: Element): void {
+    if (order.name === 'enable') this.#wanted.add(connection);
+    else this.#wanted.delete(connection);
+  }
+
+  closed(connection: Connection): void {
+    this.#wanted.delete(connection);
+  }
+
+  /** Copies a message to the account's sessions that want it, but the one that has it already. */
+  copy(direction: CarbonDirection, message: Element, account: Jid, but: Connection | undefined): void {
+    if (!isEligible(message)) return;
+    for (const connection of this.#wanted) {
+      if (connection === but || connection.jid?.bare.equals(account) !== true) continue;
+      const addresses = { from: account.toString(), to: connection.jid.toString(), type: message.attr('type') };
+      connection.send(el('message', NS_CLIENT, addresses, writeCarbon({ direction, stanza: message })));
+    }
+  }
+}
+
+/** §6.1, for what people say. */
+function isEligible(message: Element): boolean {
+  const type = message.attr('type') ?? 'normal';
+  const isTalk = type === 'chat' || (type === 'normal' && message.child('body') !== undefined);
+  return isTalk && !isPrivate(message);
+}

@@ -1,0 +1,147 @@
+/**
+ * XEP-0313 Message Archive Management, 1.1.3 (Stable). https://xmpp.org/extensions/xep-0313.html
+ *
+ * What was said while we were away: the messages that an account's server, or a room, keeps, asked for page by page in either direction,
+ * and caught up with after a time offline. A result counts only from the archive that was asked and with the id of a query under way.
+ *
+ * Left out: form fields that an archive invents (§4.1.5), and archives of pubsub nodes (XEP-0442). The preferences are XEP-0441.
+ */
+import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { definePlugin } from '../../xmpp-core/plugin.js';
+import { el } from '../../xmpp-core/xml/element.js';
+import { serviceDiscovery } from '../xep-0030-service-discovery.js';
+import { stanzaIds } from '../xep-0359-stable-ids.js';
+import { ArchiveMark, type Mark } from './catch-up.js';
+import { NS_MAM, NS_MAM_EXTENDED, readArchiveMetadata, type ArchiveMetadata } from './codecs.js';
+import { ArchiveError, ArchiveIdGoneError, ArchiveReader, type ArchivedMessage, type ArchiveQuery } from './query.js';
+
+export * from './codecs.js';
+export { ArchiveError, ArchiveIdGoneError, type ArchivedMessage, type ArchiveQuery } from './query.js';
+
+/** How to read on from a point. */
+export type SinceOptions = Pick<ArchiveQuery, 'archive' | 'includeGroupchat' | 'pageSize' | 'signal' | 'timeoutMs'>;
+
+export interface CatchUpOptions extends SinceOptions {
+  /** Where to begin when nothing is remembered of this archive; with its end unless told, so that nothing of before comes. */
+  readonly otherwise?: Date;
+}
+
+export interface ArchiveEvents {
+  /** How far we are could not be kept: the next run of the program will fetch some messages again. */
+  failed: { readonly error: unknown };
+}
+
+export const messageArchive = definePlugin({
+  name: 'message-archive',
+  xep: 313,
+  requires: [serviceDiscovery, stanzaIds],
+  setup(context) {
+    const events = context.events<ArchiveEvents>();
+    const reader = new ArchiveReader(context);
+    const ids = context.get(stanzaIds);
+    /** Of the archives that were caught up with, by their JIDs. */
+    const marks = new Map<string, ArchiveMark>();
+
+    const markOf = (archive: Jid): ArchiveMark => {
+      const key = archive.toString();
+      const mark =
+        marks.get(key) ??
+        new ArchiveMark(context.storage, context.account, archive, (error) => events.emit('failed', { error }));
+      marks.set(key, mark);
+      return mark;
+    };
+    context.onBound(() => {
+      for (const mark of marks.values()) mark.interrupted();
+    });
+    ids.events.on('arrived', ({ by, id }) => marks.get(by.toString())?.arrived({ id, at: new Date() }));
+
+    const archiveOf = ({ archive }: { readonly archive?: Jid }): Jid => (archive ?? context.account).bare;
+
+    /** Messages after a point that did not come in another way already. One counts as taken when the next is asked for. */
+    async function* since(point: string | Date, options: SinceOptions = {}): AsyncGenerator<ArchivedMessage> {
+      const from = typeof point === 'string' ? { afterId: point } : { start: point };
+      for await (const archived of reader.messages({ ...options, ...from })) {
+        const { archive, id } = archived;
+        if (!ids.seen.note(archive, id)) continue;
+        let isTaken = false;
+        try {
+          yield archived;
+          isTaken = true;
+        } finally {
+          if (!isTaken) ids.seen.forget(archive, id);
+        }
+      }
+    }
+
+    /** From the mark on, moving it. @throws ArchiveIdGoneError when the archive does not know the mark's id */
+    async function* onFrom(
+      point: string | Date,
+      mark: ArchiveMark,
+      options: SinceOptions,
+    ): AsyncGenerator<ArchivedMessage> {
+      let isStable = true;
+      for await (const archived of since(point, options)) {
+        yield archived;
+        // What may change still is fetched again another time (§4.3.2).
+        isStable &&= archived.stable;
+        if (isStable) mark.reached({ id: archived.id, at: archived.at ?? new Date() });
+      }
+      if (isStable) mark.caughtUp();
+    }
+
+    /** The end of the archive, as the point from which to go on another time. */
+    async function newest(options: SinceOptions): Promise<Mark> {
+      for await (const { id, at } of reader.messages({ ...options, order: 'newest-first', limit: 1 }))
+        return { id, at: at ?? new Date() };
+      return { id: undefined, at: new Date() };
+    }
+
+    return {
+      events,
+      /**
+       * The messages that a query finds. The archive is asked for a page when that is read, so that never more than a page is held.
+       * @throws ArchiveIdGoneError, ArchiveError, StanzaError (such as `forbidden`), TimeoutError, XmppError, or the signal's reason
+       */
+      messages: (query: ArchiveQuery = {}): AsyncIterable<ArchivedMessage> => reader.messages(query),
+      /**
+       * What an archive got after the message of that id, or from that moment on, without what came live or as a carbon meanwhile. A message
+       * counts as taken when the next one is asked for.
+       * @throws what `messages` throws; after an `ArchiveIdGoneError` a time can be tried
+       */
+      since: (point: string | Date, options: SinceOptions = {}): AsyncIterable<ArchivedMessage> =>
+        since(point, options),
+      /**
+       * What was missed since this was last called to its end, also by an earlier run of the program: to be called at each `online` that is
+       * not `resumed`. It goes by the id of the last message, and by its time where the archive has forgotten the id. What comes live
+       * after the end counts as not missed; for rooms that have it told by `stanzaIds.arrived`.
+       * @throws what `messages` throws
+       */
+      async *catchUp(options: CatchUpOptions = {}): AsyncGenerator<ArchivedMessage> {
+        const mark = markOf(archiveOf(options));
+        const last = (await mark.load()) ?? { id: undefined, at: options.otherwise };
+        if (last.at === undefined) {
+          mark.reached(await newest(options));
+          mark.caughtUp();
+          return;
+        }
+        try {
+          yield* onFrom(last.id ?? last.at, mark, options);
+        } catch (error) {
+          if (!(error instanceof ArchiveIdGoneError)) throw error;
+          yield* onFrom((await mark.load())?.at ?? last.at, mark, options);
+        }
+      },
+      /** What an archive holds. @throws ArchiveError when it does not tell, and what `PluginContext.iq` throws */
+      async metadata(archive: Jid = context.account, signal?: AbortSignal): Promise<ArchiveMetadata> {
+        const features = await reader.features(archive.bare, signal);
+        if (!features.has(NS_MAM_EXTENDED))
+          throw new ArchiveError(`the archive of ${archive.toString()} does not tell what it holds`);
+        const options = signal === undefined ? {} : { signal };
+        const payload = el('metadata', NS_MAM);
+        const to = archive.bare.equals(context.account) ? {} : { to: archive.bare };
+        const result = await context.iq({ ...to, type: 'get', payload, ...options });
+        return (result === undefined ? undefined : readArchiveMetadata(result)) ?? {};
+      },
+    };
+  },
+});
