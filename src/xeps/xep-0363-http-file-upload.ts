@@ -1,16 +1,26 @@
 /**
- * XEP-0363 HTTP File Upload, 1.2.0. https://xmpp.org/extensions/xep-0363.html
+ * XEP-0363 HTTP File Upload, 1.2.0 (Stable). https://xmpp.org/extensions/xep-0363.html
  *
- * Finds the server's upload service, asks it for a slot and puts the file there. Only https is spoken (§13), and only the
- * three headers that §4 allows are taken over from the slot.
+ * Finds the server's upload service, asks it for a slot and puts the file there. Only https is spoken, and only the three headers that §4
+ * allows are taken over from the slot. A service that names a time to try again (§6) is not asked before it.
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
+import { fieldValue } from './xep-0004-data-forms.js';
 import { serviceDiscovery, type DiscoInfo, type DiscoOptions } from './xep-0030-service-discovery.js';
+import { readDateTime, writeDateTime } from './xep-0082-date-time.js';
+import { extendedInfo } from './xep-0128-service-discovery-extensions.js';
 
 export const NS_HTTP_UPLOAD = 'urn:xmpp:http:upload:0';
+export const NS_UPLOAD_PURPOSE = 'urn:xmpp:http:upload:purpose:0';
+
+/**
+ * What a file is for, which decides how long it is kept (§5): a message, unless told; an avatar and the like; for ever; or until a given
+ * time and no longer.
+ */
+export type UploadPurpose = 'message' | 'profile' | 'permanent' | { readonly expireBefore: Date };
 
 /** What a slot is asked for (§4). */
 export interface SlotRequest {
@@ -18,6 +28,7 @@ export interface SlotRequest {
   /** In bytes. */
   readonly size: number;
   readonly contentType: string;
+  readonly purpose?: UploadPurpose;
 }
 
 /** Where to put a file, and where others get it. */
@@ -32,6 +43,8 @@ export interface UploadService {
   readonly jid: Jid;
   /** In bytes; `undefined` when the service does not say. */
   readonly maxFileSize: number | undefined;
+  /** The purposes that it knows (§5), such as `profile`. */
+  readonly purposes: ReadonlySet<string>;
 }
 
 export interface FileToUpload {
@@ -39,6 +52,8 @@ export interface FileToUpload {
   /** A media type, such as `text/plain`. */
   readonly type: string;
   readonly data: Uint8Array;
+  /** A wish only, but for a time to expire: that is refused where the service does not know how. */
+  readonly purpose?: UploadPurpose;
   readonly signal?: AbortSignal;
   /** Called with the number of bytes sent so far. */
   readonly onProgress?: (sentBytes: number) => void;
@@ -47,6 +62,23 @@ export interface FileToUpload {
 /** A file could not be uploaded; the message says at which step. */
 export class UploadError extends XmppError {
   override readonly name = 'UploadError';
+  /** In bytes, where the file is too large for the service and it says how large one may be (§6). */
+  readonly maxFileSize: number | undefined;
+  /** When the service may be asked again, where it says so (§6). */
+  readonly retryAt: Date | undefined;
+
+  constructor(
+    message: string,
+    options: {
+      readonly cause?: unknown;
+      readonly maxFileSize?: number | undefined;
+      readonly retryAt?: Date | undefined;
+    } = {},
+  ) {
+    super(message, options);
+    this.maxFileSize = options.maxFileSize;
+    this.retryAt = options.retryAt;
+  }
 }
 
 const ALLOWED_HEADERS: ReadonlyMap<string, string> = new Map([
@@ -62,11 +94,18 @@ export function readSlotRequest(request: Element): SlotRequest | undefined {
   const filename = request.attr('filename');
   const size = Number(request.attr('size'));
   if (filename === undefined || filename === '' || !Number.isSafeInteger(size) || size <= 0) return undefined;
-  return { filename, size, contentType: request.attr('content-type') ?? 'application/octet-stream' };
+  const purpose = readPurpose(request);
+  return {
+    filename,
+    size,
+    contentType: request.attr('content-type') ?? 'application/octet-stream',
+    ...(purpose === undefined ? {} : { purpose }),
+  };
 }
 
-export function writeSlotRequest({ filename, size, contentType }: SlotRequest): Element {
-  return el('request', NS_HTTP_UPLOAD, { filename, size, 'content-type': contentType });
+export function writeSlotRequest({ filename, size, contentType, purpose }: SlotRequest): Element {
+  const attributes = { filename, size, 'content-type': contentType };
+  return el('request', NS_HTTP_UPLOAD, attributes, purpose === undefined ? undefined : writePurpose(purpose));
 }
 
 /** A slot whose URLs are not https is none (§13). */
@@ -75,11 +114,15 @@ export function readSlot(slot: Element): Slot | undefined {
   const putUrl = put?.attr('url');
   const getUrl = slot.child('get')?.attr('url');
   if (put === undefined || !isHttps(putUrl) || !isHttps(getUrl)) return undefined;
-  const headers: [string, string][] = [];
+  const headers = new Map<string, string>();
   for (const header of put.children('header')) {
-    const name = ALLOWED_HEADERS.get((header.attr('name') ?? '').toLowerCase());
-    // §4: line breaks in a value are removed, so that no further header can be slipped in.
-    if (name !== undefined) headers.push([name, header.text.replaceAll(/[\r\n]/g, '')]);
+    // §4: line breaks are removed, so that no further header can be slipped in.
+    const name = ALLOWED_HEADERS.get(oneLine(header.attr('name') ?? '').toLowerCase());
+    const value = oneLine(header.text);
+    if (name === undefined) continue;
+    // Several values of one header keep their order (RFC 9110 §5.2, RFC 6265 §5.4).
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}${name === 'Cookie' ? '; ' : ', '}${value}`);
   }
   return { putUrl, getUrl, headers: Object.fromEntries(headers) };
 }
@@ -102,8 +145,11 @@ export const httpUpload = definePlugin({
   setup(context) {
     const disco = context.get(serviceDiscovery);
     let known: UploadService | undefined;
+    /** The service has said that it is not to be asked before that time. */
+    let notBefore: Date | undefined;
     context.onOffline(() => {
       known = undefined;
+      notBefore = undefined;
     });
 
     /** The upload service of our server, or `undefined` when it has none (§3). Looked for once a session. */
@@ -125,7 +171,7 @@ export const httpUpload = definePlugin({
     async function candidate(jid: Jid, options: DiscoOptions): Promise<UploadService> {
       const info = await disco.info(jid, options);
       if (!info.features.has(NS_HTTP_UPLOAD)) throw new UploadError(`${jid.toString()} takes no files`);
-      return { jid, maxFileSize: maxFileSize(info) };
+      return { jid, maxFileSize: maxFileSize(info), purposes: purposesOf(info) };
     }
 
     return {
@@ -135,15 +181,15 @@ export const httpUpload = definePlugin({
        * @returns the URL under which anybody who knows it can fetch the file
        * @throws UploadError, HttpError, TimeoutError, or the signal's reason
        */
-      async upload({ name, type, data, signal, onProgress }: FileToUpload): Promise<string> {
+      async upload({ name, type, data, purpose, signal, onProgress }: FileToUpload): Promise<string> {
         const found = await service(signal);
         if (found === undefined) throw new UploadError(`${context.account.domainpart} has no upload service`);
         if (found.maxFileSize !== undefined && data.byteLength > found.maxFileSize) {
-          throw new UploadError(
-            `the file has ${data.byteLength} bytes; ${found.jid.toString()} takes at most ${found.maxFileSize}`,
-          );
+          const most = `${found.jid.toString()} takes at most ${found.maxFileSize}`;
+          throw new UploadError(`the file has ${data.byteLength} bytes; ${most}`, { maxFileSize: found.maxFileSize });
         }
-        const slot = await askForSlot(found, { filename: name, size: data.byteLength, contentType: type }, signal);
+        const wish = { filename: name, size: data.byteLength, contentType: type };
+        const slot = await askForSlot(found, { ...wish, ...wishedPurpose(found, purpose) }, signal);
         const response = await context.http({
           method: 'PUT',
           url: slot.putUrl,
@@ -165,6 +211,10 @@ export const httpUpload = definePlugin({
       wish: SlotRequest,
       signal: AbortSignal | undefined,
     ): Promise<Slot> {
+      if (notBefore !== undefined && notBefore.getTime() > Date.now()) {
+        const when = `${jid.toString()} takes no files before ${writeDateTime(notBefore)}`;
+        throw new UploadError(when, { retryAt: notBefore });
+      }
       try {
         const options = signal === undefined ? {} : { signal };
         const reply = await context.iq({ to: jid, type: 'get', payload: writeSlotRequest(wish), ...options });
@@ -174,21 +224,64 @@ export const httpUpload = definePlugin({
         return slot;
       } catch (error) {
         if (!(error instanceof StanzaError)) throw error;
-        throw new UploadError(`${jid.toString()} gives no slot: ${error.message}`, { cause: error });
+        const { application } = error.details;
+        notBefore =
+          application?.is('retry', NS_HTTP_UPLOAD) === true ? readDateTime(application.attr('stamp')) : undefined;
+        throw new UploadError(`${jid.toString()} gives no slot: ${error.message}`, {
+          cause: error,
+          retryAt: notBefore,
+          maxFileSize: application?.is('file-too-large', NS_HTTP_UPLOAD) === true ? sizeIn(application) : undefined,
+        });
       }
     }
   },
 });
 
 /** `max-file-size` of the service's form (§3). */
-function maxFileSize({ forms }: DiscoInfo): number | undefined {
-  for (const form of forms) {
-    const fields = new Map(form.children('field').map((field) => [field.attr('var'), field.childText('value')]));
-    if (fields.get('FORM_TYPE') !== NS_HTTP_UPLOAD) continue;
-    const size = Number(fields.get('max-file-size'));
-    if (Number.isSafeInteger(size) && size > 0) return size;
-  }
-  return undefined;
+function maxFileSize(info: DiscoInfo): number | undefined {
+  return positive(fieldValue(extendedInfo(info, NS_HTTP_UPLOAD), 'max-file-size'));
+}
+
+/** The same, of its refusal (§6). */
+function sizeIn(fileTooLarge: Element): number | undefined {
+  return positive(fileTooLarge.childText('max-file-size'));
+}
+
+function positive(text: string | undefined): number | undefined {
+  const size = Number(text);
+  return Number.isSafeInteger(size) && size > 0 ? size : undefined;
+}
+
+function purposesOf({ features }: DiscoInfo): ReadonlySet<string> {
+  const prefix = `${NS_UPLOAD_PURPOSE}#`;
+  return new Set([...features].flatMap((one) => (one.startsWith(prefix) ? [one.slice(prefix.length)] : [])));
+}
+
+/** The purpose as far as the service knows it. @throws UploadError when the file is to expire and the service does not know that */
+function wishedPurpose(
+  { jid, purposes }: UploadService,
+  purpose: UploadPurpose | undefined,
+): { purpose?: UploadPurpose } {
+  if (purpose === undefined) return {};
+  if (purposes.has(typeof purpose === 'string' ? purpose : 'ephemeral')) return { purpose };
+  if (typeof purpose === 'string') return {};
+  throw new UploadError(`${jid.toString()} cannot be told when a file is to expire`);
+}
+
+function readPurpose(request: Element): UploadPurpose | undefined {
+  for (const purpose of ['message', 'profile', 'permanent'] as const)
+    if (request.child(purpose, NS_UPLOAD_PURPOSE) !== undefined) return purpose;
+  const expireBefore = readDateTime(request.child('ephemeral', NS_UPLOAD_PURPOSE)?.attr('expire-before'));
+  return expireBefore === undefined ? undefined : { expireBefore };
+}
+
+function writePurpose(purpose: UploadPurpose): Element {
+  if (typeof purpose === 'string') return el(purpose, NS_UPLOAD_PURPOSE);
+  return el('ephemeral', NS_UPLOAD_PURPOSE, { 'expire-before': writeDateTime(purpose.expireBefore) });
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n]/g, '');
 }
 
 function isHttps(url: string | undefined): url is string {

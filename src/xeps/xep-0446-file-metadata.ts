@@ -1,0 +1,119 @@
+/**
+ * XEP-0446 File metadata element, 0.2.0 (Experimental). https://xmpp.org/extensions/xep-0446.html
+ *
+ * What is known of a file before it is fetched. All of it is the sender's word: the name above all is no path on this machine (§3), and
+ * `safeFileName` makes one of it that stays where it is put.
+ */
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import { readDateTime, writeDateTime } from './xep-0082-date-time.js';
+import { readHashes, writeHashes, type Hashes } from './xep-0300-cryptographic-hashes.js';
+import { codePointLength, textIn } from './xep-0426-character-counting.js';
+
+export const NS_FILE_METADATA = 'urn:xmpp:file:metadata:0';
+
+const NS_THUMBNAILS = 'urn:xmpp:thumbs:1';
+
+/** A small picture of the file (XEP-0264). */
+export interface Thumbnail {
+  readonly uri: string;
+  readonly mediaType: string | undefined;
+  /** In pixels. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+}
+
+export interface FileMetadata {
+  readonly name?: string;
+  /** Unknown counts as `application/octet-stream`. */
+  readonly mediaType?: string;
+  /** In bytes. */
+  readonly size?: number;
+  /** When it was changed last. */
+  readonly date?: Date;
+  /** Of pictures and films, in pixels. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Of sound and films, in milliseconds. */
+  readonly length?: number;
+  /** For people; the first, where there are several. */
+  readonly description?: string;
+  readonly hashes?: Hashes;
+  readonly thumbnails?: readonly Thumbnail[];
+}
+
+/** What the `<file/>` among an element's children says; numbers that are none are left out. */
+export function readFileMetadata(parent: Element): FileMetadata | undefined {
+  const file = parent.child('file', NS_FILE_METADATA);
+  if (file === undefined) return undefined;
+  const hashes = readHashes(file);
+  const thumbnails = file.children('thumbnail', NS_THUMBNAILS).flatMap(readThumbnail);
+  return {
+    ...present('name', file.childText('name')),
+    ...present('mediaType', file.childText('media-type')),
+    ...present('size', numberOf(file.childText('size'))),
+    ...present('date', readDateTime(file.childText('date'))),
+    ...present('width', numberOf(file.childText('width'))),
+    ...present('height', numberOf(file.childText('height'))),
+    ...present('length', numberOf(file.childText('length'))),
+    ...present('description', file.childText('desc')),
+    ...(hashes.size === 0 ? {} : { hashes }),
+    ...(thumbnails.length === 0 ? {} : { thumbnails }),
+  };
+}
+
+export function writeFileMetadata(file: FileMetadata): Element {
+  const { name, mediaType, size, date, width, height, length, description, hashes = new Map(), thumbnails = [] } = file;
+  const child = (tag: string, value: string | number | undefined): Element | undefined =>
+    value === undefined ? undefined : el(tag, NS_FILE_METADATA, {}, String(value));
+  return el(
+    'file',
+    NS_FILE_METADATA,
+    {},
+    child('media-type', mediaType),
+    child('name', name),
+    child('date', date === undefined ? undefined : writeDateTime(date)),
+    child('size', size),
+    child('width', width),
+    child('height', height),
+    child('length', length),
+    ...writeHashes(hashes),
+    child('desc', description),
+    ...thumbnails.map(writeThumbnail),
+  );
+}
+
+/** What may not stand in a file's name on some system or other: separators, control characters, and what their shells would read. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}/\\:*?"<>|]/gu;
+/** In code points, of four bytes at most: file systems take 255 bytes. */
+const MAX_NAME_LENGTH = 60;
+
+/** A name that can stand in a directory of ours and cannot lead out of it, be hidden, or end up empty. */
+export function safeFileName(name: string | undefined): string {
+  const flat = (name ?? '')
+    .replaceAll(UNSAFE, '_')
+    .replace(/^[.\s]+/, '')
+    .replace(/[.\s]+$/, '');
+  if (codePointLength(flat) <= MAX_NAME_LENGTH) return flat === '' ? 'file' : flat;
+  const extension = /\.\w{1,10}$/.exec(flat)?.[0] ?? '';
+  return textIn(flat, { start: 0, end: MAX_NAME_LENGTH - extension.length }) + extension;
+}
+
+function readThumbnail(thumbnail: Element): Thumbnail[] {
+  const uri = thumbnail.attr('uri');
+  if (uri === undefined) return [];
+  const width = numberOf(thumbnail.attr('width'));
+  const height = numberOf(thumbnail.attr('height'));
+  return [{ uri, mediaType: thumbnail.attr('media-type'), width, height }];
+}
+
+function writeThumbnail({ uri, mediaType, width, height }: Thumbnail): Element {
+  return el('thumbnail', NS_THUMBNAILS, { uri, 'media-type': mediaType, width, height });
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return /^\d{1,15}$/.test(text ?? '') ? Number(text) : undefined;
+}
+
+function present<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]: Value });
+}
