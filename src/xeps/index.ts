@@ -2,12 +2,21 @@
 import type { Plugin } from '../xmpp-core/plugin.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
 import { muc } from './xep-0045-muc/index.js';
+import { outOfBandData } from './xep-0066-out-of-band-data.js';
 import { chatStates } from './xep-0085-chat-states.js';
+import { deliveryReceipts } from './xep-0184-message-delivery-receipts.js';
 import { ping } from './xep-0199-ping.js';
+import { messageCorrection } from './xep-0308-message-correction.js';
+import { displayedMarkers } from './xep-0333-displayed-markers.js';
 import { httpUpload } from './xep-0363-http-file-upload.js';
+import { explicitEncryption } from './xep-0380-explicit-message-encryption.js';
+import { messageRetraction } from './xep-0424-message-retraction.js';
 import { messageReactions } from './xep-0444-message-reactions.js';
+import { fileSharing } from './xep-0447-stateless-file-sharing.js';
+import { messageReplies } from './xep-0461-message-replies.js';
 import { fast } from './xep-0484-fast.js';
 
+export * from './message-identity.js';
 export * from './xep-0004-data-forms.js';
 export * from './xep-0030-service-discovery.js';
 export * from './xep-0045-muc/index.js';
@@ -15,23 +24,38 @@ export * from './xep-0059-result-set-management.js';
 export * from './xep-0066-out-of-band-data.js';
 export * from './xep-0082-date-time.js';
 export * from './xep-0085-chat-states.js';
+export * from './xep-0103-url-address-information.js';
+export * from './xep-0115-entity-capabilities.js';
 export * from './xep-0128-service-discovery-extensions.js';
 export * from './xep-0157-contact-addresses.js';
+export * from './xep-0184-message-delivery-receipts.js';
 export * from './xep-0199-ping.js';
 export * from './xep-0203-delayed-delivery.js';
+export * from './xep-0245-me-command.js';
 export * from './xep-0280-message-carbons.js';
 export * from './xep-0297-stanza-forwarding.js';
+export * from './xep-0300-cryptographic-hashes.js';
 export * from './xep-0308-message-correction.js';
 export * from './xep-0313-message-archive/index.js';
+export * from './xep-0333-displayed-markers.js';
 export * from './xep-0334-message-processing-hints.js';
 export * from './xep-0359-stable-ids.js';
 export * from './xep-0363-http-file-upload.js';
+export * from './xep-0372-references.js';
 export * from './xep-0380-explicit-message-encryption.js';
 export * from './xep-0386-bind2.js';
 export * from './xep-0388-sasl2.js';
+export * from './xep-0393-message-styling.js';
+export * from './xep-0390-entity-capabilities-2.js';
 export * from './xep-0421-occupant-id.js';
+export * from './xep-0424-message-retraction.js';
+export * from './xep-0425-moderated-message-retraction.js';
+export * from './xep-0426-character-counting.js';
+export * from './xep-0428-fallback-indication.js';
 export * from './xep-0441-archive-preferences.js';
 export * from './xep-0444-message-reactions.js';
+export * from './xep-0446-file-metadata.js';
+export * from './xep-0447-stateless-file-sharing.js';
 export * from './xep-0461-message-replies.js';
 export * from './xep-0484-fast.js';
 
@@ -43,5 +67,13 @@ export const chatPlugins: readonly Plugin<unknown>[] = [
   ping,
   httpUpload,
   messageReactions,
+  outOfBandData,
+  deliveryReceipts,
+  messageCorrection,
+  displayedMarkers,
+  explicitEncryption,
+  messageRetraction,
+  fileSharing,
+  messageReplies,
   fast,
 ];
