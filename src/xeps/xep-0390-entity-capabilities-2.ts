@@ -1,0 +1,120 @@
+/**
+ * XEP-0390 Entity Capabilities 2.0, 0.3.2 (Deferred). https://xmpp.org/extensions/xep-0390.html
+ *
+ * What XEP-0115 does, with an input to the hash that no two answers share. Announced beside it, and preferred to it where somebody
+ * announces both.
+ *
+ * Left out: announcing them to the server alone before the initial presence (§5.4); languages that an answer inherits
+ * from around its `<query/>`: such an answer is not remembered for others.
+ */
+import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
+import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
+import { formType, readDataForm } from './xep-0004-data-forms.js';
+import { NS_DISCO_INFO } from './xep-0030-service-discovery.js';
+import { byOctets, entityCapabilities, type CapabilitiesMethod } from './xep-0115-entity-capabilities.js';
+import { digestBase64, readHashes, writeHashes, type Hashes } from './xep-0300-cryptographic-hashes.js';
+
+export const NS_CAPS_2 = 'urn:xmpp:caps';
+
+/** What ends a part of a part … of the input (§4.1): control characters, which XML cannot carry. */
+const [END_1, END_2, END_3, END_4] = ['\u001C', '\u001D', '\u001E', '\u001F'] as const;
+
+/** The function that we announce, and those that we verify, the best first. */
+const ANNOUNCED = 'sha-256';
+const VERIFIED = ['sha-512', 'sha-384', ANNOUNCED];
+/** More than any hash is long as base64. */
+const MAX_LENGTH = 128;
+
+/** The hashes of a presence, as base64 by the names of their functions; `undefined` when there is none that fits. */
+export function readCapabilityHashes(presence: Element): Hashes | undefined {
+  const c = presence.child('c', NS_CAPS_2);
+  return c === undefined ? undefined : readHashes(c);
+}
+
+export function writeCapabilityHashes(hashes: Hashes): Element {
+  return el('c', NS_CAPS_2, {}, ...writeHashes(hashes));
+}
+
+/** Where to ask for what a hash stands for (§4.3). */
+export function capabilityHashNode(algorithm: string, hash: string): string {
+  return `${NS_CAPS_2}#${algorithm}.${hash}`;
+}
+
+/**
+ * What is hashed (§4.1).
+ * @param query an answer to a disco#info, as it came
+ * @returns `undefined` when it contains what has no place in the input
+ */
+export function capabilitiesInput(query: Element): string | undefined {
+  const inherited = query.attr('lang', NS_XML);
+  const features: string[] = [];
+  const identities: string[] = [];
+  const extensions: string[] = [];
+  for (const child of query.children()) {
+    if (child.is('feature', NS_DISCO_INFO)) {
+      features.push(child.attr('var') ?? '');
+    } else if (child.is('identity', NS_DISCO_INFO)) {
+      const language = child.attr('lang', NS_XML) ?? inherited;
+      identities.push(ended([child.attr('category'), child.attr('type'), language, child.attr('name')], END_4));
+    } else {
+      const extension = extensionInput(child);
+      if (extension === undefined) return undefined;
+      extensions.push(extension);
+    }
+  }
+  return [
+    ended(features.sort(byOctets), END_4),
+    ended(identities.sort(byOctets), END_3),
+    ended(extensions.sort(byOctets), END_2),
+  ]
+    .map((part) => part + END_1)
+    .join('');
+}
+
+/** A form of extended information, which has to say by its `FORM_TYPE` what it is, and is no table. */
+function extensionInput(x: Element): string | undefined {
+  const form = readDataForm(x);
+  if (formType(form) === undefined || form?.reported !== undefined || form?.items !== undefined) return undefined;
+  const fields = form?.fields.map(
+    ({ name = '', values }) => ended([name], END_4) + ended([...values].sort(byOctets), END_4),
+  );
+  return ended(fields?.sort(byOctets) ?? [], END_3);
+}
+
+function ended(parts: readonly (string | undefined)[], end: string): string {
+  return parts.map((part = '') => part + end).join('');
+}
+
+const method: CapabilitiesMethod = {
+  read(parent) {
+    const hashes = readCapabilityHashes(parent);
+    if (hashes === undefined) return undefined;
+    const algorithm = VERIFIED.find((one) => hashes.has(one));
+    const hash = algorithm === undefined ? '' : (hashes.get(algorithm) ?? '');
+    if (algorithm === undefined || hash === '' || hash.length > MAX_LENGTH) return undefined;
+    const node = capabilityHashNode(algorithm, hash);
+    return { node, key: node, matches: async (query) => (await hashOf(algorithm, query)) === hash };
+  },
+  async sumUp(query) {
+    const hash = await hashOf(ANNOUNCED, query);
+    if (hash === undefined) return undefined;
+    const payload = writeCapabilityHashes(new Map([[ANNOUNCED, hash]]));
+    return { payload, node: capabilityHashNode(ANNOUNCED, hash) };
+  },
+};
+
+async function hashOf(algorithm: string, query: Element): Promise<string | undefined> {
+  const input = capabilitiesInput(query);
+  return input === undefined ? undefined : digestBase64(algorithm, new TextEncoder().encode(input));
+}
+
+/** Has nothing to ask for: `entityCapabilities` answers out of both. */
+export const entityCapabilities2: Plugin<void> = definePlugin({
+  name: 'entity-capabilities-2',
+  xep: 390,
+  features: [NS_CAPS_2],
+  requires: [entityCapabilities],
+  setup(context) {
+    context.get(entityCapabilities).prefer(method);
+  },
+});
