@@ -1,6 +1,6 @@
 /** An XMPP client: it keeps one session with the account's server, and brings it back when it is lost. */
 import { enterFirst, whereElse } from './connecting.js';
-import { NegotiationError, XmppError } from './errors.js';
+import { StreamError, XmppError } from './errors.js';
 import { delay } from './deadline.js';
 import { abortReason, Events, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
@@ -9,6 +9,7 @@ import { Plugins, type PluginHost } from './plugins.js';
 import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
 import { Router } from './router.js';
 import type { ChannelBindingPolicy } from './sasl/binding.js';
+import { isStanza } from './session.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
 import { memoryStorage, type Storage } from './storage.js';
 import { Authenticator, type Login } from './stream/authenticator.js';
@@ -19,7 +20,7 @@ import { negotiate, type Negotiation, type StreamFeature } from './stream/stream
 import { connectStream } from './stream/connect-stream.js';
 import type { XmlStream } from './stream/xml-stream.js';
 import { httpRequest } from './transport/http.js';
-import type { ServerOverride, SrvResolver, Target } from './transport/targets.js';
+import { redirectedFrom, type ServerOverride, type SrvResolver, type Target } from './transport/targets.js';
 import type { ClientCertificate } from './transport/tls.js';
 import type { Element } from './xml/element.js';
 import type { XmlLimits } from './xml/limits.js';
@@ -75,7 +76,8 @@ export interface Offline {
 export interface ClientEvents {
   /** A session is up; `resumed` when it is an earlier one, with nothing lost. */
   online: { readonly jid: Jid; readonly resumed: boolean };
-  suspended: { readonly reason: Error | undefined };
+  /** The connection is lost, or could not be had again, and the session is kept: nothing is lost yet, and what is sent waits. */
+  suspended: { readonly reason: Error | undefined; readonly retryInMs: number };
   offline: Offline;
   /** A message that no plugin kept for itself. */
   message: Message;
@@ -89,7 +91,7 @@ export interface ClientEvents {
 export interface Client {
   /** The account, bare; after an anonymous login the one that the server made. */
   readonly account: Jid;
-  /** The full JID while online. */
+  /** The full JID while there is a session, online or suspended. */
   readonly jid: Jid | undefined;
   readonly state: ClientState;
   readonly events: Listenable<ClientEvents>;
@@ -106,12 +108,21 @@ export interface Client {
   stop(): Promise<void>;
   /** What to show to who may see us: at once when online, and at each later session; `false` shows nothing at those. */
   setPresence(presence: OutgoingPresence | false): void;
-  /** Sends a stanza. @throws XmppError when there is no session */
+  /** Sends a stanza. See `PluginContext.send`. */
   send(stanza: Element): void;
   /** Sends a request. See `PluginContext.iq`. */
   iq(request: OutgoingIq): Promise<Element | undefined>;
   /** The handle of a plugin. @throws XmppError when the client does not have it */
   get<Handle>(plugin: Plugin<Handle>): Handle;
+}
+
+/** What a negotiation came to. */
+interface Entry {
+  readonly stream: XmlStream;
+  readonly target: Target;
+  readonly jid: Jid;
+  readonly resumed: boolean;
+  readonly offers: Element | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -143,6 +154,8 @@ class XmppClient implements Client {
   #running: Promise<void> | undefined;
   /** Where the server that ended the last session has sent us. */
   #elsewhere: Target | undefined;
+  /** Until when a suspended session can be resumed, by `performance.now()`. */
+  #keptUntil = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -199,7 +212,7 @@ class XmppClient implements Client {
 
   async stop(): Promise<void> {
     const stream = this.#stream;
-    if (stream?.ended === false) this.#sayGoodbye();
+    if (stream?.ended === false) this.#sayGoodbye(stream);
     this.#stopping.abort(new XmppError('the client was stopped'));
     this.#wakeUp?.abort();
     await stream?.close(CLOSE_TIMEOUT_MS);
@@ -208,9 +221,11 @@ class XmppClient implements Client {
   }
 
   /** RFC 6121 §4.5; whatever stands in its way must not keep the client from stopping. */
-  #sayGoodbye(): void {
+  #sayGoodbye(stream: XmlStream): void {
     try {
       this.send(writePresence({ type: 'unavailable' }));
+      const parting = this.#plugins.keeper?.parting();
+      if (parting !== undefined) stream.send(parting);
     } catch (error) {
       this.events.emit('fault', { error, where: 'stop' });
     }
@@ -218,14 +233,19 @@ class XmppClient implements Client {
 
   setPresence(presence: OutgoingPresence | false): void {
     this.#presence = presence;
-    if (this.#state === 'online' && presence !== false) this.send(writePresence(presence));
+    if (this.#jid !== undefined && presence !== false) this.send(writePresence(presence));
   }
 
-  send(stanza: Element): void {
-    if (this.#stream === undefined || this.#jid === undefined) {
+  send(element: Element): void {
+    const ofStream = !isStanza(element);
+    if (this.#jid === undefined || (ofStream && this.#stream === undefined)) {
       throw new XmppError(`${this.account.toString()} is not online, so nothing can be sent`);
     }
-    this.#stream.send(this.#plugins.transformed(stanza));
+    if (ofStream) return this.#stream?.send(element);
+    const stanza = this.#plugins.transformed(element);
+    this.#plugins.keeper?.sent(stanza);
+    // A suspended session has no stream: what was shown to its keeper leaves with the next one.
+    this.#stream?.send(stanza);
   }
 
   iq(request: OutgoingIq): Promise<Element | undefined> {
@@ -246,10 +266,15 @@ class XmppClient implements Client {
       if (onlineMs >= policy.firstMs) failures = 0;
       const willRetry = !stopping.aborted && !isPermanent(reason);
       const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
-      this.#state = 'offline';
-      this.events.emit('offline', { reason: stopping.aborted ? undefined : reason, willRetry, retryInMs });
-      if (retryInMs === undefined)
-        throw stopping.aborted ? abortReason(stopping) : (reason ?? new XmppError('offline'));
+      if (retryInMs !== undefined && performance.now() + retryInMs < this.#keptUntil) {
+        this.events.emit('suspended', { reason, retryInMs });
+      } else {
+        this.#endSession(reason);
+        this.#state = 'offline';
+        this.events.emit('offline', { reason: stopping.aborted ? undefined : reason, willRetry, retryInMs });
+        if (retryInMs === undefined)
+          throw stopping.aborted ? abortReason(stopping) : (reason ?? new XmppError('offline'));
+      }
       await this.#wait(retryInMs);
     }
   }
@@ -265,24 +290,21 @@ class XmppClient implements Client {
 
   /** @returns why it ended, and how long stanzas could flow, in milliseconds */
   async #oneSession(): Promise<{ reason: Error | undefined; onlineMs: number }> {
-    let stream: XmlStream | undefined;
+    let entry: Entry | undefined;
     try {
       if (this.#stopping.signal.aborted) throw abortReason(this.#stopping.signal);
-      stream = await this.#connect();
+      entry = await this.#connect();
       const onlineAt = performance.now();
-      return { reason: await this.#serve(stream), onlineMs: performance.now() - onlineAt };
+      return { reason: await this.#serve(entry), onlineMs: performance.now() - onlineAt };
     } catch (error) {
-      stream?.destroy();
+      entry?.stream.destroy();
       return { reason: error instanceof Error ? error : new XmppError(String(error)), onlineMs: 0 };
-    } finally {
-      this.#stream = undefined;
-      this.#jid = undefined;
     }
   }
 
   /** The first target that lets us in. */
-  #connect(): Promise<XmlStream> {
-    this.#state = 'connecting';
+  #connect(): Promise<Entry> {
+    this.#advance('connecting');
     const { server, websocket, resolver, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const http = this.#http;
     const route = { domain: this.account.domainpart, server, websocket, resolver, timeoutMs: connectTimeoutMs, http };
@@ -291,61 +313,94 @@ class XmppClient implements Client {
     return enterFirst(route, (target, signal) => this.#enter(target, signal), this.#stopping.signal, first);
   }
 
-  async #enter(target: Target, signal: AbortSignal): Promise<XmlStream> {
+  async #enter(target: Target, signal: AbortSignal): Promise<Entry> {
     const { jid, resource, ca, certificate, limits } = this.#options;
     const account = jid.bare;
     const stream = await connectStream(target, { account, ca, certificate, limits }, signal);
     try {
-      this.#state = 'negotiating';
+      this.#advance('negotiating');
       const authenticator = this.#authenticator;
       const features = [...this.#features, ...this.#plugins.streamFeatures];
       const negotiation: Negotiation = { stream, account, resource, authenticator, features, signal };
-      this.#jid = await negotiate(negotiation);
-      this.#account = this.#jid.bare;
-      this.#offers = negotiation.offers;
+      const bound = await negotiate(negotiation);
       // Whoever aborted has stopped waiting, and would never learn of this stream.
       signal.throwIfAborted();
-      stream.onEnd((reason) => {
-        this.#elsewhere = whereElse(reason, target);
-      });
-      return stream;
+      return { stream, target, jid: bound, resumed: negotiation.resumed === true, offers: negotiation.offers };
     } catch (error) {
       stream.destroy();
       throw error;
     }
   }
 
-  /** Lets stanzas flow until the stream ends. @returns why it ended */
-  async #serve(stream: XmlStream): Promise<Error | undefined> {
-    const jid = this.#jid;
-    if (jid === undefined) throw new NegotiationError('no resource was bound');
-    this.#stream = stream;
-    this.#state = 'online';
-    this.#heardAt = performance.now();
-    const ended = new Promise<Error | undefined>((resolve) => stream.onEnd(resolve));
-    let reason: Error | undefined;
-    try {
-      stream.deliverTo((element) => {
-        this.#heardAt = performance.now();
-        this.#router.route(element, stream.language);
-      });
-      // A server can send the end together with our resource; then there never was a session.
-      if (!stream.ended) this.#announce(jid);
-      reason = await ended;
-      return reason;
-    } finally {
-      this.#stream = undefined;
-      this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
-      this.#plugins.lifecycle.emit('offline', undefined);
-    }
+  /** A session that is suspended stays so until it is taken up or given up. */
+  #advance(state: 'connecting' | 'negotiating'): void {
+    if (this.#state !== 'suspended') this.#state = state;
   }
 
-  /** Tells the server, the plugins and the application, in this order, that we are here. */
-  #announce(jid: Jid): void {
-    this.#plugins.lifecycle.emit('bound', undefined);
-    if (this.#presence !== false) this.send(writePresence(this.#presence));
-    this.#plugins.lifecycle.emit('online', { resumed: false });
-    this.events.emit('online', { jid, resumed: false });
+  /** Lets stanzas flow until the stream ends. @returns why it ended */
+  async #serve(entry: Entry): Promise<Error | undefined> {
+    const { stream, jid, resumed } = entry;
+    const ended = new Promise<Error | undefined>((resolve) => stream.onEnd(resolve));
+    // A server can send the end together with our resource; then there never was a session.
+    if (stream.ended) return ended;
+    if (!resumed) this.#replaceSession(entry);
+    this.#stream = stream;
+    this.#state = 'online';
+    this.#keptUntil = 0;
+    this.#heardAt = performance.now();
+    const { keeper } = this.#plugins;
+    for (const element of keeper?.began({ jid, resumed }) ?? []) stream.send(element);
+    stream.onEnd((reason) => this.#lost(reason, entry));
+    stream.deliverTo((element) => {
+      this.#heardAt = performance.now();
+      this.#router.route(element, stream.language);
+      if (isStanza(element)) keeper?.handled();
+    });
+    if (!stream.ended) this.#announce(jid, resumed);
+    return ended;
+  }
+
+  #replaceSession({ jid, offers }: Entry): void {
+    if (this.#state === 'suspended') {
+      const reason = new XmppError('the server did not resume the session');
+      this.#endSession(reason);
+      this.events.emit('offline', { reason, willRetry: true, retryInMs: 0 });
+    }
+    this.#jid = jid;
+    this.#account = jid.bare;
+    this.#offers = offers;
+  }
+
+  /** The stream has ended: either the session waits for another one, or it is over as well. */
+  #lost(reason: Error | undefined, { target }: Entry): void {
+    this.#stream = undefined;
+    // Who closes the stream, in order or by an error, ends the session; only a connection that broke leaves it unfinished.
+    const isBroken = reason !== undefined && !(reason instanceof StreamError) && !this.#stopping.signal.aborted;
+    const kept = isBroken ? this.#plugins.keeper?.lost() : undefined;
+    this.#elsewhere = kept?.location === undefined ? whereElse(reason, target) : redirectedFrom(target, kept.location);
+    if (kept === undefined) return this.#endSession(reason);
+    this.#state = 'suspended';
+    this.#keptUntil = performance.now() + kept.ms;
+  }
+
+  #endSession(reason: Error | undefined): void {
+    if (this.#jid === undefined) return;
+    this.#jid = undefined;
+    this.#state = 'offline';
+    this.#keptUntil = 0;
+    this.#plugins.keeper?.ended();
+    this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
+    this.#plugins.lifecycle.emit('offline', undefined);
+  }
+
+  /** Tells the server, the plugins and the application, in this order, that we are here. The server knows it of a resumed session. */
+  #announce(jid: Jid, resumed: boolean): void {
+    if (!resumed) {
+      this.#plugins.lifecycle.emit('bound', undefined);
+      if (this.#presence !== false) this.send(writePresence(this.#presence));
+    }
+    this.#plugins.lifecycle.emit('online', { resumed });
+    this.events.emit('online', { jid, resumed });
   }
 
   /** The client as plugins see it. */
@@ -362,7 +417,10 @@ class XmppClient implements Client {
       presenceChanged: () => this.setPresence(this.#presence),
       send: (stanza) => this.send(stanza),
       http: this.#http,
-      connectionLost: (reason) => this.#stream?.destroy(reason),
+      connectionLost: (reason) => {
+        if (reason instanceof StreamError) this.#stream?.fail(reason);
+        else this.#stream?.destroy(reason);
+      },
     };
   }
 }

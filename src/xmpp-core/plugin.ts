@@ -3,6 +3,7 @@ import type { StanzaError } from './errors.js';
 import type { Disposer, Events } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { IqRequest, Message, Presence } from './stanza/stanzas.js';
+import type { SessionKeeper } from './session.js';
 import type { Storage } from './storage.js';
 import type { StreamFeature } from './stream/stream-feature.js';
 import type { HttpRequest, HttpResponse } from './transport/http.js';
@@ -97,7 +98,7 @@ export interface PluginContext {
   jid(): Jid | undefined;
   /** What the server offered last, at the end of the negotiation, as `<stream:features/>`; `undefined` before the first session. */
   streamFeatures(): Element | undefined;
-  /** Milliseconds since the server was last heard of; `undefined` while offline. */
+  /** Milliseconds since the server was last heard of; `undefined` while there is no connection. */
   silentMs(): number | undefined;
 
   /**
@@ -127,27 +128,38 @@ export interface PluginContext {
   onNonza(ns: string, handler: (element: Element) => void): Disposer;
   /** Called at each new session before the initial presence, for what has to be sent before it (RFC 6121 §2.2). */
   onBound(handler: () => void): Disposer;
-  /** Called after the session came up, before the client tells its application. */
+  /** Called after the session came up, before the client tells its application. A resumed one is as it was, and needs no set-up. */
   onOnline(handler: (session: { readonly resumed: boolean }) => void): Disposer;
-  /** Called when the session is gone. */
+  /** Called when the session is gone; not while it is suspended and may be resumed. */
   onOffline(handler: () => void): Disposer;
   /** Looks at every stanza that is sent, and may give another in its place. */
   outgoing(transform: (stanza: Element) => Element): Disposer;
   /** Adds something to negotiate when a stream is opened. */
   streamFeature(feature: StreamFeature): Disposer;
+  /** Has the client's sessions kept beyond their connections. @throws XmppError when somebody keeps them already */
+  keepSession(keeper: SessionKeeper): Disposer;
 
   /**
    * Broadcasts our presence again if it was: for plugins that add to it what has changed (see `outgoing`). While offline it does nothing,
    * as each session begins with it.
    */
   presenceChanged(): void;
-  /** Sends a stanza. @throws XmppError when there is no session */
-  send(stanza: Element): void;
+  /**
+   * Sends a stanza; while the session is suspended it leaves when that is resumed. An element that is no stanza passes neither
+   * `outgoing` nor the counts of a session, and needs a connection.
+   * @throws XmppError when there is no session, or no room to keep the stanza
+   */
+  send(element: Element): void;
   /** Sends a request. @returns the payload of the result. @throws StanzaError, TimeoutError, XmppError, the signal's reason */
   iq(request: OutgoingIq): Promise<Element | undefined>;
   /** HTTP with the authorities that this client trusts. */
   http(request: HttpRequest): Promise<HttpResponse>;
-  /** Gives the connection up, as when nothing has been heard for too long; the client then reconnects. */
+  /** Asks the server for a sign of life, in the way of a session that is kept. @returns false when there is no such way */
+  probe(): boolean;
+  /**
+   * Gives the connection up, as when nothing has been heard for too long; the client then reconnects. A `StreamError` is told to the
+   * server, and ends the session.
+   */
   connectionLost(reason: Error): void;
   /** An emitter for the plugin's own events; what their handlers throw becomes the client's `fault`. */
   events<Map>(): Events<Map>;

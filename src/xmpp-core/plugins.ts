@@ -4,6 +4,7 @@ import { Events, type Disposer } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { Plugin, PluginContext } from './plugin.js';
 import type { Router } from './router.js';
+import type { SessionKeeper } from './session.js';
 import type { StreamFeature } from './stream/stream-feature.js';
 import type { Element } from './xml/element.js';
 
@@ -30,6 +31,7 @@ export class Plugins {
   readonly #disposers: Disposer[] = [];
   #transforms: readonly ((stanza: Element) => Element)[] = [];
   #streamFeatures: readonly StreamFeature[] = [];
+  #keeper: SessionKeeper | undefined;
 
   constructor(host: PluginHost, router: Router, onFault: (error: unknown, where: string) => void) {
     this.#host = host;
@@ -41,6 +43,11 @@ export class Plugins {
   /** What plugins added to the negotiation of a stream. */
   get streamFeatures(): readonly StreamFeature[] {
     return this.#streamFeatures;
+  }
+
+  /** Who keeps the sessions of this client, if anybody does. */
+  get keeper(): SessionKeeper | undefined {
+    return this.#keeper;
   }
 
   /** Sets a plugin up, after those that it requires; one that is there already stays as it is. */
@@ -106,10 +113,18 @@ export class Plugins {
           this.#streamFeatures = this.#streamFeatures.filter((one) => one !== feature);
         });
       },
+      keepSession: (keeper) => {
+        if (this.#keeper !== undefined) throw new XmppError('the sessions of this client are kept by another plugin');
+        this.#keeper = keeper;
+        return registered(() => {
+          if (this.#keeper === keeper) this.#keeper = undefined;
+        });
+      },
       presenceChanged: () => host.presenceChanged(),
       send: (stanza) => host.send(stanza),
       iq: (request) => router.iq(request),
       http: (request) => host.http(request),
+      probe: () => this.#keeper?.probe() ?? false,
       connectionLost: (reason) => host.connectionLost(reason),
       events: () => new Events(this.#onFault),
       get: (required) => this.get(required),
