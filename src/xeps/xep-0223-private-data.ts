@@ -1,0 +1,108 @@
+/**
+ * XEP-0223 Persistent Storage of Private Data via PubSub, 1.1.1 (Active). https://xmpp.org/extensions/xep-0223.html
+ *
+ * Data that only our own clients may see, in nodes of our own account (XEP-0163). A node is made private before anything is put into it,
+ * and its configuration is read back, as a service can ignore what it was asked for: data is stored privately or not at all.
+ */
+import { StanzaError, XmppError } from '../xmpp-core/errors.js';
+import { definePlugin } from '../xmpp-core/plugin.js';
+import type { Element } from '../xmpp-core/xml/element.js';
+import { fieldBoolean, fieldValue, type DataForm } from './xep-0004-data-forms.js';
+import type { NodeOptions, PubsubItem } from './xep-0060-pubsub/index.js';
+import { personalEventing } from './xep-0163-personal-eventing.js';
+
+/** §3 */
+const PRIVATE: NodeOptions = { 'pubsub#persist_items': true, 'pubsub#access_model': 'whitelist' };
+
+/** What a list of items is, of which none may be lost. `items` are as many as are read at most. */
+const MAX_ITEMS = 10_000;
+
+export const privateData = definePlugin({
+  name: 'private-data',
+  xep: 223,
+  requires: [personalEventing],
+  setup(context) {
+    const pep = context.get(personalEventing);
+    const { own } = pep;
+    /** Nodes that were seen to be private in this session. */
+    const seenPrivate = new Set<string>();
+    context.onOffline(() => seenPrivate.clear());
+
+    const configurationOf = async (node: string): Promise<DataForm | undefined> => {
+      try {
+        return await own.configuration(node);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    };
+    const create = async (node: string, options: NodeOptions): Promise<void> => {
+      try {
+        await own.create(node, options);
+      } catch (error) {
+        // Another client of ours was quicker; what it made is looked at like any other.
+        if (!(error instanceof StanzaError && error.condition === 'conflict')) throw error;
+      }
+    };
+    /** @throws XmppError when the node is not private and cannot be made so */
+    const makePrivate = async (node: string, options: NodeOptions): Promise<void> => {
+      let form = await configurationOf(node);
+      if (form === undefined) {
+        await create(node, options);
+        form = await own.configuration(node);
+      }
+      if (!isPrivate(form)) {
+        await own.configure(node, options);
+        form = await own.configuration(node);
+      }
+      if (!isPrivate(form))
+        throw new XmppError(
+          `the server would show ${node} to others (access model ${fieldValue(form, 'pubsub#access_model') ?? 'unknown'}), ` +
+            'so nothing was stored in it',
+        );
+    };
+
+    return {
+      /**
+       * Stores an item.
+       * @param options of the node beside those that make it private
+       * @throws XmppError when the node is open to others and stays so; then nothing was sent. StanzaError, TimeoutError
+       */
+      async publish(node: string, payload: Element, id: string, options: NodeOptions = {}): Promise<void> {
+        const all = { ...options, ...PRIVATE };
+        // With the options in the publication the server looks once more, at the very moment (XEP-0060 §7.1.5).
+        const isLookedAt = await pep.can('publish-options');
+        if (!isLookedAt || !seenPrivate.has(node)) await makePrivate(node, all);
+        seenPrivate.add(node);
+        await own.publish(node, payload, isLookedAt ? { id, options: all } : { id });
+      },
+      /** All items of a node; none when there is no such node. @throws StanzaError, TimeoutError */
+      async items(node: string): Promise<PubsubItem[]> {
+        try {
+          return await own.everyItem(node, MAX_ITEMS);
+        } catch (error) {
+          if (isMissing(error)) return [];
+          throw error;
+        }
+      },
+      /** Takes an item back, and tells our other clients; one that is not there is no error. @throws StanzaError, TimeoutError */
+      async retract(node: string, id: string): Promise<void> {
+        try {
+          await own.retract(node, [id]);
+        } catch (error) {
+          if (!isMissing(error)) throw error;
+        }
+      },
+    };
+  },
+});
+
+function isPrivate(form: DataForm): boolean {
+  return (
+    fieldValue(form, 'pubsub#access_model') === 'whitelist' && fieldBoolean(form, 'pubsub#persist_items') !== false
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof StanzaError && error.condition === 'item-not-found';
+}
