@@ -5,11 +5,14 @@ import { muc } from './xep-0045-muc/index.js';
 import { outOfBandData } from './xep-0066-out-of-band-data.js';
 import { chatStates } from './xep-0085-chat-states.js';
 import { deliveryReceipts } from './xep-0184-message-delivery-receipts.js';
+import { streamManagement } from './xep-0198-stream-management/index.js';
 import { ping } from './xep-0199-ping.js';
 import { messageCorrection } from './xep-0308-message-correction.js';
 import { displayedMarkers } from './xep-0333-displayed-markers.js';
+import { clientStateIndication } from './xep-0352-client-state-indication.js';
 import { httpUpload } from './xep-0363-http-file-upload.js';
 import { explicitEncryption } from './xep-0380-explicit-message-encryption.js';
+import { mucSelfPing } from './xep-0410-muc-self-ping.js';
 import { messageRetraction } from './xep-0424-message-retraction.js';
 import { messageReactions } from './xep-0444-message-reactions.js';
 import { fileSharing } from './xep-0447-stateless-file-sharing.js';
@@ -35,10 +38,12 @@ export * from './xep-0157-contact-addresses.js';
 export * from './xep-0163-personal-eventing.js';
 export * from './xep-0172-user-nickname.js';
 export * from './xep-0184-message-delivery-receipts.js';
+export * from './xep-0198-stream-management/index.js';
 export * from './xep-0199-ping.js';
 export * from './xep-0203-delayed-delivery.js';
 export * from './xep-0223-private-data.js';
 export * from './xep-0245-me-command.js';
+export * from './xep-0249-direct-invitations.js';
 export * from './xep-0280-message-carbons.js';
 export * from './xep-0292-vcard4.js';
 export * from './xep-0297-stanza-forwarding.js';
@@ -48,6 +53,7 @@ export * from './xep-0313-message-archive/index.js';
 export * from './xep-0333-displayed-markers.js';
 export * from './xep-0334-message-processing-hints.js';
 export * from './xep-0359-stable-ids.js';
+export * from './xep-0352-client-state-indication.js';
 export * from './xep-0363-http-file-upload.js';
 export * from './xep-0372-references.js';
 export * from './xep-0380-explicit-message-encryption.js';
@@ -56,6 +62,7 @@ export * from './xep-0388-sasl2.js';
 export * from './xep-0393-message-styling.js';
 export * from './xep-0390-entity-capabilities-2.js';
 export * from './xep-0402-bookmarks.js';
+export * from './xep-0410-muc-self-ping.js';
 export * from './xep-0421-occupant-id.js';
 export * from './xep-0424-message-retraction.js';
 export * from './xep-0425-moderated-message-retraction.js';
@@ -72,8 +79,11 @@ export * from './xep-0484-fast.js';
 export const chatPlugins: readonly Plugin<unknown>[] = [
   serviceDiscovery,
   muc,
+  mucSelfPing,
   chatStates,
   ping,
+  streamManagement,
+  clientStateIndication,
   httpUpload,
   messageReactions,
   outOfBandData,

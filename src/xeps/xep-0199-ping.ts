@@ -4,7 +4,7 @@
  * Answers pings, sends them, and watches the connection: after a time of silence the server is asked for a sign of life (§4.2),
  * and without one before the deadline the connection is given up. This is the one liveness policy of the client.
  */
-import { StanzaError } from '../xmpp-core/errors.js';
+import { StanzaError, TimeoutError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el } from '../xmpp-core/xml/element.js';
@@ -48,23 +48,26 @@ export function pingWith({ silenceMs, deadlineMs }: PingPolicy): Plugin<Ping> {
       context.onIq({ type: 'get', ns: NS_PING, name: 'ping' }, from.anyone, () => undefined);
 
       let timer: NodeJS.Timeout | undefined;
+      const later = (ms: number, act: () => void): void => {
+        clearTimeout(timer);
+        timer = setTimeout(act, ms);
+      };
       const watch = (): void => {
         const silentMs = context.silentMs();
         if (silentMs === undefined) return;
-        if (silentMs < silenceMs) {
-          timer = setTimeout(watch, silenceMs - silentMs);
-          return;
+        if (silentMs < silenceMs) return later(silenceMs - silentMs, watch);
+        const askedAt = performance.now();
+        // One question is enough: who counts stanzas with us owes an answer to that as well. Whatever is heard is a sign of life.
+        if (!context.probe()) {
+          ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }).catch(() => undefined);
         }
-        ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }).then(watch, (error: unknown) => {
-          // Whatever the server says of it, it lives: only silence is the end.
-          if (error instanceof StanzaError) watch();
-          else if (error instanceof Error && context.silentMs() !== undefined) context.connectionLost(error);
+        later(deadlineMs, () => {
+          const stillSilentMs = context.silentMs();
+          if (stillSilentMs === undefined || stillSilentMs < performance.now() - askedAt) watch();
+          else context.connectionLost(new TimeoutError('a sign of life from the server', deadlineMs));
         });
       };
-      context.onOnline(() => {
-        clearTimeout(timer);
-        watch();
-      });
+      context.onOnline(watch);
       context.onOffline(() => clearTimeout(timer));
       return { ping };
     },

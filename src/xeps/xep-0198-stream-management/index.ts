@@ -11,6 +11,7 @@ import type { Listenable } from '../../xmpp-core/events.js';
 import { definePlugin, from, type Plugin, type PluginContext } from '../../xmpp-core/plugin.js';
 import type { StreamFeature } from '../../xmpp-core/stream/stream-feature.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
+import { offersInBind } from '../xep-0386-bind2.js';
 import { NS_STREAM_MANAGEMENT, type LedgerLimits, type Unacknowledged } from './ledger.js';
 import { ManagedSession, writeEnable } from './managed-session.js';
 
@@ -126,7 +127,7 @@ function resumption(session: ManagedSession): StreamFeature {
         within: 'bind',
         offered(offer) {
           session.forgetInline();
-          if (!offer.children('feature').some((one) => one.attr('var') === NS_STREAM_MANAGEMENT)) return undefined;
+          if (!offersInBind(offer, NS_STREAM_MANAGEMENT)) return undefined;
           return { element: writeEnable(), answered: (bound) => session.takeInline(ofOurs(bound)) };
         },
       },

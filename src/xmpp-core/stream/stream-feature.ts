@@ -101,6 +101,8 @@ export async function negotiate(negotiation: Negotiation): Promise<Jid> {
     const next = nextFeature(ordered, done, offers, negotiation);
     if (next === undefined) break;
     const outcome = await next.feature.negotiate(next.offer, negotiation);
+    // A session that was taken up is as it was, and stanzas flow at once (XEP-0198 §5, §8.2).
+    if (negotiation.resumed === true) break;
     if (outcome === 'done') {
       done.add(next.feature);
     } else {
