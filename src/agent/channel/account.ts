@@ -1,15 +1,15 @@
 /** One XMPP account of the bot: what comes in is let through or not, becomes questions and context, and is answered in turn. */
 import { createClient, type Client, type Offline } from '../../xmpp-core/client.js';
 import { delay } from '../../xmpp-core/deadline.js';
-import { StanzaError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import { subscriptions } from '../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 import { serviceDiscovery } from '../../xeps/xep-0030-service-discovery.js';
-import { muc, type Departure, type Room } from '../../xeps/xep-0045-muc/index.js';
+import { muc, RoomError, type Departure, type Room } from '../../xeps/xep-0045-muc/index.js';
 import { chatStates } from '../../xeps/xep-0085-chat-states.js';
 import { ping } from '../../xeps/xep-0199-ping.js';
 import { httpUpload } from '../../xeps/xep-0363-http-file-upload.js';
+import { mucSelfPing } from '../../xeps/xep-0410-muc-self-ping.js';
 import { messageReactions } from '../../xeps/xep-0444-message-reactions.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, Pending } from '../conversation/history.js';
@@ -78,7 +78,7 @@ export class Account {
       jid: config.jid,
       password: config.password.reveal(),
       resource: config.resource,
-      plugins: [serviceDiscovery, muc, chatStates, ping, httpUpload, messageReactions, subscriptions],
+      plugins: [serviceDiscovery, muc, mucSelfPing, chatStates, ping, httpUpload, messageReactions, subscriptions],
       storage,
       ...(config.server === undefined ? {} : { server: { ...config.server, directTls: config.directTls } }),
       ...(config.websocket === undefined ? {} : { websocket: config.websocket }),
@@ -212,7 +212,7 @@ export class Account {
   #joinFailed(jid: Jid, error: unknown): void {
     if (this.#stopping.signal.aborted || this.#client.state !== 'online') return;
     const room = jid.toString();
-    const isFinal = error instanceof StanzaError && REFUSED.has(error.condition);
+    const isFinal = error instanceof RoomError && REFUSED.has(error.condition);
     this.#log('error', 'error', {
       kind: 'room',
       room,

@@ -1,69 +1,32 @@
-/** One room we are in or want to be in: who is there, who we are there, and how we came to be out of it. */
-import type { StanzaErrorCondition, StanzaErrorType } from '../../xmpp-core/error-conditions.js';
-import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
+/** One room we are in or want to be in: how we come in, what we do there, and how we came to be out of it. */
 import { withDeadline } from '../../xmpp-core/deadline.js';
+import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
-import type { PluginContext } from '../../xmpp-core/plugin.js';
+import type { Undelivered } from '../../xmpp-core/plugin.js';
 import { readStanzaError } from '../../xmpp-core/stanza/stanza-error.js';
-import { writeMessage, writePresence, type Message, type Presence } from '../../xmpp-core/stanza/stanzas.js';
-import type { Element } from '../../xmpp-core/xml/element.js';
-import type { Events } from '../../xmpp-core/events.js';
-import { readDelay } from '../xep-0203-delayed-delivery.js';
-import { NS_STABLE_IDS, readStanzaId } from '../xep-0359-stable-ids.js';
-import { NS_OCCUPANT_ID, readOccupantId } from '../xep-0421-occupant-id.js';
 import {
-  readMucUser,
-  Status,
-  writeInstantRoom,
-  writeMucJoin,
-  type Affiliation,
-  type HistoryWish,
-  type MucUser,
-  type Role,
-} from './codecs.js';
-
-/** Somebody in a room. */
-export interface Occupant {
-  readonly nick: string;
-  readonly affiliation: Affiliation;
-  readonly role: Role;
-  /** The real JID, bare, in rooms that show it to us. */
-  readonly realJid: Jid | undefined;
-  readonly occupantId: string | undefined;
-}
-
-/** A message of a room, or a private one of an occupant. */
-export interface RoomMessage {
-  readonly room: Room;
-  readonly nick: string;
-  readonly message: Message;
-  /** Who holds the nick now; for history this may be somebody else than the author, so it is left out there. */
-  readonly occupant: Occupant | undefined;
-  readonly occupantId: string | undefined;
-  /** The id that the room assigned, in rooms that announce that they do (XEP-0359). */
-  readonly stanzaId: string | undefined;
-  /** When it was said, for history (§7.2.13). */
-  readonly delayed: Date | undefined;
-  /** Whether we sent it ourselves. */
-  readonly own: boolean;
-}
-
-/** Why we are no longer in a room. */
-export type Departure = 'left' | 'kicked' | 'banned' | 'destroyed' | 'membership' | 'shutdown' | 'offline' | 'error';
-
-export interface MucEvents {
-  joined: { readonly room: Room; readonly nick: string; readonly created: boolean };
-  left: { readonly room: Room; readonly why: Departure; readonly reason: string | undefined };
-  /** Coming back after a reconnect did not work; `room.join()` may be called again. */
-  joinFailed: { readonly room: Room; readonly error: Error };
-  /** Something was said in the room. */
-  message: RoomMessage;
-  /** An occupant spoke to us alone (§7.5). */
-  privateMessage: RoomMessage;
-  subject: { readonly room: Room; readonly subject: string; readonly nick: string };
-  occupantJoined: { readonly room: Room; readonly occupant: Occupant };
-  occupantLeft: { readonly room: Room; readonly occupant: Occupant };
-}
+  writeMessage,
+  writePresence,
+  type Availability,
+  type Message,
+  type OutgoingText,
+  type Presence,
+} from '../../xmpp-core/stanza/stanzas.js';
+import { el, type Element } from '../../xmpp-core/xml/element.js';
+import type { FormValues } from '../xep-0004-data-forms.js';
+import { writeDirectInvitation } from '../xep-0249-direct-invitations.js';
+import { writeApproval, writeVoiceRequest, type ApprovalRequest } from './approvals.js';
+import { departureOf, REFUSALS } from './departure.js';
+import type { Left } from './events.js';
+import { Expectations } from './expectations.js';
+import { writeMediatedInvitation, type InvitationOptions } from './invitations.js';
+import { writeMucJoin, type HistoryWish } from './join.js';
+import { NS_MUC_USER, readMucUser, Status, type MucUser } from './muc-user.js';
+import type { Occupant } from './occupants.js';
+import type { Destruction } from './owner.js';
+import { RoomError } from './room-error.js';
+import { RoomManagement } from './room-management.js';
+import { RoomView, type RoomHost } from './room-view.js';
 
 /** How to be in a room. */
 export interface RoomOptions {
@@ -71,88 +34,106 @@ export interface RoomOptions {
   readonly password?: string | undefined;
   /** What to ask for at the first join; later ones ask for what came since. */
   readonly history?: HistoryWish;
+  /** When the nick is taken: the next free one (`bot-2` …), which is what happens unless told, or no join. */
+  readonly whenTaken?: 'next' | 'fail';
+  /** The settings of the room if our coming creates it (see `RoomManagement.configure`); without them it is taken as it is. */
+  readonly configuration?: FormValues;
+  /** How long the room may take to let us in; 30 seconds unless told. */
+  readonly timeoutMs?: number;
 }
 
 const JOIN_TIMEOUT_MS = 30_000;
-const DISCO_TIMEOUT_MS = 10_000;
 /** How many nicks are tried before a conflict is final. */
 const MAX_NICKS = 20;
 
-type State =
-  | { readonly name: 'out' }
-  | {
-      readonly name: 'joining';
-      readonly resolve: (selfPresence: Element) => void;
-      readonly reject: (error: Error) => void;
-    }
-  | { readonly name: 'in' };
+interface Joining {
+  readonly name: 'joining';
+  /** The presence that asks, once it was sent. */
+  id: string | undefined;
+  readonly resolve: (selfPresence: Presence) => void;
+  readonly reject: (error: Error) => void;
+}
 
-type Joining = State & { readonly name: 'joining' };
+type State = { readonly name: 'out' } | Joining | { readonly name: 'in' };
 
 const OUT: State = { name: 'out' };
 
 export class Room {
   readonly jid: Jid;
-  readonly #context: PluginContext;
-  readonly #events: Events<MucEvents>;
-  readonly #features: (room: Jid, signal: AbortSignal) => Promise<ReadonlySet<string>>;
-  readonly #occupants = new Map<string, Occupant>();
+  /** What moderators, admins and owners do. */
+  readonly management: RoomManagement;
+  readonly #host: RoomHost;
+  readonly #view: RoomView;
+  readonly #expectations = new Expectations();
   #options: RoomOptions;
   #state: State = OUT;
-  #nick: string;
-  #ownOccupantId: string | undefined;
-  #announced: ReadonlySet<string> = new Set();
-  #lastSeen: Date | undefined;
+  #isRenaming = false;
+  #heardAt = 0;
 
-  constructor(
-    jid: Jid,
-    options: RoomOptions,
-    context: PluginContext,
-    events: Events<MucEvents>,
-    features: (room: Jid, signal: AbortSignal) => Promise<ReadonlySet<string>>,
-  ) {
+  constructor(jid: Jid, options: RoomOptions, host: RoomHost) {
     this.jid = jid;
+    this.management = new RoomManagement(jid, host.context);
     this.#options = options;
-    this.#nick = options.nick;
-    this.#context = context;
-    this.#events = events;
-    this.#features = features;
+    this.#view = new RoomView(this, host, options.nick);
+    this.#host = host;
   }
 
   /** Our nick in this room as the room knows it; the wish while we are not in it. */
   get nick(): string {
-    return this.#nick;
+    return this.#view.nick;
   }
 
   get joined(): boolean {
     return this.#state.name === 'in';
   }
 
-  /** The occupants by nick, ourselves included. */
+  /** The occupants by nick, ourselves included; at most `MAX_OCCUPANTS`, and the rest is left out. */
   get occupants(): ReadonlyMap<string, Occupant> {
-    return this.#occupants;
+    return this.#view.occupants;
+  }
+
+  /** Ourselves, while we are there: our role, our affiliation. */
+  get self(): Occupant | undefined {
+    return this.joined ? this.#view.self : undefined;
+  }
+
+  /** What the room announces (`urn:xmpp:sid:0`, `muc_nonanonymous` …), as it was when we came or it last changed. */
+  get features(): ReadonlySet<string> {
+    return this.#view.announced;
+  }
+
+  /** Milliseconds since the room was last heard of; `undefined` while we are not in it. */
+  silentMs(): number | undefined {
+    return this.joined ? performance.now() - this.#heardAt : undefined;
+  }
+
+  /** Whether another nick was asked for, and it is not known yet which one we have. */
+  get isRenaming(): boolean {
+    return this.#isRenaming;
   }
 
   /**
-   * Enters the room, with the next free nick when ours is taken (`bot`, `bot-2` …). A room that this creates is accepted
-   * as it is (§10.1.2).
-   * @throws StanzaError when the room refuses, TimeoutError, XmppError when it is left or the connection lost meanwhile, or the
-   * signal's reason
+   * Enters the room, with the next free nick when ours is taken (`bot`, `bot-2` …). A room that this creates is set up as the
+   * options say.
+   * @throws RoomError when the room refuses, TimeoutError when it does not let us in in time, XmppError when it is left or the connection
+   * lost meanwhile, or the signal's reason
    */
   async join(signal?: AbortSignal): Promise<void> {
     if (this.#state.name !== 'out') throw new XmppError(`${this.jid.toString()} is being joined already`);
-    const { nick: wish } = this.#options;
+    const { nick: wish, whenTaken = 'next', timeoutMs = JOIN_TIMEOUT_MS } = this.#options;
+    const most = whenTaken === 'next' ? MAX_NICKS : 1;
     for (let attempt = 1; ; attempt++) {
-      this.#nick = attempt === 1 ? wish : `${wish}-${attempt}`;
+      this.#view.nick = attempt === 1 ? wish : `${wish}-${attempt}`;
       try {
-        const selfPresence = await withDeadline(`joining ${this.jid.toString()}`, JOIN_TIMEOUT_MS, signal, (bounded) =>
+        const selfPresence = await withDeadline(`joining ${this.jid.toString()}`, timeoutMs, signal, (bounded) =>
           this.#enter(bounded),
         );
         await this.#entered(selfPresence);
         return;
       } catch (error) {
         this.#withdraw(error);
-        if (!(error instanceof StanzaError) || error.condition !== 'conflict' || attempt === MAX_NICKS) throw error;
+        if (!(error instanceof StanzaError)) throw error;
+        if (error.condition !== 'conflict' || attempt === most) throw new RoomError(this.jid, 'join', error);
       }
     }
   }
@@ -162,68 +143,128 @@ export class Room {
     this.#options = options;
   }
 
-  /** Says something to the room. @returns the id of the message */
-  say(body: string, payloads: readonly (Element | undefined)[] = []): string {
+  /** Says something to the room. @returns the id of the message, which the room's copy of it has too */
+  say(body: OutgoingText, payloads: readonly (Element | undefined)[] = []): string {
     return this.#send(writeMessage({ to: this.jid, type: 'groupchat', body, payloads }));
   }
 
-  /** Leaves the room in order (§7.14). */
-  leave(): void {
+  /** Says something to one occupant alone (§7.5). @returns the id of the message */
+  whisper(nick: string, body: OutgoingText, payloads: readonly (Element | undefined)[] = []): string {
+    const to = this.jid.withResource(nick);
+    // The mark lets our own server know it for what it is when it copies it to our other clients.
+    return this.#send(writeMessage({ to, type: 'chat', body, payloads: [...payloads, el('x', NS_MUC_USER)] }));
+  }
+
+  /** Changes what the room is about; an empty text takes it away (§8.1). @throws RoomError, TimeoutError, the signal's reason */
+  async setSubject(subject: string, signal?: AbortSignal): Promise<void> {
+    const message = writeMessage({ to: this.jid, type: 'groupchat', subject });
+    const isShown = (seen: { element: Element; from: Jid }): boolean =>
+      seen.element.child('body') === undefined &&
+      seen.element.childText('subject') === subject &&
+      [this.#view.nick, ''].includes(seen.from.resource);
+    const what = `changing the subject of ${this.jid.toString()}`;
+    await this.#expectations.expect(what, message, isShown, (one) => this.#send(one), signal);
+  }
+
+  /** Takes another nick (§7.6). @throws RoomError, TimeoutError, the signal's reason */
+  async changeNick(nick: string, signal?: AbortSignal): Promise<void> {
+    const presence = writePresence({ to: this.jid.withResource(nick) });
+    // The room may have changed it once more (210), so ours is whatever the presence that is ours says.
+    const isShown = ({ element }: { element: Element }): boolean =>
+      element.attr('type') === undefined && readMucUser(element)?.statuses.has(Status.self) === true;
+    this.#isRenaming = true;
+    try {
+      const what = `changing our nick in ${this.jid.toString()}`;
+      await this.#expectations.expect(what, presence, isShown, (one) => this.#send(one), signal);
+    } finally {
+      this.#isRenaming = false;
+    }
+  }
+
+  /** Shows the occupants how available we are (§7.7). */
+  setPresence(availability: Partial<Pick<Availability, 'show' | 'status'>>): void {
+    this.#send(writePresence({ to: this.jid.withResource(this.#view.nick), ...availability }));
+  }
+
+  /** Has the room invite somebody (§7.8.2). A refusal comes as `refused`, and theirs as `declined`. @returns the id of the message */
+  invite(invitee: Jid, options: InvitationOptions = {}): string {
+    const payloads = [writeMediatedInvitation(invitee, options)];
+    return this.#send(writeMessage({ to: this.jid, type: 'normal', payloads }));
+  }
+
+  /** Invites somebody ourselves (XEP-0249), with the room's password if there is one. @returns the id of the message */
+  inviteDirectly(invitee: Jid, options: InvitationOptions = {}): string {
+    const invitation = { room: this.jid, password: this.#options.password, ...options };
+    return this.#send(writeMessage({ to: invitee, type: 'normal', payloads: [writeDirectInvitation(invitation)] }));
+  }
+
+  /** Asks for voice in a moderated room (§7.13); `occupantChanged` tells when it was granted. */
+  requestVoice(): void {
+    this.#send(writeMessage({ to: this.jid, type: 'normal', payloads: [writeVoiceRequest()] }));
+  }
+
+  /** Answers what `approvalRequested` asked. */
+  decide(request: ApprovalRequest, allow: boolean): void {
+    this.#send(writeMessage({ to: this.jid, type: 'normal', payloads: [writeApproval(request, allow)] }));
+  }
+
+  /** Leaves the room in order (§7.14). @param status words for those who stay */
+  leave(status?: string): void {
     const state = this.#state;
     if (state.name === 'joining') state.reject(new XmppError(`${this.jid.toString()} was left before it was joined`));
     if (state.name !== 'in') return;
-    this.#sayGoodbye();
-    this.#out('left', undefined);
+    this.#sayGoodbye(status);
+    this.#out({ why: 'left', reason: undefined, by: undefined });
   }
 
   /** The connection is gone, and with it our presence in the room. */
   disconnected(): void {
     const state = this.#state;
     if (state.name === 'joining') state.reject(new XmppError('the connection was lost while joining'));
-    else if (state.name === 'in') this.#out('offline', undefined);
+    else if (state.name === 'in') this.#out({ why: 'offline', reason: undefined, by: undefined });
+  }
+
+  /** The room has forgotten us. */
+  lost(): void {
+    if (this.joined) this.#out({ why: 'lost', reason: undefined, by: undefined });
   }
 
   /** Takes a presence of this room. */
   takePresence(presence: Presence): void {
     if (this.#state.name === 'out') return;
-    if (presence.type === 'error') {
-      if (this.#state.name === 'joining') this.#state.reject(readStanzaError(presence.element));
-      return;
-    }
+    this.#heardAt = performance.now();
+    if (presence.type === 'error') return this.#takeRefusal(presence);
     const user = readMucUser(presence.element);
     const nick = presence.from.resource;
     // A room speaks of itself under its bare JID, which is nobody in it.
     if (user === undefined || nick === '') return;
     // Only status 110 says who we are: the nick may have been changed by the room (§7.2.3, 210).
-    const self = user.statuses.has(Status.self);
-    if (presence.type === 'available') this.#seen(nick, user, self, presence.element);
-    else if (presence.type === 'unavailable') this.#gone(nick, user, self);
+    const isSelf = user.statuses.has(Status.self);
+    if (presence.type === 'available') this.#seen(presence, user, isSelf);
+    else if (presence.type === 'unavailable')
+      this.#gone(nick, user, isSelf || (this.joined && nick === this.#view.nick));
+    this.#expectations.seen(presence);
   }
 
   /** Takes a message of this room. */
   takeMessage(message: Message): void {
-    if (this.#state.name !== 'in') return;
-    const nick = message.from.resource;
-    if (message.type !== 'groupchat') {
-      if (nick !== '' && message.body !== undefined) this.#events.emit('privateMessage', this.#describe(nick, message));
-      return;
-    }
-    const subject = message.element.childText('subject');
-    // §8.1: a subject is told by a message without a body; with one it is the topic of a talk.
-    if (subject !== undefined && message.body === undefined) {
-      this.#events.emit('subject', { room: this, subject, nick });
-      return;
-    }
-    const described = this.#describe(nick, message);
-    // A forged time, in the future or long ago, must not decide what history is asked for when we come back.
-    const said = Math.min(described.delayed?.getTime() ?? Infinity, Date.now());
-    this.#lastSeen = new Date(Math.max(said, this.#lastSeen?.getTime() ?? 0));
-    if (nick !== '') this.#events.emit('message', described);
+    if (!this.joined) return;
+    this.#heardAt = performance.now();
+    this.#view.hear(message);
+    this.#expectations.seen(message);
   }
 
-  #enter(signal: AbortSignal): Promise<Element> {
-    return new Promise<Element>((resolve, reject) => {
-      const joining: Joining = { name: 'joining', resolve, reject };
+  /** Takes the news that a message of ours was not taken. */
+  takeUndelivered({ from, id, error }: Undelivered): void {
+    const to = from.resource;
+    if (to === '' && this.#expectations.refuse(id, new RoomError(this.jid, 'subject', error))) return;
+    const refusal = new RoomError(this.jid, to === '' ? 'speak' : 'whisper', error);
+    this.#host.events.emit('refused', { room: this, id, to, error: refusal });
+  }
+
+  #enter(signal: AbortSignal): Promise<Presence> {
+    return new Promise<Presence>((resolve, reject) => {
+      const joining: Joining = { name: 'joining', id: undefined, resolve, reject };
       this.#state = joining;
       this.#knock(joining, signal).catch(reject);
     });
@@ -231,138 +272,103 @@ export class Room {
 
   async #knock(joining: Joining, signal: AbortSignal): Promise<void> {
     // What the room announces decides which of its ids can be believed, so it is asked before the first message comes.
-    this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
+    await this.#view.learn(signal);
     // Meanwhile the join may have been given up.
     if (this.#state !== joining || signal.aborted) return;
     const { password } = this.#options;
-    const history = this.#lastSeen === undefined ? this.#options.history : { since: this.#lastSeen };
-    const payload = writeMucJoin({ password, ...(history === undefined ? {} : { history }) });
-    this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), payloads: [payload] }));
+    const { lastSaid } = this.#view;
+    const history = lastSaid === undefined ? this.#options.history : { since: lastSaid };
+    const to = this.jid.withResource(this.#view.nick);
+    const presence = writePresence({ to, payloads: [writeMucJoin({ password, history })] });
+    joining.id = presence.attr('id');
+    this.#host.context.send(presence);
   }
 
-  /** Accepts the room when our coming created it. */
-  async #entered(selfPresence: Element): Promise<void> {
-    const user = readMucUser(selfPresence);
+  /** Sets the room up when our coming created it. */
+  async #entered(selfPresence: Presence): Promise<void> {
+    const user = readMucUser(selfPresence.element);
     if (user?.statuses.has(Status.created) !== true) return;
+    const { configuration } = this.#options;
+    if (configuration === undefined) await this.management.acceptDefaults();
+    else await this.management.configure(configuration);
     // Before it existed the room could announce nothing, so who we are in it is read again.
-    await this.#context.iq({ to: this.jid, type: 'set', payload: writeInstantRoom() });
-    const signal = AbortSignal.timeout(DISCO_TIMEOUT_MS);
-    this.#announced = await this.#features(this.jid, signal).catch(() => new Set<string>());
-    if (this.#state.name !== 'in') throw new XmppError(`${this.jid.toString()} was left before it was set up`);
-    this.#seen(this.#nick, user, true, selfPresence);
-    this.#events.emit('joined', { room: this, nick: this.#nick, created: true });
+    await this.#view.learn();
+    if (!this.joined) throw new XmppError(`${this.jid.toString()} was left before it was set up`);
+    this.#seen(selfPresence, user, true);
+    this.#tellJoined(user);
   }
 
   /** After a join that failed. Unless the room itself refused, it may have let us in, or be about to. */
   #withdraw(error: unknown): void {
-    const isRefusal = error instanceof StanzaError && this.#state.name !== 'in';
+    const isRefusal = error instanceof StanzaError && !this.joined;
     this.#forget();
-    if (!isRefusal && this.#context.silentMs() !== undefined) this.#sayGoodbye();
+    if (!isRefusal && this.#host.context.silentMs() !== undefined) this.#sayGoodbye();
   }
 
-  #sayGoodbye(): void {
-    this.#context.send(writePresence({ to: this.jid.withResource(this.#nick), type: 'unavailable' }));
-  }
-
-  #seen(nick: string, user: MucUser, self: boolean, presence: Element): void {
-    const occupant: Occupant = {
-      nick,
-      affiliation: user.affiliation,
-      role: user.role,
-      realJid: user.jid?.bare,
-      occupantId: this.#announced.has(NS_OCCUPANT_ID) ? readOccupantId(presence) : undefined,
-    };
-    const known = this.#occupants.has(nick);
-    this.#occupants.set(nick, occupant);
-    if (self) {
-      this.#nick = nick;
-      this.#ownOccupantId = occupant.occupantId;
-    }
-    if (self && this.#state.name === 'joining') {
-      const { resolve } = this.#state;
-      this.#state = { name: 'in' };
-      // At once, so that whoever listens knows of the room before its first message; a new room is not ready yet.
-      if (!user.statuses.has(Status.created)) this.#events.emit('joined', { room: this, nick, created: false });
-      resolve(presence);
-    } else if (!known && this.#state.name === 'in') {
-      this.#events.emit('occupantJoined', { room: this, occupant });
+  #takeRefusal(presence: Presence): void {
+    const error = readStanzaError(presence.element, presence.language);
+    const state = this.#state;
+    if (state.name === 'in') {
+      this.#expectations.refuse(presence.id, new RoomError(this.jid, 'nick', error));
+    } else if (state.name === 'joining' && (presence.id === undefined || presence.id === state.id)) {
+      state.reject(error);
     }
   }
 
-  #gone(nick: string, user: MucUser, self: boolean): void {
-    const occupant = this.#occupants.get(nick);
-    this.#occupants.delete(nick);
-    if (user.statuses.has(Status.nickChanged) && user.nick !== undefined) {
-      // The presence under the new nick follows (§7.6); ours is known to us from here on.
-      if (self) this.#nick = user.nick;
-    } else if (self || user.destroyed) {
-      const state = this.#state;
-      const why = departure(user);
-      if (state.name === 'joining') state.reject(new StanzaError(...REFUSALS[why], user.reason));
-      else this.#out(why, user.reason);
-    } else if (occupant !== undefined && this.#state.name === 'in') {
-      this.#events.emit('occupantLeft', { room: this, occupant });
-    }
+  #sayGoodbye(status?: string): void {
+    this.#host.context.send(writePresence({ to: this.jid.withResource(this.#view.nick), type: 'unavailable', status }));
   }
 
-  #describe(nick: string, message: Message): RoomMessage {
-    const { element } = message;
-    const delayed = readDelay(element)?.stamp;
-    const occupantId = this.#announced.has(NS_OCCUPANT_ID) ? readOccupantId(element) : undefined;
-    return {
+  #seen(presence: Presence, user: MucUser, isSelf: boolean): void {
+    this.#view.see(presence, user, isSelf);
+    if (!isSelf || this.#state.name !== 'joining') return;
+    const { resolve } = this.#state;
+    this.#state = { name: 'in' };
+    // At once, so that whoever listens knows of the room before its first message; a new room is not ready yet.
+    if (!user.statuses.has(Status.created)) this.#tellJoined(user);
+    resolve(presence);
+  }
+
+  #tellJoined({ statuses }: MucUser): void {
+    this.#host.events.emit('joined', {
       room: this,
-      nick,
-      message,
-      occupant: delayed === undefined ? this.#occupants.get(nick) : undefined,
-      occupantId,
-      stanzaId: this.#announced.has(NS_STABLE_IDS) ? readStanzaId(element, this.jid) : undefined,
-      delayed,
-      own:
-        occupantId === undefined || this.#ownOccupantId === undefined
-          ? nick === this.#nick
-          : occupantId === this.#ownOccupantId,
-    };
+      nick: this.#view.nick,
+      created: statuses.has(Status.created),
+      nonAnonymous: statuses.has(Status.nonAnonymous),
+      logged: statuses.has(Status.logged),
+      nickAssigned: statuses.has(Status.nickAssigned),
+    });
   }
 
-  #send(message: Element): string {
-    if (this.#state.name !== 'in') throw new XmppError(`we are not in ${this.jid.toString()}`);
-    this.#context.send(message);
-    return message.attr('id') ?? '';
+  #gone(nick: string, user: MucUser, isSelf: boolean): void {
+    const { reason, actor: by, destruction, statuses } = user;
+    const left: Left = { why: departureOf(user), reason, by };
+    if (statuses.has(Status.nickChanged) && user.nick !== undefined) {
+      this.#view.rename(nick, user.nick, isSelf);
+    } else if (isSelf || destruction !== undefined) {
+      const state = this.#state;
+      if (state.name === 'joining') state.reject(new StanzaError(...REFUSALS[left.why], reason));
+      else this.#out(left, destruction);
+    } else {
+      this.#view.lose(nick, left);
+    }
   }
 
-  #out(why: Departure, reason: string | undefined): void {
+  #send(stanza: Element): string {
+    if (!this.joined) throw new XmppError(`we are not in ${this.jid.toString()}`);
+    this.#host.context.send(stanza);
+    return stanza.attr('id') ?? '';
+  }
+
+  #out(left: Left, destruction?: Destruction): void {
     this.#forget();
-    this.#events.emit('left', { room: this, why, reason });
+    this.#host.events.emit('left', { room: this, destruction, ...left });
   }
 
   /** Who was there is not known any more: a later join tells it anew. */
   #forget(): void {
     this.#state = OUT;
-    this.#occupants.clear();
-    this.#ownOccupantId = undefined;
+    this.#view.clear();
+    this.#expectations.endAll(new XmppError(`we are no longer in ${this.jid.toString()}`));
   }
 }
-
-/** Why an unavailable presence of ours was sent by the room (§7.14, §8.2, §9.1, §9.4, §10.9). */
-function departure({ statuses, destroyed }: MucUser): Departure {
-  if (destroyed) return 'destroyed';
-  if (statuses.has(Status.banned)) return 'banned';
-  // 333 comes with 307 on some servers; a technical problem is not a person's will.
-  if (statuses.has(Status.technical)) return 'error';
-  if (statuses.has(Status.kicked)) return 'kicked';
-  if (statuses.has(Status.affiliationLost) || statuses.has(Status.membersOnly)) return 'membership';
-  if (statuses.has(Status.shutdown)) return 'shutdown';
-  return 'left';
-}
-
-/** What a departure while still joining means for the join. */
-const REFUSALS: Readonly<Record<Departure, readonly [StanzaErrorType, StanzaErrorCondition]>> = {
-  left: ['wait', 'recipient-unavailable'],
-  kicked: ['wait', 'not-allowed'],
-  banned: ['auth', 'forbidden'],
-  destroyed: ['wait', 'gone'],
-  membership: ['auth', 'registration-required'],
-  shutdown: ['wait', 'recipient-unavailable'],
-  offline: ['wait', 'recipient-unavailable'],
-  error: ['wait', 'recipient-unavailable'],
-};

@@ -1,0 +1,41 @@
+/** `<query xmlns='http://jabber.org/protocol/muc#owner'/>`: what only owners may do to a room (XEP-0045 §10). */
+import { Jid } from '../../xmpp-core/jid/jid.js';
+import { el, type Element } from '../../xmpp-core/xml/element.js';
+import { writeDataForm, type DataForm } from '../xep-0004-data-forms.js';
+
+export const NS_MUC_OWNER = 'http://jabber.org/protocol/muc#owner';
+/** The `FORM_TYPE` of a room's configuration (§15.5.3). */
+export const NS_ROOM_CONFIGURATION = 'http://jabber.org/protocol/muc#roomconfig';
+
+/** The end of a room (§10.9). */
+export interface Destruction {
+  /** Where people may go instead. */
+  readonly alternate?: Jid | undefined;
+  readonly reason?: string | undefined;
+  /** Of the alternate. */
+  readonly password?: string | undefined;
+}
+
+export function readDestruction(destroy: Element): Destruction {
+  return {
+    alternate: Jid.tryParse(destroy.attr('jid')),
+    reason: destroy.childText('reason'),
+    password: destroy.childText('password'),
+  };
+}
+
+export function writeDestruction({ alternate, reason, password }: Destruction): Element {
+  const destroy = el(
+    'destroy',
+    NS_MUC_OWNER,
+    { jid: alternate?.toString() },
+    reason === undefined ? undefined : el('reason', NS_MUC_OWNER, {}, reason),
+    password === undefined ? undefined : el('password', NS_MUC_OWNER, {}, password),
+  );
+  return el('query', NS_MUC_OWNER, {}, destroy);
+}
+
+/** The filled form of a room's configuration; an answer without fields takes a new room as it is (§10.1.2). */
+export function writeConfiguration(form: DataForm): Element {
+  return el('query', NS_MUC_OWNER, {}, writeDataForm(form));
+}

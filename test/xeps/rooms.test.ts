@@ -1,0 +1,244 @@
+/** What people are promised about rooms (XEP-0045, 0249, 0410, 0421, 0425, 0486). */
+import t from 'tap';
+import * as xeps from '../../src/xeps/index.js';
+import type { Client } from '../../src/xmpp-core/client.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
+import type { Element } from '../../src/xmpp-core/xml/element.js';
+import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
+
+const { muc } = xeps;
+const ROOM = Jid.parse('tea@rooms.localhost');
+
+const presence = (nick: string, rest: string, type = ''): string =>
+  `<presence from='${ROOM.toString()}/${nick}' ${type === '' ? '' : `type='${type}'`}>` +
+  `<x xmlns='${xeps.NS_MUC_USER}'>${rest}</x></presence>`;
+const item = `<item affiliation='none' role='participant'/>`;
+const status = (...codes: number[]): string => codes.map((code) => `<status code='${code}'/>`).join('');
+
+const room = (client: Client) => {
+  const found = client.get(muc).rooms.get(ROOM.toString());
+  if (found === undefined) throw new Error('the room is not known');
+  return found;
+};
+
+// [pitfall-muc-self-presence] [pitfall-nick-conflict]
+t.test('a room is joined at the self-presence and not before, under whatever nick the room gave us', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const log = recorder((element) => (element.name === 'presence' && element.attr('to') !== undefined ? '' : undefined));
+  server.misbehave(log);
+  const ann = await online('ann', { plugins: [muc] });
+  const inject = (text: string): void => server.inject(ann.jid ?? ann.account, text);
+  const order: string[] = [];
+  ann.get(muc).events.on('joined', ({ nick }) => order.push(`joined as ${nick}`));
+  ann
+    .get(muc)
+    .events.on('message', ({ nick, own, message: { body } }) => order.push(`${nick} ${String(own)} ${body ?? ''}`));
+  const joining = ann.get(muc).join(ROOM, { nick: 'ann' });
+  await until(() => log.sent.some((one) => one.child('x', xeps.NS_MUC)), 'the join');
+  await t.rejects(room(ann).join(), /being joined already/);
+  inject(presence('other', item) + presence('ann', item) + presence('', item));
+  await ann
+    .get(muc)
+    .events.once('message', { timeoutMs: 20 })
+    .catch(() => undefined);
+  t.equal(room(ann).joined, false);
+  const say = (nick: string, body: string): string =>
+    `<message type='groupchat' from='${ROOM.toString()}/${nick}'><body>${body}</body></message>`;
+  inject(presence('given', item + status(110, 210)) + say('given', 'mine') + say('other', 'theirs'));
+  await joining;
+  t.equal(room(ann).nick, 'given');
+  t.strictSame(order, ['joined as given', 'given true mine', 'other false theirs']);
+  t.strictSame([...room(ann).occupants.keys()], ['other', 'ann', 'given']);
+
+  inject(
+    presence('given', `<item nick='renamed'/>${status(110, 303)}`, 'unavailable') +
+      presence('renamed', item + status(110)),
+  );
+  inject(say('renamed', 'still mine'));
+  await until(() => order.length === 4, 'the message under the new nick');
+  t.equal(order.at(-1), 'renamed true still mine');
+});
+
+// [pitfall-nick-conflict]
+t.test('a taken nick gives the next, a refusal is told, and a join that is given up is taken back', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const first = await online('ann', { plugins: [muc] });
+  const created = first.get(muc).events.once('joined', { timeoutMs: PATIENCE_MS });
+  await first.get(muc).join(ROOM, { nick: 'bot' });
+  t.match(await created, { created: true, nick: 'bot' });
+  const second = await online('bob', { plugins: [muc] });
+  t.equal((await second.get(muc).join(ROOM, { nick: 'bot' })).nick, 'bot-2');
+
+  const refuse = (element: Element): string | undefined =>
+    element.child('x', xeps.NS_MUC) === undefined
+      ? undefined
+      : `<presence type='error' from='${ROOM.toString()}/carl'><error type='auth'>` +
+        `<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`;
+  const log = recorder(refuse);
+  server.misbehave(log);
+  const carl = await online('carl', { plugins: [muc] });
+  await t.rejects(carl.get(muc).join(ROOM, { nick: 'carl' }), {
+    name: 'RoomError',
+    why: 'password',
+    condition: 'not-authorized',
+  });
+  const again = carl.get(muc).join(ROOM, { nick: 'carl', password: 'sesame' });
+  await t.rejects(again, { name: 'RoomError' });
+  await until(
+    () => log.sent.some((one) => one.child('x', xeps.NS_MUC)?.childText('password') === 'sesame'),
+    'the password',
+  );
+
+  const silent = recorder((element) => (element.child('x', xeps.NS_MUC) === undefined ? undefined : ''));
+  server.misbehave(silent);
+  const dora = await online('dora', { plugins: [muc] });
+  const goodbyes = (): number => silent.sent.filter((one) => one.attr('type') === 'unavailable').length;
+  const controller = new AbortController();
+  const givenUp = dora.get(muc).join(ROOM, { nick: 'dora' }, controller.signal);
+  await until(() => silent.sent.some((one) => one.child('x', xeps.NS_MUC)), 'the join');
+  controller.abort(new Error('enough'));
+  await t.rejects(givenUp, /enough/);
+  await until(() => goodbyes() === 1, 'the good-bye');
+  const left = dora.get(muc).join(ROOM, { nick: 'dora' });
+  dora.get(muc).leave(ROOM);
+  await t.rejects(left, /was left before/);
+  t.equal(dora.get(muc).rooms.size, 0);
+});
+
+// [pitfall-own-messages]
+t.test('history is delayed, our own words are known as ours, and private messages stand apart', async (t) => {
+  const { online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  await ann.get(muc).join(ROOM, { nick: 'ann' });
+  const echo = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+  const id = room(ann).say('first');
+  t.match(await echo, { own: true, delayed: undefined, nick: 'ann', message: { id, body: 'first' } });
+  t.type((await echo).stanzaId, 'string');
+  t.equal((await echo).occupantId, room(ann).occupants.get('ann')?.occupantId);
+
+  const bob = await online('bob', { plugins: [muc] });
+  const past = bob.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+  const present = ann.get(muc).events.once('occupantJoined', { timeoutMs: PATIENCE_MS });
+  await bob.get(muc).join(ROOM, { nick: 'bob', history: { maxStanzas: 5 } });
+  t.match(await past, { own: false, delayed: Date, occupant: undefined, message: { body: 'first' } });
+  t.equal((await present).occupant.realJid?.toString(), 'bob@localhost');
+
+  const apart = ann.get(muc).events.once('privateMessage', { timeoutMs: PATIENCE_MS });
+  const others: unknown[] = [];
+  ann.events.on('message', (one) => others.push(one));
+  ann.get(muc).events.on('message', (one) => others.push(one));
+  bob.send(writeMessage({ to: ROOM.withResource('ann'), type: 'chat', body: 'psst' }));
+  t.match(await apart, { nick: 'bob', own: false, message: { body: 'psst' } });
+  t.strictSame(others, []);
+  const gone = ann.get(muc).events.once('occupantLeft', { timeoutMs: PATIENCE_MS });
+  bob.get(muc).leave(ROOM);
+  t.equal((await gone).occupant.nick, 'bob');
+});
+
+// [pitfall-muc-lost]
+t.test('every way out of a room says why, and the room is not taken for joined any more', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const owner = await online('owner', { plugins: [muc] });
+  await owner.get(muc).join(ROOM, { nick: 'owner' });
+  const ann = await online('ann', { plugins: [muc] });
+  for (const [statuses, why] of [
+    [[307], 'kicked'],
+    [[301], 'banned'],
+    [[332], 'shutdown'],
+    [[333, 307], 'error'],
+    [[321], 'membership'],
+    [[322], 'membership'],
+  ] as const) {
+    await ann.get(muc).join(ROOM, { nick: 'ann' });
+    const left = ann.get(muc).events.once('left', { timeoutMs: PATIENCE_MS });
+    server.rooms.expel(ROOM, 'ann', statuses);
+    t.equal((await left).why, why);
+    t.equal(room(ann).joined, false);
+    t.equal(room(ann).occupants.size, 0);
+    t.throws(() => room(ann).say('x'), /we are not in/);
+  }
+  await ann.get(muc).join(ROOM, { nick: 'ann' });
+  const left = ann.get(muc).events.once('left', { timeoutMs: PATIENCE_MS });
+  const destroy = `<item affiliation='none' role='none'/><destroy><reason>moved</reason></destroy>`;
+  server.inject(ann.jid ?? ann.account, presence('ann', destroy, 'unavailable'));
+  t.match(await left, { why: 'destroyed', reason: 'moved' });
+});
+
+// [pitfall-muc-lost]
+t.test('after a reconnect we are in the room again, with what was said meanwhile', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  await ann.get(muc).join(ROOM, { nick: 'ann', history: { maxStanzas: 0 } });
+  const echo = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+  room(ann).say('remember');
+  await echo;
+  const log = recorder();
+  server.misbehave(log);
+  const left = ann.get(muc).events.once('left', { timeoutMs: PATIENCE_MS });
+  const back = ann.get(muc).events.once('joined', { timeoutMs: PATIENCE_MS });
+  server.cutAll();
+  t.match(await left, { why: 'offline' });
+  t.equal(room(ann).occupants.size, 0);
+  t.match(await back, { nick: 'ann' });
+  const history = log.sent.map((one) => one.child('x', xeps.NS_MUC)?.child('history')).find((one) => one !== undefined);
+  const since = xeps.readDateTime(history?.attr('since'));
+  t.ok(since !== undefined && Math.abs(since.getTime() - Date.now()) < 60_000);
+  t.equal(history?.attr('maxstanzas'), undefined);
+
+  // A message that pretends to come from the future would keep the room silent until then.
+  server.inject(
+    ann.jid ?? ann.account,
+    `<message type='groupchat' from='${ROOM.toString()}/x'><body>x</body><delay xmlns='urn:xmpp:delay' stamp='2999-01-01T00:00:00Z'/></message>`,
+  );
+  await ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+  const later = recorder();
+  server.misbehave(later);
+  const again = ann.get(muc).events.once('joined', { timeoutMs: PATIENCE_MS });
+  server.cutAll();
+  await again;
+  const asked = later.sent.map((one) => one.child('x', xeps.NS_MUC)?.child('history')).find((one) => one !== undefined);
+  t.ok((xeps.readDateTime(asked?.attr('since'))?.getTime() ?? Infinity) <= Date.now());
+});
+
+// [pitfall-stanza-id-spoofing]
+t.test('ids are believed only in a room that announces them, and only when the room itself gave them', async (t) => {
+  for (const announced of [true, false]) {
+    const { server, online } = await startLoopback(t);
+    const disco = (element: Element): string | undefined =>
+      announced || element.child('query', xeps.NS_DISCO_INFO) === undefined
+        ? undefined
+        : `<iq type='result' from='${ROOM.toString()}' id='${element.attr('id') ?? ''}'><query xmlns='${xeps.NS_DISCO_INFO}'/></iq>`;
+    server.misbehave(recorder(disco));
+    const ann = await online('ann', { plugins: [muc] });
+    await ann.get(muc).join(ROOM, { nick: 'ann' });
+    const said = async (by: string): Promise<unknown> => {
+      const event = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+      server.inject(
+        ann.jid ?? ann.account,
+        `<message type='groupchat' from='${ROOM.toString()}/eve'><body>x</body>` +
+          `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}' id='s'/><occupant-id xmlns='urn:xmpp:occupant-id:0' id='o'/></message>`,
+      );
+      const { stanzaId, occupantId } = await event;
+      return { stanzaId, occupantId };
+    };
+    const occupantId = announced ? 'o' : undefined;
+    t.strictSame(await said(ROOM.toString()), { stanzaId: announced ? 's' : undefined, occupantId });
+    t.strictSame(await said('eve@localhost'), { stanzaId: undefined, occupantId });
+    t.strictSame(await said(`${ROOM.toString()}/eve`), { stanzaId: undefined, occupantId });
+  }
+});
+
+t.test('what comes from a room that we are not in is not taken for a room', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  const events: unknown[] = [];
+  ann.get(muc).events.on('message', (one) => events.push(one));
+  const seen = ann.events.once('message', { timeoutMs: PATIENCE_MS });
+  server.inject(
+    ann.jid ?? ann.account,
+    `<message type='groupchat' from='${ROOM.toString()}/x'><body>x</body></message>`,
+  );
+  t.equal((await seen).body, 'x');
+  t.strictSame(events, []);
+});
