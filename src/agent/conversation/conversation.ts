@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { ChatMessage, ModelUsage } from '../model/model.js';
 import type { Journal } from './journal.js';
-import { type Answer, type Heard, type HistoryRecord, type Unwritten, writeLine } from './records.js';
-import type { Transcript } from './transcript.js';
+import { type Heard, type HistoryRecord, type ModelChoice, type Step, type Unwritten, writeLine } from './records.js';
+import type { Transcript, Undelivered } from './transcript.js';
 import { promptOf, type PromptOptions } from './window.js';
 
 /** What the model said, as the conversation is told. */
@@ -13,6 +13,8 @@ export interface Said {
   readonly text: string;
   readonly model?: string;
   readonly usage?: ModelUsage;
+  /** The tools that were used on the way. */
+  readonly steps?: readonly Step[];
   /** Any JSON the channel needs to send it after a restart; that of the last question unless given. */
   readonly reference?: unknown;
 }
@@ -21,8 +23,8 @@ export interface Said {
 export interface Pending {
   /** Heard and not answered, in order. */
   readonly questions: readonly Heard[];
-  /** Answered and not seen to be delivered, in order. After a crash each of them may have been sent already. */
-  readonly undelivered: readonly Answer[];
+  /** Answered and not seen to be delivered, in order. After a crash those that were `begun` may have been sent already. */
+  readonly undelivered: readonly Undelivered[];
 }
 
 /** The parts a conversation is made of. */
@@ -76,7 +78,7 @@ export class Conversation {
   /** Writes down what the model said to these questions, before it is sent. It is owed until `delivered`. */
   async answer(keys: readonly string[], said: Said): Promise<void> {
     const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((heard) => heard !== undefined);
-    const { id, text, model, usage, reference = question?.reference } = said;
+    const { id, text, model, usage, steps = [], reference = question?.reference } = said;
     await this.#write({
       kind: 'answer',
       at: this.#parts.now(),
@@ -84,9 +86,15 @@ export class Conversation {
       keys,
       ...(model === undefined ? {} : { model }),
       ...(usage === undefined ? {} : { usage }),
+      ...(steps.length === 0 ? {} : { steps }),
       ...(reference === undefined ? {} : { reference }),
       text,
     });
+  }
+
+  /** Writes down that an answer is about to be sent: after a crash it is not known whether people have it. */
+  async sending(answerId: string): Promise<void> {
+    await this.#write({ kind: 'sending', at: this.#parts.now(), id: answerId });
   }
 
   /** Writes down that an answer was sent. */
@@ -102,6 +110,51 @@ export class Conversation {
    */
   async fail(keys: readonly string[], reason?: string): Promise<void> {
     await this.#write({ kind: 'failed', at: this.#parts.now(), keys, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** The newest message that passes, of those that are kept at hand. */
+  find(passes: (heard: Heard) => boolean): Heard | undefined {
+    return this.#parts.transcript.find(passes);
+  }
+
+  /** Whether a message is a question that is owed an answer. */
+  isOwed(key: string): boolean {
+    return this.#parts.transcript.question(key) !== undefined;
+  }
+
+  /** Writes down that a message should have been another text. The one that was said stays in the file. */
+  async correct(key: string, text: string): Promise<void> {
+    await this.#write({ kind: 'corrected', at: this.#parts.now(), key, text });
+  }
+
+  /** Writes down that a message was taken back: it is no question any more, and the model does not see it. It stays in the file. */
+  async retract(key: string): Promise<void> {
+    await this.#write({ kind: 'retracted', at: this.#parts.now(), key });
+  }
+
+  /**
+   * Makes the last answer count no more: what it answered is owed another one.
+   * @returns the questions, in order; none when there is no answer to take back
+   */
+  async reopen(): Promise<readonly Heard[]> {
+    const questions = this.#parts.transcript.turns.at(-1)?.heard.filter(({ kind }) => kind === 'question') ?? [];
+    if (questions.length > 0) await this.#write({ kind: 'reopened', at: this.#parts.now() });
+    return questions;
+  }
+
+  /** Puts a summary in the place of all turns so far. They stay in the file. */
+  async summarize(text: string): Promise<void> {
+    await this.#write({ kind: 'summary', at: this.#parts.now(), text });
+  }
+
+  /** The model that was chosen for this session, if one was. */
+  get model(): ModelChoice | undefined {
+    return this.#parts.transcript.model;
+  }
+
+  /** Chooses the model of this session. */
+  async chooseModel(choice: ModelChoice): Promise<void> {
+    await this.#write({ kind: 'model', at: this.#parts.now(), ...choice });
   }
 
   /** Whether people wait for something. */
@@ -129,7 +182,7 @@ export class Conversation {
     }
     const { line, record } = this.#heading(false);
     transcript.apply(record);
-    await this.#track(journal.begin(line + owedLines(transcript), transcript.owes));
+    await this.#track(journal.begin(line + this.#carriedOver(), transcript.owes));
   }
 
   /** Waits for what is being written, and refuses what comes later. */
@@ -142,10 +195,16 @@ export class Conversation {
     const { transcript, journal, fileBytes } = this.#parts;
     const { line, record } = writeLine(unwritten);
     const isFull = journal.empty || journal.grown >= fileBytes;
-    const heading = isFull ? this.#heading(journal.file > 0).line + owedLines(transcript) : '';
+    const heading = isFull ? this.#heading(journal.file > 0).line + this.#carriedOver() : '';
     transcript.apply(record);
     const written = isFull ? journal.begin(heading + line, transcript.owes) : journal.append(line, transcript.owes);
     return this.#track(written);
+  }
+
+  #carriedOver(): string {
+    const { transcript, now } = this.#parts;
+    const records = transcript.carriedOver(now());
+    return records.map((record) => writeLine(record).line).join('');
   }
 
   #heading(continues: boolean): { readonly line: string; readonly record: HistoryRecord } {
@@ -161,13 +220,6 @@ export class Conversation {
     this.#parts.writing(this, done);
     return done;
   }
-}
-
-function owedLines(transcript: Transcript): string {
-  return transcript
-    .owed()
-    .map((record) => writeLine(record).line)
-    .join('');
 }
 
 /** The newest keys, so many and no more. */

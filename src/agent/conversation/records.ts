@@ -8,14 +8,21 @@
  * - `question`, `context`: a message that was heard. A question is owed an answer; context is only to be known.
  *   `key` tells duplicates, `speaker` and `text` are the words of strangers, `reference` is the channel's own note.
  * - `answer`: what the model said to the questions `keys`; written before it is sent, under an `id`.
+ *   `steps` are the tools it used on the way.
+ * - `sending`: the answer `id` is about to be sent; from here on people may have it.
  * - `delivered`: the answer `id` has been sent.
  * - `failed`: the questions `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
+ * - `corrected`: who said the message `key` says that it should have been `text`.
+ * - `retracted`: the message `key` was taken back, and is not shown to the model any more. The line that has it stays.
+ * - `reopened`: the last answer does not count any more; its questions are owed another one.
+ * - `summary`: `text` takes the place of all turns before it.
+ * - `model`: the model that is asked in this session from here on.
  *
  * A reader passes over kinds and versions it does not know, and over lines it cannot read, and leaves them where they are.
- * A new kind that says something about an older message (a correction, a retraction) names it by its `key`.
+ * A kind that says something about an older message names it by its `key`.
  */
 import { z } from 'zod';
-import type { ModelUsage } from '../model/model.js';
+import type { ModelUsage, ToolCall } from '../model/model.js';
 
 /** A message that was heard in a conversation. */
 export interface Heard {
@@ -27,8 +34,36 @@ export interface Heard {
   readonly at: Date;
   /** A question is owed an answer; context is only to be known. */
   readonly kind: 'question' | 'context';
+  /** Who said it, as far as it can be proven: only the same author corrects or retracts it. Chosen by the channel. */
+  readonly author?: string;
+  /** The id that its author gave it, by which a correction names it. */
+  readonly id?: string;
+  /** Files that came with it. */
+  readonly media?: readonly HeardMedia[];
   /** Any JSON the channel needs to answer after a restart: where to reply, the stanza's id. */
   readonly reference?: unknown;
+}
+
+/** A file that somebody sent, as much of it as the model can use. All of it is untrusted. */
+export interface HeardMedia {
+  readonly name: string;
+  /** Such as `image/png`, when it is known. */
+  readonly type?: string;
+  /** In bytes, when it is known. */
+  readonly size?: number;
+  /** What it says, of a text file; it may be cut. */
+  readonly text?: string;
+  /** Where a picture is kept, below the folder for media. */
+  readonly file?: string;
+  /** Why there is no more of it than a description: "larger than 20 MB". */
+  readonly note?: string;
+}
+
+/** Tools that were used together on the way to an answer. */
+export interface Step {
+  /** What the model said before it used them. */
+  readonly text: string;
+  readonly calls: readonly (ToolCall & { readonly result: string })[];
 }
 
 /** What the model said. */
@@ -40,8 +75,15 @@ export interface Answer {
   readonly at: Date;
   readonly model?: string;
   readonly usage?: ModelUsage;
+  readonly steps?: readonly Step[];
   /** Any JSON the channel needs to send it after a restart. */
   readonly reference?: unknown;
+}
+
+/** A model by the names that `modelOf` knows. */
+export interface ModelChoice {
+  readonly provider: string;
+  readonly model: string;
 }
 
 const time = z.iso.datetime().transform((text) => new Date(text));
@@ -52,8 +94,23 @@ const heard = {
   speaker: z.string(),
   text: z.string(),
   at: time,
+  author: z.string().exactOptional(),
+  id: z.string().exactOptional(),
+  media: z
+    .array(
+      z.object({
+        name: z.string(),
+        type: z.string().exactOptional(),
+        size: z.number().exactOptional(),
+        text: z.string().exactOptional(),
+        file: z.string().exactOptional(),
+        note: z.string().exactOptional(),
+      }),
+    )
+    .exactOptional(),
   reference: z.unknown().exactOptional(),
 };
+const call = z.object({ id: z.string(), name: z.string(), arguments: z.string(), result: z.string() });
 
 const schema = z.discriminatedUnion('kind', [
   z.object({
@@ -74,10 +131,17 @@ const schema = z.discriminatedUnion('kind', [
     text: z.string(),
     model: z.string().exactOptional(),
     usage: z.object({ promptTokens: z.number(), completionTokens: z.number(), estimated: z.boolean() }).exactOptional(),
+    steps: z.array(z.object({ text: z.string(), calls: z.array(call) })).exactOptional(),
     reference: z.unknown().exactOptional(),
   }),
+  z.object({ v: z.literal(1), kind: z.literal('sending'), at: time, id: z.string() }),
   z.object({ v: z.literal(1), kind: z.literal('delivered'), at: time, id: z.string() }),
   z.object({ v: z.literal(1), kind: z.literal('failed'), at: time, keys, reason: z.string().exactOptional() }),
+  z.object({ v: z.literal(1), kind: z.literal('corrected'), at: time, key: z.string(), text: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('retracted'), at: time, key: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('reopened'), at: time }),
+  z.object({ v: z.literal(1), kind: z.literal('summary'), at: time, text: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('model'), at: time, provider: z.string(), model: z.string() }),
 ]);
 
 const KINDS: ReadonlySet<unknown> = new Set(schema.options.map((option) => option.shape.kind.value));
@@ -122,5 +186,10 @@ export type Unwritten =
   | (Answer & { readonly kind: 'answer' })
   | Heard
   | { readonly kind: 'session'; readonly at: Date; readonly conversation: string; readonly continues?: boolean }
-  | { readonly kind: 'delivered'; readonly at: Date; readonly id: string }
+  | { readonly kind: 'sending' | 'delivered'; readonly at: Date; readonly id: string }
+  | { readonly kind: 'corrected'; readonly at: Date; readonly key: string; readonly text: string }
+  | { readonly kind: 'retracted'; readonly at: Date; readonly key: string }
+  | { readonly kind: 'reopened'; readonly at: Date }
+  | { readonly kind: 'summary'; readonly at: Date; readonly text: string }
+  | (ModelChoice & { readonly kind: 'model'; readonly at: Date })
   | { readonly kind: 'failed'; readonly at: Date; readonly keys: readonly string[]; readonly reason?: string };

@@ -3,13 +3,22 @@
  * conversation while it lives, so that both always agree.
  */
 import { estimateTokens } from '../model/tokens.js';
-import type { Answer, Heard, HistoryRecord, Unwritten } from './records.js';
+import type { Answer, Heard, HistoryRecord, ModelChoice, Step, Unwritten } from './records.js';
 
-/** A closed turn: the messages that led to an answer (context and at least one question, in order), and what was said. */
+/** A closed turn: the messages that led to an answer (context and questions, in order), and what was said. */
 export interface Turn {
+  /** At least one, unless all were taken back. */
   readonly heard: readonly Heard[];
+  /** The tools that were used before it was said. */
+  readonly steps: readonly Step[];
   /** The model's answer, or the sentence people got instead of one. */
   readonly said: string;
+}
+
+/** An answer that was not seen to be delivered. */
+export interface Undelivered extends Answer {
+  /** Whether it was about to be sent when it was heard of last: then people may have it. */
+  readonly begun: boolean;
 }
 
 /** The part of a session that is kept in memory: closed turns, and what was heard since. */
@@ -18,7 +27,9 @@ export class Transcript {
   /** Heard and not part of a closed turn: context, and questions not yet answered. */
   #open: Heard[] = [];
   readonly #questions = new Map<string, Heard>();
-  readonly #undelivered = new Map<string, Answer>();
+  readonly #undelivered = new Map<string, Undelivered>();
+  #summary: string | undefined;
+  #model: ModelChoice | undefined;
   readonly #keepTokens: number;
   #tokens = 0;
 
@@ -40,8 +51,18 @@ export class Transcript {
     return [...this.#questions.values()];
   }
 
+  /** What stands for everything before the turns that are left. */
+  get summary(): string | undefined {
+    return this.#summary;
+  }
+
+  /** The model that was chosen for this session, if one was. */
+  get model(): ModelChoice | undefined {
+    return this.#model;
+  }
+
   /** The answers that were not seen to be delivered, in order. */
-  get undelivered(): readonly Answer[] {
+  get undelivered(): readonly Undelivered[] {
     return [...this.#undelivered.values()];
   }
 
@@ -52,16 +73,39 @@ export class Transcript {
 
   /** Whether the session has anything in it. */
   get empty(): boolean {
-    return this.#turns.length === 0 && this.#open.length === 0;
+    return (
+      this.#turns.length === 0 && this.#open.length === 0 && this.#model === undefined && this.#summary === undefined
+    );
   }
 
   question(key: string): Heard | undefined {
     return this.#questions.get(key);
   }
 
-  /** What a new file must begin with, so that the older ones need not be read to know what is owed. Applying it again changes nothing. */
-  owed(): Unwritten[] {
-    return [...this.questions, ...this.undelivered.map((answer) => ({ kind: 'answer' as const, ...answer }))];
+  /** The newest message that passes, of those that are kept in memory. */
+  find(passes: (heard: Heard) => boolean): Heard | undefined {
+    const open = this.#open.findLast(passes);
+    if (open !== undefined) return open;
+    for (const { heard } of this.#turns.toReversed()) {
+      const found = heard.findLast(passes);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * What a new file must begin with, so that the older ones need not be read to know what is owed and which model is asked. Applying
+   * it again changes nothing.
+   */
+  carriedOver(at: Date): Unwritten[] {
+    return [
+      ...(this.#model === undefined ? [] : [{ kind: 'model' as const, at, ...this.#model }]),
+      ...this.questions,
+      ...this.undelivered.flatMap(({ begun, ...answer }) => [
+        { kind: 'answer' as const, ...answer },
+        ...(begun ? [{ kind: 'sending' as const, at, id: answer.id }] : []),
+      ]),
+    ];
   }
 
   apply(record: HistoryRecord): void {
@@ -76,11 +120,29 @@ export class Transcript {
       case 'answer':
         this.#answer(record);
         break;
+      case 'sending':
+        this.#beginSending(record.id);
+        break;
       case 'delivered':
         this.#undelivered.delete(record.id);
         break;
       case 'failed':
         this.#fail(record.keys, record.reason);
+        break;
+      case 'corrected':
+        this.#change(record.key, (heard) => ({ ...heard, text: record.text }));
+        break;
+      case 'retracted':
+        this.#change(record.key, () => undefined);
+        break;
+      case 'reopened':
+        this.#reopen();
+        break;
+      case 'summary':
+        this.#summarize(record.text);
+        break;
+      case 'model':
+        this.#model = { provider: record.provider, model: record.model };
         break;
     }
     if (this.#tokens > 2 * this.#keepTokens) this.#forget();
@@ -89,6 +151,8 @@ export class Transcript {
   /** A new session: the past is left behind, what is owed comes along. */
   #begin(): void {
     this.#turns = [];
+    this.#summary = undefined;
+    this.#model = undefined;
     this.#open = this.questions.slice();
     this.#tokens = costOf(this.#open);
   }
@@ -101,8 +165,50 @@ export class Transcript {
   }
 
   #answer(answer: Answer): void {
-    this.#undelivered.set(answer.id, answer);
-    this.#close(answer.keys, answer.text);
+    this.#undelivered.set(answer.id, { ...answer, begun: false });
+    this.#close(answer.keys, answer.text, answer.steps);
+  }
+
+  #beginSending(id: string): void {
+    const answer = this.#undelivered.get(id);
+    if (answer !== undefined) this.#undelivered.set(id, { ...answer, begun: true });
+  }
+
+  /** Puts what `change` makes of a message in its place, wherever it is; a message that it makes nothing of is gone. */
+  #change(key: string, change: (heard: Heard) => Heard | undefined): void {
+    const changed = (heard: readonly Heard[]): Heard[] =>
+      heard.flatMap((one) => {
+        if (one.key !== key) return one;
+        const other = change(one);
+        this.#tokens += (other === undefined ? 0 : cost(other)) - cost(one);
+        return other ?? [];
+      });
+    this.#open = changed(this.#open);
+    this.#turns = this.#turns.map((turn) =>
+      turn.heard.some((one) => one.key === key) ? { ...turn, heard: changed(turn.heard) } : turn,
+    );
+    const question = this.#questions.get(key);
+    const other = question === undefined ? undefined : change(question);
+    if (other !== undefined) this.#questions.set(key, other);
+    else this.#questions.delete(key);
+  }
+
+  /** The last turn is open again, before whatever was heard since. */
+  #reopen(): void {
+    const turn = this.#turns.pop();
+    if (turn === undefined) return;
+    this.#tokens -= costOfAnswer(turn);
+    this.#open = [...turn.heard, ...this.#open];
+    const later = [...this.#questions];
+    this.#questions.clear();
+    for (const heard of turn.heard) if (heard.kind === 'question') this.#questions.set(heard.key, heard);
+    for (const [key, heard] of later) this.#questions.set(key, heard);
+  }
+
+  #summarize(text: string): void {
+    this.#turns = [];
+    this.#summary = text;
+    this.#tokens = costOf(this.#open) + estimateTokens(text);
   }
 
   /** People who were told a sentence see it as the answer; a question given up in silence becomes context. */
@@ -120,23 +226,26 @@ export class Transcript {
    * Makes a turn of these questions and the context before the last of them. What came later, while the model worked,
    * stays open, and so does a question that this turn was not about.
    */
-  #close(keys: readonly string[], said: string): void {
+  #close(keys: readonly string[], said: string, steps: readonly Step[] = []): void {
     const answered = new Set(keys.filter((key) => this.#questions.delete(key)));
     if (answered.size === 0) return;
     const last = this.#open.findLastIndex((heard) => answered.has(heard.key));
     const belongs = (heard: Heard, index: number): boolean =>
       index <= last && (heard.kind === 'context' || answered.has(heard.key));
-    this.#turns.push({ heard: this.#open.filter(belongs), said });
+    const turn = { heard: this.#open.filter(belongs), steps, said };
+    this.#turns.push(turn);
     this.#open = this.#open.filter((heard, index) => !belongs(heard, index));
-    this.#tokens += estimateTokens(said);
+    this.#tokens += costOfAnswer(turn);
   }
 
-  /** Drops the oldest turns, then the oldest context, until as much is left as is to be kept. Questions stay. */
+  /** Drops the summary, then the oldest turns, then the oldest context, until as much is left as is to be kept. Questions stay. */
   #forget(): void {
+    this.#tokens -= estimateTokens(this.#summary ?? '');
+    this.#summary = undefined;
     let turns = 0;
     for (const turn of this.#turns) {
       if (this.#tokens <= this.#keepTokens) break;
-      this.#tokens -= costOf(turn.heard) + estimateTokens(turn.said);
+      this.#tokens -= costOf(turn.heard) + costOfAnswer(turn);
       turns += 1;
     }
     this.#turns.splice(0, turns);
@@ -148,9 +257,22 @@ export class Transcript {
   }
 }
 
-/** What a heard message costs in a request: its words and the speaker's mark, about. */
-export function cost(heard: Heard): number {
-  return estimateTokens(heard.text) + estimateTokens(heard.speaker) + 2;
+/** What a picture costs in a request, about: providers count it by its size in pixels, which nobody has looked at here. */
+const TOKENS_PER_PICTURE = 1000;
+
+/** What a heard message costs in a request: its words, the speaker's mark and its files, about. */
+export function cost({ text, speaker, media = [] }: Heard): number {
+  const files = media.map(
+    (file) => estimateTokens(file.text ?? '') + (file.file === undefined ? 20 : TOKENS_PER_PICTURE),
+  );
+  return estimateTokens(text) + estimateTokens(speaker) + 2 + files.reduce((sum, one) => sum + one, 0);
+}
+
+/** What an answer costs in a later request: its words, and what was done on the way. */
+export function costOfAnswer({ said, steps }: Pick<Turn, 'said' | 'steps'>): number {
+  const calls = steps.flatMap((step) => step.calls.map((call) => estimateTokens(call.arguments + call.result) + 10));
+  const words = steps.reduce((sum, step) => sum + estimateTokens(step.text), estimateTokens(said));
+  return calls.reduce((sum, one) => sum + one, words);
 }
 
 function costOf(heard: readonly Heard[]): number {

@@ -3,10 +3,12 @@ import type { ChatMessage } from '../model/model.js';
 import { estimateTokens } from '../model/tokens.js';
 import type { Heard } from './records.js';
 import { attributed, SPEAKERS_NOTE } from './speaker.js';
-import { cost, type Transcript } from './transcript.js';
+import { cost, costOfAnswer, type Transcript, type Turn } from './transcript.js';
 
 /** For an answer without text (a reaction, a file): providers refuse an empty message, and two of one role in a row. */
 const WORDLESS = '(answered without words)';
+/** For a turn of which nothing is left that somebody asked. */
+const TAKEN_BACK = '(a message that was taken back)';
 
 /** What a request is made for. */
 export interface PromptOptions {
@@ -48,14 +50,39 @@ export function promptOf(transcript: Transcript, options: PromptOptions): ChatMe
   const messages: ChatMessage[] = asked.length === 0 ? [] : [{ role: 'user', content: lines(asked, room) }];
   for (const turn of transcript.turns.toReversed()) {
     const questions = turn.heard.filter((heard) => heard.kind === 'question');
-    left -= questions.reduce((sum, question) => sum + cost(question), estimateTokens(turn.said));
-    if (cut || left < 0) break;
-    messages.push({ role: 'assistant', content: turn.said === '' ? WORDLESS : turn.said });
-    messages.push({ role: 'user', content: lines(within(turn.heard), room) });
+    left -= questions.reduce((sum, question) => sum + cost(question), costOfAnswer(turn));
+    cut ||= left < 0;
+    if (cut) break;
+    messages.push(...answerOf(turn).toReversed());
+    messages.push({ role: 'user', content: turn.heard.length === 0 ? TAKEN_BACK : lines(within(turn.heard), room) });
   }
+  const { summary } = transcript;
+  if (summary !== undefined && !cut && estimateTokens(summary) <= left)
+    messages.push(...asExchange(summary).toReversed());
   const systemPrompt = room ? `${options.systemPrompt}\n\n${SPEAKERS_NOTE}` : options.systemPrompt;
   if (systemPrompt.trim() !== '') messages.push({ role: 'system', content: systemPrompt.trim() });
   return messages.toReversed();
+}
+
+/** What the bot did and said in a turn. A call of a tool and its result are never parted: they are of one turn. */
+function answerOf({ steps, said }: Turn): ChatMessage[] {
+  const done = steps.flatMap(({ text, calls }): ChatMessage[] => [
+    {
+      role: 'assistant',
+      content: text,
+      toolCalls: calls.map(({ id, name, arguments: given }) => ({ id, name, arguments: given })),
+    },
+    ...calls.map(({ id, result }) => ({ role: 'tool' as const, content: result, toolCallId: id })),
+  ]);
+  return [...done, { role: 'assistant', content: said === '' ? WORDLESS : said }];
+}
+
+/** The summary as something that was said: it is made of the words of strangers, and has no place among the instructions. */
+function asExchange(summary: string): ChatMessage[] {
+  return [
+    { role: 'user', content: 'Summarize our conversation so far.' },
+    { role: 'assistant', content: summary },
+  ];
 }
 
 /** What is open and concerns these questions: they, and the context before the last of them. */

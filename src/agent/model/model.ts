@@ -3,14 +3,44 @@
 /**
  * One message of the conversation as the model reads it.
  *
- * `content` stays the plain text whatever else a message will carry: pictures, calls of tools and their results come as
- * further optional fields and further roles, so that who only reads or writes text need not change.
+ * `content` is the plain text whatever else a message carries, so that who only reads or writes text need not know of the rest.
  */
 export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant';
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
   /** Who speaks, where several people do. A hint: not every provider hands it to the model, so rooms say it in `content` too. */
   readonly name?: string;
+  /** Of a user: pictures that go with the text. */
+  readonly images?: readonly ModelImage[];
+  /** Of the assistant: the tools it wants used. Each call is answered by a message of the role `tool` that follows. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of a tool: the `id` of the call whose result `content` is. */
+  readonly toolCallId?: string;
+}
+
+/** A picture for a model that sees. */
+export interface ModelImage {
+  /** Such as `image/png`. */
+  readonly mediaType: string;
+  readonly base64: string;
+}
+
+/** A tool that a model may use. */
+export interface ToolDefinition {
+  readonly name: string;
+  /** What it does and when to use it, for the model. */
+  readonly description: string;
+  /** A JSON Schema of the arguments: an object. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** A tool that a model wants used. */
+export interface ToolCall {
+  /** The model's own, to tell its calls apart. */
+  readonly id: string;
+  readonly name: string;
+  /** JSON as the model wrote it, which may be none. */
+  readonly arguments: string;
 }
 
 /** What a request cost, in tokens; `estimated` when the provider did not say and the figures are our own guess. */
@@ -20,8 +50,11 @@ export interface ModelUsage {
   readonly estimated: boolean;
 }
 
-/** Why the model stopped: it had said everything; it hit a limit of length; a filter cut it; some other word of the provider's. */
-export type FinishReason = 'stop' | 'length' | 'content-filter' | 'other';
+/**
+ * Why the model stopped: it had said everything; it wants tools used; it hit a limit of length; a filter cut it; some other word of
+ * the provider's.
+ */
+export type FinishReason = 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'other';
 
 /** A piece of the answer as it comes; then, exactly once and last, `done`. */
 export type ModelEvent =
@@ -32,6 +65,8 @@ export type ModelEvent =
       readonly model: string;
       readonly finishReason: FinishReason;
       readonly usage: ModelUsage;
+      /** The tools it wants used before it goes on; absent when there are none. */
+      readonly toolCalls?: readonly ToolCall[];
       /** Set when a fallback answered: why the first model did not. For the log. */
       readonly insteadOf?: ModelError;
     };
@@ -39,6 +74,8 @@ export type ModelEvent =
 /** What is asked of a model. */
 export interface ModelRequest {
   readonly messages: readonly ChatMessage[];
+  /** What it may use; nothing unless given. */
+  readonly tools?: readonly ToolDefinition[];
   /** Ends the request at once; the answer then rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }

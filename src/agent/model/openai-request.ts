@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { abortReason } from '../../xmpp-core/events.js';
 import { AnswerSoFar } from './answer-so-far.js';
 import { ContentWatch } from './content-watch.js';
-import type { ChatMessage, ModelEvent, ModelRequest } from './model.js';
+import type { ChatMessage, ModelEvent, ModelImage, ModelRequest, ToolCall } from './model.js';
 import { ModelError } from './model.js';
 import { readChunk } from './openai-chunk.js';
 import { readFailure } from './openai-failure.js';
@@ -76,12 +76,35 @@ function bodyOf(model: string, messages: readonly ChatMessage[], includeUsage: b
   };
 }
 
-/** A name goes out in the alphabet that the API accepts; one with nothing left in it does not go out. */
-function messageOf({ role, content, name }: ChatMessage): Body['messages'][number] {
-  const spoken = name
-    ?.normalize('NFKD')
+function messageOf(message: ChatMessage): Body['messages'][number] {
+  const { role, content, images = [], toolCalls = [], toolCallId = '' } = message;
+  const spoken = apiName(message.name);
+  const named = spoken === '' ? {} : { name: spoken };
+  if (role === 'tool') return { role, content, tool_call_id: toolCallId };
+  if (role === 'user' && images.length > 0) return { role, content: partsOf(content, images), ...named };
+  if (role !== 'assistant' || toolCalls.length === 0) return { role, content, ...named };
+  return { role, content: content === '' ? null : content, tool_calls: toolCalls.map(toolCallOf), ...named };
+}
+
+/** A name in the alphabet that the API accepts; empty when nothing of it is left. */
+function apiName(name = ''): string {
+  return name
+    .normalize('NFKD')
     .replace(/[^\w-]+/g, '_')
     .replace(/^_+|_+$/g, '')
     .slice(0, 64);
-  return spoken === undefined || spoken === '' ? { role, content } : { role, content, name: spoken };
+}
+
+function toolCallOf({ id, name, arguments: given }: ToolCall): OpenAI.ChatCompletionMessageToolCall {
+  return { id, type: 'function', function: { name, arguments: given } };
+}
+
+function partsOf(text: string, images: readonly ModelImage[]): OpenAI.ChatCompletionContentPart[] {
+  return [
+    { type: 'text', text },
+    ...images.map(({ mediaType, base64 }) => ({
+      type: 'image_url' as const,
+      image_url: { url: `data:${mediaType};base64,${base64}` },
+    })),
+  ];
 }
