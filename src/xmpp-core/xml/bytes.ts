@@ -1,4 +1,4 @@
-/** The classes of bytes that the parser's loops ask about. */
+/** Where white space and names end. */
 
 /*
  * Each file that looks at bytes names those it looks for itself. An imported constant is fetched and its type checked at every
@@ -11,35 +11,25 @@ const SPACE = 0x20;
 const HYPHEN = 0x2d;
 const SLASH = 0x2f;
 const COLON = 0x3a;
-const UNDERSCORE = 0x5f;
+const GREATER_THAN = 0x3e;
 
-/** White space of markup (XML 1.0 §2.3, S). */
-export function isSpace(byte: number | undefined): boolean {
-  return byte === SPACE || byte === LF || byte === CR || byte === TAB;
-}
-
-/** The index of the first byte from `at` on that is not white space, or `end`. */
+/** The index of the first byte from `at` on that is not white space (XML 1.0 §2.3, S), or `end`. */
 export function skipSpace(bytes: Uint8Array, at: number, end: number): number {
-  while (at < end && isSpace(bytes[at])) at++;
-  return at;
-}
-
-/** The index of the first byte from `at` on that cannot stand in a name. */
-export function endOfName(bytes: Uint8Array, at: number): number {
-  while (at < bytes.length && isInName(bytes[at] as number)) at++;
+  for (; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte > SPACE || (byte !== SPACE && byte !== LF && byte !== CR && byte !== TAB)) return at;
+  }
   return at;
 }
 
 /**
- * Letters, digits, `-._:` and all bytes above 0x7F: names are first only cut out, and looked at closely when they are new. Small
- * letters come first, as they do in the field.
+ * The index of the first byte from `at` on that ends a name, or the end of the bytes. All above `>` is taken for part of the name, as are
+ * digits and `-.:` below it: names are first only cut out, and looked at closely when they are new.
  */
-function isInName(byte: number): boolean {
-  return (
-    (byte >= 0x61 && byte <= 0x7a) ||
-    (byte >= HYPHEN && byte <= COLON && byte !== SLASH) ||
-    (byte >= 0x41 && byte <= 0x5a) ||
-    byte === UNDERSCORE ||
-    byte >= 0x80
-  );
+export function endOfName(bytes: Uint8Array, at: number): number {
+  for (; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    if (byte <= GREATER_THAN && (byte < HYPHEN || byte > COLON || byte === SLASH)) return at;
+  }
+  return at;
 }

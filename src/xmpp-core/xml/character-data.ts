@@ -3,7 +3,7 @@
  * comes out holds only characters that XML 1.0 allows.
  */
 
-import { fromUtf16, type Source } from './source.js';
+import { type Source, Utf16Room } from './source.js';
 import { notWellFormed, restrictedXml } from './violations.js';
 
 const TAB = 0x09;
@@ -68,7 +68,8 @@ function utf8(bytes: Uint8Array, start: number, end: number): string | undefined
 function decodeStrictly(source: Source, start: number, end: number, lineEnd: number, markup: boolean): string {
   const { bytes } = source;
   const inText = markup && lineEnd === LF;
-  const units = roomFor(end - start);
+  const room = roomFor(end - start);
+  const { units } = room;
   let length = 0;
   let at = start;
   while (at < end) {
@@ -91,7 +92,7 @@ function decodeStrictly(source: Source, start: number, end: number, lineEnd: num
       at++;
     }
   }
-  return fromUtf16(units, length);
+  return room.text(length);
 }
 
 /** Writes a code point in UTF-16 and returns the length then. */
@@ -107,12 +108,12 @@ function put(codePoint: number, units: Uint16Array, length: number): number {
 
 /** As many units as nearly all tokens need. A longer one gets room of its own, so that it does not cost memory for ever. */
 const ROOM = 4_096;
-let sharedRoom: Uint16Array<ArrayBuffer> | undefined;
+let sharedRoom: Utf16Room | undefined;
 
 /** Room for the UTF-16 of so many bytes, which never has more units than they are. Good until the next call. */
-function roomFor(length: number): Uint16Array<ArrayBuffer> {
-  if (length > ROOM) return new Uint16Array(length);
-  sharedRoom ??= new Uint16Array(ROOM);
+function roomFor(length: number): Utf16Room {
+  if (length > ROOM) return new Utf16Room(length);
+  sharedRoom ??= new Utf16Room(ROOM);
   return sharedRoom;
 }
 

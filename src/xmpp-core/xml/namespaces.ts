@@ -18,9 +18,7 @@ export class Namespaces {
   readonly #hidden: Hidden[] = [];
 
   /** How many declarations are in force; what `leave` needs to return to here. */
-  get declared(): number {
-    return this.#hidden.length;
-  }
+  declared = 0;
 
   /** Declares a prefix. Throws `not-well-formed` for what Namespaces in XML 1.0 §3 and §5 forbid. */
   declare(prefix: string, ns: string): void {
@@ -28,7 +26,7 @@ export class Namespaces {
     if ((prefix === 'xml') !== (ns === NS_XML)) throw notWellFormed('the prefix xml or its namespace bound to another');
     if (ns === NS_XMLNS) throw notWellFormed('the namespace of xmlns bound to a prefix');
     if (ns === '') throw notWellFormed('a prefix declared for no namespace');
-    this.#hidden.push({ prefix, ns: this.#bound.get(prefix) });
+    this.#hidden[this.declared++] = { prefix, ns: this.#bound.get(prefix) };
     this.#bound.set(prefix, ns);
   }
 
@@ -41,7 +39,7 @@ export class Namespaces {
 
   /** Takes back all but the first `declared` declarations. */
   leave(declared: number): void {
-    while (this.#hidden.length > declared) {
+    for (; this.declared > declared; this.declared--) {
       const last = this.#hidden.pop();
       if (last?.ns === undefined) this.#bound.delete(last?.prefix ?? '');
       else this.#bound.set(last.prefix, last.ns);

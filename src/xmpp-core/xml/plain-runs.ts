@@ -13,7 +13,7 @@ const HASH = 0x23;
 /*
  * How the steps of four work. Take four bytes as one number x, the first byte lowest. Of `(x - 0x01010101) & ~x`, the highest
  * bit of some byte is set exactly if some byte of x is zero. A borrow can set it for others too, but only after a zero: the
- * lowest such bit is always right, and where it stands is where the byte stands. Thus `x ^ 0x26262626` tells of an `&`, and
+ * lowest such bit, `found & -found`, is always right, and where it stands is where the byte stands. Thus `x ^ 0x26262626` tells of an `&`, and
  * subtracting 0x20 instead of 1 tells of bytes below a space. Bytes above 0x7F have their highest bit set already.
  */
 const HIGHEST_BITS = 0x80808080 | 0;
@@ -35,7 +35,7 @@ export function endOfPlainText(source: Source, at: number): number {
       while (at < bytes.length && (found = specialInText(PADDING | (bytes[at] as number))) === 0) at++;
       if (at === bytes.length) return at;
     }
-    at += firstByte(found);
+    at += (31 - Math.clz32(found & -found)) >> 3;
     if (bytes[at] !== LF && bytes[at] !== TAB) return at;
     at++;
   }
@@ -55,15 +55,10 @@ export function endOfPlainValue(source: Source, at: number): number {
       while (at < bytes.length && (found = specialInValue(PADDING | (bytes[at] as number))) === 0) at++;
       if (at === bytes.length) return at;
     }
-    at += firstByte(found);
+    at += (31 - Math.clz32(found & -found)) >> 3;
     if (bytes[at] !== HASH) return at;
     at++;
   }
-}
-
-/** Which of four bytes `firstByte` finds. */
-function firstByte(found: number): number {
-  return (31 - Math.clz32(found & -found)) >> 3;
 }
 
 /** Not 0 if one of the four bytes is special. Takes a line end or TAB, which are plain in text, for special too. */

@@ -37,13 +37,17 @@ export interface Declaration {
 /** A power of two. A session uses some 200 names. */
 const SLOTS = 2_048;
 
+/** How many declarations are remembered before all are forgotten. */
+const DECLARATIONS = 256;
+
 /**
  * Remembers names by their bytes: what is found again is neither cut out nor checked again, and compares by identity. Each
  * name has two places, where only the last two comers stay, so no peer can make the table grow or a search in it slow.
  */
 export class NameTable {
-  readonly declarations = new DeclarationTable();
   readonly #slots: (QualifiedName | undefined)[] = [];
+  /** By their text, so that a namespace is one string however often it is declared. */
+  readonly #declarations = new Map<string, Declaration>();
 
   constructor() {
     this.#slots.length = SLOTS;
@@ -63,6 +67,21 @@ export class NameTable {
   /** The name in that range, which holds name bytes only. Throws `not-well-formed` if they make no name. */
   get(source: Source, start: number, end: number): QualifiedName {
     return this.find(source, start, end) ?? this.#learn(source, start, end);
+  }
+
+  /** The default declaration in that range, whose value begins at `value` and is plain. */
+  declaration(source: Source, start: number, value: number, end: number): Declaration {
+    const known = this.#declarations.get(source.latin1.slice(start, end));
+    if (known !== undefined) return known;
+    if (this.#declarations.size === DECLARATIONS) this.#declarations.clear();
+    const text = ownLatin1(source.bytes, start, end);
+    const declaration = {
+      words: wordsOf(source.view, start, end),
+      length: end - start,
+      ns: text.slice(value - start, -1),
+    };
+    this.#declarations.set(text, declaration);
+    return declaration;
   }
 
   #learn(source: Source, start: number, end: number): QualifiedName {
@@ -153,35 +172,4 @@ function wordsOf(view: DataView, start: number, end: number): Int32Array {
   const words = new Int32Array(Math.ceil((end - start) / 4));
   for (let i = 0; i < words.length; i++) words[i] = view.getInt32(Math.min(start + i * 4, end - 4), true);
   return words;
-}
-
-/** Whether that declaration stands at `at`. */
-export function isDeclared({ words, length }: Declaration, view: DataView, at: number): boolean {
-  const lastWord = at + length - 4;
-  if (lastWord + 4 > view.byteLength || view.getInt32(lastWord, true) !== words[words.length - 1]) return false;
-  for (let i = 0; i < words.length - 1; i++, at += 4) if (view.getInt32(at, true) !== words[i]) return false;
-  return true;
-}
-
-/** How many declarations are remembered before all are forgotten. */
-const DECLARATIONS = 256;
-
-/** Remembers default declarations by their text, so that a namespace is one string however often it is declared. */
-export class DeclarationTable {
-  readonly #known = new Map<string, Declaration>();
-
-  /** The declaration in that range, whose value begins at `value` and is plain. */
-  get(source: Source, start: number, value: number, end: number): Declaration {
-    const known = this.#known.get(source.latin1.slice(start, end));
-    if (known !== undefined) return known;
-    if (this.#known.size === DECLARATIONS) this.#known.clear();
-    const text = ownLatin1(source.bytes, start, end);
-    const declaration = {
-      words: wordsOf(source.view, start, end),
-      length: end - start,
-      ns: text.slice(value - start, -1),
-    };
-    this.#known.set(text, declaration);
-    return declaration;
-  }
 }

@@ -19,7 +19,7 @@ interface Slices {
 
 export function sourceOf(chunk: Uint8Array): Source {
   const { buffer, byteOffset, byteLength } = chunk;
-  const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(buffer, byteOffset, byteLength);
+  const bytes = chunk instanceof Buffer ? chunk : Buffer.from(buffer, byteOffset, byteLength);
   return { bytes, view: new DataView(buffer, byteOffset, byteLength), latin1: ownLatin1(bytes, 0, byteLength) };
 }
 
@@ -28,7 +28,19 @@ export function ownLatin1(bytes: Buffer, start: number, end: number): string {
   return (bytes as Buffer & Slices).latin1Slice(start, end);
 }
 
-/** The first units of an array, as a string. */
-export function fromUtf16(units: Uint16Array<ArrayBuffer>, length: number): string {
-  return (Buffer.from(units.buffer) as Buffer & Slices).ucs2Slice(0, length * 2);
+/** Room to write UTF-16 into, and to make a string of what was written. */
+export class Utf16Room {
+  readonly units: Uint16Array<ArrayBuffer>;
+  readonly #bytes: Buffer & Slices;
+
+  /** `length`: how many units it holds. */
+  constructor(length: number) {
+    this.units = new Uint16Array(length);
+    this.#bytes = Buffer.from(this.units.buffer) as Buffer & Slices;
+  }
+
+  /** The first so many units, as a string. */
+  text(length: number): string {
+    return this.#bytes.ucs2Slice(0, length * 2);
+  }
 }

@@ -3,17 +3,17 @@
  * scanned anew when the rest has come.
  */
 
-import { endOfName, isSpace, skipSpace } from './bytes.js';
+import { endOfName, skipSpace } from './bytes.js';
+import { decodeValue } from './character-data.js';
 import type { XmlLimits } from './limits.js';
 import { endOfPlainValue } from './plain-runs.js';
-import { type Declaration, isDeclared, type NameTable, type QualifiedName } from './qualified-names.js';
+import type { Declaration, NameTable, QualifiedName } from './qualified-names.js';
 import type { Source } from './source.js';
 import { notWellFormed, policyViolation } from './violations.js';
 import type { StreamError } from '../errors.js';
 
 const QUOTE = 0x22;
 const APOSTROPHE = 0x27;
-const SPACE = 0x20;
 const SLASH = 0x2f;
 const LESS_THAN = 0x3c;
 const EQUALS = 0x3d;
@@ -48,21 +48,24 @@ export class TagScanner {
     this.#pieces = new Int32Array(PER_ATTRIBUTE * 16);
   }
 
-  attributeNameStart(index: number): number {
-    return this.#pieces[index * PER_ATTRIBUTE] as number;
+  /** The name of an attribute. Throws `not-well-formed` if it is none. */
+  attributeName(source: Source, index: number): QualifiedName {
+    const first = index * PER_ATTRIBUTE;
+    return this.#names.get(source, this.#pieces[first] as number, this.#pieces[first + 1] as number);
   }
-  attributeNameEnd(index: number): number {
-    return this.#pieces[index * PER_ATTRIBUTE + 1] as number;
+
+  /** The value of an attribute. Throws `not-well-formed` or `restricted-xml` for what cannot stand in one. */
+  value(source: Source, index: number): string {
+    const first = index * PER_ATTRIBUTE;
+    const start = this.#pieces[first + 2] as number;
+    const end = this.#pieces[first + 3] as number;
+    return this.#pieces[first + 4] === 1 ? source.latin1.slice(start, end) : decodeValue(source, start, end);
   }
-  valueStart(index: number): number {
-    return this.#pieces[index * PER_ATTRIBUTE + 2] as number;
-  }
-  valueEnd(index: number): number {
-    return this.#pieces[index * PER_ATTRIBUTE + 3] as number;
-  }
-  /** Whether each byte of the value stands for itself. */
-  isPlain(index: number): boolean {
-    return this.#pieces[index * PER_ATTRIBUTE + 4] === 1;
+
+  /** The first attribute, being a default declaration, in a form that the next tag can be compared with; `undefined` if it is not plain. */
+  firstAsDeclaration(source: Source): Declaration | undefined {
+    if (this.#pieces[4] !== 1) return undefined;
+    return this.#names.declaration(source, this.nameEnd, this.#pieces[2] as number, (this.#pieces[3] as number) + 1);
   }
 
   /** Why the last scan said `FAULTY`. */
@@ -85,17 +88,13 @@ export class TagScanner {
     if (nameEnd - start - 1 > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
     this.name = this.#names.find(source, start + 1, nameEnd);
     this.#room = this.#limits.attributes;
-    return this.#scanAttributes(source, this.#skipDeclaration(source.view, nameEnd));
-  }
-
-  /** Skips the declaration that is remembered with the name, if it is there, at the price of one comparison. */
-  #skipDeclaration(view: DataView, at: number): number {
-    const declaration = this.name?.declaration;
-    if (declaration === undefined || this.#limits.attributes === 0) return at;
-    if (!isDeclared(declaration, view, at)) return at;
-    this.declaration = declaration;
+    const usual = this.name?.declaration;
+    if (usual === undefined || this.#room === 0 || !isDeclared(usual, source.view, nameEnd)) {
+      return this.#scanAttributes(source, nameEnd);
+    }
+    this.declaration = usual;
     this.#room--;
-    return at + declaration.length;
+    return this.#scanAttributes(source, nameEnd + usual.length);
   }
 
   #scanAttributes(source: Source, start: number): number {
@@ -105,22 +104,19 @@ export class TagScanner {
     while (at < end) {
       const byte = bytes[at];
       if (byte === GREATER_THAN) return at + 1;
-      if (byte === SLASH) return this.#closeAtOnce(bytes, at + 1);
-      if (byte !== SPACE && !isSpace(byte)) return this.#wrong('no white space between the parts of a tag');
-      at = skipSpace(bytes, at + 1, end);
-      if (at === end) return UNFINISHED;
-      if (bytes[at] === GREATER_THAN || bytes[at] === SLASH) continue;
-      at = this.#scanAttribute(source, at);
+      if (byte === SLASH) {
+        if (at + 1 === end) return UNFINISHED;
+        if (bytes[at + 1] !== GREATER_THAN) return this.#wrong('a / inside a tag');
+        this.selfClosing = true;
+        return at + 2;
+      }
+      const next = skipSpace(bytes, at, end);
+      if (next === at) return this.#wrong('no white space between the parts of a tag');
+      if (next === end) return UNFINISHED;
+      at = bytes[next] === GREATER_THAN || bytes[next] === SLASH ? next : this.#scanAttribute(source, next);
       if (at < 0) return at;
     }
     return UNFINISHED;
-  }
-
-  #closeAtOnce(bytes: Uint8Array, at: number): number {
-    if (at === bytes.length) return UNFINISHED;
-    if (bytes[at] !== GREATER_THAN) return this.#wrong('a / inside a tag');
-    this.selfClosing = true;
-    return at + 1;
   }
 
   /** Returns the index after the closing quote. */
@@ -181,4 +177,12 @@ export class TagScanner {
 function endOfValue(bytes: Uint8Array, at: number, quote: number): number {
   while (at < bytes.length && bytes[at] !== quote && bytes[at] !== LESS_THAN) at++;
   return at;
+}
+
+/** Whether that declaration stands at `at`, told by its words: the last, which differs soonest, then the others. */
+function isDeclared({ words, length }: Declaration, view: DataView, at: number): boolean {
+  const lastWord = at + length - 4;
+  if (lastWord + 4 > view.byteLength || view.getInt32(lastWord, true) !== words[words.length - 1]) return false;
+  for (let i = 0; i < words.length - 1; i++, at += 4) if (view.getInt32(at, true) !== words[i]) return false;
+  return true;
 }

@@ -1,6 +1,5 @@
 /** Makes a tree out of tags and text: resolves names, pairs end tags with start tags, keeps the limits of a tree. */
 
-import { decodeValue } from './character-data.js';
 import { Element, type Node } from './element.js';
 import type { XmlLimits } from './limits.js';
 import { checkDefault, Namespaces } from './namespaces.js';
@@ -43,7 +42,9 @@ export class TreeBuilder {
   /** How many elements are open. */
   depth = 0;
   readonly #open: OpenElement[] = [];
-  /** The innermost of them; outside the root it is one of no name. */
+  /** The name that the next end tag must have; outside the root a name that none can have. */
+  expected = NO_NAME;
+  /** The innermost open element; outside the root it is one of no name. */
   #innermost = NOTHING_OPEN;
   /**
    * The children so far of all open elements, the innermost's last. A closing element takes its own off the pile in one
@@ -80,6 +81,7 @@ export class TreeBuilder {
     const { prefix } = element.name;
     element.ns = prefix === '' ? element.defaultNs : this.#namespaces.resolve(prefix);
     this.#innermost = element;
+    this.expected = element.name;
     this.depth++;
   }
 
@@ -89,14 +91,9 @@ export class TreeBuilder {
     return new Element(name.local, ns, attributes);
   }
 
-  /** The name that the next end tag must have. */
-  get innermost(): QualifiedName {
-    return this.#innermost.name;
-  }
-
-  /** Whether that range spells the name of the innermost open element. */
+  /** Whether that range spells the name that is expected. */
   closes(source: Source, start: number, end: number): boolean {
-    const { name } = this.#innermost;
+    const name = this.expected;
     return name.ascii
       ? isSpelled(name, source, start, end)
       : name.qualified === this.#names.get(source, start, end).qualified;
@@ -105,11 +102,11 @@ export class TreeBuilder {
   /** Ends the innermost open element and returns it. It is not put into its parent; see `add`. */
   close(): Element {
     const { name, ns, attributes, firstNode, declaredOutside } = this.#innermost;
-    this.#namespaces.leave(declaredOutside);
-    const nodes = firstNode === this.#height ? undefined : cut(this.#pile, firstNode, this.#height);
-    this.#height = firstNode;
+    if (this.#namespaces.declared > declaredOutside) this.#namespaces.leave(declaredOutside);
+    const nodes = this.#takeNodes(firstNode);
     this.depth--;
     this.#innermost = this.#open[this.depth - 1] ?? NOTHING_OPEN;
+    this.expected = this.#innermost.name;
     return new Element(name.local, ns, attributes, nodes);
   }
 
@@ -129,9 +126,15 @@ export class TreeBuilder {
     else this.add(text);
   }
 
-  /** To be called when a stanza is whole and nothing of it is on the pile. */
-  clean(): void {
-    if (this.#pile.length > PILE_KEPT) this.#pile = [];
+  /** Takes the pile's nodes from there on. Most elements have one child, and then an array is written down quicker than cut out. */
+  #takeNodes(start: number): Node[] | undefined {
+    const count = this.#height - start;
+    if (count === 0) return undefined;
+    const pile = this.#pile;
+    const nodes = count === 1 ? [pile[start] as Node] : pile.slice(start, this.#height);
+    this.#height = start;
+    if (start === 0 && pile.length > PILE_KEPT) this.#pile = [];
+    return nodes;
   }
 
   /** Two rounds: declarations hold for the whole tag, wherever in it they stand. */
@@ -140,7 +143,7 @@ export class TreeBuilder {
     let simple = 0;
     let declarations = 0;
     for (let i = 0; i < tag.attributeCount; i++) {
-      const name = this.#names.get(source, tag.attributeNameStart(i), tag.attributeNameEnd(i));
+      const name = tag.attributeName(source, i);
       refuseRepeated(names, i, name);
       names[i] = name;
       if (name.declares === undefined) {
@@ -166,14 +169,14 @@ export class TreeBuilder {
       if (ns !== '') refuseRepeatedMeaning(attributes, length, local, ns);
       attributes[length] = local;
       attributes[length + 1] = ns;
-      attributes[length + 2] = readValue(source, tag, i);
+      attributes[length + 2] = tag.value(source, i);
       length += 3;
     }
     return attributes.slice(0, length);
   }
 
   #declare(source: Source, tag: TagScanner, index: number, prefix: string, element: OpenElement): void {
-    const ns = readValue(source, tag, index);
+    const ns = tag.value(source, index);
     if (prefix !== '') {
       this.#namespaces.declare(prefix, ns);
       return;
@@ -181,23 +184,22 @@ export class TreeBuilder {
     if (tag.declaration !== undefined) throw notWellFormed('an attribute given twice');
     checkDefault(ns);
     element.defaultNs = ns;
-    if (index > 0 || !tag.isPlain(0)) return;
-    const declaration = this.#names.declarations.get(source, tag.nameEnd, tag.valueStart(0), tag.valueEnd(0) + 1);
-    element.name.declaration = declaration;
-    element.defaultNs = declaration.ns;
+    const usual = index === 0 ? tag.firstAsDeclaration(source) : undefined;
+    if (usual === undefined) return;
+    element.name.declaration = usual;
+    element.defaultNs = usual.ns;
   }
 }
 
 /** The attributes before are few (a limit sees to that): looking back costs less than a set. */
 function refuseRepeated(names: readonly QualifiedName[], count: number, name: QualifiedName): void {
   for (let i = 0; i < count; i++) {
-    if (isSame(names[i] as QualifiedName, name)) throw notWellFormed('an attribute given twice');
+    const other = names[i] as QualifiedName;
+    // Nearly all names that differ do so in these. The whole of them settles it, for a name may have been forgotten and learned anew.
+    if (other.last === name.last && other.first === name.first && other.qualified === name.qualified) {
+      throw notWellFormed('an attribute given twice');
+    }
   }
-}
-
-/** Nearly all names that differ do so in these. The whole of them settles it, for a name may have been forgotten and learned anew. */
-function isSame(one: QualifiedName, other: QualifiedName): boolean {
-  return one.last === other.last && one.first === other.first && one.qualified === other.qualified;
 }
 
 /**
@@ -205,43 +207,18 @@ function isSame(one: QualifiedName, other: QualifiedName): boolean {
  * its size, and filled without telling the garbage collector of each string that an old object has come to hold.
  */
 function fewAttributes(source: Source, tag: TagScanner, names: readonly QualifiedName[]): string[] {
-  switch (tag.attributeCount) {
-    case 1:
-      return [localName(names, 0), '', readValue(source, tag, 0)];
-    case 2:
-      return [localName(names, 0), '', readValue(source, tag, 0), localName(names, 1), '', readValue(source, tag, 1)];
-    case 3:
-      return [
-        localName(names, 0),
-        '',
-        readValue(source, tag, 0),
-        localName(names, 1),
-        '',
-        readValue(source, tag, 1),
-        localName(names, 2),
-        '',
-        readValue(source, tag, 2),
-      ];
-    default:
-      return [
-        localName(names, 0),
-        '',
-        readValue(source, tag, 0),
-        localName(names, 1),
-        '',
-        readValue(source, tag, 1),
-        localName(names, 2),
-        '',
-        readValue(source, tag, 2),
-        localName(names, 3),
-        '',
-        readValue(source, tag, 3),
-      ];
-  }
-}
-
-function localName(names: readonly QualifiedName[], index: number): string {
-  return (names[index] as QualifiedName).local;
+  const name = (names[0] as QualifiedName).local;
+  const value = tag.value(source, 0);
+  if (tag.attributeCount === 1) return [name, '', value];
+  const name2 = (names[1] as QualifiedName).local;
+  const value2 = tag.value(source, 1);
+  if (tag.attributeCount === 2) return [name, '', value, name2, '', value2];
+  const name3 = (names[2] as QualifiedName).local;
+  const value3 = tag.value(source, 2);
+  if (tag.attributeCount === 3) return [name, '', value, name2, '', value2, name3, '', value3];
+  const name4 = (names[3] as QualifiedName).local;
+  const value4 = tag.value(source, 3);
+  return [name, '', value, name2, '', value2, name3, '', value3, name4, '', value4];
 }
 
 /** Two prefixes may stand for one namespace (Namespaces in XML 1.0 §6.3). */
@@ -249,15 +226,4 @@ function refuseRepeatedMeaning(attributes: readonly string[], length: number, lo
   for (let i = 0; i < length; i += 3) {
     if (attributes[i] === local && attributes[i + 1] === ns) throw notWellFormed('an attribute given twice');
   }
-}
-
-/** A part of the pile. Most elements have one child, and then an array is written down quicker than cut out. */
-function cut(pile: readonly Node[], start: number, end: number): Node[] {
-  return end - start === 1 ? [pile[start] as Node] : pile.slice(start, end);
-}
-
-function readValue(source: Source, tag: TagScanner, index: number): string {
-  const start = tag.valueStart(index);
-  const end = tag.valueEnd(index);
-  return tag.isPlain(index) ? source.latin1.slice(start, end) : decodeValue(source, start, end);
 }

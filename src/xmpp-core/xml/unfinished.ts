@@ -3,9 +3,11 @@
 /** A buffer larger than this is given back once its token is read, so that one long stanza does not cost memory for ever. */
 const KEPT = 65_536;
 
+const NOTHING = Buffer.from([]);
+
 export class Unfinished {
   length = 0;
-  #buffer = Buffer.alloc(0);
+  #buffer = NOTHING;
 
   /** Adds the bytes from `start` to `end`. The buffer doubles when it is full, so that many small pieces stay cheap. */
   append(bytes: Uint8Array, start: number, end: number): void {
@@ -29,6 +31,6 @@ export class Unfinished {
 
   clear(): void {
     this.length = 0;
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = NOTHING;
   }
 }

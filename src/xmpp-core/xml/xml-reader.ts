@@ -90,14 +90,17 @@ export class XmlReader {
 
   /** Reads all tokens that are there whole. Returns where the first one begins that is not; the end after `stop`. */
   #readTokens(source: Source, at: number): number {
-    const end = source.bytes.length;
-    while (at < end) {
-      if (this.#stopped) return end;
-      const next = this.#readToken(source, at);
+    const { bytes } = source;
+    while (at < bytes.length) {
+      if (this.#stopped) return bytes.length;
+      let next: number;
+      if (bytes[at] === LESS_THAN) next = this.#readMarkup(source, at);
+      else if (this.#isOutside()) next = this.#skipBetween(bytes, at);
+      else next = this.#readText(source, at);
       if (next === UNFINISHED) return at;
       at = next;
     }
-    return end;
+    return at;
   }
 
   /** Joins the token that an earlier chunk began with its rest, and reads it. Returns where in `bytes` the rest ends, or `UNFINISHED`. */
@@ -131,18 +134,9 @@ export class XmlReader {
     return this.#tree.depth <= this.#outerLevels;
   }
 
-  /** Reads one token. Returns the index after it, or `UNFINISHED`, with nothing changed. */
-  #readToken(source: Source, at: number): number {
-    const { bytes } = source;
-    if (bytes[at] === LESS_THAN) {
-      if (this.#isOutside()) this.#stanzaStart = at;
-      return this.#readMarkup(source, at);
-    }
-    if (this.#isOutside()) return this.#skipBetween(bytes, at);
-    return this.#readText(source, at);
-  }
-
+  /** Reads a token that begins with `<`. Returns the index after it, or `UNFINISHED`, with nothing changed. */
   #readMarkup(source: Source, at: number): number {
+    if (this.#isOutside()) this.#stanzaStart = at;
     if (at + 1 === source.bytes.length) return UNFINISHED;
     switch (source.bytes[at + 1]) {
       case SLASH:
@@ -162,29 +156,27 @@ export class XmlReader {
     if (end === UNFINISHED) return UNFINISHED;
     if (end === FAULTY) return this.#refuse(source.bytes, at, tag.fault);
     this.#measure(end);
-    if (this.#tree.depth === 0) this.#beginRoot();
+    if (this.#tree.depth === 0) {
+      if (this.#rootSeen) throw notWellFormed('an element after the end of the root');
+      this.#rootSeen = true;
+      this.#atStart = false;
+    }
     this.#tree.open(source, tag);
     if (this.#tree.depth === this.#outerLevels) this.#events.onOpen(this.#tree.header());
     if (tag.selfClosing && !this.#stopped) this.#close();
     return end;
   }
 
-  #beginRoot(): void {
-    if (this.#rootSeen) throw notWellFormed('an element after the end of the root');
-    this.#rootSeen = true;
-    this.#atStart = false;
-  }
-
   #readEndTag(source: Source, at: number): number {
     const { bytes } = source;
     const nameStart = at + 2;
-    const { innermost } = this.#tree;
-    const expectedEnd = nameStart + innermost.qualified.length;
+    const { expected } = this.#tree;
+    const expectedEnd = nameStart + expected.qualified.length;
     if (
       expectedEnd < bytes.length &&
       bytes[expectedEnd] === GREATER_THAN &&
-      innermost.ascii &&
-      isSpelled(innermost, source, nameStart, expectedEnd)
+      expected.ascii &&
+      isSpelled(expected, source, nameStart, expectedEnd)
     ) {
       this.#measure(expectedEnd + 1);
       this.#close();
@@ -216,7 +208,6 @@ export class XmlReader {
       this.#tree.add(element);
       return;
     }
-    this.#tree.clean();
     if (depth === this.#outerLevels) this.#events.onElement(element);
     else this.#events.onClose();
   }
@@ -224,8 +215,9 @@ export class XmlReader {
   #readText(source: Source, start: number): number {
     const { bytes } = source;
     const plainEnd = endOfPlainText(source, start);
-    const end = plainEnd < bytes.length && bytes[plainEnd] === LESS_THAN ? plainEnd : endOfText(bytes, plainEnd);
-    if (end === bytes.length) return UNFINISHED;
+    const end =
+      plainEnd < bytes.length && bytes[plainEnd] === LESS_THAN ? plainEnd : source.latin1.indexOf('<', plainEnd);
+    if (end === UNFINISHED) return UNFINISHED;
     this.#measure(end);
     this.#tree.addText(end === plainEnd ? source.latin1.slice(start, end) : decodeText(source, start, end));
     return end;
@@ -282,10 +274,4 @@ export class XmlReader {
     this.#tokenEnd.reset();
     return this.#tokenEnd.find(bytes, at);
   }
-}
-
-/** The index of the next `<`, or the end of the bytes. */
-function endOfText(bytes: Uint8Array, at: number): number {
-  while (at < bytes.length && bytes[at] !== LESS_THAN) at++;
-  return at;
 }
