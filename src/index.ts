@@ -62,6 +62,7 @@ export {
   type Next,
   type StreamFeature,
 } from './xmpp-core/stream/stream-feature.js';
+export { readStreamLimits, type StreamLimits } from './xmpp-core/stream/stream-limits.js';
 export type { ServerOverride, SrvResolver } from './xmpp-core/transport/targets.js';
 export { el, Element, type Attributes, type Node } from './xmpp-core/xml/element.js';
 export { DEFAULT_LIMITS, type XmlLimits } from './xmpp-core/xml/limits.js';

@@ -9,6 +9,7 @@ import type { Disposer, Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
+import { keep } from './bounded-map.js';
 import { NS_DATA_FORMS, type DataForm, writeDataForm } from './xep-0004-data-forms.js';
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
@@ -202,9 +203,7 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
         const known = kept.get(key);
         if (known !== undefined) return known;
         const asked = info(entity, node === undefined ? {} : { node });
-        const [oldest] = kept.keys();
-        if (oldest !== undefined && kept.size >= MAX_KEPT) kept.delete(oldest);
-        kept.set(key, asked);
+        keep(kept, key, asked, MAX_KEPT);
         // A failure is not what the entity is: the next one asks again.
         asked.catch(() => kept.get(key) === asked && kept.delete(key));
         return asked;

@@ -12,6 +12,7 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
+import { keep } from './bounded-map.js';
 import { fieldValues, formType, NS_DATA_FORMS, readDataForm, type DataForm } from './xep-0004-data-forms.js';
 import { readDiscoInfo, serviceDiscovery, writeDiscoInfo, type DiscoInfo } from './xep-0030-service-discovery.js';
 import { canDigest, digestBase64 } from './xep-0300-cryptographic-hashes.js';
@@ -286,13 +287,6 @@ function verificationStrings(software: string): CapabilitiesMethod {
       return { payload: writeCapabilities({ hash: 'sha-1', node: software, ver }), node: `${software}#${ver}` };
     },
   };
-}
-
-/** Keeps a value under a bound; the oldest goes. */
-function keep<Value>(map: Map<string, Value>, key: string, value: Value, bound: number): void {
-  const [oldest] = map.keys();
-  if (oldest !== undefined && map.size >= bound && !map.has(key)) map.delete(oldest);
-  map.set(key, value);
 }
 
 /** How much there is to keep of an element, in characters. */

@@ -243,9 +243,11 @@ class XmppClient implements Client {
     }
     if (ofStream) return this.#stream?.send(element);
     const stanza = this.#plugins.transformed(element);
+    // What cannot be sent must not count as sent.
+    const leave = this.#stream?.prepare(stanza);
     this.#plugins.keeper?.sent(stanza);
     // A suspended session has no stream: what was shown to its keeper leaves with the next one.
-    this.#stream?.send(stanza);
+    leave?.();
   }
 
   iq(request: OutgoingIq): Promise<Element | undefined> {

@@ -14,6 +14,7 @@ import type { Security, Transport } from '../transport/transport.js';
 import { el, type Element } from '../xml/element.js';
 import type { XmlLimits } from '../xml/limits.js';
 import { documentFraming, type FrameReader, type Framing } from './framing.js';
+import { readStreamLimits, refuseOversized, type StreamLimits } from './stream-limits.js';
 
 /** Who speaks with whom. */
 export interface StreamAddress {
@@ -34,6 +35,7 @@ export class XmlStream {
   readonly #framing: Framing;
   #reader: FrameReader;
   #header: Element | undefined;
+  #peerLimits: StreamLimits = { maxBytes: undefined, idleSeconds: undefined };
   #inbox: Element[] = [];
   #wake: (() => void) | undefined;
   #deliver: ((element: Element) => void) | undefined;
@@ -112,6 +114,8 @@ export class XmlStream {
     if (!features.is('features', NS_STREAM)) {
       throw new NegotiationError(`${this.peer} sent <${features.name}/> where its stream features belong`);
     }
+    // XEP-0478 §4: they may change with each announcement.
+    this.#peerLimits = readStreamLimits(features);
     return features;
   }
 
@@ -145,9 +149,25 @@ export class XmlStream {
     else this.#onEnd.push(handler);
   }
 
-  /** Sends an element. What is sent in one turn of the event loop leaves in one write. @throws XmppError after the end */
+  /** What the server takes, as it said last. */
+  get peerLimits(): StreamLimits {
+    return this.#peerLimits;
+  }
+
+  /** Sends an element. What is sent in one turn of the event loop leaves in one write. @throws what `prepare` throws; XmppError after the end */
   send(element: Element): void {
-    this.#write(this.#framing.element(element));
+    this.prepare(element)();
+  }
+
+  /**
+   * Writes an element down, for who has to know that it can be sent before it is.
+   * @returns sends it
+   * @throws StanzaError `policy-violation` for what is larger than the server takes (XEP-0478 §4); XmlError for what is no XML
+   */
+  prepare(element: Element): () => void {
+    const text = this.#framing.element(element);
+    refuseOversized(element.name, text, this.#peerLimits.maxBytes);
+    return () => this.#write(text);
   }
 
   /**

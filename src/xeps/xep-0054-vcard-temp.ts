@@ -1,0 +1,160 @@
+/**
+ * XEP-0054 vcard-temp, 1.3.0 (Active). https://xmpp.org/extensions/xep-0054.html
+ *
+ * An account's name and picture, kept by its server. Ours is changed by reading the whole card, changing what was asked for and writing
+ * it back (§3.2), so that what other clients put there stays.
+ *
+ * Left out: the rest of the card (addresses, telephone numbers …) is in `element`, as it came.
+ */
+import { StanzaError, XmppError } from '../xmpp-core/errors.js';
+import type { Listenable } from '../xmpp-core/events.js';
+import type { Jid } from '../xmpp-core/jid/jid.js';
+import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+
+export const NS_VCARD = 'vcard-temp';
+
+/** A picture in a card. */
+export interface VCardPhoto {
+  /** What it is by its first bytes, whatever the card says (XEP-0153 §5); `undefined` when it is none of the usual. */
+  readonly mediaType: string | undefined;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface VCard {
+  readonly fullName?: string;
+  readonly nickname?: string;
+  readonly description?: string;
+  readonly url?: string;
+  readonly photo?: VCardPhoto;
+  readonly element: Element;
+}
+
+/** What to change; what is `undefined` stays, `null` goes. */
+export interface VCardChanges {
+  readonly fullName?: string | null;
+  readonly nickname?: string | null;
+  readonly description?: string | null;
+  readonly url?: string | null;
+  /** The bytes of a PNG, JPEG, GIF or WebP. */
+  readonly photo?: Uint8Array | null;
+}
+
+/** The names of the texts in the card. */
+const TEXTS = { fullName: 'FN', nickname: 'NICKNAME', description: 'DESC', url: 'URL' } as const;
+type TextName = keyof typeof TEXTS;
+
+/** A picture takes its way through every stanza limit in the form of base64; XEP-0153 §4.6 would have it below 8 kB. */
+const MAX_PHOTO_BYTES = 65_536;
+
+/** Reads a card; texts that are empty count as absent. */
+export function readVCard(vCard: Element): VCard {
+  const texts = (Object.keys(TEXTS) as TextName[]).flatMap((name) => {
+    const text = vCard.childText(TEXTS[name])?.trim() ?? '';
+    return text === '' ? [] : [[name, text] as const];
+  });
+  const photo = readPhoto(vCard);
+  return { ...Object.fromEntries(texts), ...(photo === undefined ? {} : { photo }), element: vCard };
+}
+
+function readPhoto(vCard: Element): VCardPhoto | undefined {
+  const base64 = vCard.child('PHOTO')?.childText('BINVAL')?.replaceAll(/\s+/g, '') ?? '';
+  if (base64 === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
+  const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
+  return { mediaType: pictureType(bytes), bytes };
+}
+
+/**
+ * The card with changes made to it.
+ * @throws XmppError when a picture is none, or too large
+ */
+export function changeVCard(vCard: Element, changes: VCardChanges): Element {
+  const changed: Element[] = [];
+  const gone = new Set<string>();
+  for (const name of Object.keys(TEXTS) as TextName[]) {
+    const text = changes[name];
+    if (text === undefined) continue;
+    gone.add(TEXTS[name]);
+    if (text !== null) changed.push(el(TEXTS[name], NS_VCARD, {}, text));
+  }
+  if (changes.photo !== undefined) {
+    gone.add('PHOTO');
+    if (changes.photo !== null) changed.push(writePhoto(changes.photo));
+  }
+  const kept = vCard.children().filter(({ ns, name }) => ns !== NS_VCARD || !gone.has(name));
+  return el('vCard', NS_VCARD, {}, ...kept, ...changed);
+}
+
+function writePhoto(bytes: Uint8Array): Element {
+  const type = pictureType(bytes);
+  if (type === undefined) throw new XmppError('the picture is no PNG, JPEG, GIF or WebP');
+  if (bytes.length > MAX_PHOTO_BYTES) {
+    throw new XmppError(
+      `the picture has ${bytes.length} bytes, of at most ${MAX_PHOTO_BYTES}: make it smaller, such as 96 pixels wide`,
+    );
+  }
+  const base64 = Buffer.from(bytes).toString('base64');
+  return el('PHOTO', NS_VCARD, {}, el('TYPE', NS_VCARD, {}, type), el('BINVAL', NS_VCARD, {}, base64));
+}
+
+/** The media type of a picture, by its first bytes. */
+export function pictureType(bytes: Uint8Array): string | undefined {
+  const text = String.fromCharCode(...bytes.subarray(0, 12));
+  if (text.startsWith('\u0089PNG\r\n\u001A\n')) return 'image/png';
+  if (text.startsWith('\u00FF\u00D8\u00FF')) return 'image/jpeg';
+  if (text.startsWith('GIF87a') || text.startsWith('GIF89a')) return 'image/gif';
+  return text.startsWith('RIFF') && text.slice(8) === 'WEBP' ? 'image/webp' : undefined;
+}
+
+export interface VCards {
+  /** `published`: our own card was changed through this client. */
+  readonly events: Listenable<{ published: VCard }>;
+  /**
+   * An account's card; our own without `of`.
+   * @param of a bare JID; in a room the full one of an occupant
+   * @returns `undefined` when there is none
+   * @throws StanzaError, TimeoutError
+   */
+  fetch(of?: Jid): Promise<VCard | undefined>;
+  /**
+   * Changes our own card; nothing is sent when it is so already (XEP-0153 §4.2).
+   * @throws XmppError when a picture cannot be used; StanzaError, TimeoutError
+   */
+  publish(changes: VCardChanges): Promise<void>;
+}
+
+export const vcard: Plugin<VCards> = definePlugin({
+  name: 'vcard',
+  xep: 54,
+  features: [NS_VCARD],
+  setup(context): VCards {
+    const events = context.events<{ published: VCard }>();
+    const fetch: VCards['fetch'] = async (of) => {
+      const request = { type: 'get', payload: el('vCard', NS_VCARD) } as const;
+      try {
+        const card = await context.iq(of === undefined ? request : { ...request, to: of });
+        return card?.is('vCard', NS_VCARD) === true ? readVCard(card) : undefined;
+      } catch (error) {
+        // §3.1: one way to say that there is none.
+        if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined;
+        throw error;
+      }
+    };
+    return {
+      events,
+      fetch,
+      async publish(changes) {
+        const before = (await fetch()) ?? readVCard(el('vCard', NS_VCARD));
+        const after = readVCard(changeVCard(before.element, changes));
+        if (!isSame(before, after)) await context.iq({ type: 'set', payload: after.element });
+        events.emit('published', after);
+      },
+    };
+  },
+});
+
+function isSame(a: VCard, b: VCard): boolean {
+  const texts = (Object.keys(TEXTS) as TextName[]).every((name) => a[name] === b[name]);
+  const [one = new Uint8Array(), other = new Uint8Array()] = [a.photo?.bytes, b.photo?.bytes];
+  return texts && Buffer.compare(one, other) === 0;
+}

@@ -1,0 +1,67 @@
+/**
+ * XEP-0202 Entity Time, 2.0 (Final). https://xmpp.org/extensions/xep-0202.html
+ *
+ * Asks for an entity's clock and time zone, and tells ours.
+ *
+ * Left out: our time zone, which is told as UTC, for it gives away where we are (§5).
+ */
+import type { Jid } from '../xmpp-core/jid/jid.js';
+import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { el, type Element } from '../xmpp-core/xml/element.js';
+import { readDateTime } from './xep-0082-date-time.js';
+
+export const NS_TIME = 'urn:xmpp:time';
+
+export interface EntityTime {
+  readonly utc: Date;
+  /** How far the entity's clocks are ahead of UTC, in minutes. */
+  readonly offsetMinutes: number;
+}
+
+const OFFSET = /^(?:Z|([+-])(\d{2}):(\d{2}))$/;
+
+/** Reads it; `undefined` unless both parts are there and are what they should be (§2). */
+export function readEntityTime(time: Element): EntityTime | undefined {
+  const utc = time.childText('utc')?.trim();
+  const moment = utc?.endsWith('Z') === true ? readDateTime(utc) : undefined;
+  const offset = OFFSET.exec(time.childText('tzo')?.trim() ?? '');
+  if (moment === undefined || offset === null) return undefined;
+  const [, sign, hours = '0', minutes = '0'] = offset;
+  const ahead = Number(hours) * 60 + Number(minutes);
+  return { utc: moment, offsetMinutes: sign === '-' && ahead !== 0 ? -ahead : ahead };
+}
+
+/** Writes it, to the second. */
+export function writeEntityTime({ utc, offsetMinutes }: EntityTime): Element {
+  const [hours, minutes] = [Math.trunc(Math.abs(offsetMinutes) / 60), Math.abs(offsetMinutes) % 60];
+  const digits = [hours, minutes].map((part) => String(part).padStart(2, '0')).join(':');
+  return el(
+    'time',
+    NS_TIME,
+    {},
+    el('tzo', NS_TIME, {}, offsetMinutes === 0 ? 'Z' : `${offsetMinutes < 0 ? '-' : '+'}${digits}`),
+    el('utc', NS_TIME, {}, utc.toISOString().replace(/\.\d+Z$/, 'Z')),
+  );
+}
+
+export interface EntityTimes {
+  /** An entity's clock; `undefined` when its answer cannot be read. @throws StanzaError, TimeoutError */
+  of(entity: Jid): Promise<EntityTime | undefined>;
+}
+
+export const entityTime: Plugin<EntityTimes> = definePlugin({
+  name: 'entity-time',
+  xep: 202,
+  features: [NS_TIME],
+  setup(context): EntityTimes {
+    context.onIq({ type: 'get', ns: NS_TIME, name: 'time' }, from.anyone, () =>
+      writeEntityTime({ utc: new Date(), offsetMinutes: 0 }),
+    );
+    return {
+      async of(entity) {
+        const time = await context.iq({ to: entity, type: 'get', payload: el('time', NS_TIME) });
+        return time?.is('time', NS_TIME) === true ? readEntityTime(time) : undefined;
+      },
+    };
+  },
+});
