@@ -402,7 +402,11 @@ t.test('whatever happens, memory and a fresh start agree, over many small files 
   const options = { fileBytes: 1500 };
   const store = await ConversationStore.open(directory, options);
   const conversation = await store.conversation(ROOM);
-  const view = (one: Conversation): unknown => ({ said: said(one, IN_ROOM), pending: one.pending() });
+  const view = (one: Conversation): unknown => ({
+    said: said(one, IN_ROOM),
+    pending: one.pending(),
+    model: one.model,
+  });
   for (let step = 0; step < 200; step += 1) {
     const { questions, undelivered } = conversation.pending();
     const some = questions.filter(() => random(2) === 0).map(({ key }) => key);
@@ -415,6 +419,12 @@ t.test('whatever happens, memory and a fresh start agree, over many small files 
       () => conversation.delivered(undelivered[random(undelivered.length)]?.id ?? 'none'),
       () => conversation.delivered(undelivered[0]?.id ?? 'none'),
       () => conversation.fail(some, random(2) === 0 ? 'Sorry.' : undefined),
+      () => conversation.sending(undelivered[0]?.id ?? 'none'),
+      () => conversation.correct(`q${random(step + 1)}`, `corrected ${step}`),
+      () => conversation.retract(`${random(2) === 0 ? 'q' : 'c'}${random(step + 1)}`),
+      () => conversation.reopen(),
+      () => (random(4) === 0 ? conversation.summarize(`summary ${step}`) : Promise.resolve()),
+      () => conversation.chooseModel({ provider: 'local', model: `m${step}` }),
     ];
     await (random(40) === 0 ? conversation.startNew() : steps[random(steps.length)]?.());
     if (step % 10 === 9) t.same(view(await opened(directory, ROOM, options)), view(conversation), `after step ${step}`);
@@ -425,6 +435,137 @@ t.test('whatever happens, memory and a fresh start agree, over many small files 
     ),
   );
   t.ok(sizes.length > 5, `${sizes.length} files`);
+});
+
+// [promise-conversation-correction] [promise-conversation-retraction]
+t.test(
+  'what was corrected or taken back is so after a restart, in questions that wait and in turns long closed',
+  async (t) => {
+    const directory = t.testdir();
+    const conversation = await opened(directory);
+    await turn(conversation, '1', 'Who is Alise?');
+    await conversation.hear(context('2', 'Alice', 'a word of context'));
+    await conversation.hear(question('3', 'Who is Bop?', { author: 'alice@example.com', id: 'stanza-3' }));
+    const theirs = conversation.find(({ author, id }) => author === 'alice@example.com' && id === 'stanza-3');
+    t.equal(theirs?.key, '3', 'found by who said it and the id they gave it');
+    t.ok(conversation.isOwed('3'));
+    await conversation.correct('1', 'Who is Alice?');
+    await conversation.correct('3', 'Who is Bob?');
+    await conversation.retract('2');
+    for (const current of [conversation, await opened(directory)]) {
+      t.same(said(current), ['user: Who is Alice?', 'assistant: answer 1', 'user: Who is Bob?']);
+      t.match(current.pending().questions, [{ key: '3', text: 'Who is Bob?' }]);
+    }
+    await conversation.retract('1');
+    await conversation.retract('3');
+    t.notOk(conversation.isOwed('3'));
+    for (const current of [conversation, await opened(directory)]) {
+      t.same(
+        said(current),
+        ['user: (a message that was taken back)', 'assistant: answer 1'],
+        'what was answered is known',
+      );
+      t.notOk(current.owes);
+    }
+    t.match(await files.readFile(fileOf(directory), 'utf8'), 'Who is Alise?', 'the file keeps what was said');
+  },
+);
+
+t.test(
+  'the last answer can be taken back: its questions are owed another one, and it is not sent any more',
+  async (t) => {
+    const directory = t.testdir();
+    const conversation = await opened(directory, ALICE, { fileBytes: 300 });
+    t.same(await conversation.reopen(), [], 'nothing was answered yet');
+    await turn(conversation, '1');
+    await conversation.hear(question('2'));
+    await conversation.answer(['2'], { id: 'a2', text: 'wrong' });
+    await conversation.hear(question('3'));
+    t.match(await conversation.reopen(), [{ key: '2' }]);
+    await conversation.hear(question('4', 'a new file begins with what is owed'.repeat(10)));
+    for (const current of [conversation, await opened(directory)]) {
+      t.same(pendingKeys(current), ['2', '3', '4'], 'in the order they came');
+      t.same(current.pending().undelivered, []);
+      t.same(said(current, { ...DIRECT, keys: ['2'] }), [
+        'user: question 1',
+        'assistant: answer 1',
+        'user: question 2',
+      ]);
+    }
+  },
+);
+
+t.test('a summary takes the place of what came before it, and goes when newer turns leave it no room', async (t) => {
+  const directory = t.testdir();
+  const conversation = await opened(directory);
+  await turn(conversation, '1');
+  await turn(conversation, '2');
+  await conversation.summarize('They spoke of one and two.');
+  await turn(conversation, '3');
+  for (const current of [conversation, await opened(directory)]) {
+    const [asked, summary, ...rest] = said(current);
+    t.match(asked, /^user: .*[Ss]ummari/);
+    t.same([summary, ...rest], ['assistant: They spoke of one and two.', 'user: question 3', 'assistant: answer 3']);
+    t.same(said(current, { ...DIRECT, budgetTokens: 12 }), ['user: question 3', 'assistant: answer 3']);
+  }
+  await conversation.startNew();
+  t.same(said(await opened(directory)), []);
+});
+
+// [promise-conversation-window]
+t.test('a call of a tool and its result are in the request together, or not at all', async (t) => {
+  const directory = t.testdir();
+  const conversation = await opened(directory);
+  await conversation.hear(question('1'));
+  const call = { id: 'c1', name: 'now', arguments: '{}', result: 'noon '.repeat(40) };
+  await conversation.answer(['1'], { id: 'a1', text: 'It is noon.', steps: [{ text: 'Let me look.', calls: [call] }] });
+  await turn(conversation, '2');
+  for (const current of [conversation, await opened(directory)]) {
+    const whole = current.prompt(DIRECT).slice(1);
+    t.match(whole, [
+      { role: 'user' },
+      { role: 'assistant', content: 'Let me look.', toolCalls: [{ id: 'c1', name: 'now', arguments: '{}' }] },
+      { role: 'tool', content: call.result, toolCallId: 'c1' },
+      { role: 'assistant', content: 'It is noon.' },
+      { role: 'user' },
+      { role: 'assistant' },
+    ]);
+    for (let budgetTokens = 0; budgetTokens < 120; budgetTokens += 1)
+      t.ok([0, 2, 6].includes(current.prompt({ ...DIRECT, budgetTokens }).length - 1), `${budgetTokens} tokens`);
+  }
+});
+
+// [promise-command-model]
+t.test(
+  'a model that was chosen holds for the session, over files and restarts, and not for the next one',
+  async (t) => {
+    const directory = t.testdir();
+    const conversation = await opened(directory, ALICE, { fileBytes: 100 });
+    const choice = { provider: 'local', model: 'large' };
+    await conversation.chooseModel(choice);
+    for (let index = 0; index < 5; index += 1) await turn(conversation, `${index}`);
+    for (const current of [conversation, await opened(directory, ALICE, { keepTokens: 1 })])
+      t.same(current.model, choice);
+    await conversation.startNew();
+    t.equal((await opened(directory)).model, undefined);
+  },
+);
+
+// [promise-conversation-crash]
+t.test('after a crash it is known which answers people may have already', async (t) => {
+  const directory = t.testdir();
+  const conversation = await opened(directory, ALICE, { fileBytes: 200 });
+  for (const key of ['1', '2']) {
+    await conversation.hear(question(key));
+    await conversation.answer([key], { id: `a${key}`, text: `answer ${key}` });
+  }
+  await conversation.sending('a1');
+  await conversation.hear(context('3', 'Alice', 'a new file begins'.repeat(20)));
+  await conversation.hear(context('4', 'Alice', 'and another one'));
+  t.match((await opened(directory)).pending().undelivered, [
+    { id: 'a1', begun: true },
+    { id: 'a2', begun: false },
+  ]);
 });
 
 t.test('a question that waits long comes along into newer files, but not with every line', async (t) => {

@@ -193,7 +193,7 @@ export class Transcript {
     else this.#questions.delete(key);
   }
 
-  /** The last turn is open again, before whatever was heard since. */
+  /** The last turn is open again, before whatever was heard since; if its answer waits to be delivered, it need not be any more. */
   #reopen(): void {
     const turn = this.#turns.pop();
     if (turn === undefined) return;
@@ -202,6 +202,8 @@ export class Transcript {
     const later = [...this.#questions];
     this.#questions.clear();
     for (const heard of turn.heard) if (heard.kind === 'question') this.#questions.set(heard.key, heard);
+    for (const { id, keys } of this.undelivered)
+      if (keys.some((key) => this.#questions.has(key))) this.#undelivered.delete(id);
     for (const [key, heard] of later) this.#questions.set(key, heard);
   }
 
