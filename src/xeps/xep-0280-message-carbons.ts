@@ -7,11 +7,12 @@
  */
 import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
-import type { Negotiation } from '../xmpp-core/stream/stream-feature.js';
+import { inlineOnly, type Negotiation } from '../xmpp-core/stream/stream-feature.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readForwarded, readForwardedMessage, writeForwarded, type Forwarded } from './xep-0297-stanza-forwarding.js';
 import { writeHint } from './xep-0334-message-processing-hints.js';
 import { stanzaIds } from './xep-0359-stable-ids.js';
+import { offersInBind } from './xep-0386-bind2.js';
 
 export const NS_CARBONS = 'urn:xmpp:carbons:2';
 
@@ -48,10 +49,6 @@ function isWrapper({ name, ns }: Element): boolean {
   return ns === NS_CARBONS && (name === 'received' || name === 'sent');
 }
 
-function offersCarbons(inline: Element): boolean {
-  return inline.children('feature').some((feature) => feature.attr('var') === NS_CARBONS);
-}
-
 export interface CarbonEvents {
   /** Somebody wrote to another client of the account. */
   received: Message;
@@ -84,43 +81,33 @@ export const carbons = definePlugin({
       const carbon = readCarbon(outer.element);
       const message = carbon === undefined ? undefined : readForwardedMessage(carbon, outer.language);
       if (carbon === undefined || message === undefined || !concernsUs(carbon.direction, message)) return;
-      const id = ids.ofAccount(message.element);
-      if (id === undefined || ids.arrived(context.account, id)) events.emit(carbon.direction, message);
+      if (!ids.isRepeated(message.element)) events.emit(carbon.direction, message);
     });
     // Whoever it is from, and whatever else it carries: what wraps a copy is nothing that was said to us.
     context.onMessage({ ns: NS_CARBONS }, from.anyone, (_payload, outer) =>
       outer.element.children().some(isWrapper) ? handled : undefined,
     );
 
-    let latest: Negotiation | undefined;
     let agreed: Negotiation | undefined;
-    context.streamFeature({
-      name: 'carbons',
-      order: 400,
-      offered(_features, negotiation) {
-        latest = negotiation;
-        return undefined;
-      },
-      negotiate: async () => 'done',
-      inline: [
-        {
-          within: 'bind',
-          offered: (offer, negotiation) =>
-            offersCarbons(offer)
-              ? {
-                  element: el('enable', NS_CARBONS),
-                  // It cannot fail, and needs no answer of its own (XEP-0386 §3.2).
-                  answered() {
-                    agreed = negotiation;
-                  },
-                }
-              : undefined,
-        },
-      ],
-    });
+    context.streamFeature(
+      inlineOnly('carbons', 400, {
+        within: 'bind',
+        offered: (inline, negotiation) =>
+          offersInBind(inline, NS_CARBONS)
+            ? {
+                element: el('enable', NS_CARBONS),
+                // It cannot fail, and has no answer of its own (XEP-0386 §3.2).
+                answered() {
+                  agreed = negotiation;
+                },
+              }
+            : undefined,
+      }),
+    );
     // Before the initial presence, so that nothing is missed in between.
     context.onBound(() => {
-      isEnabled = agreed !== undefined && agreed === latest;
+      isEnabled = agreed?.jid !== undefined && context.jid()?.equals(agreed.jid) === true;
+      agreed = undefined;
       if (!isEnabled) order('enable').catch((error: unknown) => events.emit('refused', { error }));
     });
 

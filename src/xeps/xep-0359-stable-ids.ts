@@ -79,48 +79,55 @@ export const stanzaIds = definePlugin({
   setup(context) {
     const events = context.events<StanzaIdEvents>();
     const seen = new SeenIds();
-    let isAccountTrusted = false;
+    /** Whether ids of our account's server can be believed (§6); `undefined` until it has said so. */
+    let isAccountTrusted: boolean | undefined;
 
     context.onBound(() => {
-      isAccountTrusted = false;
+      isAccountTrusted = undefined;
       const asked = context.get(serviceDiscovery).infoOnce(context.account);
       asked.then(
         ({ features }) => {
           isAccountTrusted = features.has(NS_STABLE_IDS);
         },
         // A server that says nothing of itself is not believed.
-        () => undefined,
+        () => {
+          isAccountTrusted = false;
+        },
       );
     });
 
-    /** The id that our account's server gave a message (not one of a room), if it can be believed (§6). */
-    const ofAccount = (message: Element): string | undefined =>
-      isAccountTrusted ? readStanzaId(message, context.account) : undefined;
-
-    /** Notes a message that came from outside of an archive. @returns whether it is new */
+    /** What comes before the server has said it is noted as well, but decides nothing yet. */
+    const isTrusted = (by: Jid): boolean => !by.equals(context.account) || isAccountTrusted === true;
+    const note = (by: Jid, id: string): boolean => seen.note(by, id) || !isTrusted(by);
     const arrived = (by: Jid, id: string): boolean => {
-      const isNew = seen.note(by, id);
-      if (isNew) events.emit('arrived', { by, id });
+      const isNew = note(by, id);
+      if (isNew && isTrusted(by)) events.emit('arrived', { by, id });
       return isNew;
+    };
+    const isRepeated = (message: Element): boolean => {
+      const id = readStanzaId(message, context.account);
+      return id !== undefined && !arrived(context.account, id);
     };
 
     // The server may bring again what was fetched from the archive already, such as what it kept while we were offline (XEP-0160).
-    context.onMessage({ ns: NS_STABLE_IDS, name: 'stanza-id' }, from.anyone, (_payload, message) => {
-      const id = message.type === 'groupchat' ? undefined : ofAccount(message.element);
-      return id === undefined || arrived(context.account, id) ? undefined : handled;
-    });
+    context.onMessage({ ns: NS_STABLE_IDS, name: 'stanza-id' }, from.anyone, (_payload, message) =>
+      message.type !== 'groupchat' && isRepeated(message.element) ? handled : undefined,
+    );
 
     return {
       events,
-      /** What was seen, by whatever way it came. */
-      seen,
-      ofAccount,
+      /** Notes a message, whatever way it came. @returns whether it is new, as far as its assigner can be believed */
+      note,
+      /** A message that was noted did not get to whom it was for. */
+      forget: (by: Jid, id: string): void => seen.forget(by, id),
       /**
-       * Notes a message that came from outside of an archive; for the messages of a room, with the id that the room gave them
+       * Notes a message that came from outside of an archive; for those of a room, with the id that the room gave them
        * (`RoomMessage.stanzaId`). Those of our account note themselves.
        * @returns whether it is new
        */
       arrived,
+      /** Notes a message of our account, which is not one of a room. @returns whether it came before */
+      isRepeated,
     };
   },
 });

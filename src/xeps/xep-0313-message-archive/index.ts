@@ -11,7 +11,7 @@ import { definePlugin } from '../../xmpp-core/plugin.js';
 import { el } from '../../xmpp-core/xml/element.js';
 import { serviceDiscovery } from '../xep-0030-service-discovery.js';
 import { stanzaIds } from '../xep-0359-stable-ids.js';
-import { ArchiveMark, type Mark } from './catch-up.js';
+import { ArchiveMark } from './catch-up.js';
 import { NS_MAM, NS_MAM_EXTENDED, readArchiveMetadata, type ArchiveMetadata } from './codecs.js';
 import { ArchiveError, ArchiveIdGoneError, ArchiveReader, type ArchivedMessage, type ArchiveQuery } from './query.js';
 
@@ -57,43 +57,67 @@ export const messageArchive = definePlugin({
 
     const archiveOf = ({ archive }: { readonly archive?: Jid }): Jid => (archive ?? context.account).bare;
 
-    /** Messages after a point that did not come in another way already. One counts as taken when the next is asked for. */
-    async function* since(point: string | Date, options: SinceOptions = {}): AsyncGenerator<ArchivedMessage> {
-      const from = typeof point === 'string' ? { afterId: point } : { start: point };
-      for await (const archived of reader.messages({ ...options, ...from })) {
-        const { archive, id } = archived;
-        if (!ids.seen.note(archive, id)) continue;
-        let isTaken = false;
-        try {
+    /** The last message of an archive. */
+    async function newest(options: SinceOptions): Promise<ArchivedMessage | undefined> {
+      for await (const found of reader.messages({ ...options, order: 'newest-first', limit: 1 })) return found;
+      return undefined;
+    }
+
+    /**
+     * What follows the message of that id. Servers say rather that nothing follows it than that they do not have it (§4.3.2), so that nothing
+     * is believed only if it is the last; it may be so no longer by the time that this is asked.
+     */
+    async function* after(id: string, options: SinceOptions): AsyncGenerator<ArchivedMessage> {
+      for (let attempt = 0; attempt < 2; attempt++) {
+        let isLast = true;
+        for await (const archived of reader.messages({ ...options, afterId: id })) {
+          isLast = false;
           yield archived;
-          isTaken = true;
-        } finally {
-          if (!isTaken) ids.seen.forget(archive, id);
         }
+        if (!isLast || (await newest(options))?.id === id) return;
+      }
+      throw new ArchiveIdGoneError(archiveOf(options));
+    }
+
+    /**
+     * Messages after a point that did not come in another way already. One counts as taken when the next is asked for.
+     * @param onPassed is told of each that was taken, or had come already
+     */
+    async function* since(
+      point: string | Date,
+      options: SinceOptions,
+      onPassed: (archived: ArchivedMessage) => void,
+    ): AsyncGenerator<ArchivedMessage> {
+      const following =
+        typeof point === 'string' ? after(point, options) : reader.messages({ ...options, start: point });
+      for await (const archived of following) {
+        const { archive, id } = archived;
+        if (ids.note(archive, id)) {
+          let isTaken = false;
+          try {
+            yield archived;
+            isTaken = true;
+          } finally {
+            if (!isTaken) ids.forget(archive, id);
+          }
+        }
+        onPassed(archived);
       }
     }
 
-    /** From the mark on, moving it. @throws ArchiveIdGoneError when the archive does not know the mark's id */
+    /** From a point on, moving the mark. */
     async function* onFrom(
       point: string | Date,
       mark: ArchiveMark,
       options: SinceOptions,
     ): AsyncGenerator<ArchivedMessage> {
       let isStable = true;
-      for await (const archived of since(point, options)) {
-        yield archived;
+      yield* since(point, options, ({ id, at = new Date(), stable }) => {
         // What may change still is fetched again another time (§4.3.2).
-        isStable &&= archived.stable;
-        if (isStable) mark.reached({ id: archived.id, at: archived.at ?? new Date() });
-      }
+        isStable &&= stable;
+        if (isStable) mark.reached({ id, at });
+      });
       if (isStable) mark.caughtUp();
-    }
-
-    /** The end of the archive, as the point from which to go on another time. */
-    async function newest(options: SinceOptions): Promise<Mark> {
-      for await (const { id, at } of reader.messages({ ...options, order: 'newest-first', limit: 1 }))
-        return { id, at: at ?? new Date() };
-      return { id: undefined, at: new Date() };
     }
 
     return {
@@ -109,7 +133,7 @@ export const messageArchive = definePlugin({
        * @throws what `messages` throws; after an `ArchiveIdGoneError` a time can be tried
        */
       since: (point: string | Date, options: SinceOptions = {}): AsyncIterable<ArchivedMessage> =>
-        since(point, options),
+        since(point, options, () => undefined),
       /**
        * What was missed since this was last called to its end, also by an earlier run of the program: to be called at each `online` that is
        * not `resumed`. It goes by the id of the last message, and by its time where the archive has forgotten the id. What comes live
@@ -120,7 +144,8 @@ export const messageArchive = definePlugin({
         const mark = markOf(archiveOf(options));
         const last = (await mark.load()) ?? { id: undefined, at: options.otherwise };
         if (last.at === undefined) {
-          mark.reached(await newest(options));
+          const { id, at = new Date() } = (await newest(options)) ?? {};
+          mark.reached({ id, at });
           mark.caughtUp();
           return;
         }

@@ -59,7 +59,7 @@ export class ArchiveIdGoneError extends ArchiveError {
   override readonly name = 'ArchiveIdGoneError';
   readonly archive: Jid;
 
-  constructor(archive: Jid, cause: StanzaError) {
+  constructor(archive: Jid, cause?: StanzaError) {
     super(`the archive of ${archive.toString()} has no message of that id any more; ask by time instead`, { cause });
     this.archive = archive;
   }
