@@ -21,6 +21,7 @@ import {
   type PubsubItem,
   type PubsubService,
 } from './xep-0060-pubsub/index.js';
+import { entityCapabilities } from './xep-0115-entity-capabilities.js';
 
 const NS_PUBSUB_FEATURE = 'http://jabber.org/protocol/pubsub#';
 
@@ -37,7 +38,8 @@ const UNSEEN: ReadonlySet<StanzaErrorCondition> = new Set<StanzaErrorCondition>(
 export const personalEventing = definePlugin({
   name: 'personal-eventing',
   xep: 163,
-  requires: [serviceDiscovery, pubsub, roster],
+  // §4.3.2: servers learn from the capabilities in our presence what we want to hear.
+  requires: [serviceDiscovery, entityCapabilities, pubsub, roster],
   setup(context) {
     let support: Promise<ReadonlySet<string>> | undefined;
     context.onOffline(() => {

@@ -52,9 +52,11 @@ http_ports = {}
 https_ports = { ${ports.https} }
 modules_disabled = { "s2s" }
 modules_enabled = {
-  "roster", "saslauth", "tls", "disco", "ping", "carbons", "pep", "bookmarks", "blocklist", "vcard4", "vcard_legacy",
+  "roster", "saslauth", "tls", "disco", "ping", "carbons", "pep", "bookmarks", "blocklist", "version", "time", "register_ibr", "user_account_management", "server_contact_info", "vcard4", "vcard_legacy",
   "smacks", "csi_simple", "mam", "sasl2", "sasl2_bind2", "sasl2_fast", "sasl2_sm", "sasl_ssdp",
 }
+allow_registration = true
+contact_info = { abuse = { "mailto:abuse@${domain}" } }
 authentication = "internal_plain"
 ssl = ${good}
 c2s_direct_tls_ssl = ${good}
@@ -66,8 +68,11 @@ VirtualHost "${domain}"
   http_host = "localhost"
 
 Component "conference.${domain}" "muc"
-  modules_enabled = { "muc_mam" }
+  modules_enabled = { "muc_mam", "muc_moderation" }
   muc_room_default_persistent = true
+
+Component "pubsub.${domain}" "pubsub"
+  add_permissions = { ["prosody:registered"] = { "pubsub:create-node" } }
 
 Component "upload.${domain}" "http_file_share"
   http_host = "localhost"
