@@ -143,13 +143,31 @@ export const STARTTLS = `<starttls xmlns='${NS_TLS}'><required/></starttls>`;
 export async function dialogue(
   t: Test,
   options: Partial<ClientOptions> & { readonly plain?: boolean; readonly tls?: tls.TLSSocketOptions } = {},
-): Promise<{ client: Client; peer: Peer; started: Promise<void>; asked: Asked | undefined }> {
+): Promise<{
+  client: Client;
+  peer: Peer;
+  started: Promise<void>;
+  asked: Asked | undefined;
+  /** Where the server listens, on 127.0.0.1. */
+  port: number;
+  /** The server's end of the next connection, its handshake over as with the first one. */
+  next: () => Promise<Peer>;
+}> {
   const { plain = false, tls: tlsOptions, ...changes } = options;
-  let arrived: (socket: Socket) => void = () => undefined;
-  const connection = new Promise<Socket>((resolve) => {
-    arrived = resolve;
+  const waiting: Socket[] = [];
+  let arrived: () => void = () => undefined;
+  const connection = async (): Promise<Peer> => {
+    while (waiting.length === 0) {
+      await new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+    }
+    return new Peer(waiting.shift() as Socket);
+  };
+  const { port } = await listen(t, (socket) => {
+    waiting.push(socket);
+    arrived();
   });
-  const { port } = await listen(t, (socket) => arrived(socket));
   const client = createClient({
     jid: Jid.parse('ann@localhost'),
     password: PASSWORD,
@@ -161,11 +179,17 @@ export async function dialogue(
   });
   const started = client.start();
   started.catch(() => undefined);
-  const peer = new Peer(await connection);
+  const peer = await connection();
   t.teardown(() => {
     peer.hangsUp();
     return client.stop();
   });
   const asked = plain ? undefined : await peer.secures(tlsOptions);
-  return { client, peer, started, asked };
+  const next = async (): Promise<Peer> => {
+    const another = await connection();
+    t.teardown(() => another.hangsUp());
+    if (!plain) await another.secures(tlsOptions);
+    return another;
+  };
+  return { client, peer, started, asked, port, next };
 }

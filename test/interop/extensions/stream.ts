@@ -1,3 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import {
+  bind2,
+  chatPlugins,
+  type Client,
+  clientStateIndication,
+  Jid,
+  sasl2,
+  serviceDiscovery,
+  streamManagement,
+  writeMessage,
+} from '../../../src/index.js';
+import { listen } from '../../support/meddler.js';
 import type { Server } from '../servers/server.js';
+import { enter, wayIn } from './enter.js';
+import net from 'node:net';
 
-export async function streamExtensions(_server: Server): Promise<void> {}
+const PATIENCE_MS = 20_000;
+
+/** A way to the server that can be broken: connections through it end without a word. */
+async function fragileWay(t: Test, server: Server) {
+  const { port, sockets } = await listen(t, (client) => {
+    const behind = net.connect(server.site.ports.startTls, '127.0.0.1');
+    client.pipe(behind).on('error', () => client.destroy());
+    behind.pipe(client);
+    client.on('close', () => behind.destroy());
+    behind.on('close', () => client.destroy());
+  });
+  return {
+    server: { host: '127.0.0.1', port, directTls: false },
+    breaks(): void {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function bodiesOf(client: Client): string[] {
+  const bodies: string[] = [];
+  client.events.on('message', ({ body }) => {
+    if (body !== undefined) bodies.push(body);
+  });
+  return bodies;
+}
+
+const chat = (to: Jid | undefined, body: string) =>
+  writeMessage({ to: to ?? Jid.parse('nobody@invalid'), type: 'chat', id: randomUUID(), body });
+
+/** Stream management and client states. */
+export async function streamExtensions(server: Server): Promise<void> {
+  const ways = {
+    'RFC 6120': [streamManagement],
+    'SASL2 and Bind2': [streamManagement, serviceDiscovery, sasl2, bind2],
+  };
+  for (const [way, plugins] of Object.entries(ways)) {
+    // [XEP-0198 §4] [XEP-0198 §5] [XEP-0198 §8]
+    await t.test(
+      `${server.name}, by ${way}: a session whose connection broke is resumed, and nothing is lost or doubled`,
+      async (t) => {
+        const fragile = await fragileWay(t, server);
+        const ann = await enter(t, server, { plugins, server: fragile.server });
+        const bob = await enter(t, server, { plugins });
+        const [toAnn, toBob] = [bodiesOf(ann), bodiesOf(bob)];
+        const first = chat(bob.jid, 'before');
+        ann.send(first);
+        await ann.get(streamManagement).acknowledged(first.attr('id') ?? '', AbortSignal.timeout(PATIENCE_MS));
+        t.ok(ann.get(streamManagement).enabled);
+        const jid = ann.jid?.toString();
+        for (let round = 1; round <= 3; round++) {
+          const resumed = ann.events.once('online', { timeoutMs: PATIENCE_MS });
+          const suspended = ann.events.once('suspended', { timeoutMs: PATIENCE_MS });
+          // On its way when the connection breaks: it may have arrived or not.
+          ann.send(chat(bob.jid, `with the break ${round}`));
+          await new Promise((resolve) => setImmediate(resolve));
+          fragile.breaks();
+          bob.send(chat(ann.jid, `into the break ${round}`));
+          await suspended;
+          const from = performance.now();
+          ann.send(chat(bob.jid, `while suspended ${round}`));
+          t.ok((await resumed).resumed);
+          t.comment(
+            `resumed in ${Math.round(performance.now() - from)} ms, of which some is the wait before the attempt`,
+          );
+        }
+        const last = chat(bob.jid, 'after');
+        ann.send(last);
+        bob.send(chat(ann.jid, 'after'));
+        await ann.get(streamManagement).acknowledged(last.attr('id') ?? '', AbortSignal.timeout(PATIENCE_MS));
+        await arrives(toAnn, 'after');
+        await arrives(toBob, 'after');
+        const rounds = [1, 2, 3];
+        t.strictSame(toAnn, [...rounds.map((round) => `into the break ${round}`), 'after']);
+        const said = rounds.flatMap((round) => [`with the break ${round}`, `while suspended ${round}`]);
+        t.strictSame(toBob, ['before', ...said, 'after']);
+        t.equal(ann.jid?.toString(), jid);
+      },
+    );
+  }
+
+  // [XEP-0352 §4.2]
+  await t.test(`${server.name}: an inactive client is believed, and gets what matters`, async (t) => {
+    const ann = await enter(t, server, { plugins: chatPlugins });
+    const bob = await enter(t, server);
+    t.ok(ann.get(streamManagement).enabled || (await isEnabled(ann)));
+    ann.get(clientStateIndication).setActive(false);
+    const heard = bodiesOf(ann);
+    bob.send(chat(ann.jid, 'urgent'));
+    await arrives(heard, 'urgent');
+    ann.get(clientStateIndication).setActive(true);
+    const asked = chat(bob.jid, 'and the stream goes on');
+    ann.send(asked);
+    await ann.get(streamManagement).acknowledged(asked.attr('id') ?? '', AbortSignal.timeout(PATIENCE_MS));
+  });
+
+  // [XEP-0198 §5]
+  await t.test(
+    `${server.name}: where the server has died and forgotten, what it had not taken over is sent in a new session`,
+    async (t) => {
+      const bobsWay = await wayIn(server);
+      const ann = await enter(t, server, { plugins: [streamManagement] });
+      const seen: string[] = [];
+      ann.events.on('offline', () => seen.push('offline'));
+      const suspended = ann.events.once('suspended', { timeoutMs: PATIENCE_MS });
+      const online = ann.events.once('online', { timeoutMs: 60_000 });
+      await server.kill();
+      await suspended;
+      const lost = chat(bobsWay.jid, 'through the death of a server');
+      ann.send(lost);
+      await server.start();
+      t.notOk((await online).resumed);
+      t.strictSame(seen, ['offline']);
+      await ann.get(streamManagement).acknowledged(lost.attr('id') ?? '', AbortSignal.timeout(PATIENCE_MS));
+      const bob = await enter(t, server, { ...bobsWay, plugins: [streamManagement], presence: false });
+      const heard = bodiesOf(bob);
+      bob.setPresence({});
+      await arrives(heard, 'through the death of a server');
+    },
+  );
+}
+
+async function isEnabled(client: Client): Promise<boolean> {
+  const probe = chat(client.account, 'to myself');
+  client.send(probe);
+  await arrivesWhen(() => client.get(streamManagement).enabled);
+  return true;
+}
+
+async function arrives(bodies: readonly string[], body: string): Promise<void> {
+  await arrivesWhen(() => bodies.includes(body));
+}
+
+async function arrivesWhen(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('this never came');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,461 @@
+import t, { type Test } from 'tap';
+import {
+  clientStateIndication,
+  Ledger,
+  muc,
+  NS_CSI,
+  NS_STREAM_MANAGEMENT,
+  pingWith,
+  streamManagement,
+  streamManagementWith,
+} from '../../src/xeps/index.js';
+import type { Client, ClientOptions } from '../../src/xmpp-core/client.js';
+import { StreamError } from '../../src/xmpp-core/errors.js';
+import { contactPresence } from '../../src/xmpp-core/im/contact-presence.js';
+import { resourceLocking } from '../../src/xmpp-core/im/resource-locking.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
+import { el } from '../../src/xmpp-core/xml/element.js';
+import { PATIENCE_MS, until } from '../support/loopback.js';
+import { BIND, dialogue, features, HEADER, type Peer } from '../support/script.js';
+
+const SM = `<sm xmlns='${NS_STREAM_MANAGEMENT}'/>`;
+const ENABLED = `<enabled xmlns='${NS_STREAM_MANAGEMENT}' id='s1' resume='true' max='600'/>`;
+const R = `<r xmlns='${NS_STREAM_MANAGEMENT}'/>`;
+const a = (h: number): string => `<a xmlns='${NS_STREAM_MANAGEMENT}' h='${h}'/>`;
+const resumed = (h: number): string => `<resumed xmlns='${NS_STREAM_MANAGEMENT}' h='${h}' previd='s1'/>`;
+const BOB = Jid.parse('bob@localhost/x');
+const chat = (id: string) => writeMessage({ to: BOB, type: 'chat', id, body: id });
+const wire = (id: string): string =>
+  `<message to='bob@localhost/x' type='chat' id='${id}'><body>${id}</body></message>`;
+const incoming = (body: string): string => `<message from='bob@localhost/x' type='chat'><body>${body}</body></message>`;
+
+/** Logs a new session in and enables stream management in it. @returns what the client said first in it */
+async function enables(peer: Peer, enabled = ENABLED, ...offers: string[]): Promise<string> {
+  await peer.authenticates();
+  peer.says(HEADER + features(BIND, SM, ...offers));
+  peer.binds(await peer.hears(/<\/iq>/));
+  const first = await peer.hears(/<enable [^>]*>/);
+  peer.says(enabled);
+  return first;
+}
+
+/** Logs in to the point where the client asks to resume. @returns its request */
+async function asksToResume(peer: Peer, ...offers: string[]): Promise<string> {
+  await peer.authenticates();
+  peer.says(HEADER + features(BIND, SM, ...offers));
+  return peer.hears(/<resume [^>]*>/);
+}
+
+/** A session with stream management and no presence, so that each count is the test's own. */
+async function counted(t: Test, options: Partial<ClientOptions> = {}) {
+  const scene = await dialogue(t, {
+    presence: false,
+    plugins: [streamManagement],
+    reconnect: { firstMs: 1, maxMs: 1 },
+    ...options,
+  });
+  const first = await enables(scene.peer);
+  await scene.started;
+  await until(() => scene.client.get(streamManagement).enabled, 'enabled');
+  return { ...scene, first };
+}
+
+/** Breaks the connection, and waits until the client has seen it. */
+async function breaks(client: Client, peer: Peer): Promise<void> {
+  const suspended = client.events.once('suspended', { timeoutMs: PATIENCE_MS });
+  peer.hangsUp();
+  await suspended;
+}
+
+// [XEP-0198 §3] [XEP-0198 §4]
+t.test(
+  'stream management is asked for once, right after binding, and all of one turn is asked about once',
+  async (t) => {
+    const { client, peer, first } = await counted(t);
+    t.equal(first, `<enable xmlns='${NS_STREAM_MANAGEMENT}' resume='true'/>`);
+    const acknowledged: (string | undefined)[] = [];
+    client.get(streamManagement).events.on('acknowledged', ({ stanza }) => acknowledged.push(stanza.attr('id')));
+    client.send(chat('m1'));
+    client.send(chat('m2'));
+    t.equal(await peer.hears(/<r [^>]*>/), wire('m1') + wire('m2') + R);
+    const known = client.get(streamManagement).acknowledged('m3');
+    t.equal(await Promise.race([known.then(() => 'at once'), Promise.resolve('later')]), 'later', 'of nothing sent');
+    client.send(chat('m3'));
+    const third = client.get(streamManagement).acknowledged('m3');
+    t.equal(await peer.hears(/<\/message>/), wire('m3'), 'one question at most waits for its answer');
+    t.equal(peer.unread, '');
+    peer.says(a(2));
+    t.equal(await peer.hears(/<r [^>]*>/), R, 'what came after the question is asked about when it is answered');
+    t.strictSame(acknowledged, ['m1', 'm2']);
+    peer.says(a(3));
+    await third;
+    t.strictSame(acknowledged, ['m1', 'm2', 'm3']);
+    t.strictSame(client.get(streamManagement).unacknowledged, []);
+  },
+);
+
+// [XEP-0198 §4] [pitfall-sm-counters]
+t.test(
+  'only stanzas are counted, from <enabled/> on, and each question is answered at once with what was handled',
+  async (t) => {
+    const { client, peer, started } = await dialogue(t, { presence: false, plugins: [streamManagement] });
+    await peer.authenticates();
+    peer.says(HEADER + features(BIND, SM));
+    peer.binds(await peer.hears(/<\/iq>/));
+    await peer.hears(/<enable [^>]*>/);
+    const handled: (string | undefined)[] = [];
+    client.events.on('message', ({ body }) => handled.push(body));
+    peer.says(incoming('before') + ENABLED + R);
+    t.equal(await peer.hears(/<a [^>]*>/), a(0), 'what came before was not counted');
+    await started;
+    peer.says(`${incoming('one')}<other xmlns='urn:example'/><presence from='bob@localhost/x'/>${R}${incoming('two')}`);
+    t.equal(await peer.hears(/<a [^>]*>/), a(2));
+    peer.says(R);
+    t.equal(await peer.hears(/<a [^>]*>/), a(3));
+    t.strictSame(handled, ['before', 'one', 'two']);
+    const stopped = client.stop();
+    t.match(await peer.hears(/<\/stream:stream>/), a(3), 'the server is told what arrived before we go');
+    peer.says('</stream:stream>');
+    await stopped;
+  },
+);
+
+// [XEP-0198 §5] [pitfall-resume-before-bind] [pitfall-sm-counters]
+t.test(
+  'a session whose connection broke is resumed before anything is bound, and nothing is lost or doubled in either direction',
+  async (t) => {
+    const { client, peer, next } = await counted(t);
+    const heard: (string | undefined)[] = [];
+    const seen: string[] = [];
+    client.events.on('message', ({ body }) => heard.push(body));
+    client.events.on('suspended', () => seen.push('suspended'));
+    client.events.on('offline', () => seen.push('offline'));
+    client.events.on('online', (online) => seen.push(`online ${online.resumed}`));
+    peer.says(incoming('one') + incoming('two'));
+    await until(() => heard.length === 2, 'two messages');
+    for (const id of ['m1', 'm2', 'm3']) client.send(chat(id));
+    await peer.hears(/<r [^>]*>/);
+    const jid = client.jid?.toString();
+    const answer = client.iq({ to: BOB, type: 'get', payload: el('q', 'urn:example') });
+    const request = await peer.hears(/<\/iq>/);
+    await breaks(client, peer);
+    t.equal(client.state, 'suspended');
+    t.equal(client.jid?.toString(), jid);
+    client.send(chat('m4'));
+
+    const again = await next();
+    t.match(await asksToResume(again), /<resume xmlns='urn:xmpp:sm:3' h='2' previd='s1'\/>$/);
+    // The server has handled the first two; its own third message never reached us.
+    again.says(resumed(2) + incoming('three'));
+    t.equal(await again.hears(/<r [^>]*>/), wire('m3') + request + wire('m4') + R, 'in their order, and asked about');
+    again.says(R);
+    t.equal(await again.hears(/<a [^>]*>/), a(3), 'counts go on');
+    t.equal(again.unread, '');
+    t.strictSame(heard, ['one', 'two', 'three']);
+    t.strictSame(seen, ['suspended', 'online true']);
+    t.equal(client.jid?.toString(), jid);
+    const id = /id='([^']*)'/.exec(request)?.[1] ?? '';
+    again.says(a(5) + `<iq type='result' id='${id}' from='bob@localhost/x'><r xmlns='urn:example'/></iq>`);
+    t.equal((await answer)?.name, 'r', 'a question of before the loss gets its answer');
+    t.strictSame(client.get(streamManagement).unacknowledged, []);
+  },
+);
+
+// [XEP-0198 §5] [pitfall-sm-failed-queue]
+t.test(
+  'where the server has forgotten the session a new one begins, and what it had not handled is sent again or told',
+  async (t) => {
+    const { client, peer, next } = await counted(t);
+    const seen: string[] = [];
+    client.events.on('offline', () => seen.push('offline'));
+    client.events.on('online', (online) => seen.push(`online ${online.resumed}`));
+    const failed: string[] = [];
+    client.get(streamManagement).events.on('failed', ({ stanza }) => failed.push(stanza.name));
+    client.send(chat('m1'));
+    client.send(chat('m2'));
+    client.send(el('presence', 'jabber:client', { to: 'bob@localhost' }));
+    const answer = client.iq({ to: BOB, type: 'set', payload: el('q', 'urn:example') });
+    answer.catch(() => undefined);
+    client.send(writeMessage({ to: Jid.parse('tea@rooms.localhost'), type: 'groupchat', id: 'm3', body: 'm3' }));
+    await peer.hears(/<r [^>]*>/);
+    await breaks(client, peer);
+    client.send(chat('m4'));
+    const second = client.get(streamManagement).acknowledged('m2');
+
+    const again = await next();
+    await asksToResume(again);
+    again.says(
+      `<failed xmlns='${NS_STREAM_MANAGEMENT}' h='1'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`,
+    );
+    again.binds(await again.hears(/<\/iq>/));
+    const said = await again.hears(/<enable [^>]*>(<message .*?<\/message>){2}/);
+    t.match(said, /id='m2'><body>m2<\/body><delay xmlns='urn:xmpp:delay' stamp='[^']*Z'\/><\/message><message /);
+    t.match(said, /id='m4'/, 'with what was sent while there was no connection');
+    t.notMatch(said, /id='m1'/, 'the server has the first one');
+    await t.rejects(answer, /connection was lost/, 'a request may have been carried out, so it is not repeated');
+    t.strictSame(seen, ['offline', 'online false']);
+    t.strictSame(failed, ['presence', 'iq']);
+    again.says(ENABLED.replace('s1', 's2'));
+    t.equal(await again.hears(/<r [^>]*>/), R);
+    again.says(a(2));
+    await second;
+    // The room would refuse it until we are in it again.
+    again.says(
+      `<presence from='tea@rooms.localhost/ann'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence>`,
+    );
+    t.match(await again.hears(/<\/message>/), /type='groupchat' id='m3'>.*<delay /);
+  },
+);
+
+// [XEP-0198 §6]
+t.test('a count that cannot be ends the stream and the session', async (t) => {
+  for (const h of ['3', '0', '-1', '4294967296', 'x']) {
+    const { client, peer, next } = await counted(t);
+    for (const id of ['m1', 'm2']) client.send(chat(id));
+    await peer.hears(/<r [^>]*>/);
+    peer.says(a(1));
+    await peer.hears(/<r [^>]*>/);
+    const offline = client.events.once('offline', { timeoutMs: PATIENCE_MS });
+    peer.says(`<a xmlns='${NS_STREAM_MANAGEMENT}' h='${h}'/>`);
+    const end = await peer.hears(/<\/stream:stream>/);
+    t.match(end, `<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`);
+    if (/^[30]$/.test(h)) {
+      t.match(end, `<handled-count-too-high xmlns='${NS_STREAM_MANAGEMENT}' h='${h}' send-count='2'/></stream:error>`);
+    }
+    t.match((await offline).reason, { name: 'StreamError' });
+    const again = await next();
+    t.match(await enables(again, ENABLED), /<enable /, 'there is nothing to resume');
+    t.match(
+      await again.hears(/<\/message>/),
+      /id='m2'.*<delay /,
+      'what was not acknowledged goes out in the next session',
+    );
+  }
+});
+
+// [XEP-0198 §5]
+t.test('a count that cannot be in <resumed/> ends the attempt, and the next one begins a new session', async (t) => {
+  const { client, peer, next } = await counted(t);
+  client.send(chat('m1'));
+  await peer.hears(/<r [^>]*>/);
+  await breaks(client, peer);
+  const again = await next();
+  await asksToResume(again);
+  again.says(resumed(2));
+  t.match(await again.hears(/<\/stream:stream>/), /handled-count-too-high/);
+  const third = await next();
+  t.match(await enables(third), /<enable /);
+  t.match(await third.hears(/<\/message>/), /id='m1'/);
+});
+
+// [XEP-0198 §4] [pitfall-sm-counters]
+t.test('counts wrap at 2^32, and what goes back by one is far too high', async (t) => {
+  const edge = 2 ** 32 - 1;
+  const ledger = new Ledger({ stanzas: 10, characters: 1_000 }, { acknowledged: edge, handled: edge });
+  for (const id of ['m1', 'm2', 'm3']) ledger.add(chat(id));
+  t.strictSame(
+    ledger.acknowledge('1').map(({ stanza }) => stanza.attr('id')),
+    ['m1', 'm2'],
+  );
+  t.throws(() => ledger.acknowledge('0'), StreamError);
+  t.throws(() => ledger.acknowledge('3'), StreamError);
+  t.strictSame(ledger.acknowledge('1'), [], 'the same count again says nothing new');
+  t.equal(ledger.acknowledge('2').length, 1);
+  ledger.countHandled();
+  t.equal(ledger.handled, 0);
+});
+
+// [XEP-0198 §4]
+t.test('what waits for its acknowledgement is bounded, online and suspended', async (t) => {
+  const bounded = streamManagementWith({ stanzas: 2, characters: 1_000_000 });
+  const scene = await dialogue(t, { presence: false, plugins: [bounded], reconnect: { firstMs: 1, maxMs: 1 } });
+  const { client, peer } = scene;
+  await enables(peer);
+  await scene.started;
+  client.send(chat('m1'));
+  await until(() => client.get(bounded).enabled, 'enabled');
+  await breaks(client, peer);
+  client.send(chat('m2'));
+  t.throws(() => client.send(chat('m3')), /2 stanzas wait for the server/);
+  const again = await scene.next();
+  await asksToResume(again);
+  again.says(resumed(1));
+  t.equal(await again.hears(/<r [^>]*>/), wire('m2') + R, 'what was refused is not sent');
+  client.send(chat('m4'));
+  t.throws(() => client.send(chat('m5')), /wait for the server/);
+  again.says(a(3));
+  await until(() => client.get(bounded).unacknowledged.length === 0, 'room');
+  client.send(chat('m5'));
+  t.equal(await again.hears(/<r [^>]*>/), wire('m4') + wire('m5') + R);
+  const bytes = new Ledger({ stanzas: 10, characters: 10 }, { acknowledged: 0, handled: 0 });
+  bytes.assertRoom();
+  bytes.add(chat('m1'));
+  t.throws(() => bytes.assertRoom(), /wait/);
+});
+
+// [XEP-0198 §7] [XEP-0198 §3]
+t.test(
+  'a stream that was closed, by an error too, ends its session; so does one that the server will not resume',
+  async (t) => {
+    const error = `<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`;
+    for (const end of ['</stream:stream>', `${error}</stream:stream>`]) {
+      const { client, peer, next } = await counted(t);
+      client.events.on('suspended', () => t.fail('the session is over'));
+      const offline = client.events.once('offline', { timeoutMs: PATIENCE_MS });
+      peer.says(end);
+      await offline;
+      t.equal(client.jid, undefined);
+      t.throws(() => client.send(chat('m1')), /not online/);
+      t.match(await enables(await next()), /<enable /);
+    }
+    for (const enabled of [`<enabled xmlns='${NS_STREAM_MANAGEMENT}'/>`, `<failed xmlns='${NS_STREAM_MANAGEMENT}'/>`]) {
+      const scene = await dialogue(t, {
+        presence: false,
+        plugins: [streamManagement],
+        reconnect: { firstMs: 1, maxMs: 1 },
+      });
+      await enables(scene.peer, enabled);
+      await scene.started;
+      const offline = scene.client.events.once('offline', { timeoutMs: PATIENCE_MS });
+      scene.client.send(chat('m1'));
+      await scene.peer.hears(/<\/message>/);
+      scene.peer.hangsUp();
+      await offline;
+      t.match(await enables(await scene.next()), /<enable /);
+    }
+  },
+);
+
+// [XEP-0198 §5]
+t.test('a session is given up when the next attempt would come after the time that the server keeps it', async (t) => {
+  const scene = await dialogue(t, {
+    presence: false,
+    plugins: [streamManagement],
+    reconnect: { firstMs: 1e9, maxMs: 1e9 },
+  });
+  await enables(scene.peer, ENABLED.replace("max='600'", "max='1'"));
+  await scene.started;
+  await until(() => scene.client.get(streamManagement).enabled, 'enabled');
+  scene.client.events.on('suspended', () => t.fail('nobody would come back in time'));
+  const offline = scene.client.events.once('offline', { timeoutMs: PATIENCE_MS });
+  scene.peer.hangsUp();
+  t.ok((await offline).willRetry);
+});
+
+// [XEP-0198 §5]
+t.test('the first attempt to resume goes where the server wants us', async (t) => {
+  const other = await dialogue(t, { presence: false });
+  const { peer: elsewhere } = other;
+  elsewhere.hangsUp();
+  const scene = await dialogue(t, {
+    presence: false,
+    plugins: [streamManagement],
+    reconnect: { firstMs: 1, maxMs: 1 },
+  });
+  await other.client.stop();
+  const { port } = other;
+  await enables(scene.peer, ENABLED.replace('resume=', `location='127.0.0.1:${port}' resume=`));
+  await scene.started;
+  await until(() => scene.client.get(streamManagement).enabled, 'enabled');
+  await breaks(scene.client, scene.peer);
+  const there = await other.next();
+  await asksToResume(there);
+  there.says(resumed(0));
+  await scene.client.events.once('online', { timeoutMs: PATIENCE_MS });
+});
+
+// [pitfall-one-liveness-policy]
+t.test(
+  'after a silence a counted session is asked for its count and not pinged, and without an answer it is suspended',
+  async (t) => {
+    const { client, peer, next } = await counted(t, {
+      plugins: [streamManagement, pingWith({ silenceMs: 30, deadlineMs: 300 })],
+    });
+    t.equal(await peer.hears(/<r [^>]*>/), R);
+    peer.says(a(0));
+    t.equal(await peer.hears(/<r [^>]*>/), R);
+    const { reason } = await client.events.once('suspended', { timeoutMs: PATIENCE_MS });
+    t.match(reason, { name: 'TimeoutError' });
+    const again = await next();
+    await asksToResume(again);
+    again.says(resumed(0));
+    t.equal(await again.hears(/<r [^>]*>/), R, 'and so it goes on');
+  },
+);
+
+// [XEP-0045] [XEP-0198 §5]
+t.test(
+  'what plugins know of a session is as it was after it was resumed, and nothing is asked for again',
+  async (t) => {
+    const { client, peer, next } = await counted(t, {
+      presence: {},
+      plugins: [streamManagement, muc, contactPresence, resourceLocking],
+    });
+    const roster = await peer.hears(/<iq [^>]*><query xmlns='jabber:iq:roster'.*?<presence [^>]*>/);
+    const id = /id='([^']*)'><query xmlns='jabber:iq:roster'/.exec(roster)?.[1] ?? '';
+    peer.says(
+      `<iq type='result' id='${id}'><query xmlns='jabber:iq:roster'><item jid='bob@localhost' subscription='both'/></query></iq>` +
+        `<presence from='bob@localhost/x'/>` +
+        incoming('hello'),
+    );
+    const joined = client.get(muc).join(Jid.parse('tea@rooms.localhost'), { nick: 'ann' });
+    const info = await peer.hears(/<iq [^>]*to='tea@rooms.localhost'[^>]*>.*?<\/iq>/);
+    const infoId = /to='tea@rooms.localhost'[^>]* id='([^']*)'/.exec(info)?.[1] ?? '';
+    peer.says(
+      `<iq type='result' id='${infoId}' from='tea@rooms.localhost'><query xmlns='http://jabber.org/protocol/disco#info'><identity category='conference' type='text'/></query></iq>`,
+    );
+    await peer.hears(/<presence [^>]*to='tea@rooms.localhost\/ann'.*?<\/presence>/);
+    peer.says(
+      `<presence from='tea@rooms.localhost/ann'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/><status code='110'/></x></presence>` +
+        `<message from='tea@rooms.localhost' type='groupchat'><subject/></message>`,
+    );
+    await joined;
+    await breaks(client, peer);
+    const again = await next();
+    const online = client.events.once('online', { timeoutMs: PATIENCE_MS });
+    const h = /h='(\d+)'/.exec(await asksToResume(again))?.[1];
+    t.equal(h, '6');
+    again.says(resumed(client.get(streamManagement).unacknowledged.length) + R);
+    await online;
+    await again.hears(/<a [^>]*>/);
+    t.equal(again.unread, '');
+    t.equal(client.get(muc).rooms.get('tea@rooms.localhost')?.joined, true);
+    t.equal(client.get(contactPresence).of(BOB).length, 1);
+    t.equal(client.get(resourceLocking).address(BOB.bare).toString(), 'bob@localhost/x');
+  },
+);
+
+// [XEP-0352 §4.2] [XEP-0352 §5.2]
+t.test('an inactive client says so where that is offered, and again in a resumed and in a new session', async (t) => {
+  const INACTIVE = `<inactive xmlns='${NS_CSI}'/>`;
+  const CSI = `<csi xmlns='${NS_CSI}'/>`;
+  const scene = await dialogue(t, {
+    presence: false,
+    plugins: [streamManagement, clientStateIndication],
+    reconnect: { firstMs: 1, maxMs: 1 },
+  });
+  const { client, peer, next } = scene;
+  const state = client.get(clientStateIndication);
+  await enables(peer, ENABLED, CSI);
+  await scene.started;
+  await until(() => client.get(streamManagement).enabled, 'enabled');
+  state.setActive(true);
+  state.setActive(false);
+  state.setActive(false);
+  t.equal(await peer.hears(/<inactive [^>]*>/), INACTIVE, 'once, and not that it is active');
+  await breaks(client, peer);
+  state.setActive(true);
+  state.setActive(false);
+  const again = await next();
+  await asksToResume(again, CSI);
+  again.says(resumed(0));
+  t.equal(await again.hears(/<inactive [^>]*>/), INACTIVE);
+  again.says('</stream:stream>');
+  const third = await next();
+  await enables(third, ENABLED, CSI);
+  t.equal(await third.hears(/<inactive [^>]*>/), INACTIVE);
+  state.setActive(true);
+  t.equal(await third.hears(/<active [^>]*>/), `<active xmlns='${NS_CSI}'/>`);
+  t.equal(state.active, true);
+});
