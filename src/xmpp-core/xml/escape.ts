@@ -6,7 +6,7 @@ import { XmlError } from '../errors.js';
  * A first look decides whether a string can be written as it is; most can. Surrogates are in both patterns only to have
  * the closer look, which knows pairs from lone halves.
  */
-const NEEDS_CARE_IN_TEXT = /[&<>'"\r\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
+const NEEDS_CARE_IN_TEXT = /[&<>\r\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
 const NEEDS_CARE_IN_VALUE = /[&<>'"\0-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
 
 /** What may be no character, found quicker than by the pattern that knows. */
@@ -18,7 +18,7 @@ const LAST_SPECIAL = 0x3e;
 /** Whatever is not a Char (XML 1.0 §2.2); under the `u` flag a surrogate matches only where it stands alone. */
 const NOT_A_CHARACTER = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
-/** Character data, escaped. CR is a reference, since a reader turns a bare one into LF (XML 1.0 §2.11). */
+/** Character data, escaped; quotes stand for themselves in it. CR is a reference, since a reader turns a bare one into LF (XML 1.0 §2.11). */
 export function escapeText(text: string): string {
   return NEEDS_CARE_IN_TEXT.test(text) ? escapeWithCare(text, false) : text;
 }
@@ -52,9 +52,9 @@ function referenceFor(unit: number, inValue: boolean): string | undefined {
     case 0x3e:
       return '&gt;';
     case 0x27:
-      return '&apos;';
+      return inValue ? '&apos;' : undefined;
     case 0x22:
-      return '&quot;';
+      return inValue ? '&quot;' : undefined;
     case 0x0d:
       return '&#xD;';
     case 0x09:

@@ -74,7 +74,7 @@ t.test('markup characters are escaped everywhere, white space where a reader wou
   const nasty = `<&>'"\t\n\r]]>`;
   t.equal(
     serialize(el('a', '', { v: nasty }, nasty)),
-    "<a v='&lt;&amp;&gt;&apos;&quot;&#x9;&#xA;&#xD;]]&gt;'>&lt;&amp;&gt;&apos;&quot;\t\n&#xD;]]&gt;</a>",
+    "<a v='&lt;&amp;&gt;&apos;&quot;&#x9;&#xA;&#xD;]]&gt;'>&lt;&amp;&gt;'\"\t\n&#xD;]]&gt;</a>",
   );
   t.equal(serialize(el('a', "urn:'x'")), "<a xmlns='urn:&apos;x&apos;'/>");
 });
