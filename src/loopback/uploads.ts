@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { StanzaError } from '../xmpp-core/errors.js';
-import { el, type Element } from '../xmpp-core/xml/element.js';
+import type { Element } from '../xmpp-core/xml/element.js';
+import { writeDataForm } from '../xeps/xep-0004-data-forms.js';
 import { NS_DISCO_INFO, writeDiscoInfo } from '../xeps/xep-0030-service-discovery.js';
 import { NS_HTTP_UPLOAD, readSlotRequest, writeSlot, type SlotRequest } from '../xeps/xep-0363-http-file-upload.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
@@ -57,15 +58,13 @@ export class Uploads {
   }
 
   #info(): Element {
-    const field = (name: string, value: string): Element =>
-      el('field', 'jabber:x:data', { var: name }, el('value', 'jabber:x:data', {}, value));
-    const form = el(
-      'x',
-      'jabber:x:data',
-      { type: 'result' },
-      field('FORM_TYPE', NS_HTTP_UPLOAD),
-      field('max-file-size', String(MAX_FILE_SIZE)),
-    );
+    const form = writeDataForm({
+      type: 'result',
+      fields: [
+        { name: 'FORM_TYPE', type: 'hidden', values: [NS_HTTP_UPLOAD] },
+        { name: 'max-file-size', values: [String(MAX_FILE_SIZE)] },
+      ],
+    });
     const identity = { category: 'store', type: 'file', name: 'Uploads' };
     return writeDiscoInfo({
       identities: [identity],

@@ -4,11 +4,22 @@
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
-import type { RoomMessage } from './xep-0045-muc/index.js';
 import { readOriginId } from './xep-0359-stable-ids.js';
 
-/** A message as the client's `message` event brings it, or as multi-user chat does, which knows more of who is behind a nick. */
-export type Said = Message | Pick<RoomMessage, 'message' | 'nick' | 'occupant' | 'occupantId' | 'stanzaId'>;
+/** A message of a room as multi-user chat tells it (`RoomMessage`), which knows more of who is behind a nick. */
+export interface SaidInRoom {
+  readonly message: Message;
+  readonly nick: string;
+  readonly occupant: { readonly realJid: Jid | undefined } | undefined;
+  /** Only where the room announces such ids (XEP-0421 §5, XEP-0359 §6): `muc` sees to that. */
+  readonly occupantId: string | undefined;
+  readonly stanzaId: string | undefined;
+  /** Whether we sent it ourselves. */
+  readonly own: boolean;
+}
+
+/** A message as the client's `message` event brings it, or as multi-user chat does. */
+export type Said = Message | SaidInRoom;
 
 /** Who wrote a message: an account, or somebody in a room, of whom less may be known. */
 export type Author =
@@ -17,7 +28,6 @@ export type Author =
       readonly kind: 'occupant';
       readonly room: Jid;
       readonly nick: string;
-      /** Only where the room announces such ids (XEP-0421 §5): `muc` sees to that. */
       readonly occupantId: string | undefined;
       readonly realJid: Jid | undefined;
     };

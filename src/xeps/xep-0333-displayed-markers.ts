@@ -81,7 +81,7 @@ export const displayedMarkers = definePlugin({
         const { element, from: author, type } = messageOf(said);
         const id = stanzaReferenceId(said);
         const isRoom = type === 'groupchat';
-        const isOwn = author.bare.equals(context.account) || ('own' in said && said.own === true);
+        const isOwn = author.bare.equals(context.account) || ('message' in said && said.own);
         const isWanted = isRoom || isMarkable(element);
         const reader = isRoom ? author.bare : author;
         if (id === undefined || isOwn || !isWanted || readDisplayed(element) !== undefined || !mayKnow(reader))
