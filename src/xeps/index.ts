@@ -81,6 +81,7 @@ export * from './xep-0446-file-metadata.js';
 export * from './xep-0447-stateless-file-sharing.js';
 export * from './xep-0461-message-replies.js';
 export * from './xep-0484-fast.js';
+export * from './xep-0486-muc-avatars.js';
 
 /** The plugins of a chat client: `createClient({ jid, password, plugins: chatPlugins })`. */
 export const chatPlugins: readonly Plugin<unknown>[] = [

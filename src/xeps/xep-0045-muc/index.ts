@@ -45,7 +45,7 @@ export {
 export { MAX_OCCUPANTS, type Occupant } from './occupants.js';
 export { NS_MUC_OWNER, type Destruction } from './owner.js';
 export type { RoomRegistration, RoomRegistrationState } from './registration.js';
-export { RoomError, type RoomAttempt, type RoomRefusal } from './room-error.js';
+export { attempted, RoomError, type RoomAttempt, type RoomRefusal } from './room-error.js';
 export type { ListedRoom, RoomInformation } from './room-information.js';
 export type { AffiliationOptions, RoomManagement } from './room-management.js';
 export { Room, type RoomOptions } from './room.js';

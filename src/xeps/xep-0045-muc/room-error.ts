@@ -15,6 +15,7 @@ export type RoomAttempt =
   | 'list'
   | 'configure'
   | 'moderate'
+  | 'picture'
   | 'destroy'
   | 'register';
 
@@ -132,6 +133,7 @@ const MEANINGS: Readonly<Record<RoomAttempt, Meanings>> = {
     'not-allowed': NOT_MODERATOR,
     'item-not-found': { why: 'no-such-message', says: 'it does not know a message by this id' },
   },
+  picture: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   destroy: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   register: {
     'not-allowed': { why: 'rank', says: 'it takes no registrations from us; ask its admins' },

@@ -347,8 +347,9 @@ export class Room {
       this.#view.rename(nick, user.nick, isSelf);
     } else if (isSelf || destruction !== undefined) {
       const state = this.#state;
-      if (state.name === 'joining') state.reject(new StanzaError(...REFUSALS[left.why], reason));
-      else this.#out(left, destruction);
+      if (state.name !== 'joining') this.#out(left, destruction);
+      // While joining, a plain departure is the echo of an earlier stay that we ended ourselves.
+      else if (left.why !== 'left') state.reject(new StanzaError(...REFUSALS[left.why], reason));
     } else {
       this.#view.lose(nick, left);
     }
