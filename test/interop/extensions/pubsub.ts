@@ -81,10 +81,10 @@ export async function pubsubExtensions(server: Server): Promise<void> {
       t.equal(from.toString(), service.toString());
     }
     const idsOf = async (wanted: object): Promise<unknown> =>
-      (await theirs.items(node, wanted)).items.map(({ id }) => id).toSorted();
-    t.strictSame(await idsOf({}), ['a', 'b', 'c']);
-    t.strictSame(await idsOf({ newest: 1 }), ['c']);
-    t.strictSame(await idsOf({ ids: ['b'] }), ['b']);
+      new Set((await theirs.items(node, wanted)).items.map(({ id }) => id));
+    t.strictSame(await idsOf({}), new Set(['a', 'b', 'c']));
+    t.strictSame(await idsOf({ newest: 1 }), new Set(['c']));
+    t.strictSame(await idsOf({ ids: ['b'] }), new Set(['b']));
     // Prosody 13 gives no pages (XEP-0059) and does not say what we are at its nodes (§5.7).
     if (server.name === 'ejabberd') {
       const { items, page } = await theirs.items(node, { page: { max: 2 } });
