@@ -19,7 +19,17 @@ import slixmpp
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-PLUGINS = ("xep_0030", "xep_0199", "xep_0363")
+PLUGINS = (
+    "xep_0030",
+    "xep_0184",
+    "xep_0199",
+    "xep_0308",
+    "xep_0333",
+    "xep_0363",
+    "xep_0424",
+    "xep_0444",
+    "xep_0461",
+)
 
 CLIENT = "{jabber:client}"
 MUC = "{http://jabber.org/protocol/muc}"
@@ -176,6 +186,30 @@ class Human:
         message.send()
         return {"id": message["id"]}
 
+    async def ask(self, to, body):
+        """Wants to hear when it arrives (XEP-0184) and when it is displayed (XEP-0333)."""
+        message = self.client.make_message(mto=to, mbody=body, mtype="chat")
+        message["id"] = self.client.new_id()
+        message["request_receipt"] = True
+        message.enable("markable")
+        message.send()
+        return {"id": message["id"]}
+
+    async def mark(self, to, message_id):
+        self.client["xep_0333"].send_marker(slixmpp.JID(to), message_id, "displayed")
+
+    async def correct(self, to, message_id, body):
+        self.client["xep_0308"].build_correction(message_id, slixmpp.JID(to), mtype="chat", mbody=body).send()
+
+    async def retract(self, to, message_id):
+        self.client["xep_0424"].send_retraction(slixmpp.JID(to), message_id)
+
+    async def react(self, to, message_id, emoji):
+        self.client["xep_0444"].send_reactions(slixmpp.JID(to), message_id, emoji)
+
+    async def reply(self, to, author, message_id, quoted, body):
+        self.client["xep_0461"].send_reply(author, message_id, quoted, author, mto=to, mbody=body, mtype="chat")
+
     async def presence(self, to, type):
         self.client.send_presence(pto=to, ptype=type)
 
@@ -220,6 +254,12 @@ async def carry_out(human, command):
         "connect": human.connect,
         "join": human.join,
         "send": human.send,
+        "ask": human.ask,
+        "mark": human.mark,
+        "correct": human.correct,
+        "retract": human.retract,
+        "react": human.react,
+        "reply": human.reply,
         "presence": human.presence,
         "features": human.features,
         "ping": human.ping,

@@ -115,6 +115,38 @@ export class Human {
     return this.#send(room, body, 'groupchat');
   }
 
+  /** Sends a message that wants a receipt (XEP-0184) and a marker (XEP-0333), and returns its id. */
+  async ask(to: string, body: string): Promise<string> {
+    const { id } = (await this.#do('ask', { to, body })) as { id: string };
+    return id;
+  }
+
+  /** Tells that a message was displayed (XEP-0333). */
+  async mark(to: string, id: string): Promise<void> {
+    await this.#do('mark', { to, message_id: id });
+  }
+
+  /** Corrects a message of theirs (XEP-0308). */
+  async correct(to: string, id: string, body: string): Promise<void> {
+    await this.#do('correct', { to, message_id: id, body });
+  }
+
+  /** Takes a message of theirs back (XEP-0424). */
+  async retract(to: string, id: string): Promise<void> {
+    await this.#do('retract', { to, message_id: id });
+  }
+
+  /** Reacts to a message (XEP-0444). */
+  async react(to: string, id: string, emoji: readonly string[]): Promise<void> {
+    await this.#do('react', { to, message_id: id, emoji });
+  }
+
+  /** Answers a message, with a quotation for clients that know no replies (XEP-0461). */
+  async reply(to: string, answered: { author: string; id: string; quoted: string }, body: string): Promise<void> {
+    const { author, id, quoted } = answered;
+    await this.#do('reply', { to, author, message_id: id, quoted, body });
+  }
+
   /** Sends a presence to somebody: one about a subscription, for instance (RFC 6121 §3). */
   async presence(to: string, type: string): Promise<void> {
     await this.#do('presence', { to, type });
