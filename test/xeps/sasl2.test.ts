@@ -1,7 +1,15 @@
 import { createHash, createHmac, X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { definePlugin, el, inlineOnly, memoryStorage, type PluginContext, type Storage } from '../../src/index.js';
+import {
+  definePlugin,
+  el,
+  inlineOnly,
+  memoryStorage,
+  type Plugin,
+  type PluginContext,
+  type Storage,
+} from '../../src/index.js';
 import { bind2, offersInBind } from '../../src/xeps/xep-0386-bind2.js';
 import { sasl2, sasl2As } from '../../src/xeps/xep-0388-sasl2.js';
 import { fast } from '../../src/xeps/xep-0484-fast.js';
@@ -266,7 +274,7 @@ t.test('who changes what is offered wins nothing', async (t) => {
 
   // StartTLS comes first and sees to it as well; no plugin has to rely on that.
   for (const plugin of [sasl2, fast]) {
-    const [feature] = featuresOf(plugin.setup);
+    const [feature] = featuresOf(plugin);
     const unprotected = { stream: { security: undefined }, authenticator: { byPassword: true } } as unknown;
     const offer = parseElement(
       `<x>${plugin === sasl2 ? `<authentication xmlns='urn:xmpp:sasl:2'>${LIST('PLAIN')}</authentication>` : FAST('HT-SHA-256-NONE')}</x>`,
@@ -278,10 +286,10 @@ t.test('who changes what is offered wins nothing', async (t) => {
 });
 
 /** The stream features that a plugin registers. */
-function featuresOf(setup: (context: PluginContext) => unknown): readonly StreamFeature[] {
+function featuresOf(plugin: Plugin<unknown>): readonly StreamFeature[] {
   const registered: StreamFeature[] = [];
   const context = { storage: memoryStorage(), streamFeature: (feature: StreamFeature) => registered.push(feature) };
-  setup(context as unknown as PluginContext);
+  plugin.setup(context as unknown as PluginContext);
   return registered;
 }
 
