@@ -3,6 +3,9 @@
  *
  * Has a resource bound within the login, and within that enables what other features can have inline. The server makes the resource;
  * the configured one is its beginning. Where Bind 2 is not offered, or not granted, RFC 6120 binds as ever.
+ *
+ * For clients that read their archive (XEP-0313): a server may drop what it kept for an offline client when that binds so (§3.2), and
+ * some do. That is why it is none of `chatPlugins`.
  */
 import { NegotiationError } from '../xmpp-core/errors.js';
 import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
