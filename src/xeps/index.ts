@@ -7,7 +7,9 @@ import { chatStates } from './xep-0085-chat-states.js';
 import { deliveryReceipts } from './xep-0184-message-delivery-receipts.js';
 import { streamManagement } from './xep-0198-stream-management/index.js';
 import { ping } from './xep-0199-ping.js';
+import { carbons } from './xep-0280-message-carbons.js';
 import { messageCorrection } from './xep-0308-message-correction.js';
+import { messageArchive } from './xep-0313-message-archive/index.js';
 import { displayedMarkers } from './xep-0333-displayed-markers.js';
 import { clientStateIndication } from './xep-0352-client-state-indication.js';
 import { httpUpload } from './xep-0363-http-file-upload.js';
@@ -92,6 +94,8 @@ export const chatPlugins: readonly Plugin<unknown>[] = [
   ping,
   streamManagement,
   clientStateIndication,
+  carbons,
+  messageArchive,
   httpUpload,
   messageReactions,
   outOfBandData,
