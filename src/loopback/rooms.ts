@@ -125,7 +125,10 @@ export class Rooms {
     if (to.resource === '') throw new StanzaError('modify', 'jid-malformed');
     const holder = room?.occupants.get(to.resource);
     if (holder !== undefined && !holder.jid.equals(from)) throw new StanzaError('cancel', 'conflict');
-    if (present === undefined) this.#join(presence, from, to, room);
+    // §17.3: a join of who is there already is a wish to be told everything anew.
+    const isJoin = present === undefined || presence.child('x', NS_MUC) !== undefined;
+    if (present !== undefined && isJoin) room?.occupants.delete(present.nick);
+    if (isJoin) this.#join(presence, from, to, room);
   }
 
   #join(presence: Element, from: Jid, to: Jid, existing: LoopbackRoom | undefined): void {

@@ -2,6 +2,7 @@
 import t from 'tap';
 import * as xeps from '../../src/xeps/index.js';
 import type { Client } from '../../src/xmpp-core/client.js';
+import { StanzaError, TimeoutError } from '../../src/xmpp-core/errors.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';
@@ -242,3 +243,185 @@ t.test('what comes from a room that we are not in is not taken for a room', asyn
   t.equal((await seen).body, 'x');
   t.strictSame(events, []);
 });
+
+const NS_STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+const ROOM_TEXT = ROOM.toString();
+const iqError = (id: string, from: string, condition: string): string =>
+  `<iq type='error' id='${id}' from='${from}'><error type='cancel'><${condition} xmlns='${NS_STANZAS}'/></error></iq>`;
+
+// [XEP-0410 §3.2] [pitfall-muc-ghost] [pitfall-muc-lost]
+t.test('a room that has forgotten us is found out by asking, and entered again', async (t) => {
+  const { server, online } = await startLoopback(t);
+  let answer: string | undefined;
+  const log = recorder((element) =>
+    element.child('ping', xeps.NS_PING) === undefined || element.attr('to') !== `${ROOM_TEXT}/ann`
+      ? undefined
+      : answer === undefined
+        ? ''
+        : iqError(element.attr('id') ?? '', `${ROOM_TEXT}/ann`, answer),
+  );
+  server.misbehave(log);
+  const selfPing = xeps.mucSelfPingWith({ silenceMs: 30, timeoutMs: 50, retryMs: 30 });
+  const ann = await online('ann', { plugins: [muc, selfPing] });
+  const pings = (): number => log.sent.filter((one) => one.child('ping', xeps.NS_PING)).length;
+  const joins = (): number => log.sent.filter((one) => one.child('x', xeps.NS_MUC)).length;
+  await ann.get(muc).join(ROOM, { nick: 'ann' });
+  await until(() => pings() >= 2, 'another question where none was answered');
+  answer = 'service-unavailable';
+  const before = pings();
+  await until(() => pings() >= before + 2, 'a question after the next silence');
+  t.equal(joins(), 1, 'neither silence nor a client that does not know pings is a loss');
+  const left = ann.get(muc).events.once('left', { timeoutMs: PATIENCE_MS });
+  const back = ann.get(muc).events.once('joined', { timeoutMs: PATIENCE_MS });
+  answer = 'not-acceptable';
+  t.equal((await left).why, 'lost');
+  answer = 'item-not-found';
+  t.equal((await back).nick, 'ann');
+});
+
+// [XEP-0410 §3.2]
+t.test('what an answer to a self-ping means is as the XEP has it', (t) => {
+  const verdict = (condition: Parameters<typeof StanzaError.of>[0]): string =>
+    xeps.selfPingVerdict(StanzaError.of(condition));
+  t.equal(xeps.selfPingVerdict(undefined), 'joined');
+  for (const one of ['service-unavailable', 'feature-not-implemented', 'item-not-found'] as const)
+    t.equal(verdict(one), 'joined', one);
+  for (const one of ['remote-server-not-found', 'remote-server-timeout'] as const)
+    t.equal(verdict(one), 'undecided', one);
+  t.equal(xeps.selfPingVerdict(new TimeoutError('a ping', 1)), 'undecided');
+  for (const one of ['not-acceptable', 'not-allowed', 'bad-request'] as const) t.equal(verdict(one), 'lost', one);
+  t.end();
+});
+
+// [XEP-0045 §7.2.15]
+t.test('every refusal of a room says in a word why, and what can be done', async (t) => {
+  const { server, online } = await startLoopback(t);
+  let condition = '';
+  const refuse = (element: Element): string | undefined =>
+    element.child('x', xeps.NS_MUC) === undefined
+      ? undefined
+      : `<presence type='error' id='${element.attr('id') ?? ''}' from='${ROOM_TEXT}/ann'><error type='cancel'>` +
+        `<${condition} xmlns='${NS_STANZAS}'/></error></presence>`;
+  server.misbehave(recorder(refuse));
+  const ann = await online('ann', { plugins: [muc] });
+  for (const [given, why] of [
+    ['not-authorized', 'password'],
+    ['forbidden', 'banned'],
+    ['item-not-found', 'no-such-room'],
+    ['not-allowed', 'creation-restricted'],
+    ['not-acceptable', 'nick-reserved'],
+    ['registration-required', 'members-only'],
+    ['conflict', 'nick-taken'],
+    ['service-unavailable', 'full'],
+    ['gone', 'gone'],
+    ['remote-server-timeout', 'unreachable'],
+    ['undefined-condition', 'other'],
+  ] as const) {
+    condition = given;
+    const joining = ann.get(muc).join(ROOM, { nick: 'ann', whenTaken: 'fail' });
+    await t.rejects(joining, { name: 'RoomError', why, condition: given, attempt: 'join' });
+  }
+});
+
+t.test('what a room says itself is told apart from what occupants say in its name', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  const room = await ann.get(muc).join(ROOM, { nick: 'ann' });
+  const told: string[] = [];
+  const { events } = ann.get(muc);
+  events.on('configured', ({ changes }) => told.push(changes.join()));
+  events.on('affiliationChanged', ({ jid, affiliation, own }) =>
+    told.push(`${jid?.toString() ?? ''} ${affiliation} ${String(own)}`),
+  );
+  events.on('moderated', ({ id, reason }) => told.push(`${id} ${reason ?? ''}`));
+  events.on('approvalRequested', ({ request }) => told.push(`${request.kind} ${request.nick ?? ''}`));
+  events.on('declined', ({ by, reason }) => told.push(`${by?.toString() ?? ''} ${reason ?? ''}`));
+  events.on('subject', ({ subject }) => told.push(`about ${subject}`));
+  events.on('notice', ({ message }) => told.push(message.body ?? ''));
+  const user = (content: string): string => `<x xmlns='${xeps.NS_MUC_USER}'>${content}</x>`;
+  const field = (name: string, value: string): string => `<field var='${name}'><value>${value}</value></field>`;
+  const payloads = [
+    ['groupchat', user(status(104) + status(172))],
+    ['groupchat', user(`<item affiliation='member' jid='bob@localhost'/>`)],
+    ['normal', user(`<item affiliation='admin' jid='ann@localhost'/>`)],
+    [
+      'groupchat',
+      `<retract xmlns='urn:xmpp:message-retract:1' id='s1'><moderated xmlns='urn:xmpp:message-moderate:1'/><reason>spam</reason></retract>`,
+    ],
+    [
+      'normal',
+      `<x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/muc#request</value></field>` +
+        `${field('muc#role', 'participant')}${field('muc#roomnick', 'eve')}</x>`,
+    ],
+    ['normal', user(`<decline from='hecate@localhost'><reason>busy</reason></decline>`)],
+    ['groupchat', '<body>closing at ten</body>'],
+  ] as const;
+  const said = (from: string): string =>
+    payloads.map(([type, payload]) => `<message type='${type}' from='${from}'>${payload}</message>`).join('');
+  const last = `<message type='groupchat' from='${ROOM_TEXT}/eve'><subject>the end</subject></message>`;
+  const talk = `<message type='groupchat' from='${ROOM_TEXT}/eve'><subject>no</subject><body>a topic</body></message>`;
+  server.inject(ann.jid ?? ann.account, said(`${ROOM_TEXT}/eve`) + said(ROOM_TEXT) + talk + last);
+  await until(() => told.includes('about the end'), 'the last word');
+  t.strictSame(
+    told.filter((one) => one !== 'about '),
+    [
+      'settings,non-anonymous',
+      'bob@localhost member false',
+      'ann@localhost admin true',
+      's1 spam',
+      'voice eve',
+      'hecate@localhost busy',
+      'closing at ten',
+      'about the end',
+    ],
+  );
+  t.equal(room.self?.realJid?.toString(), 'ann@localhost');
+});
+
+// [XEP-0249 §2] [XEP-0045 §7.8.2]
+t.test('people are invited directly and by the room, once each, and not to where they are', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  const bob = await online('bob', { plugins: [muc] });
+  const invitations: xeps.Invitation[] = [];
+  bob.get(muc).events.on('invited', (one) => invitations.push(one));
+  const others: unknown[] = [];
+  bob.events.on('message', (one) => others.push(one));
+  const room = await ann.get(muc).join(ROOM, { nick: 'ann', password: 'sesame' });
+  room.inviteDirectly(bob.jid ?? bob.account, { reason: 'come', continues: { thread: 't1' } });
+  await until(() => invitations.length === 1, 'the invitation');
+  t.match(invitations[0], { direct: true, reason: 'come', password: 'sesame', continues: { thread: 't1' } });
+  t.equal(invitations[0]?.by?.bare.toString(), 'ann@localhost');
+  const invite = (from: string): string =>
+    `<message from='${from}'><x xmlns='${xeps.NS_MUC_USER}'><invite from='eve@localhost'/><password>p</password></x>` +
+    `<x xmlns='jabber:x:conference' jid='${from}'/></message>`;
+  const word = `<message from='eve@localhost/x' type='chat'><body>well?</body></message>`;
+  // The same room again, then another; then something that no room can have sent.
+  const all = invite(ROOM_TEXT) + invite('other@rooms.localhost') + invite('rooms.localhost') + word;
+  server.inject(bob.jid ?? bob.account, all);
+  await until(() => others.length > 0, 'the word after them');
+  t.strictSame(
+    invitations.map((one) => one.room.toString()),
+    [ROOM_TEXT, 'other@rooms.localhost'],
+  );
+  t.match(invitations[1], { direct: false, password: 'p' });
+});
+
+t.test(
+  'a hostile room cannot fill the memory: so many occupants are kept, and that some are not is told',
+  async (t) => {
+    const { server, online } = await startLoopback(t);
+    const ann = await online('ann', { plugins: [muc] });
+    const room = await ann.get(muc).join(ROOM, { nick: 'ann' });
+    const crowded: unknown[] = [];
+    ann.get(muc).events.on('crowded', (one) => crowded.push(one));
+    const many = Array.from({ length: xeps.MAX_OCCUPANTS + 2 }, (_one, index) => presence(`n${index}`, item));
+    server.inject(ann.jid ?? ann.account, many.join(''));
+    const last = ann.get(muc).events.once('renamed', { timeoutMs: PATIENCE_MS });
+    server.inject(ann.jid ?? ann.account, presence('n1', `<item nick='m1'/>${status(303)}`, 'unavailable'));
+    t.match(await last, { nick: 'm1', before: 'n1', self: false });
+    t.equal(room.occupants.size, xeps.MAX_OCCUPANTS);
+    t.equal(crowded.length, 1);
+    t.ok(room.self, 'we ourselves are always on the list');
+  },
+);

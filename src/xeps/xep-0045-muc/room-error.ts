@@ -137,6 +137,7 @@ const MEANINGS: Readonly<Record<RoomAttempt, Meanings>> = {
   destroy: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   register: {
     'not-allowed': { why: 'rank', says: 'it takes no registrations from us; ask its admins' },
+    'registration-required': { why: 'members-only', says: 'only members may register a nick; ask its admins' },
     conflict: { why: 'nick-taken', says: 'this nick is registered for somebody else; take another' },
     'bad-request': { why: 'bad-settings', says: 'something that its form asks for is missing or not right' },
   },
