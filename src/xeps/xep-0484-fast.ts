@@ -1,5 +1,5 @@
 /**
- * XEP-0484 Fast Authentication Streamlining Tokens, 0.2.0 (Experimental). https://xmpp.org/extensions/xep-0484.html
+ * XEP-0484 Fast Authentication Streamlining Tokens, 0.2.0 (Proposed). https://xmpp.org/extensions/xep-0484.html
  *
  * After a login by password the server gives a token; the next login is by that, in one round trip and without the password. The token
  * is kept in the client's storage, is used only for the account and by the mechanism it was given for, and is dropped when it has
