@@ -1,5 +1,4 @@
 /** What a domain says on its web site about other ways to connect (XEP-0156, RFC 6415): here, its WebSockets. */
-import { SaxesParser } from 'saxes';
 import { NegotiationError } from '../errors.js';
 import { toAsciiDomain } from '../jid/domain.js';
 import type { HttpRequest, HttpResponse } from './http.js';
@@ -20,7 +19,7 @@ interface Link {
 }
 
 /** The XML form is the one that a domain has to have; JSON is an option of it (RFC 6415 §3). */
-const FORMS: readonly { readonly path: string; readonly read: (body: string) => Link[] }[] = [
+const FORMS: readonly { readonly path: string; readonly read: (body: string) => Link[] | Promise<Link[]> }[] = [
   { path: '/.well-known/host-meta', read: readXrd },
   { path: '/.well-known/host-meta.json', read: readJson },
 ];
@@ -42,7 +41,7 @@ export async function discoverWebSockets(
     try {
       const { status, body } = await ask({ method: 'GET', url, ...LIMITS });
       if (status !== 200) throw new Error(`it answered ${status}`);
-      const targets = webSockets(read(new TextDecoder('utf-8', { fatal: true }).decode(body)));
+      const targets = webSockets(await read(new TextDecoder('utf-8', { fatal: true }).decode(body)));
       if (targets.length > 0) return targets;
       throw new Error('it names no wss: URL');
     } catch (error) {
@@ -59,7 +58,9 @@ function webSockets(links: readonly Link[]): WebSocketTarget[] {
   return secure.slice(0, MAX_TARGETS).map(webSocketTarget);
 }
 
-function readXrd(text: string): Link[] {
+async function readXrd(text: string): Promise<Link[]> {
+  // Loaded here, so that no one waits for it who never asks a web site.
+  const { SaxesParser } = await import('saxes');
   const links: Link[] = [];
   let depth = 0;
   const refuse = (): never => {

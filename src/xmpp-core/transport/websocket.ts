@@ -1,6 +1,6 @@
 /** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and TLS, where it is, comes with the URL. */
 import tls from 'node:tls';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { StreamError, TlsError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
 import { connectingTo, isLoopbackAddress } from './addresses.js';
@@ -37,6 +37,8 @@ export async function connectWebSocket(
   const url = new URL(webSocketTarget(target.url).url);
   const isSecure = url.protocol === 'wss:';
   const host = unbracketed(url.hostname);
+  // Loaded here, so that no one waits for it who connects by TCP.
+  const { WebSocket } = await import('ws');
   const socket = new WebSocket(url, 'xmpp', {
     ...connectingTo(host, isSecure ? undefined : isLoopbackAddress),
     ...trust(ca),
@@ -88,7 +90,7 @@ class WebSocketTransport implements Transport {
   }
 
   write(text: string): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(text);
     if (this.#socket.bufferedAmount > MAX_UNSENT) this.#fail(new Error(`${this.peer} does not read what it is sent`));
   }
