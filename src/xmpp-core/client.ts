@@ -1,4 +1,5 @@
 /** An XMPP client: it keeps one session with the account's server, and brings it back when it is lost. */
+import type { ClientOptions } from './client-options.js';
 import { enterFirst, whereElse } from './connecting.js';
 import { StreamError, XmppError } from './errors.js';
 import { delay } from './deadline.js';
@@ -6,13 +7,12 @@ import { abortReason, Events, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { OutgoingIq, Plugin, Undelivered } from './plugin.js';
 import { Plugins, type PluginHost } from './plugins.js';
-import { backoffMs, DEFAULT_RECONNECT, isPermanent, type ReconnectPolicy } from './reconnect.js';
+import { backoffMs, DEFAULT_RECONNECT, isPermanent } from './reconnect.js';
 import { Router } from './router.js';
-import type { ChannelBindingPolicy } from './sasl/binding.js';
 import { isStanza } from './session.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
 import { memoryStorage, type Storage } from './storage.js';
-import { Authenticator, type Login } from './stream/authenticator.js';
+import { Authenticator } from './stream/authenticator.js';
 import { bind } from './stream/bind.js';
 import { sasl } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
@@ -20,47 +20,10 @@ import { negotiate, type Negotiation, type StreamFeature } from './stream/stream
 import { connectStream } from './stream/connect-stream.js';
 import type { XmlStream } from './stream/xml-stream.js';
 import { httpRequest } from './transport/http.js';
-import { redirectedFrom, type ServerOverride, type SrvResolver, type Target } from './transport/targets.js';
-import type { ClientCertificate } from './transport/tls.js';
+import { redirectedFrom, type Target } from './transport/targets.js';
 import type { Element } from './xml/element.js';
-import type { XmlLimits } from './xml/limits.js';
 
-export interface ClientOptions {
-  /** The account, bare; with `ANONYMOUS` the domain of the server. */
-  readonly jid: Jid;
-  /** Needed for a login by password. */
-  readonly password?: string;
-  /** By the password unless told. */
-  readonly login?: Login;
-  /** Who we are, for `EXTERNAL`: shown in the TLS handshake to a server that asks. */
-  readonly certificate?: ClientCertificate;
-  /** The resource to ask for; the server chooses when it is absent. */
-  readonly resource?: string;
-  /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
-  readonly server?: ServerOverride;
-  /**
-   * A `wss:` URL: connect there, and only there (RFC 7395); the certificate must be for the URL's host. `discover`: when no server could be
-   * reached by TCP, ask the domain's web site for its WebSockets (XEP-0156). Without it the web site is never asked.
-   */
-  readonly websocket?: string;
-  /** A PEM bundle of authorities to trust beside the system's. */
-  readonly ca?: string;
-  readonly plugins?: readonly Plugin<unknown>[];
-  /** Sent when a new session is up; `false` sends none. Available without more unless told. */
-  readonly presence?: OutgoingPresence | false;
-  /** Where plugins keep what outlives the process; in memory unless told. */
-  readonly storage?: Storage;
-  readonly reconnect?: ReconnectPolicy;
-  readonly limits?: Partial<XmlLimits>;
-  readonly resolver?: SrvResolver;
-  /**
-   * Whether a login is bound to its TLS connection (RFC 5802 §6), which keeps out whoever sits in between with a certificate that
-   * this machine trusts. `preferred` unless told: bound when both sides can.
-   */
-  readonly channelBinding?: ChannelBindingPolicy;
-  /** To reach one address and negotiate with it, in milliseconds; 30 seconds unless told. */
-  readonly connectTimeoutMs?: number;
-}
+export type { ClientOptions } from './client-options.js';
 
 /** `suspended` is a session without a connection that can be resumed. */
 export type ClientState = 'offline' | 'connecting' | 'negotiating' | 'online' | 'suspended';

@@ -1,0 +1,48 @@
+/** What a client is made of: the account, the way to its server, and what it does there. */
+import type { Jid } from './jid/jid.js';
+import type { Plugin } from './plugin.js';
+import type { ReconnectPolicy } from './reconnect.js';
+import type { ChannelBindingPolicy } from './sasl/binding.js';
+import type { OutgoingPresence } from './stanza/stanzas.js';
+import type { Storage } from './storage.js';
+import type { Login } from './stream/authenticator.js';
+import type { ServerOverride, SrvResolver } from './transport/targets.js';
+import type { ClientCertificate } from './transport/tls.js';
+import type { XmlLimits } from './xml/limits.js';
+
+export interface ClientOptions {
+  /** The account, bare; with `ANONYMOUS` the domain of the server. */
+  readonly jid: Jid;
+  /** Needed for a login by password. */
+  readonly password?: string;
+  /** By the password unless told. */
+  readonly login?: Login;
+  /** Who we are, for `EXTERNAL`: shown in the TLS handshake to a server that asks. */
+  readonly certificate?: ClientCertificate;
+  /** The resource to ask for; the server chooses when it is absent. */
+  readonly resource?: string;
+  /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
+  readonly server?: ServerOverride;
+  /**
+   * A `wss:` URL: connect there, and only there (RFC 7395); the certificate must be for the URL's host. `discover`: when no server could be
+   * reached by TCP, ask the domain's web site for its WebSockets (XEP-0156). Without it the web site is never asked.
+   */
+  readonly websocket?: string;
+  /** A PEM bundle of authorities to trust beside the system's. */
+  readonly ca?: string;
+  readonly plugins?: readonly Plugin<unknown>[];
+  /** Sent when a new session is up; `false` sends none. Available without more unless told. */
+  readonly presence?: OutgoingPresence | false;
+  /** Where plugins keep what outlives the process; in memory unless told. */
+  readonly storage?: Storage;
+  readonly reconnect?: ReconnectPolicy;
+  readonly limits?: Partial<XmlLimits>;
+  readonly resolver?: SrvResolver;
+  /**
+   * Whether a login is bound to its TLS connection (RFC 5802 §6), which keeps out whoever sits in between with a certificate that
+   * this machine trusts. `preferred` unless told: bound when both sides can.
+   */
+  readonly channelBinding?: ChannelBindingPolicy;
+  /** To reach one address and negotiate with it, in milliseconds; 30 seconds unless told. */
+  readonly connectTimeoutMs?: number;
+}
