@@ -63,6 +63,10 @@ certfiles: ${list(certificateFiles)}
 acme:
   auto: false
 auth_method: internal
+registration_timeout: infinity
+access_rules:
+  loopback:
+    allow: loopback
 auth_password_format: plain
 acl:
   loopback:
@@ -101,7 +105,11 @@ modules:
   mod_caps: {}
   mod_carboncopy: {}
   mod_client_state: {}
-  mod_disco: {}
+  mod_disco:
+    server_info:
+      - modules: all
+        name: abuse-addresses
+        urls: ["mailto:abuse@${domain}"]
   mod_http_api: {}
   mod_last: {}
   mod_mam:
@@ -118,10 +126,15 @@ modules:
   mod_private: {}
   mod_pubsub:
     plugins: [flat, pep]
+  mod_register:
+    ip_access: loopback
   mod_roster:
     versioning: true
   mod_stream_mgmt: {}
+  mod_time: {}
   mod_vcard: {}
+  mod_vcard_xupdate: {}
+  mod_version: {}
 # Hosts cannot share a put_url, and only this one has uploads.
 append_host_config:
   ${domain}:
