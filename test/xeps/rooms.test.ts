@@ -6,6 +6,7 @@ import { StanzaError, TimeoutError } from '../../src/xmpp-core/errors.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';
+import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 
 const { muc } = xeps;
@@ -425,3 +426,19 @@ t.test(
     t.ok(room.self, 'we ourselves are always on the list');
   },
 );
+
+t.test('what a real service says of kicks, nicks, ends and invitations is read', (t) => {
+  const said = recorded(45);
+  const user = (name: string): xeps.MucUser | undefined => {
+    const stanza = said.get(name);
+    return stanza === undefined ? undefined : xeps.readMucUser(stanza);
+  };
+  t.match(user('an occupant'), { affiliation: 'owner', role: 'moderator', jid: undefined });
+  t.match(user('self-presence'), { statuses: new Set([110]), jid: Jid });
+  t.match(user('a kick'), { statuses: new Set([307, 110]), reason: 'Avaunt!', actor: { nick: 'ann' } });
+  t.match(user('a new nick'), { statuses: new Set([303, 110]), nick: 'robert' });
+  t.match(user('a room that is non-anonymous now'), { statuses: new Set([xeps.Status.nowNonAnonymous]) });
+  t.match(user('a room that ends'), { reason: 'moved' });
+  t.equal(user('a room that ends')?.destruction?.alternate?.toString(), 'heath@conference.example.org');
+  t.end();
+});
