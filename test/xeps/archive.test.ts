@@ -230,7 +230,7 @@ async function scripted(
       const id = element.attr('id') ?? '';
       const request = element.child('query', xeps.NS_MAM);
       if (element.child('query', xeps.NS_DISCO_INFO) !== undefined)
-        return `<iq type='result' id='${id}'><query xmlns='${xeps.NS_DISCO_INFO}'>${features.map((one) => `<feature var='${one}'/>`).join('')}</query></iq>`;
+        return `<iq type='result' id='${id}' from='${element.attr('to') ?? 'ann@localhost'}'><query xmlns='${xeps.NS_DISCO_INFO}'>${features.map((one) => `<feature var='${one}'/>`).join('')}</query></iq>`;
       if (request === undefined) return undefined;
       requests.push(request);
       return answer({ id, queryId: request.attr('queryid') ?? '', request });
@@ -417,8 +417,20 @@ t.test('a room’s archive is caught up with as the account’s is, and speaks o
   await settled(ann);
   t.strictSame(await texts(archive.catchUp({ archive: ROOM })), ['nine']);
 
-  loopback.server.inject(fullJid(bob), `<message from='eve@localhost' type='groupchat'><body>x</body></message>`);
   await t.rejects(collected(archive.messages({ archive: Jid.parse('none@rooms.localhost') })), /item-not-found/);
+});
+
+// [XEP-0313 §6.1.2]
+t.test('what a room’s archive says of anybody outside of the room is not believed', async (t) => {
+  const from = ` from='${ROOM.toString()}'`;
+  const { ann } = await scripted(t, ({ id, queryId }) =>
+    [
+      result(queryId, 'forged', 'forged', from),
+      result(queryId, 'true', 'true', from).replace('bob@localhost/x', `${ROOM.toString()}/bob`),
+      fin(id).replace('<iq', `<iq${from}`),
+    ].join(''),
+  );
+  t.strictSame(await texts(ann.get(messageArchive).messages({ archive: ROOM })), ['true']);
 });
 
 // [XEP-0359 §6]
