@@ -6,6 +6,7 @@ import type { Element } from '../../src/xmpp-core/xml/element.js';
 import { scope, serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import * as xeps from '../../src/xeps/index.js';
+import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 
 const { chatStates, deliveryReceipts, displayedMarkers, httpUpload, outOfBandRequests } = xeps;
@@ -13,7 +14,10 @@ const ROOM = Jid.parse('tea@rooms.example');
 
 /** A message as it is received. */
 function received(xml: string): Message {
-  const element = parseElement(xml.replace('<message ', `<message xmlns='${NS_CLIENT}' `));
+  return viewOf(parseElement(xml.replace('<message ', `<message xmlns='${NS_CLIENT}' `)));
+}
+
+function viewOf(element: Element): Message {
   const from = Jid.parse(element.attr('from') ?? 'a@b/c');
   return readMessage({
     element,
@@ -751,3 +755,32 @@ t.test(
     t.equal(xeps.writeEncryption('urn:xmpp:otr:0', 'Something').attr('name'), undefined);
   },
 );
+
+// [XEP-0184] [XEP-0308] [XEP-0333] [XEP-0424] [XEP-0428] [XEP-0444] [XEP-0461]
+t.test('what a client that others wrote sends, and what rooms pass on, is read as it was meant', async (t) => {
+  const view = (xep: number, name: string): Message => {
+    const element = recorded(xep).get(name);
+    if (element === undefined) throw new Error(`'${name}' is not recorded`);
+    return viewOf(element);
+  };
+  const asking = view(184, 'a message that asks, by slixmpp');
+  t.ok(xeps.asksForReceipt(asking.element) && xeps.isMarkable(asking.element));
+  t.type(xeps.readReceipt(view(184, 'a receipt, by slixmpp').element), 'string');
+  t.type(xeps.readDisplayed(view(333, 'a marker, by slixmpp').element), 'string');
+  t.ok(xeps.mayCorrect(asking, view(308, 'a correction, by slixmpp')));
+  const retraction = view(424, 'a retraction, by slixmpp');
+  t.ok(xeps.mayRetract(asking, retraction));
+  t.strictSame(xeps.readFallbacks(retraction.element), [{ for: undefined, body: 'whole', subject: 'whole' }]);
+  const said = view(444, 'a reaction, by slixmpp');
+  t.strictSame(xeps.readReactions(said.element)?.emoji, new Set(['🎉']));
+  const reply = view(461, 'a reply with a quotation, by slixmpp');
+  t.match(reply.body, /^> .*\n> I do 🐢\ngood$/);
+  t.equal(xeps.readReplyBody(reply), 'good', 'a tortoise is one character');
+  for (const server of ['Prosody', 'ejabberd']) {
+    const { element, from } = view(424, `a retraction in a room, by ${server}`);
+    t.type(xeps.readRetraction(element), 'string');
+    t.type(xeps.readStanzaId(element, from.bare), 'string');
+    t.type(xeps.readOccupantId(element), 'string');
+  }
+  t.strictSame(xeps.readReactions(view(444, 'a reaction in a room, by ejabberd').element)?.emoji, new Set(['🧪']));
+});
