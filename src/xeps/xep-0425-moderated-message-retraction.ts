@@ -60,6 +60,8 @@ export function readModeratedTombstone(message: Element): (Tombstone & Moderatio
 function readModeration(retraction: Element): Moderation | undefined {
   const moderated = retraction.child('moderated', NS_MODERATION);
   if (moderated === undefined) return undefined;
-  const reason = retraction.childText('reason') ?? moderated.childText('reason');
+  // ejabberd 24.12 puts it under the other namespace.
+  const reason =
+    retraction.childText('reason') ?? retraction.childText('reason', NS_MODERATION) ?? moderated.childText('reason');
   return { by: Jid.tryParse(moderated.attr('by')), occupantId: readOccupantId(moderated), reason };
 }
