@@ -151,6 +151,9 @@ export class Account {
       this.#log('info', 'online', { jid: jid.toString(), resumed });
       this.#joinRooms();
     });
+    events.on('suspended', ({ reason, retryInMs }) => {
+      this.#log('info', 'suspended', { reason: reason?.message ?? null, retryInMs });
+    });
     events.on('offline', (offline) => this.#wentOffline(offline));
     events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
     this.#client.get(subscriptions).events.on('requested', ({ contact }) => this.#subscriptionRequested(contact));

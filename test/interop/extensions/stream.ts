@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import net from 'node:net';
 import t, { type Test } from 'tap';
 import {
   bind2,
@@ -11,10 +12,10 @@ import {
   streamManagement,
   writeMessage,
 } from '../../../src/index.js';
+import { until } from '../../support/loopback.js';
 import { listen } from '../../support/meddler.js';
 import type { Server } from '../servers/server.js';
 import { enter, wayIn } from './enter.js';
-import net from 'node:net';
 
 const PATIENCE_MS = 20_000;
 
@@ -48,6 +49,8 @@ const chat = (to: Jid | undefined, body: string) =>
 
 /** Stream management and client states. */
 export async function streamExtensions(server: Server): Promise<void> {
+  // Made early: a server that is killed may not have written the newest accounts to its disk yet.
+  const [annsWay, bobsWay] = [await wayIn(server), await wayIn(server)];
   const ways = {
     'RFC 6120': [streamManagement],
     'SASL2 and Bind2': [streamManagement, serviceDiscovery, sasl2, bind2],
@@ -101,7 +104,7 @@ export async function streamExtensions(server: Server): Promise<void> {
   await t.test(`${server.name}: an inactive client is believed, and gets what matters`, async (t) => {
     const ann = await enter(t, server, { plugins: chatPlugins });
     const bob = await enter(t, server);
-    t.ok(ann.get(streamManagement).enabled || (await isEnabled(ann)));
+    await enabled(ann);
     ann.get(clientStateIndication).setActive(false);
     const heard = bodiesOf(ann);
     bob.send(chat(ann.jid, 'urgent'));
@@ -116,12 +119,15 @@ export async function streamExtensions(server: Server): Promise<void> {
   await t.test(
     `${server.name}: where the server has died and forgotten, what it had not taken over is sent in a new session`,
     async (t) => {
-      const bobsWay = await wayIn(server);
-      const ann = await enter(t, server, { plugins: [streamManagement] });
+      const ann = await enter(t, server, { ...annsWay, plugins: [streamManagement] });
       const seen: string[] = [];
-      ann.events.on('offline', () => seen.push('offline'));
+      ann.events.on('offline', ({ reason }) => {
+        seen.push('offline');
+        t.comment(reason?.message ?? 'stopped');
+      });
       const suspended = ann.events.once('suspended', { timeoutMs: PATIENCE_MS });
       const online = ann.events.once('online', { timeoutMs: 60_000 });
+      await enabled(ann);
       await server.kill();
       await suspended;
       const lost = chat(bobsWay.jid, 'through the death of a server');
@@ -138,21 +144,11 @@ export async function streamExtensions(server: Server): Promise<void> {
   );
 }
 
-async function isEnabled(client: Client): Promise<boolean> {
-  const probe = chat(client.account, 'to myself');
-  client.send(probe);
-  await arrivesWhen(() => client.get(streamManagement).enabled);
-  return true;
+/** The server's consent comes when the session is up already. */
+async function enabled(client: Client): Promise<void> {
+  await until(() => client.get(streamManagement).enabled, 'the consent to count stanzas');
 }
 
 async function arrives(bodies: readonly string[], body: string): Promise<void> {
-  await arrivesWhen(() => bodies.includes(body));
-}
-
-async function arrivesWhen(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('this never came');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await until(() => bodies.includes(body), `the message '${body}'`);
 }
