@@ -8,7 +8,7 @@
  */
 import { enterFirst, type Route } from '../xmpp-core/connecting.js';
 import { withDeadline } from '../xmpp-core/deadline.js';
-import { StanzaError, XmppError } from '../xmpp-core/errors.js';
+import { StanzaError, StreamError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
@@ -212,6 +212,9 @@ export interface Registration {
   cancelAccount(): Promise<void>;
 }
 
+/** How servers end the sessions of an account that is gone. */
+const GONE: ReadonlySet<string> = new Set(['not-authorized', 'conflict']);
+
 export const registration: Plugin<Registration> = definePlugin({
   name: 'registration',
   xep: 77,
@@ -226,7 +229,15 @@ export const registration: Plugin<Registration> = definePlugin({
         const own = { username: context.account.localpart, password, ...answers };
         await request(...Object.entries(own).map(([name, value]) => el(name, NS_REGISTER, {}, value)));
       },
-      cancelAccount: () => request(el('remove', NS_REGISTER)),
+      async cancelAccount() {
+        try {
+          await request(el('remove', NS_REGISTER));
+        } catch (error) {
+          // §3.2.1: the end of the session is an answer too; ejabberd's result comes from our own full JID, which was not asked.
+          const end = error instanceof XmppError ? error.cause : undefined;
+          if (!(end instanceof StreamError && end.by === 'peer' && GONE.has(end.condition))) throw error;
+        }
+      },
     };
   },
 });
