@@ -178,7 +178,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     await bot.expect('joined', { room });
 
     await server.kill();
-    await bot.expect('suspended');
+    await bot.expect('offline');
     await server.start();
     await bot.expect('online', {}, RETURN_TIME);
     await bot.expect('joined', { room }, RETURN_TIME);
