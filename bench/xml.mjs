@@ -21,10 +21,11 @@ if (Object.hasOwn(measurements, mode)) console.log(JSON.stringify(await measurem
 else report(Number(mode));
 
 /** Bytes per microsecond (MB/s) of each parser on each kind of traffic: the median of rounds in which they take turns. */
-async function warm() {
+async function warm(only) {
   const runs = await prepare(parsers, (make) => make());
   const results = {};
   for (const [kind, kinds] of [['mix', KINDS], ...KINDS.map((kind) => [kind, [kind]])]) {
+    if (only !== undefined && kind !== only) continue;
     const bytes = Buffer.from(HEADER + stanzas(kind === 'mix' ? 4 * MEGABYTE : MEGABYTE, kinds).join(''));
     const pieces = chunks(bytes, 16_384);
     results[kind] = takeTurns(runs, kind === 'mix' ? 21 : 9, (parse) => parse(pieces), bytes.length, true);
@@ -39,13 +40,15 @@ async function write() {
   return { write: takeTurns(runs, 9, (serialize) => serialize(), mix.join('').length, false) };
 }
 
-/** Milliseconds of one parser, loaded but never run, for the first so many bytes. */
+/** Milliseconds of one parser in a new process: to load it, and for its first so many bytes. */
 async function cold(name, size) {
-  const parse = await parsers[name]();
   const pieces = chunks(Buffer.from(HEADER + stanzas(Number(size)).join('')).subarray(0, Number(size)), 1_400);
+  const beforeLoading = process.cpuUsage();
+  const parse = await parsers[name]();
+  const load = spentSince(beforeLoading) / 1e3;
   const start = process.cpuUsage();
   parse(pieces);
-  return spentSince(start) / 1e3;
+  return { load, parse: spentSince(start) / 1e3 };
 }
 
 /** Nanoseconds a byte that ours takes for a text of a megabyte: in one chunk, and in chunks of 16 bytes. */
@@ -86,48 +89,67 @@ function takeTurns(runs, rounds, once, size, mustAgree) {
   return Object.fromEntries([...times].map(([name, taken]) => [name, size / median(taken)]));
 }
 
+/** Prints a table: the median of the ratios of the processes, the lowest and the highest of them, and our own figure. */
 function report(processes) {
-  const child = (...args) => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), ...args], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(stderr);
-    return JSON.parse(stdout);
-  };
+  const repeat = (times, ...args) => Array.from({ length: times }, () => child(...args));
   for (const [mode, base] of [
     ['warm', '@xmpp/xml'],
     ['write', 'ltx'],
   ]) {
-    const results = Array.from({ length: processes }, () => child(mode));
-    for (const kind of Object.keys(results[0])) {
-      const speed = (name) => median(results.map((result) => result[kind][name]));
-      const ratio = (name) => median(results.map((result) => result[kind][name] / result[kind][base]));
-      const line = Object.keys(results[0][kind]).map(
-        (n) => `${n} ${ratio(n).toFixed(2)}x (${speed(n).toFixed(0)} MB/s)`,
-      );
-      console.log(`${kind.padEnd(9)} ${line.join('   ')}`);
+    const results = repeat(processes, mode);
+    for (const [kind, speeds] of Object.entries(results[0])) {
+      for (const name of Object.keys(speeds).filter((other) => other !== base)) {
+        const ratios = results.map((result) => result[kind][name] / result[kind][base]);
+        row(
+          `${kind}: speed of ${name} over ${base}`,
+          ratios,
+          `${median(results.map((r) => r[kind][name])).toFixed(0)} MB/s`,
+        );
+      }
     }
   }
-  const splits = Array.from({ length: processes }, () => child('split'));
-  const [whole, pieces] = ['whole', 'pieces'].map((way) => median(splits.map((result) => result[way])));
-  console.log(
-    `text of 1 MB, ns a byte   in one chunk ${whole.toFixed(2)}   in chunks of 16 bytes ${pieces.toFixed(2)}`,
+  reportExpat(processes);
+  const splits = repeat(processes, 'split');
+  const pieces = median(splits.map((result) => result.pieces));
+  row(
+    '1 MB of text: time of chunks of 16 bytes over one chunk',
+    splits.map((r) => r.pieces / r.whole),
+    `${pieces.toFixed(1)} ns/B`,
   );
-  reportExpat(processes, () => child('warm').mix.ours);
   for (const size of [2_000, 20_000, 100_000, 500_000, 2_000_000]) {
-    const times = new Map(Object.keys(parsers).map((name) => [name, []]));
-    for (let i = 0; i < processes * 3; i++)
-      for (const [name, taken] of times) taken.push(child('cold', name, String(size)));
-    const base = median(times.get('@xmpp/xml'));
-    const line = [...times].map(
-      ([name, taken]) => `${name} ${median(taken).toFixed(1)} ms (${(median(taken) / base).toFixed(2)})`,
+    const pairs = Array.from({ length: processes * 3 }, () =>
+      ['ours', '@xmpp/xml'].map((name) => child('cold', name, String(size))),
     );
-    console.log(`cold, ${String(size / 1000).padStart(4)} KB   ${line.join('   ')}`);
+    const what = `new process, ${size / 1000} KB`;
+    const ms = (of) => `${median(pairs.map(([ours]) => of(ours))).toFixed(1)} ms`;
+    const whole = ({ load, parse }) => load + parse;
+    row(
+      `${what}: time of ours over @xmpp/xml`,
+      pairs.map(([one, other]) => one.parse / other.parse),
+      ms((r) => r.parse),
+    );
+    row(
+      `${what}, loading included`,
+      pairs.map(([one, other]) => whole(one) / whole(other)),
+      ms(whole),
+    );
   }
 }
 
+function child(...args) {
+  const program = fileURLToPath(import.meta.url);
+  const { stdout, stderr, status } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+function row(what, ratios, absolute) {
+  const [middle, lowest, highest] = [median(ratios), Math.min(...ratios), Math.max(...ratios)].map((r) => r.toFixed(2));
+  console.log(`| ${what.padEnd(58)} | ${middle} | ${lowest} to ${highest} | ${absolute.padStart(9)} |`);
+}
+
 /** Compares with libexpat on the mix, if it and a compiler are here; the two take turns. */
-function reportExpat(processes, ours) {
+function reportExpat(processes) {
   const folder = mkdtempSync(join(tmpdir(), 'expat-'));
   try {
     const program = join(folder, 'expat');
@@ -138,11 +160,16 @@ function reportExpat(processes, ours) {
     }
     const corpus = join(folder, 'corpus.xml');
     writeFileSync(corpus, HEADER + stanzas(4 * MEGABYTE).join(''));
-    const ratios = Array.from({ length: processes }, () => {
-      const speed = Number(spawnSync(program, [corpus, '21'], { encoding: 'utf8' }).stdout);
-      return ours() / speed;
+    const speeds = Array.from({ length: processes }, () => {
+      const expat = Number(spawnSync(program, [corpus, '21'], { encoding: 'utf8' }).stdout);
+      return { expat, ours: child('warm', 'mix').mix.ours };
     });
-    console.log(`mix       ours ${median(ratios).toFixed(2)}x libexpat without a tree`);
+    const ratios = speeds.map(({ ours, expat }) => ours / expat);
+    row(
+      'mix: speed of ours over libexpat without a tree',
+      ratios,
+      `${median(speeds.map((s) => s.expat)).toFixed(0)} MB/s`,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
