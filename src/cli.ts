@@ -13,18 +13,37 @@ Commands
 
 Flags
   --config FILE              the configuration; else ./moltis.toml, $MOLTIS_CONFIG_DIR, ~/.config/moltis
-  --data-dir DIR             where conversations are kept; else $MOLTIS_DATA_DIR, ~/.moltis
-  --log-format pretty|json   how events are shown; pretty on a terminal, else json
-  --log-level LEVEL          debug, info, warn or error
-  --json                     machine-readable output (check)
+  --data-dir DIR             (run) where conversations are kept; else $MOLTIS_DATA_DIR, ~/.moltis
+  --log-format pretty|json   (run) how events are shown; pretty on a terminal, else json
+  --log-level LEVEL          (run, demo) debug, info, warn or error
+  --json                     (check) machine-readable output
   --help, --version
 `;
 
+interface Command {
+  /** The flags that it has a use for. */
+  readonly flags: readonly string[];
+  /** @returns the exit code */
+  readonly run: (options: CommonOptions) => Promise<number>;
+}
+
 /** Each command is loaded when it is asked for: checking a file does not wait for the code that connects. */
-const COMMANDS: ReadonlyMap<string, (options: CommonOptions) => Promise<number>> = new Map([
-  ['run', async (options) => (await import('./agent/cli/run.js')).run(options)],
-  ['check', async (options) => (await import('./agent/cli/check.js')).check(options)],
-  ['demo', async (options) => (await import('./agent/cli/demo.js')).demo(options)],
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  [
+    'run',
+    {
+      flags: ['config', 'data-dir', 'log-format', 'log-level'],
+      run: async (options) => (await import('./agent/cli/run.js')).run(options),
+    },
+  ],
+  [
+    'check',
+    { flags: ['config', 'json'], run: async (options) => (await import('./agent/cli/check.js')).check(options) },
+  ],
+  [
+    'demo',
+    { flags: ['config', 'log-level'], run: async (options) => (await import('./agent/cli/demo.js')).demo(options) },
+  ],
 ]);
 
 async function main(args: readonly string[]): Promise<number> {
@@ -42,13 +61,20 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === undefined)
     throw new UsageError(`there is no command '${name}'; the commands are ${[...COMMANDS.keys()].join(', ')}`);
   if (rest.length > 0) throw new UsageError(`'${name}' takes no further words, but got '${rest.join(' ')}'`);
-  return command({
+  const idle = Object.keys(values).find((flag) => !command.flags.includes(flag));
+  if (idle !== undefined)
+    throw new UsageError(`'${name}' has no use for --${idle}; its flags are ${flagList(command)}`);
+  return command.run({
     config: values.config,
     dataDirectory: values['data-dir'],
     logFormat: readLogFormat(values['log-format']),
     logLevel: readLogLevel(values['log-level']),
     json: values.json === true,
   });
+}
+
+function flagList({ flags }: Command): string {
+  return flags.map((flag) => `--${flag}`).join(', ');
 }
 
 function readCommandLine(args: readonly string[]) {

@@ -1,16 +1,20 @@
 /** The whole bot: every enabled account of a configuration, over one history. */
 import { join } from 'node:path';
-import { Account } from './channel/account.js';
-import type { AccountConfig } from './config/config.js';
+import { Account, type AccountOptions } from './channel/account.js';
+import type { AccountConfig, Config } from './config/config.js';
 import { lockDataDirectory } from './data-lock.js';
 import { ConversationStore } from './conversation/history.js';
 import { openFileStorage } from './file-storage.js';
 import type { Log } from './log.js';
 import type { Model } from './model/model.js';
 
-export interface BotOptions {
-  readonly accounts: readonly AccountConfig[];
+/** What the bot is run with, and what it can be told anew while it runs. */
+export interface BotSettings {
+  readonly config: Pick<Config, 'accounts' | 'skillPaths'>;
   readonly modelOf: (provider: string, model: string) => Model;
+}
+
+export interface BotOptions extends BotSettings {
   readonly dataDirectory: string;
   readonly log: Log;
   /** See `AccountOptions`. */
@@ -22,14 +26,29 @@ const KEEP_TOKENS = 64_000;
 /** How long answers under way may take when the bot is asked to stop. */
 const GRACE_MS = 10_000;
 
-export class Bot {
-  readonly #accounts: readonly Account[];
-  readonly #store: ConversationStore;
-  readonly #unlock: () => Promise<void>;
+/** An account that runs, with what it was made of. */
+interface Running {
+  readonly revision: string;
+  readonly account: Account;
+}
 
-  private constructor(accounts: readonly Account[], store: ConversationStore, unlock: () => Promise<void>) {
-    this.#accounts = accounts;
-    this.#store = store;
+/** What all accounts stand on, as long as the bot runs. */
+type Ground = Omit<AccountOptions, 'config' | 'modelOf'>;
+
+export class Bot {
+  readonly #ground: Ground;
+  readonly #unlock: () => Promise<void>;
+  readonly #running = new Map<string, Running>();
+  #settings: BotSettings;
+  /** The one change of settings at a time. */
+  #reloading: Promise<void> = Promise.resolve();
+  #isReloading = false;
+  #stopping = false;
+  #ended: () => void = () => undefined;
+
+  private constructor(settings: BotSettings, ground: Ground, unlock: () => Promise<void>) {
+    this.#settings = settings;
+    this.#ground = ground;
     this.#unlock = unlock;
   }
 
@@ -37,19 +56,14 @@ export class Bot {
    * Opens what is kept on disk; nothing is connected yet.
    * @throws DataLockError, HistoryError, StorageError
    */
-  static async open({ accounts, dataDirectory, log, ...rest }: BotOptions): Promise<Bot> {
+  static async open({ config, modelOf, dataDirectory, log, ...rest }: BotOptions): Promise<Bot> {
     const unlock = await lockDataDirectory(dataDirectory);
     const store = await ConversationStore.open(join(dataDirectory, 'history'), {
-      keepTokens: Math.max(KEEP_TOKENS, ...accounts.map((account) => account.limits.historyTokens)),
+      keepTokens: Math.max(KEEP_TOKENS, ...config.accounts.map((account) => account.limits.historyTokens)),
       report: ({ what, file, line }) => log('warn', 'history', { file, line, message: what }),
     });
     const storage = await openFileStorage(join(dataDirectory, 'state.json'));
-    const enabled = accounts.filter((account) => account.enabled);
-    return new Bot(
-      enabled.map((config) => new Account({ config, store, storage, log, ...rest })),
-      store,
-      unlock,
-    );
+    return new Bot({ config, modelOf }, { log, store, storage, ...rest }, unlock);
   }
 
   /**
@@ -57,14 +71,67 @@ export class Bot {
    * @returns whether it was stopped; false when every account gave up
    */
   async run(): Promise<boolean> {
-    const outcomes = await Promise.all(this.#accounts.map((account) => account.run()));
-    await this.#store.close();
+    const ended = new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    for (const account of this.#enabled()) this.#begin(account);
+    this.#endWhenEmpty();
+    await ended;
+    await this.#ground.store.close();
     await this.#unlock();
-    return outcomes.includes('stopped');
+    return this.#stopping;
+  }
+
+  /**
+   * Goes on with other settings. Accounts that are the same stay as they are; the others are stopped in order, and begun anew
+   * where there still is such an account. One that had given up is tried again.
+   */
+  reload(settings: BotSettings): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload(settings));
+    return this.#reloading;
   }
 
   /** Ends in order: running answers get a grace period, are then stored as owed, and everybody is told good-bye. */
   async stop(): Promise<void> {
-    await Promise.all(this.#accounts.map((account) => account.stop(GRACE_MS)));
+    this.#stopping = true;
+    await this.#reloading;
+    await Promise.all([...this.#running.values()].map(({ account }) => account.stop(GRACE_MS)));
+    this.#endWhenEmpty();
+  }
+
+  #enabled(): readonly AccountConfig[] {
+    return this.#settings.config.accounts.filter((account) => account.enabled);
+  }
+
+  #begin(config: AccountConfig): void {
+    const { modelOf } = this.#settings;
+    const account = new Account({ config, modelOf, ...this.#ground });
+    this.#running.set(config.name, { revision: config.revision, account });
+    const over = (): void => {
+      if (this.#running.get(config.name)?.account === account) this.#running.delete(config.name);
+      this.#endWhenEmpty();
+    };
+    account.run().then(over, over);
+  }
+
+  async #reload(settings: BotSettings): Promise<void> {
+    if (this.#stopping) return;
+    this.#isReloading = true;
+    try {
+      this.#settings = settings;
+      const wanted = new Map(this.#enabled().map((account) => [account.name, account.revision]));
+      const obsolete = [...this.#running].filter(([name, { revision }]) => wanted.get(name) !== revision);
+      await Promise.all(obsolete.map(([, { account }]) => account.stop(GRACE_MS)));
+      for (const [name] of obsolete) this.#running.delete(name);
+      if (this.#stopping) return;
+      for (const account of this.#enabled()) if (!this.#running.has(account.name)) this.#begin(account);
+    } finally {
+      this.#isReloading = false;
+      this.#endWhenEmpty();
+    }
+  }
+
+  #endWhenEmpty(): void {
+    if (this.#running.size === 0 && !this.#isReloading) this.#ended();
   }
 }

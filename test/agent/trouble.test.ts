@@ -172,7 +172,7 @@ t.test('a bot that is sent out of a room', async (t) => {
   const { config } = parseConfig(text, { file: 'moltis.toml', env: {}, baseDirectory: stage.directory });
   if (config === undefined) throw new Error('the configuration is wrong');
   const bot = await Bot.open({
-    accounts: config.accounts,
+    config,
     modelOf: configuredModels(config),
     dataDirectory: stage.dataDirectory,
     log: (_level, event, fields) => events.put({ event, ...fields }),

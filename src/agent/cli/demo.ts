@@ -96,7 +96,7 @@ async function openBot(
     write: (line) => process.stderr.write(`${line}\n`),
   });
   const accounts = [demoAccount(server, jid, password)];
-  return Bot.open({ accounts, modelOf: () => model, dataDirectory, log });
+  return Bot.open({ config: { accounts, skillPaths: [] }, modelOf: () => model, dataDirectory, log });
 }
 
 /** An account as the configuration file would give it, with its defaults; only the limits for strangers do not hold here. */

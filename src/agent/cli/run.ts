@@ -1,31 +1,60 @@
-/** `moltis-xmpp run`: connects every configured account and answers until stopped. */
+/** `moltis-xmpp run`: connects every configured account and answers until stopped; a `SIGHUP` has it read its configuration again. */
 import { homedir } from 'node:os';
-import { Bot } from '../bot.js';
+import { Bot, type BotSettings } from '../bot.js';
 import { formatFinding } from '../config/finding.js';
 import { findDataDirectory, loadConfig } from '../config/load-config.js';
-import { errorText } from '../log.js';
+import { errorText, type Log } from '../log.js';
 import { configuredModels } from '../model/configured-models.js';
 import { standardLog, type CommonOptions } from './options.js';
 
 /** @returns the exit code */
 export async function run(options: CommonOptions): Promise<number> {
-  const { env } = process;
-  const { config, findings } = await loadConfig({ path: options.config, env, cwd: process.cwd(), home: homedir() });
-  for (const finding of findings) process.stderr.write(`${formatFinding(finding)}\n`);
-  if (config === undefined) return 1;
+  const settings = await readSettings(options);
+  if (settings === undefined) return 1;
   const log = standardLog(options);
-  const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env, home: homedir() });
-  const bot = await Bot.open({ accounts: config.accounts, modelOf: configuredModels(config), dataDirectory, log });
-  const forget = onStopSignals(() => bot.stop(), log);
+  const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env: process.env, home: homedir() });
+  const bot = await Bot.open({ ...settings, dataDirectory, log });
+  const forgetStop = onStopSignals(() => bot.stop(), log);
+  const forgetReload = onReloadSignal(() => reload(bot, options, log), log);
   try {
     return (await bot.run()) ? 0 : 1;
   } finally {
-    forget();
+    forgetStop();
+    forgetReload();
   }
 }
 
+/** Reads the configuration, and tells its findings. @returns `undefined` when it cannot be used */
+async function readSettings({ config: path }: CommonOptions): Promise<BotSettings | undefined> {
+  const { env } = process;
+  const { config, findings } = await loadConfig({ path, env, cwd: process.cwd(), home: homedir() });
+  for (const finding of findings) process.stderr.write(`${formatFinding(finding)}\n`);
+  return config === undefined ? undefined : { config, modelOf: configuredModels(config) };
+}
+
+async function reload(bot: Bot, options: CommonOptions, log: Log): Promise<void> {
+  const settings = await readSettings(options);
+  if (settings === undefined) {
+    log('error', 'error', {
+      kind: 'config',
+      message: 'the configuration has errors; the one before it stays in force',
+    });
+    return;
+  }
+  await bot.reload(settings);
+  log('info', 'reloaded', { accounts: settings.config.accounts.filter(({ enabled }) => enabled).length });
+}
+
+function onReloadSignal(work: () => Promise<void>, log: Log): () => void {
+  const onSignal = (): void => {
+    work().catch((error: unknown) => log('error', 'error', { kind: 'config', message: errorText(error) }));
+  };
+  process.on('SIGHUP', onSignal);
+  return () => process.off('SIGHUP', onSignal);
+}
+
 /** The first signal stops in order, the second one at once. */
-function onStopSignals(stop: () => Promise<void>, log: ReturnType<typeof standardLog>): () => void {
+function onStopSignals(stop: () => Promise<void>, log: Log): () => void {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(1);

@@ -11,6 +11,9 @@ import { accountSchema, type AccountShape, type RoomShape } from './schema.js';
 import { isTable, type Path, type TomlTable } from './toml-document.js';
 import { readRoomJid, ValueError } from './values.js';
 
+/** An account as it stands in its own table. */
+type ReadAccount = Omit<AccountConfig, 'revision'>;
+
 const ACCOUNTS: Path = ['channels', 'xmpp'];
 
 /**
@@ -23,8 +26,8 @@ export function readAccounts(
   table: TomlTable,
   providers: Providers,
   baseDirectory: string,
-): readonly AccountConfig[] {
-  const accounts: AccountConfig[] = [];
+): readonly ReadAccount[] {
+  const accounts: ReadAccount[] = [];
   const nameByJid = new Map<string, string>();
   for (const [name, value] of Object.entries(table)) {
     const path = [...ACCOUNTS, name];
@@ -74,7 +77,7 @@ function settleAccount(
   rooms: ReadonlyMap<string, Jid>,
   providers: Providers,
   baseDirectory: string,
-): AccountConfig | undefined {
+): ReadAccount | undefined {
   if (shape.direct_tls && !shape.server) {
     report.error(
       [...path, 'direct_tls'],
@@ -91,7 +94,7 @@ function settleAccount(
   warnOfContradictions(report, path, shape);
   if (!choice) return undefined;
 
-  const account: AccountConfig = {
+  const account: ReadAccount = {
     name,
     enabled: shape.enabled,
     jid: shape.jid,
@@ -154,7 +157,7 @@ function settleRoom(
   path: Path,
   jid: Jid,
   shape: RoomShape,
-  account: AccountConfig,
+  account: ReadAccount,
   providers: Providers,
 ): RoomConfig | undefined {
   // The account's model belongs to the account's provider.

@@ -44,6 +44,8 @@ interface Voice {
 export interface AccountConfig extends Voice {
   /** The NAME of its table. */
   readonly name: string;
+  /** A digest of everything in the file that concerns the account: another one when the file was read again means that something changed. */
+  readonly revision: string;
   readonly enabled: boolean;
 
   /** Bare, with a localpart; no other account has it. */

@@ -1,4 +1,5 @@
 /** `moltis.toml` → `Config`, or what is wrong with it. */
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readAccounts } from './accounts.js';
@@ -58,8 +59,16 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
   }
   const skills = checkShape(report, skillsSchema, ['skills'], ours.skills);
   const skillPaths = (skills?.search_paths ?? []).map((path) => resolve(options.baseDirectory, path));
-  const config: Config = { accounts, providers: providers.finish(), skillPaths };
+  const revised = accounts.map((account) => ({
+    ...account,
+    revision: digest([ours.accounts[account.name], account.ca, ours.providers, ours.skills]),
+  }));
+  const config: Config = { accounts: revised, providers: providers.finish(), skillPaths };
   return report.hasErrors ? { findings: report.findings } : { config, findings: report.findings };
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64');
 }
 
 /** A JSON Schema (draft 7) of the file, for editors. It knows the keys and kinds of values, not all that `parseConfig` checks. */
