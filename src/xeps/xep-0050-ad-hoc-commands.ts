@@ -1,5 +1,5 @@
 /**
- * XEP-0050 Ad-Hoc Commands, 1.3.0 (Draft→Stable). https://xmpp.org/extensions/xep-0050.html
+ * XEP-0050 Ad-Hoc Commands, 1.3.0 (Stable). https://xmpp.org/extensions/xep-0050.html
  *
  * Runs the commands of others, stage by stage, and offers ours to those who may run them. What can be done at a stage of ours follows
  * from which functions it has: `next`, `complete`, `prev`. Whoever may not run a command does not see it in the list.

@@ -1,5 +1,5 @@
 /**
- * XEP-0092 Software Version, 1.1 (Draft→Stable). https://xmpp.org/extensions/xep-0092.html
+ * XEP-0092 Software Version, 1.1 (Stable). https://xmpp.org/extensions/xep-0092.html
  *
  * Asks which software an entity runs, and tells ours once the application has said what to tell; the operating system only if it says
  * that too (§5).

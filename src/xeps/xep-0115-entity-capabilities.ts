@@ -1,5 +1,5 @@
 /**
- * XEP-0115 Entity Capabilities, 1.6.0 (Draft→Stable). https://xmpp.org/extensions/xep-0115.html
+ * XEP-0115 Entity Capabilities, 1.6.0 (Stable). https://xmpp.org/extensions/xep-0115.html
  *
  * Sums up in our presence what we are and can do, and learns it of others from theirs: an answer is asked for once, when somebody wants
  * to know, and counts for everybody who announces the same hash only if it gives that hash. Other ways to sum up, such as XEP-0390,

@@ -1,5 +1,5 @@
 /**
- * XEP-0191 Blocking Command, 1.3 (Draft→Stable). https://xmpp.org/extensions/xep-0191.html
+ * XEP-0191 Blocking Command, 1.3 (Stable). https://xmpp.org/extensions/xep-0191.html
  *
  * Has our server keep somebody away from us, and keeps the list of them, whichever of our clients changes it. A message of ours to them
  * comes back with an error that `isBlockedError` knows.

@@ -1,5 +1,5 @@
 /**
- * XEP-0199 XMPP Ping, 2.0.1. https://xmpp.org/extensions/xep-0199.html
+ * XEP-0199 XMPP Ping, 2.0.1 (Final). https://xmpp.org/extensions/xep-0199.html
  *
  * Answers pings, sends them, and watches the connection: after a time of silence the server is asked for a sign of life (§4.2),
  * and without one before the deadline the connection is given up. This is the one liveness policy of the client.

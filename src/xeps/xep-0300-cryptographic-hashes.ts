@@ -1,5 +1,5 @@
 /**
- * XEP-0300 Use of Cryptographic Hash Functions in XMPP, 1.0.0 (Draft→Stable). https://xmpp.org/extensions/xep-0300.html
+ * XEP-0300 Use of Cryptographic Hash Functions in XMPP, 1.0.0 (Stable). https://xmpp.org/extensions/xep-0300.html
  *
  * Hashes as others write them, and those that we can compute: of the SHA-1 and SHA-2 families.
  *

@@ -1,6 +1,8 @@
 /**
- * JID Escaping (XEP-0106): how a localpart carries what it may not hold, such as `d\27artagnan` for `d'artagnan`. For showing
- * and for what people type; addresses are compared as they are, escaped (XEP-0106, Security Considerations).
+ * XEP-0106 JID Escaping, 1.1.1 (Stable). https://xmpp.org/extensions/xep-0106.html
+ *
+ * How a localpart carries what it may not hold, such as `d\27artagnan` for `d'artagnan`. For showing and for what people type; addresses
+ * are compared as they are, escaped (Security Considerations).
  */
 import { XmppError } from '../errors.js';
 

@@ -1,4 +1,8 @@
-/** Whether and to what a SCRAM exchange is bound (RFC 5802 §6, with the rules of XEP-0440 §3 and XEP-0474 §7). */
+/**
+ * XEP-0440 SASL Channel-Binding Type Capability, 1.0.0 (Stable). https://xmpp.org/extensions/xep-0440.html
+ *
+ * Whether and to what a SCRAM exchange is bound (RFC 5802 §6, with the rules of XEP-0440 §3 and XEP-0474 §7).
+ */
 import { SaslError } from '../errors.js';
 import type { ChannelBinding, SaslContext } from './mechanism.js';
 import { SCRAM_HASHES, scramName } from './scram-keys.js';

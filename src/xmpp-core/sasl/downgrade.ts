@@ -1,4 +1,8 @@
-/** XEP-0474 SASL SCRAM Downgrade Protection, 0.5.0: what the server advertised is what reached us. */
+/**
+ * XEP-0474 SASL SCRAM Downgrade Protection, 0.5.0 (Experimental). https://xmpp.org/extensions/xep-0474.html
+ *
+ * What the server advertised is what reached us.
+ */
 import { SaslError } from '../errors.js';
 import { encodeBase64 } from './base64.js';
 import { hashOf, type ScramHash } from './scram-keys.js';

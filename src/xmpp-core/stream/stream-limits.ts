@@ -1,4 +1,8 @@
-/** XEP-0478 Stream Limits Advertisement, 0.2.0 (Experimental): what the other side takes, so that nothing is sent that would end the stream. */
+/**
+ * XEP-0478 Stream Limits Advertisement, 0.2.0 (Experimental). https://xmpp.org/extensions/xep-0478.html
+ *
+ * What the other side takes, so that nothing is sent that would end the stream.
+ */
 import { StanzaError } from '../errors.js';
 import type { Element } from '../xml/element.js';
 

@@ -1,4 +1,10 @@
-/** What a domain says on its web site about other ways to connect (XEP-0156, RFC 6415): here, its WebSockets. */
+/**
+ * XEP-0156 Discovering Alternative XMPP Connection Methods, 1.4.0 (Stable). https://xmpp.org/extensions/xep-0156.html
+ *
+ * What a domain says on its web site about other ways to connect (RFC 6415): here, its WebSockets.
+ *
+ * Left out: BOSH.
+ */
 import { NegotiationError } from '../errors.js';
 import { toAsciiDomain } from '../jid/domain.js';
 import type { HttpRequest, HttpResponse } from './http.js';

@@ -1,4 +1,10 @@
-/** Where to connect: the configured server, or what DNS says of the domain (RFC 6120 §3.2, RFC 2782, XEP-0368). */
+/**
+ * XEP-0368 SRV records for XMPP over TLS, 1.1.0 (Stable). https://xmpp.org/extensions/xep-0368.html
+ *
+ * Where to connect: the configured server, or what DNS says of the domain (RFC 6120 §3.2, RFC 2782), by TLS from the first byte or by StartTLS.
+ *
+ * Left out: connections between servers.
+ */
 import dns from 'node:dns/promises';
 import { NegotiationError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
