@@ -1,6 +1,7 @@
 /** Keeps two processes from using one data folder: they would answer everything twice, and tear each other's files. */
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from './folder.js';
 
 /** Another process uses the folder, or it cannot be used at all. */
 export class DataLockError extends Error {
@@ -17,7 +18,7 @@ const FILE_NAME = 'lock';
 export async function lockDataDirectory(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, FILE_NAME);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeFolder(directory);
   } catch (error) {
     throw new DataLockError(
       `cannot use ${directory} as the data folder: ${reasonOf(error)}; name another by --data-dir`,
@@ -52,6 +53,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['ENOTDIR', 'a part of its path is a file'],
   ['EACCES', 'permission denied'],
   ['EROFS', 'the file system is read-only'],
+  ['ENOENT', 'no folder can be made there'],
 ]);
 
 async function create(path: string): Promise<boolean> {

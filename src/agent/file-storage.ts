@@ -1,8 +1,9 @@
 /** Small things that have to outlive the process, in one file that nobody else can read. */
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { chmod, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Storage } from '../xmpp-core/storage.js';
+import { makeFolder } from './folder.js';
 
 const schema = z.record(z.string(), z.string());
 
@@ -48,7 +49,7 @@ async function load(path: string): Promise<Record<string, string>> {
 /** Written beside and moved into place, so that a crash leaves the old file or the new one. */
 async function save(path: string, values: ReadonlyMap<string, string>): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path));
     await chmod(dirname(path), 0o700);
     const file = await open(`${path}.new`, 'w', 0o600);
     try {

@@ -131,6 +131,7 @@ t.test('run that cannot use its data says so and exits 1', async (t) => {
   const cases: readonly [directory: string, said: RegExp][] = [
     [good, /cannot use \S*good\.toml as the data folder: it is a file; name another by --data-dir/],
     [join(good, 'deeper'), /cannot use \S*deeper as the data folder: a part of its path is a file; name another/],
+    ['/proc/moltis', /cannot use \/proc\/moltis as the data folder: .*; name another/],
     [blocked, /cannot remove what stands at \S*lock; delete it by hand/],
   ];
   for (const [directory, said] of cases) {

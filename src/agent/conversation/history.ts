@@ -6,8 +6,9 @@
  * unfinished/bot@example.com%2falice@example.com                    empty; there while something is owed (see journal.ts)
  * ```
  */
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../folder.js';
 import { Conversation, RecentKeys } from './conversation.js';
 import { HistoryError } from './disk.js';
 import { folderId, folderName } from './folder-name.js';
@@ -79,7 +80,7 @@ export class ConversationStore {
     const store = new ConversationStore(directory, options);
     try {
       for (const folder of [directory, store.#conversations, store.#unfinished]) {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await makeFolder(folder);
         await chmod(folder, 0o700);
       }
     } catch (error) {

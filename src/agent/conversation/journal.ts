@@ -7,8 +7,9 @@
  * While something is owed in the conversation, an empty file, the mark, says so. It is there before the first line that
  * owes and goes after the last that settles, so that after a crash only the marked conversations need to be looked at.
  */
-import { mkdir, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../folder.js';
 import { appendToFile, createFile, cutFile, HistoryError, isMissing, syncFolder } from './disk.js';
 
 /** Where a conversation's history lies. */
@@ -159,7 +160,7 @@ export class Journal {
     const { folder } = this.#place;
     const path = journalFile(this.#place, file);
     if (this.#existing === 0) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       await syncFolder(dirname(folder));
     }
     await createFile(`${path}.new`, text);
