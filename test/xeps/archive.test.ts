@@ -3,12 +3,13 @@ import type { Client, ClientOptions } from '../../src/xmpp-core/client.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { memoryStorage } from '../../src/xmpp-core/storage.js';
-import type { Element } from '../../src/xmpp-core/xml/element.js';
+import { NS_CLIENT } from '../../src/xmpp-core/stanza/namespaces.js';
+import { el, type Element } from '../../src/xmpp-core/xml/element.js';
 import { serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import * as xeps from '../../src/xeps/index.js';
 import { recorded } from '../support/fixtures.js';
-import { recorder, startLoopback, until, type Loopback } from '../support/loopback.js';
+import { PATIENCE_MS, recorder, startLoopback, until, type Loopback } from '../support/loopback.js';
 import { dialogue, features, HEADER } from '../support/script.js';
 
 const { carbons, messageArchive, muc, stanzaIds } = xeps;
@@ -454,6 +455,54 @@ t.test(
     loopback.server.inject(fullJid(ann), twice + twice);
     await settled(ann);
     t.strictSame(heard.live, ['x', 'x'], 'a server that does not say that its ids are its own is not believed');
+  },
+);
+
+// [XEP-0297 §3] [XEP-0297 §6]
+t.test(
+  'what is forwarded is one stanza with the time it was received, and is told as nobody’s word but the bringer’s',
+  async (t) => {
+    const stanza = el(
+      'message',
+      NS_CLIENT,
+      { from: 'romeo@a.example/x', to: 'ann@localhost', id: 'm' },
+      el('body', NS_CLIENT, {}, 'hi'),
+    );
+    const at = new Date('2010-07-10T23:08:25Z');
+    const delayed = { stanza, delay: { stamp: at, from: undefined } };
+    const wrap = (...nodes: Element[]): Element => el('wrap', 'urn:example', {}, ...nodes);
+    t.match(xeps.readForwarded(wrap(xeps.writeForwarded(delayed))), {
+      stanza: { name: 'message' },
+      delay: { stamp: at },
+    });
+    t.equal(xeps.readForwarded(wrap(xeps.writeForwarded({ stanza })))?.delay, undefined);
+    t.equal(xeps.readForwarded(wrap()), undefined);
+    t.equal(
+      xeps.readForwarded(wrap(xeps.writeForwarded({ stanza }), xeps.writeForwarded({ stanza }))),
+      undefined,
+      'two',
+    );
+    const forwarded = (...nodes: Element[]): Element => wrap(el('forwarded', xeps.NS_FORWARD, {}, ...nodes));
+    t.equal(xeps.readForwarded(forwarded(stanza, stanza)), undefined, 'which of them?');
+    t.equal(xeps.readForwarded(forwarded(el('message', 'jabber:server'))), undefined);
+    t.equal(xeps.readForwarded(forwarded(el('body', NS_CLIENT))), undefined, 'no stanza');
+    const view = (one: Element, language?: string) => xeps.readForwardedMessage({ stanza: one }, language);
+    t.match(view(stanza), { body: 'hi', id: 'm' });
+    t.equal(view(stanza.withAttributes({ type: 'error' })), undefined);
+    t.equal(view(stanza.withAttributes({ from: '@@' })), undefined, 'from nobody');
+    t.equal(view(el('presence', NS_CLIENT, { from: 'romeo@a.example/x' })), undefined);
+
+    const { server, online } = await startLoopback(t);
+    const ann = await online('ann', { plugins: xeps.chatPlugins });
+    const heard: (string | undefined)[] = [];
+    ann.events.on('message', ({ body }) => heard.push(body));
+    const inner = `<message xmlns='jabber:client' from='bob@localhost/x' to='ann@localhost' type='chat'><body>give eve the money</body></message>`;
+    const brought = (body: string): string =>
+      `<message from='eve@localhost/x' type='chat'><body>${body}</body><forwarded xmlns='urn:xmpp:forward:0'>${inner}</forwarded></message>`;
+    const last = ann.events.once('message', { timeoutMs: PATIENCE_MS, where: ({ body }) => body === 'there' });
+    server.inject(ann.jid ?? ann.account, brought('look') + brought('there'));
+    await last;
+    t.strictSame(heard, ['look', 'there'], 'only what eve said herself was said');
   },
 );
 

@@ -756,6 +756,41 @@ t.test(
   },
 );
 
+// [XEP-0334 §4] [XEP-0333 §4] [XEP-0424 §4] [XEP-0085 §5.2]
+t.test(
+  'servers are told what to keep: what takes something back and what was read, but not who is typing',
+  async (t) => {
+    const hints = ['no-permanent-store', 'no-store', 'no-copy', 'store'] as const;
+    for (const hint of hints) {
+      const written = xeps.writeHint(hint);
+      t.equal(write(written), `<${hint} xmlns='urn:xmpp:hints'/>`);
+      t.strictSame([...xeps.readHints(payload(written).element)], [hint]);
+    }
+    const odd = `<store xmlns='urn:other'/><keep xmlns='urn:xmpp:hints'/><store xmlns='urn:xmpp:hints'/><store xmlns='urn:xmpp:hints'/>`;
+    t.strictSame([...xeps.readHints(received(`<message from='a@b/c'>${odd}</message>`).element)], ['store']);
+
+    const { server, online } = await startLoopback(t);
+    const log = recorder();
+    server.misbehave(log);
+    const ann = await online('ann', { plugins: [chatStates, displayedMarkers, xeps.messageRetraction] });
+    const bob = Jid.parse('bob@localhost/phone');
+    ann.get(chatStates).send(bob, 'chat', 'composing');
+    ann.get(displayedMarkers).allow(() => true);
+    const markable = `<markable xmlns='${xeps.NS_MARKERS}'/>`;
+    t.ok(
+      ann
+        .get(displayedMarkers)
+        .mark(received(`<message type='chat' id='q' from='${bob.toString()}'>${markable}</message>`)),
+    );
+    ann.get(xeps.messageRetraction).retract(bob, 'chat', 'm');
+    await until(() => log.sent.filter(({ name }) => name === 'message').length === 3, 'three messages');
+    t.strictSame(
+      log.sent.filter(({ name }) => name === 'message').map((message) => [...xeps.readHints(message)].join()),
+      ['no-store', 'store', 'store'],
+    );
+  },
+);
+
 // [XEP-0184] [XEP-0308] [XEP-0333] [XEP-0424] [XEP-0428] [XEP-0444] [XEP-0461]
 t.test('what a client that others wrote sends, and what rooms pass on, is read as it was meant', async (t) => {
   const view = (xep: number, name: string): Message => {

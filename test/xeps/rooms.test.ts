@@ -24,7 +24,7 @@ const room = (client: Client) => {
   return found;
 };
 
-// [pitfall-muc-self-presence] [pitfall-nick-conflict]
+// [XEP-0045 §7.2.2] [pitfall-muc-self-presence] [pitfall-nick-conflict]
 t.test('a room is joined at the self-presence and not before, under whatever nick the room gave us', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.name === 'presence' && element.attr('to') !== undefined ? '' : undefined));
@@ -62,7 +62,7 @@ t.test('a room is joined at the self-presence and not before, under whatever nic
   t.equal(order.at(-1), 'renamed true still mine');
 });
 
-// [pitfall-nick-conflict]
+// [XEP-0045 §7.2.6] [XEP-0045 §7.2.8] [pitfall-nick-conflict]
 t.test('a taken nick gives the next, a refusal is told, and a join that is given up is taken back', async (t) => {
   const { server, online } = await startLoopback(t);
   const first = await online('ann', { plugins: [muc] });
@@ -108,7 +108,7 @@ t.test('a taken nick gives the next, a refusal is told, and a join that is given
   t.equal(dora.get(muc).rooms.size, 0);
 });
 
-// [pitfall-own-messages]
+// [XEP-0045 §7.2.13] [XEP-0045 §7.5] [XEP-0421 §3] [pitfall-own-messages]
 t.test('history is delayed, our own words are known as ours, and private messages stand apart', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });
@@ -138,7 +138,7 @@ t.test('history is delayed, our own words are known as ours, and private message
   t.equal((await gone).occupant.nick, 'bob');
 });
 
-// [pitfall-muc-lost]
+// [XEP-0045 §7.14] [XEP-0045 §8.2] [XEP-0045 §9.1] [XEP-0045 §10.9] [pitfall-muc-lost]
 t.test('every way out of a room says why, and the room is not taken for joined any more', async (t) => {
   const { server, online } = await startLoopback(t);
   const owner = await online('owner', { plugins: [muc] });
@@ -167,7 +167,7 @@ t.test('every way out of a room says why, and the room is not taken for joined a
   t.match(await left, { why: 'destroyed', reason: 'moved' });
 });
 
-// [pitfall-muc-lost]
+// [XEP-0045 §7.2.14] [pitfall-muc-lost]
 t.test('after a reconnect we are in the room again, with what was said meanwhile', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });
@@ -203,7 +203,7 @@ t.test('after a reconnect we are in the room again, with what was said meanwhile
   t.ok((xeps.readDateTime(asked?.attr('since'))?.getTime() ?? Infinity) <= Date.now());
 });
 
-// [pitfall-stanza-id-spoofing]
+// [XEP-0421 §5] [XEP-0359 §6] [pitfall-stanza-id-spoofing]
 t.test('ids are believed only in a room that announces them, and only when the room itself gave them', async (t) => {
   for (const announced of [true, false]) {
     const { server, online } = await startLoopback(t);
@@ -324,6 +324,7 @@ t.test('every refusal of a room says in a word why, and what can be done', async
   }
 });
 
+// [XEP-0045 §8.1] [XEP-0045 §8.6] [XEP-0045 §9.3] [XEP-0045 §10.2.1] [XEP-0425 §5]
 t.test('what a room says itself is told apart from what occupants say in its name', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });
@@ -427,6 +428,7 @@ t.test(
   },
 );
 
+// [XEP-0045]
 t.test('what a real service says of kicks, nicks, ends and invitations is read', (t) => {
   const said = recorded(45);
   const user = (name: string): xeps.MucUser | undefined => {
@@ -442,3 +444,67 @@ t.test('what a real service says of kicks, nicks, ends and invitations is read',
   t.equal(user('a room that ends')?.destruction?.alternate?.toString(), 'heath@conference.example.org');
   t.end();
 });
+
+const DOT = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
+
+// [XEP-0486 §3.1] [XEP-0486 §3.2] [XEP-0486 §3.3]
+t.test(
+  'the picture of a room is the one that the room announces, and is looked at again when that may have changed',
+  async (t) => {
+    const { server, online } = await startLoopback(t);
+    const { mucAvatars } = xeps;
+    let announced: string[] = [];
+    const log = recorder((element) => {
+      const id = element.attr('id') ?? '';
+      if (element.attr('to') !== ROOM_TEXT || element.name !== 'iq') return undefined;
+      const result = (payload: string): string => `<iq type='result' id='${id}' from='${ROOM_TEXT}'>${payload}</iq>`;
+      if (element.child('query', xeps.NS_DISCO_INFO) !== undefined)
+        return result(
+          `<query xmlns='${xeps.NS_DISCO_INFO}'><identity category='conference' type='text'/>` +
+            `<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/muc#roominfo</value></field>` +
+            `<field var='muc#roominfo_avatarhash' type='text-multi'>${announced.map((one) => `<value>${one}</value>`).join('')}</field></x></query>`,
+        );
+      if (element.child('vCard', xeps.NS_VCARD) === undefined) return undefined;
+      if (element.attr('type') === 'set') return iqError(id, ROOM_TEXT, 'forbidden');
+      return result(`<vCard xmlns='vcard-temp'><PHOTO><BINVAL>${DOT}</BINVAL></PHOTO></vCard>`);
+    });
+    server.misbehave(log);
+    const ann = await online('ann', { plugins: [muc, mucAvatars] });
+    const pictures = ann.get(mucAvatars);
+    const asked = (): number => log.sent.filter((one) => one.child('vCard', xeps.NS_VCARD)).length;
+    t.equal(await pictures.fetch(ROOM), undefined);
+    t.equal(asked(), 0, 'a room that announces no picture is not asked for one');
+    const hash = Buffer.from((await xeps.digest('sha-1', new Uint8Array(Buffer.from(DOT, 'base64')))) ?? []);
+    announced = ['no hash', 'f'.repeat(40)];
+    t.equal(await pictures.fetch(ROOM), undefined, 'another picture than it announces');
+    t.strictSame(await pictures.hashes(ROOM), ['f'.repeat(40)]);
+    announced = [hash.toString('hex').toUpperCase()];
+    t.match(await pictures.fetch(ROOM), { mediaType: 'image/png', bytes: Buffer.from(DOT, 'base64') });
+    const publishing = pictures.publish(ROOM, Buffer.from(DOT, 'base64'));
+    await t.rejects(publishing, { name: 'RoomError', attempt: 'picture', why: 'rank' });
+    await t.rejects(pictures.publish(ROOM, new Uint8Array(3)), { name: 'XmppError' });
+    t.equal(log.sent.at(-1)?.child('vCard', xeps.NS_VCARD)?.child('PHOTO')?.childText('BINVAL'), DOT);
+
+    await ann.get(muc).join(ROOM, { nick: 'ann' });
+    const changes: string[] = [];
+    pictures.events.on('changed', ({ room: { jid } }) => changes.push(jid.toString()));
+    const update = (from: string, photo = `<photo/>`): string =>
+      `<presence from='${from}'><x xmlns='${xeps.NS_VCARD_UPDATE}'>${photo}</x></presence>`;
+    const said = (code: number, from = ROOM_TEXT): string =>
+      `<message type='groupchat' from='${from}'><x xmlns='${xeps.NS_MUC_USER}'>${status(code)}</x></message>`;
+    const last = `<message type='chat' from='bob@localhost/x'><body>well?</body></message>`;
+    const heard = ann.events.once('message', { timeoutMs: PATIENCE_MS });
+    server.inject(
+      ann.jid ?? ann.account,
+      said(104) +
+        update(ROOM_TEXT) +
+        // An occupant has a picture of their own, a room that is not ready says nothing, and in another we are not.
+        [update(`${ROOM_TEXT}/bob`), update(ROOM_TEXT, ''), update('other@rooms.localhost')].join('') +
+        said(172) +
+        said(104, `${ROOM_TEXT}/bob`) +
+        last,
+    );
+    await heard;
+    t.strictSame(changes, [ROOM_TEXT, ROOM_TEXT]);
+  },
+);

@@ -27,6 +27,7 @@ function parse(text: string): Element {
 const message = (payload: string): Element => parse(`<message from='a@b/c'>${payload}</message>`);
 const write = (element: Element): string => serialize(element, scope(NS_CLIENT, {}));
 
+// [XEP-0066 §3] [XEP-0085 §5.2] [XEP-0203 §3] [XEP-0308 §4] [XEP-0359 §3] [XEP-0421 §3] [XEP-0444 §3] [XEP-0461 §3]
 t.test('each codec reads what it writes, and reads nothing from what is no payload of its own', async (t) => {
   const jid = Jid.parse('room@muc.example/nick');
   const at = new Date('2026-07-01T12:34:56.789Z');
@@ -84,6 +85,7 @@ t.test('each codec reads what it writes, and reads nothing from what is no paylo
   }
 });
 
+// [XEP-0082 §3.2]
 t.test('times are those of XEP-0082 and no others', async (t) => {
   for (const [text, iso] of [
     ['1969-07-21T02:56:15Z', '1969-07-21T02:56:15.000Z'],
@@ -95,6 +97,7 @@ t.test('times are those of XEP-0082 and no others', async (t) => {
     t.equal(xeps.readDateTime(text), undefined, text);
 });
 
+// [XEP-0380 §3]
 t.test('an encrypted message is known by its declaration, or by its payload where there is none', async (t) => {
   const declared = (namespace: string, name = ''): string =>
     `<encryption xmlns='urn:xmpp:eme:0' namespace='${namespace}' ${name === '' ? '' : `name='${name}'`}/>`;
@@ -105,6 +108,7 @@ t.test('an encrypted message is known by its declaration, or by its payload wher
   t.equal(xeps.readEncryption(message(`<encrypted xmlns='eu.siacs.conversations.axolotl'/>`)), 'OMEMO');
 });
 
+// [XEP-0363 §5]
 t.test('a slot is taken only over https, with the three headers that are allowed, on one line each', async (t) => {
   const slot = (put: string, get: string, headers = ''): Element =>
     parse(`<slot xmlns='urn:xmpp:http:upload:0'><put url='${put}'>${headers}</put><get url='${get}'/></slot>`);
@@ -139,6 +143,7 @@ t.test('a slot is taken only over https, with the three headers that are allowed
   );
 });
 
+// [XEP-0030 §3.1]
 t.test('what we are and can do is what discovery tells, and nodes are not found', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', { resource: 'desk', plugins: xeps.chatPlugins });
@@ -159,6 +164,7 @@ t.test('what we are and can do is what discovery tells, and nodes are not found'
   );
 });
 
+// [XEP-0199 §4.1] [XEP-0199 §4.3]
 t.test('a ping is answered, and tells who is not there', async (t) => {
   const { online } = await startLoopback(t);
   await online('ann', { resource: 'desk', plugins: [ping] });
@@ -168,6 +174,7 @@ t.test('a ping is answered, and tells who is not there', async (t) => {
   t.ok((await bob.get(ping).ping(Jid.parse('carl@localhost/no-ping'))) >= 0, 'a refusal is a sign of life');
 });
 
+// [XEP-0085 §5.1] [XEP-0444 §3]
 t.test('chat states and reactions come as events of their own, in conversations and in rooms', async (t) => {
   const { online } = await startLoopback(t);
   // Rooms come first, as in any order of plugins: what is a room's message still has its payloads.
@@ -195,6 +202,7 @@ t.test('chat states and reactions come as events of their own, in conversations 
   ]);
 });
 
+// [XEP-0363 §3] [XEP-0363 §6]
 t.test('a file goes up though another component never answers, and its progress is told', async (t) => {
   const { server, online } = await startLoopback(t);
   const mute = (element: Element): string | undefined =>
@@ -216,6 +224,7 @@ t.test('a file goes up though another component never answers, and its progress 
   t.strictSame(progress, [65_536, 131_072, 196_608, 200_000]);
 });
 
+// [XEP-0363 §5]
 t.test('an upload that cannot be is refused with its reason', async (t) => {
   const { server, online } = await startLoopback(t);
   const slot = (putUrl: string): string =>
@@ -245,6 +254,7 @@ t.test('an upload that cannot be is refused with its reason', async (t) => {
   await t.rejects(upload(3), { name: 'UploadError', message: /HTTP 403/ }, 'without the header of the slot');
 });
 
+// [XEP-0363 §3]
 t.test('a server without an upload service is told', async (t) => {
   const { server, online } = await startLoopback(t);
   server.misbehave(

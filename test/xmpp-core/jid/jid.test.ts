@@ -231,6 +231,7 @@ t.test('a JID that is kept does not keep the text it was cut from', async (t) =>
   );
 });
 
+// [XEP-0106 §5]
 t.test('the examples of XEP-0106 §5.1 are escaped and shown again', async (t) => {
   const table: readonly [string, string][] = [
     ['space cadet', 'space\\20cadet'],
@@ -258,6 +259,7 @@ t.test('the examples of XEP-0106 §5.1 are escaped and shown again', async (t) =
   }
 });
 
+// [XEP-0106 §4.3]
 t.test('what is no escape stays as it is (XEP-0106 §4.3), and so does a space at either end', async (t) => {
   for (const text of ['\\2plus\\2is\\4', 'foo\\bar', 'foob\\41r', '\\2F', '\\']) {
     t.equal(escapeLocalpart(text), text);
