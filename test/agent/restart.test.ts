@@ -1,6 +1,8 @@
 /** What the bot owes outlives it: absence, crashes, signals. */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { ConversationStore } from '../../src/agent/conversation/history.js';
 import type { Element } from '../../src/index.js';
 import { askAgain, asked, holds, Stage, times } from '../support/bot.js';
 import { hangs, says } from '../support/openai-server.js';
@@ -85,6 +87,42 @@ t.test('a bot that was away', async (t) => {
     t.equal(times(alice.texts, 'Kept for you.'), 1);
     t.equal(model.requests.length, before + 2);
     t.equal(await next.stop(), 0);
+  });
+
+  // [promise-conversation-crash]
+  t.test('an answer that was being sent when the process was killed is sent again, marked as that', async (t) => {
+    const bot = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const records = (await stage.data()).flatMap(({ path, text }) =>
+      path.includes('alice') ? (text ?? '').split('\n').flatMap((line) => /"kind":"(\w+)"/.exec(line)?.[1] ?? []) : [],
+    );
+    t.same(records.slice(-4), ['question', 'answer', 'sending', 'delivered'], 'it is written down before it is sent');
+
+    // What stands there when the process is killed between two of these lines.
+    const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+    const conversation = await store.conversation('moltis@localhost/alice@localhost');
+    const reference = { kind: 'direct', to: 'alice@localhost' };
+    for (const id of ['surely-not', 'perhaps']) {
+      await conversation.hear({ kind: 'question', key: id, speaker: 'alice', text: id, at: new Date(), reference });
+      await conversation.answer([id], { id, text: `This was ${id} sent.` });
+    }
+    await conversation.sending('perhaps');
+    await store.close();
+
+    const before = model.requests.length;
+    const next = await stage.run();
+    await alice.hears('This was surely-not sent.');
+    await alice.hears(
+      /^\(I was interrupted while I sent this\. You may have it already\.\)\n\nThis was perhaps sent\.$/,
+    );
+    t.equal(model.requests.length, before, 'and not made again');
+    await askAgain(stage, alice);
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    const last = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(alice.texts.filter((text) => text.includes('This was')).length, 2, 'and not again after that');
+    t.equal(await last.stop(), 0);
   });
 
   t.test('who is no longer let in after the start gets no answer to what they asked before', async (t) => {

@@ -25,7 +25,9 @@ import { Hourly } from './hourly.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
 import { readPlace, type Place } from './place.js';
+import { Strangers } from './strangers.js';
 import { perform, questionsOf, type Task } from './tasks.js';
+import { TokenLedger } from './token-ledger.js';
 
 export interface AccountOptions {
   readonly config: AccountConfig;
@@ -64,6 +66,8 @@ export class Account {
   readonly #answering: Answering;
   readonly #inbox: Inbox;
   readonly #denials: Denials;
+  readonly #strangers: Strangers;
+  readonly #ledger: TokenLedger;
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
@@ -73,7 +77,12 @@ export class Account {
     this.#store = store;
     this.#log = withFields(log, { account: config.name });
     this.#denials = new Denials(this.#log);
-    const limits = new Limits(config.limits);
+    this.#ledger = new TokenLedger({
+      storage,
+      account: config.jid.toString(),
+      failed: (error) => this.#report(error),
+    });
+    const limits = new Limits(config.limits, this.#ledger);
     this.#client = createClient({
       jid: config.jid,
       password: config.password.reveal(),
@@ -96,12 +105,13 @@ export class Account {
       log: this.#log,
     });
     this.#queue = new TurnQueue<Task>({
-      run: (turn) => perform(turn, this.#answering),
+      run: (turn) => perform(turn, this.#answering, (questions) => this.#inbox.refuses(questions)),
       failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
     const commands = new CommandDesk({ ...shared, modelOf });
-    this.#inbox = new Inbox({ ...shared, store, commands, limits, denials: this.#denials });
+    this.#strangers = new Strangers({ account: config, client: this.#client, storage });
+    this.#inbox = new Inbox({ ...shared, store, commands, limits, denials: this.#denials, strangers: this.#strangers });
     this.#listen();
   }
 
@@ -115,6 +125,7 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
+    await Promise.all([this.#strangers.load(), this.#ledger.load()]).catch((error: unknown) => this.#report(error));
     // Read before anything new can come: what arrives from now on is taken up as it arrives, and must not be so twice.
     const debts = await this.#debts().catch((error: unknown) => {
       this.#report(error);
@@ -140,6 +151,7 @@ export class Account {
 
   async #stop(graceMs: number): Promise<void> {
     await this.#queue.close({ graceMs });
+    await this.#ledger.flush();
     this.#stopping.abort();
     await this.#client.stop();
   }
@@ -242,9 +254,12 @@ export class Account {
 
   /** Whoever may write to the bot may see when it is there (RFC 6121 §3.1). */
   #subscriptionRequested(contact: Jid): void {
-    const access = directAccess(this.#config, contact);
+    const access = directAccess(this.#config, contact, this.#strangers.approved());
     if (access.allowed) this.#client.get(subscriptions).approve(contact);
-    else this.#denials.tell(contact.toString(), access.why);
+    else {
+      this.#strangers.askedForPresence(contact);
+      this.#denials.tell(contact.toString(), access.why);
+    }
   }
 
   /** What was left undone in this account's conversations at the last stop. */
@@ -258,10 +273,10 @@ export class Account {
   /** What was asked and not answered is answered now; what was answered and not sent is sent. */
   async #pay(debts: readonly Debt[]): Promise<void> {
     for (const { conversation, questions, undelivered } of debts) {
-      for (const { id: answerId, text, reference } of undelivered) {
-        const place = readPlace(reference);
-        if (place === undefined || !this.#inbox.admits(place)) await conversation.delivered(answerId);
-        else this.#tell(this.#answering.deliver(conversation, answerId, text, place, this.#stopping.signal));
+      for (const answer of undelivered) {
+        const place = readPlace(answer.reference);
+        if (place === undefined || !this.#inbox.admits(place)) await conversation.delivered(answer.id);
+        else this.#tell(this.#answering.deliver(conversation, answer, place, this.#stopping.signal));
       }
       for (const question of questions) await this.#inbox.resume(conversation, question);
     }

@@ -3,7 +3,7 @@ import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Client } from '../../xmpp-core/client.js';
 import { muc } from '../../xeps/xep-0045-muc/index.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
-import type { Conversation, ConversationStore } from '../conversation/history.js';
+import type { Conversation, ConversationStore, Undelivered } from '../conversation/history.js';
 import { TurnAborted, type Turn } from '../conversation/queue.js';
 import { errorText, type Log } from '../log.js';
 import { ModelError, type Model, type ModelUsage } from '../model/model.js';
@@ -38,6 +38,8 @@ const SLOW_MS = 3_000;
 const SEEN = '👀';
 const DONE = '✅';
 const FAILED = '⚠️';
+/** Stands above an answer that people may have read already: it was being sent when the bot was killed. */
+const PERHAPS_AGAIN = '(I was interrupted while I sent this. You may have it already.)\n\n';
 /** A room is told of a failing model at most so often. */
 const ROOM_FAILURE_MS = 60_000;
 
@@ -68,19 +70,11 @@ export class Answering {
   }
 
   /** Sends an answer that was written down before a restart or a lost connection. */
-  async deliver(
-    conversation: Conversation,
-    answerId: string,
-    text: string,
-    place: Place,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { account, client, opened } = this.#options;
+  async deliver(conversation: Conversation, answer: Undelivered, place: Place, signal: AbortSignal): Promise<void> {
+    const { account, client } = this.#options;
     const writer = new ReplyWriter(outletOf(client, place), { chunkLimit: account.textChunkLimit, live: false });
-    writer.push(text);
-    await opened(place, signal);
-    writer.finish();
-    await conversation.delivered(answerId);
+    writer.push(answer.begun ? PERHAPS_AGAIN + answer.text : answer.text);
+    await this.#send(conversation, answer.id, place, writer, signal);
   }
 
   /** Tells people, and the log, why a turn came to nothing. For the queue. */
@@ -107,7 +101,7 @@ export class Answering {
   }
 
   async #answer(turn: Turn<Question>, conversation: Conversation, place: Place, outlet: Outlet): Promise<void> {
-    const { account, opened, spent, log, stopping, later } = this.#options;
+    const { account, spent, log, stopping, later } = this.#options;
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
     const payer = turn.items.at(-1)?.payer ?? turn.conversation;
@@ -122,19 +116,32 @@ export class Answering {
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
-      const deliver = async (): Promise<void> => {
-        await opened(place, stopping);
-        writer.finish();
-        await conversation.delivered(id);
-      };
+      const sent = this.#send(conversation, id, place, writer, stopping);
       // A way that is closed may stay so for long, and the turns of others must not wait for it.
-      if (outlet.open) await deliver();
-      else later(deliver());
+      if (outlet.open) await sent;
+      else later(sent);
     } catch (error) {
       // What people have already seen of it is brought to an end that they can see, too.
       if (outlet.open) writer.breakOff();
       throw error;
     }
+  }
+
+  /** Sends what the writer holds, and has it written down before and after: a crash in between leaves the answer in doubt. */
+  async #send(
+    conversation: Conversation,
+    answerId: string,
+    place: Place,
+    writer: ReplyWriter,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { opened } = this.#options;
+    await opened(place, signal);
+    await conversation.sending(answerId);
+    // The way may have closed while that was written down.
+    await opened(place, signal);
+    writer.finish();
+    await conversation.delivered(answerId);
   }
 
   async #ask(
