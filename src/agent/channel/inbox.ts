@@ -15,16 +15,17 @@ import { readReply } from '../../xeps/xep-0461-message-replies.js';
 import { parseCommand, type Parsed } from '../commands/parse.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, Heard } from '../conversation/history.js';
-import type { TurnQueue } from '../conversation/queue.js';
+import type { Turn, TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
 import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
 import type { CommandDesk } from './command-desk.js';
 import type { Denials } from './denials.js';
 import { InOrder } from './in-order.js';
-import type { Limits } from './limits.js';
+import type { Excess, Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import { readPlace, type Place } from './place.js';
+import type { Strangers } from './strangers.js';
 import type { Question, Task } from './tasks.js';
 
 export interface InboxOptions {
@@ -35,6 +36,7 @@ export interface InboxOptions {
   readonly commands: CommandDesk;
   readonly limits: Limits;
   readonly denials: Denials;
+  readonly strangers: Strangers;
   readonly log: Log;
 }
 
@@ -84,7 +86,10 @@ export class Inbox {
       peer.equals(client.account)
     )
       return;
-    if (!this.#mayTalk(peer, peer.toString())) return;
+    if (!this.#mayTalk(peer, peer.toString())) {
+      await this.#options.strangers.wrote(peer);
+      return;
+    }
     const place: Place = {
       kind: 'direct',
       to: peer,
@@ -173,12 +178,12 @@ export class Inbox {
 
   /** Whether what is owed at a place may still be said there: since it was written down, the rules may have changed. */
   admits(place: Place): boolean {
-    const { account, denials } = this.#options;
+    const { account, denials, strangers } = this.#options;
     const access =
       place.kind === 'room'
         ? roomAccess(account, roomConfig(account, place.to))
         : // Who was behind an occupant's nick is not known any more.
-          directAccess(account, place.kind === 'direct' ? place.to : undefined);
+          directAccess(account, place.kind === 'direct' ? place.to : undefined, strangers.approved());
     if (!access.allowed) denials.tell(place.to.toString(), access.why);
     return access.allowed;
   }
@@ -222,12 +227,28 @@ export class Inbox {
   }
 
   #isWithinLimits({ sender, payer, conversation, place }: Said): boolean {
-    const { limits, denials, client } = this.#options;
-    const excess = limits.excess(sender, payer, conversation);
-    if (excess === undefined) return true;
-    denials.tell(sender, excess.why);
-    if (excess.tell !== undefined) outletOf(client, place).remark(excess.tell);
-    return false;
+    const excess = this.#options.limits.excess(sender, payer, conversation);
+    if (excess !== undefined) this.#tellExcess(excess, sender, place);
+    return excess === undefined;
+  }
+
+  /** Whether the day's tokens were used up while these questions waited for their turn; then they are settled without an answer. */
+  async refuses({ conversation: id, items }: Turn<Question>): Promise<boolean> {
+    const { limits, store } = this.#options;
+    const last = items.at(-1);
+    const excess = last === undefined ? undefined : limits.overspent(last.payer);
+    if (last === undefined || excess === undefined) return false;
+    const conversation = await store.conversation(id);
+    const keys = items.map(({ key }) => key);
+    await conversation.fail(keys);
+    this.#tellExcess(excess, last.payer, last.place);
+    return true;
+  }
+
+  #tellExcess({ why, tell }: Excess, from: string, place: Place): void {
+    const { denials, client } = this.#options;
+    denials.tell(from, why);
+    if (tell !== undefined) outletOf(client, place).remark(tell);
   }
 
   async #ask({ key, place, payer }: Said, conversation: Conversation): Promise<void> {
@@ -255,8 +276,8 @@ export class Inbox {
 
   /** Whether a direct message of theirs is let through. */
   #mayTalk(peer: Jid | undefined, from: string): boolean {
-    const { account, denials } = this.#options;
-    const access = directAccess(account, peer);
+    const { account, denials, strangers } = this.#options;
+    const access = directAccess(account, peer, strangers.approved());
     if (!access.allowed) denials.tell(from, access.why);
     return access.allowed;
   }

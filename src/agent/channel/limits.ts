@@ -1,14 +1,17 @@
 /** What one sender, one conversation and one day may cost. Strangers cost money, and two bots could talk for ever. */
 import type { LimitsConfig } from '../config/config.js';
+import type { Spending, TokenLedger } from './token-ledger.js';
 
-/** Why a question is not taken. `tell` is for the sender, once; `why` is for the log. */
+/**
+ * Why a question is not taken. `why` is for the log. `tell` is for the sender: there the first time only, until they are within the limit
+ * again, so that the answer to a flood is no flood itself.
+ */
 export interface Excess {
   readonly why: string;
   readonly tell: string | undefined;
 }
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Strangers decide how many counters there are. */
 const MAX_COUNTERS = 10_000;
 
@@ -16,17 +19,17 @@ export class Limits {
   readonly #limits: LimitsConfig;
   readonly #messages: SlidingWindow;
   readonly #turns: SlidingWindow;
-  readonly #tokens: SlidingWindow;
-  /** Who was told, and which limit; so that an answer to a flood is not a flood itself. */
+  readonly #ledger: TokenLedger;
+  /** Which limit somebody was told of, and when. */
   readonly #told = new Map<string, number>();
   readonly #now: () => number;
 
-  constructor(limits: LimitsConfig, now: () => number = Date.now) {
+  constructor(limits: LimitsConfig, ledger: TokenLedger, now: () => number = Date.now) {
     this.#limits = limits;
+    this.#ledger = ledger;
     this.#now = now;
     this.#messages = new SlidingWindow(MINUTE_MS, now);
     this.#turns = new SlidingWindow(MINUTE_MS, now);
-    this.#tokens = new SlidingWindow(DAY_MS, now);
   }
 
   /**
@@ -36,35 +39,55 @@ export class Limits {
    * @returns why it is not to be answered, or `undefined` when all is well
    */
   excess(sender: string, payer: string, conversation: string): Excess | undefined {
-    const { messagesPerMinute, turnsPerMinute, tokensPerDay } = this.#limits;
+    const { messagesPerMinute, turnsPerMinute } = this.#limits;
     this.#messages.add(sender, 1);
-    if (this.#messages.sum(sender) > messagesPerMinute) {
-      return this.#exceeded(sender, 'messages_per_minute', 'That was too much at once; please wait a minute.');
-    }
-    if (this.#tokens.sum(payer) >= tokensPerDay) {
-      return this.#exceeded(
-        payer,
-        'tokens_per_day',
-        'That is all I may answer here for today; please come back tomorrow.',
-      );
-    }
-    if (this.#turns.sum(conversation) >= turnsPerMinute)
-      return this.#exceeded(conversation, 'turns_per_minute', undefined);
-    this.#turns.add(conversation, 1);
-    return undefined;
+    const sent = this.#messages.sum(sender) > messagesPerMinute;
+    const tooMuch = this.#judge(
+      sent,
+      sender,
+      'messages_per_minute',
+      'That was too much at once; please wait a minute.',
+    );
+    if (tooMuch !== undefined) return tooMuch;
+    const tooDear = this.overspent(payer);
+    if (tooDear !== undefined) return tooDear;
+    const answered = this.#turns.sum(conversation) >= turnsPerMinute;
+    const tooOften = this.#judge(answered, conversation, 'turns_per_minute', undefined);
+    if (tooOften === undefined) this.#turns.add(conversation, 1);
+    return tooOften;
+  }
+
+  /** Whether the payer has used up the day. A question that waited may find it so when its turn begins. */
+  overspent(payer: string): Excess | undefined {
+    const spent = this.#ledger.of(payer) >= this.#limits.tokensPerDay;
+    return this.#judge(
+      spent,
+      payer,
+      'tokens_per_day',
+      'That is all I may answer here for today; please come back tomorrow.',
+    );
   }
 
   /** Counts what an answer cost. */
   spent(payer: string, tokens: number): void {
-    this.#tokens.add(payer, tokens);
+    this.#ledger.add(payer, tokens);
   }
 
-  #exceeded(who: string, limit: string, sentence: string | undefined): Excess {
+  /** What the day has cost so far, by payer (a bare JID, or a room's), the largest first. */
+  usage(): readonly Spending[] {
+    return this.#ledger.list();
+  }
+
+  #judge(isOver: boolean, who: string, limit: string, sentence: string | undefined): Excess | undefined {
     const key = `${limit} ${who}`;
-    const toldAt = this.#told.get(key) ?? -Infinity;
-    const isNew = this.#now() - toldAt >= MINUTE_MS;
-    if (isNew) remember(this.#told, key, this.#now());
-    return { why: `over limits.${limit}`, tell: isNew ? sentence : undefined };
+    const toldAt = this.#told.get(key);
+    if (isOver) {
+      if (toldAt === undefined) remember(this.#told, key, this.#now());
+      return { why: `over limits.${limit}`, tell: toldAt === undefined ? sentence : undefined };
+    }
+    // Who stays at the very edge is over it with every second message.
+    if (toldAt !== undefined && this.#now() - toldAt >= MINUTE_MS) this.#told.delete(key);
+    return undefined;
   }
 }
 

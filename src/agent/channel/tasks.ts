@@ -16,16 +16,22 @@ export interface Question {
 export interface WaitingCommand {
   readonly kind: 'command';
   readonly place: Place;
-  run(): Promise<void>;
+  /** @param signal aborted when its turn is to end early. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 export type Task = Question | WaitingCommand;
 
-/** Does one turn: its commands in order, then its questions together. */
-export async function perform(turn: Turn<Task>, answering: Answering): Promise<void> {
-  for (const task of turn.items) if (task.kind === 'command') await task.run();
+/** Does one turn: its commands in order, then its questions together, unless they are `refused` at the last moment. */
+export async function perform(
+  turn: Turn<Task>,
+  answering: Answering,
+  refused: (questions: Turn<Question>) => Promise<boolean>,
+): Promise<void> {
+  for (const task of turn.items) if (task.kind === 'command') await task.run(turn.signal);
+  turn.signal.throwIfAborted();
   const questions = questionsOf(turn);
-  if (questions.items.length > 0) await answering.run(questions);
+  if (questions.items.length > 0 && !(await refused(questions))) await answering.run(questions);
 }
 
 /** The turn without its commands. */
