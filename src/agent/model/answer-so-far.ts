@@ -1,9 +1,10 @@
 /** What has come of an answer, and what it amounts to once nothing more comes. */
-import type { ChatMessage, ModelEvent, ModelUsage } from './model.js';
+import type { ModelEvent, ModelRequest, ModelUsage } from './model.js';
 import type { Chunk } from './openai-chunk.js';
 import { finishReasonOf } from './openai-chunk.js';
 import type { ErrorMaker } from './provider.js';
 import { estimateUsage } from './tokens.js';
+import { ToolCallsSoFar } from './tool-calls-so-far.js';
 
 /** No limit on tokens is sent, so a model that runs in circles is stopped here. */
 const MAX_CHARACTERS = 1_000_000;
@@ -13,16 +14,23 @@ export class AnswerSoFar {
   #text = '';
   #reasoning = '';
   #refusal = '';
+  readonly #toolCalls = new ToolCallsSoFar();
+  #argumentsLength = 0;
   #finishReason: string | undefined;
   #usage: ModelUsage | undefined;
 
   /** Takes a chunk in. Tells whether it brought the answer forward; keepalives, roles and empty deltas do not. */
   add(chunk: Chunk): boolean {
-    const news = chunk.text !== '' || chunk.reasoning !== '' || chunk.refusal !== '';
+    const said = chunk.text + chunk.reasoning + chunk.refusal;
+    const news = said !== '' || chunk.toolCalls.length > 0;
     const finishes = chunk.finishReason !== undefined && !this.finished;
     this.#text += chunk.text;
     this.#reasoning += chunk.reasoning;
     this.#refusal += chunk.refusal;
+    for (const piece of chunk.toolCalls) {
+      this.#toolCalls.add(piece);
+      this.#argumentsLength += piece.arguments.length + piece.name.length;
+    }
     this.#finishReason ??= chunk.finishReason;
     this.#usage = chunk.usage ?? this.#usage;
     if (this.overlong) this.#finishReason ??= 'length';
@@ -36,19 +44,22 @@ export class AnswerSoFar {
 
   /** Whether it is so long that it has to end here. */
   get overlong(): boolean {
-    return this.#text.length + this.#reasoning.length + this.#refusal.length > MAX_CHARACTERS;
+    const spoken = this.#text.length + this.#reasoning.length + this.#refusal.length;
+    return spoken + this.#argumentsLength > MAX_CHARACTERS;
   }
 
   /**
    * The last event of the answer. Throws `ModelError` if it is none: broken off, declined, empty.
    * @param model the `name` of the model that gave it
-   * @param messages what was asked, to estimate its tokens
+   * @param request what was asked, to estimate its tokens
    */
-  conclude(model: string, messages: readonly ChatMessage[], fail: ErrorMaker): ModelEvent {
+  conclude(model: string, { messages, mayBeSilent = false }: ModelRequest, fail: ErrorMaker): ModelEvent {
     if (this.#finishReason === undefined) throw fail('truncated', 'ended its stream without a finish reason');
     if (this.#finishReason === 'error') throw fail('unavailable', 'ended its answer with an error');
-    if (this.#text.trim() === '') {
-      const declined = this.#refusal !== '' || this.#finishReason === 'content_filter';
+    // What a filter cut off in mid-call is not what the model wanted.
+    const toolCalls = this.#finishReason === 'content_filter' ? [] : this.#toolCalls.finish();
+    const declined = this.#refusal !== '' || this.#finishReason === 'content_filter';
+    if (this.#text.trim() === '' && toolCalls.length === 0 && (declined || !mayBeSilent)) {
       throw declined
         ? fail('refused', 'declined to answer', { said: this.#refusal })
         : fail('empty', `ended its answer with ${this.#finishReason} and no text`);
@@ -56,8 +67,10 @@ export class AnswerSoFar {
     return {
       type: 'done',
       model,
-      finishReason: finishReasonOf(this.#finishReason),
+      // Many servers say that they stopped when they want tools used.
+      finishReason: toolCalls.length > 0 ? 'tool-calls' : finishReasonOf(this.#finishReason),
       usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning),
+      ...(toolCalls.length > 0 && { toolCalls }),
     };
   }
 }

@@ -69,6 +69,8 @@ export type ModelEvent =
       readonly toolCalls?: readonly ToolCall[];
       /** Set when a fallback answered: why the first model did not. For the log. */
       readonly insteadOf?: ModelError;
+      /** Something that the model turned out not to take, and is not asked with any more. For the log, once. */
+      readonly notice?: string;
     };
 
 /** What is asked of a model. */
@@ -76,6 +78,8 @@ export interface ModelRequest {
   readonly messages: readonly ChatMessage[];
   /** What it may use; nothing unless given. */
   readonly tools?: readonly ToolDefinition[];
+  /** Whether an answer without text is one too, as after a reaction; else it is an error of the kind `empty`. */
+  readonly mayBeSilent?: boolean;
   /** Ends the request at once; the answer then rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }

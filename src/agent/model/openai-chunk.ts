@@ -1,5 +1,6 @@
 /** Reading one chunk of a streamed completion, whatever a server made of it. */
 import type { FinishReason, ModelUsage } from './model.js';
+import type { ToolCallPiece } from './tool-calls-so-far.js';
 
 /** What a chunk says, as far as we use it. */
 export interface Chunk {
@@ -9,6 +10,8 @@ export interface Chunk {
   readonly reasoning: string;
   /** The words in which it declines. */
   readonly refusal: string;
+  /** Pieces of the calls of tools that it asks for. */
+  readonly toolCalls: readonly ToolCallPiece[];
   /** The provider's own word for why it ended. */
   readonly finishReason: string | undefined;
   readonly usage: ModelUsage | undefined;
@@ -25,6 +28,7 @@ export function readChunk(value: unknown): Chunk | undefined {
     // DeepSeek and vLLM say reasoning_content, OpenRouter and Ollama reasoning, Mistral puts it among the parts of the content.
     reasoning: stringOf(delta['reasoning_content'] ?? delta['reasoning']) + textOf(delta['content'], 'thinking'),
     refusal: stringOf(delta['refusal']),
+    toolCalls: Array.isArray(delta['tool_calls']) ? delta['tool_calls'].map(readToolCall) : [],
     finishReason: typeof finishReason === 'string' && finishReason !== '' ? finishReason : undefined,
     usage: readUsage(value['usage']),
   };
@@ -54,6 +58,19 @@ function readUsage(value: unknown): ModelUsage | undefined {
   return isCount(promptTokens) && isCount(completionTokens)
     ? { promptTokens, completionTokens, estimated: false }
     : undefined;
+}
+
+function readToolCall(value: unknown): ToolCallPiece {
+  const piece = objectOf(value);
+  const called = objectOf(piece['function']);
+  const given = called['arguments'];
+  return {
+    index: isCount(piece['index']) ? piece['index'] : undefined,
+    id: stringOf(piece['id']),
+    name: stringOf(called['name']),
+    // Some give the arguments as what they are instead of as a text of JSON.
+    arguments: isObject(given) ? JSON.stringify(given) : stringOf(given),
+  };
 }
 
 /** A content is a string, or, with Mistral's reasoning models, a list of parts. */

@@ -1,6 +1,7 @@
 /** A model behind any OpenAI-compatible endpoint, asked through the `openai` package's chat.completions. */
 import type OpenAI from 'openai';
 import { delay } from '../../xmpp-core/deadline.js';
+import { isForGood, refusedExtra } from './extras.js';
 import { withFallback } from './fallback.js';
 import type { Model, ModelEvent, ModelRequest } from './model.js';
 import { ModelError } from './model.js';
@@ -8,10 +9,17 @@ import { openAiFetch } from './openai-fetch.js';
 import { askOnce } from './openai-request.js';
 import { errorsOf, modelName } from './provider.js';
 import type { ModelProvider } from './provider.js';
+import type { Extra } from './request-body.js';
 import { retryDelay } from './retry.js';
 
 /** The longest that a timer can run: in effect, never. */
 const NEVER_MS = 2 ** 31 - 1;
+
+/** An extra, and the error that says it is not taken. */
+interface Refusal {
+  readonly extra: Extra;
+  readonly error: ModelError;
+}
 
 /**
  * The model that `provider` describes. Nothing is opened, and the `openai` package is not loaded, before the first question; settings
@@ -21,24 +29,31 @@ const NEVER_MS = 2 ** 31 - 1;
  */
 export function createModel(provider: ModelProvider, fallback?: Model, wait: typeof delay = delay): Model {
   let client: Promise<OpenAI> | undefined;
-  let includeUsage = true;
+  /** What this model does not take, as far as it is known. */
+  const lacking = new Set<Extra>();
 
   /** Asks until there is content, or no use in asking. */
   async function* answer(request: ModelRequest): AsyncGenerator<ModelEvent, void, undefined> {
+    const without = new Set(lacking);
+    let refusals: readonly Refusal[] = [];
     for (let attempt = 0; ; attempt += 1) {
       let spoken = false;
       try {
         request.signal.throwIfAborted();
         client ??= openClient(provider);
-        for await (const event of askOnce(await client, provider, request, includeUsage)) {
+        for await (const event of askOnce(await client, provider, request, without)) {
+          if (!spoken) for (const { extra } of refusals) lacking.add(extra);
           spoken = true;
-          yield event;
+          yield event.type === 'done' ? { ...event, ...noticeOf(refusals) } : event;
         }
         return;
       } catch (error) {
         if (spoken || request.signal.aborted || !(error instanceof ModelError)) throw error;
-        if (includeUsage && refusesUsage(error)) {
-          includeUsage = false;
+        const extra = refusedExtra(error, request, without);
+        if (extra !== undefined) {
+          without.add(extra);
+          // Kept in mind once the model has answered without it: the refusal may have been about something else.
+          if (isForGood(extra, error) && !lacking.has(extra)) refusals = [...refusals, { extra, error }];
           attempt -= 1;
           continue;
         }
@@ -87,9 +102,13 @@ async function openClient(provider: ModelProvider): Promise<OpenAI> {
   }
 }
 
-/** Usage is a courtesy: a server that does not know `stream_options` is asked without. */
-function refusesUsage({ kind, message }: ModelError): boolean {
-  return kind === 'bad-request' && /stream_options|include_usage/.test(message);
+/** What the log is told of extras that the model refused; that it does not count its tokens concerns nobody. */
+function noticeOf(refusals: readonly Refusal[]): { notice?: string } {
+  const told = refusals.filter(({ extra }) => extra !== 'usage');
+  if (told.length === 0) return {};
+  return {
+    notice: told.map(({ extra, error }) => `asked without ${extra} from now on, because ${error.message}`).join('; '),
+  };
 }
 
 function afterAttempts(error: ModelError, attempts: number): ModelError {
