@@ -177,13 +177,19 @@ export const httpUpload = definePlugin({
     return {
       service,
       /**
+       * Asks for a slot, and leaves it to the caller: where files go can be learnt from it.
+       * @throws UploadError, TimeoutError, or the signal's reason
+       */
+      async slot(wish: SlotRequest, signal?: AbortSignal): Promise<Slot> {
+        return askForSlot(await neededService(signal), wish, signal);
+      },
+      /**
        * Uploads a file.
        * @returns the URL under which anybody who knows it can fetch the file
        * @throws UploadError, HttpError, TimeoutError, or the signal's reason
        */
       async upload({ name, type, data, purpose, signal, onProgress }: FileToUpload): Promise<string> {
-        const found = await service(signal);
-        if (found === undefined) throw new UploadError(`${context.account.domainpart} has no upload service`);
+        const found = await neededService(signal);
         if (found.maxFileSize !== undefined && data.byteLength > found.maxFileSize) {
           const most = `${found.jid.toString()} takes at most ${found.maxFileSize}`;
           throw new UploadError(`the file has ${data.byteLength} bytes; ${most}`, { maxFileSize: found.maxFileSize });
@@ -205,6 +211,12 @@ export const httpUpload = definePlugin({
         return slot.getUrl;
       },
     };
+
+    async function neededService(signal: AbortSignal | undefined): Promise<UploadService> {
+      const found = await service(signal);
+      if (found === undefined) throw new UploadError(`${context.account.domainpart} has no upload service`);
+      return found;
+    }
 
     async function askForSlot(
       { jid }: UploadService,

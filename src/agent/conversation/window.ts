@@ -1,5 +1,6 @@
 /** The context window: as much of a conversation as one request to the model may carry, cut on whole turns. */
-import type { ChatMessage } from '../model/model.js';
+import { FILES_NOTE, spokenMedia } from '../media/in-words.js';
+import type { PictureReference, PromptMessage } from '../media/pictures.js';
 import { estimateTokens } from '../model/tokens.js';
 import type { Heard } from './records.js';
 import { attributed, SPEAKERS_NOTE } from './speaker.js';
@@ -7,6 +8,8 @@ import { cost, costOfAnswer, type Transcript, type Turn } from './transcript.js'
 
 /** For an answer without text (a reaction, a file): providers refuse an empty message, and two of one role in a row. */
 const WORDLESS = '(answered without words)';
+/** So many pictures go along, the newest; every further one is told of in words. */
+const MAX_PICTURES = 4;
 /** For a turn of which nothing is left that somebody asked. */
 const TAKEN_BACK = '(a message that was taken back)';
 
@@ -26,7 +29,7 @@ export interface PromptOptions {
  * before the last of them. Context is cut line by line, turns only as a whole; where something does not fit, all that is
  * older stays out as well.
  */
-export function promptOf(transcript: Transcript, options: PromptOptions): ChatMessage[] {
+export function promptOf(transcript: Transcript, options: PromptOptions): PromptMessage[] {
   const { room } = options;
   let left = options.budgetTokens;
   let cut = false;
@@ -45,28 +48,48 @@ export function promptOf(transcript: Transcript, options: PromptOptions): ChatMe
     return kept.toReversed();
   };
 
+  let picturesLeft = MAX_PICTURES;
+  let hasFiles = false;
+  /** One user message. What the newest of the messages show is found first. */
+  const userMessage = (heard: readonly Heard[]): PromptMessage => {
+    const lines: string[] = [];
+    const pictures: PictureReference[] = [];
+    for (const one of heard.toReversed()) {
+      const files = spokenMedia(one.media ?? [], picturesLeft);
+      hasFiles ||= files.lines.length > 0;
+      picturesLeft -= files.pictures.length;
+      pictures.unshift(...files.pictures);
+      const text = [one.text, ...files.lines].filter((line) => line !== '').join('\n');
+      // Between two people a question needs no name; context always says where it came from.
+      lines.unshift(room || one.kind === 'context' ? attributed(one.speaker, text) : text);
+    }
+    return { role: 'user', content: lines.join('\n'), ...(pictures.length === 0 ? {} : { pictures }) };
+  };
+
   const asked = within(openFor(transcript, options.keys));
   // Collected from the newest to the oldest, and turned round at the end.
-  const messages: ChatMessage[] = asked.length === 0 ? [] : [{ role: 'user', content: lines(asked, room) }];
+  const messages: PromptMessage[] = asked.length === 0 ? [] : [userMessage(asked)];
   for (const turn of transcript.turns.toReversed()) {
     const questions = turn.heard.filter((heard) => heard.kind === 'question');
     left -= questions.reduce((sum, question) => sum + cost(question), costOfAnswer(turn));
     cut ||= left < 0;
     if (cut) break;
     messages.push(...answerOf(turn).toReversed());
-    messages.push({ role: 'user', content: turn.heard.length === 0 ? TAKEN_BACK : lines(within(turn.heard), room) });
+    const heard = within(turn.heard);
+    messages.push(turn.heard.length === 0 ? { role: 'user', content: TAKEN_BACK } : userMessage(heard));
   }
   const { summary } = transcript;
   if (summary !== undefined && !cut && estimateTokens(summary) <= left)
     messages.push(...asExchange(summary).toReversed());
-  const systemPrompt = room ? `${options.systemPrompt}\n\n${SPEAKERS_NOTE}` : options.systemPrompt;
-  if (systemPrompt.trim() !== '') messages.push({ role: 'system', content: systemPrompt.trim() });
+  const notes = [room ? SPEAKERS_NOTE : '', hasFiles ? FILES_NOTE : ''];
+  const systemPrompt = [options.systemPrompt.trim(), ...notes].filter((part) => part !== '').join('\n\n');
+  if (systemPrompt !== '') messages.push({ role: 'system', content: systemPrompt });
   return messages.toReversed();
 }
 
 /** What the bot did and said in a turn. A call of a tool and its result are never parted: they are of one turn. */
-function answerOf({ steps, said }: Turn): ChatMessage[] {
-  const done = steps.flatMap(({ text, calls }): ChatMessage[] => [
+function answerOf({ steps, said }: Turn): PromptMessage[] {
+  const done = steps.flatMap(({ text, calls }): PromptMessage[] => [
     {
       role: 'assistant',
       content: text,
@@ -78,7 +101,7 @@ function answerOf({ steps, said }: Turn): ChatMessage[] {
 }
 
 /** The summary as something that was said: it is made of the words of strangers, and has no place among the instructions. */
-function asExchange(summary: string): ChatMessage[] {
+function asExchange(summary: string): PromptMessage[] {
   return [
     { role: 'user', content: 'Summarize our conversation so far.' },
     { role: 'assistant', content: summary },
@@ -91,9 +114,4 @@ function openFor(transcript: Transcript, keys: readonly string[] | undefined): r
   const wanted = new Set(keys);
   const last = transcript.open.findLastIndex((heard) => wanted.has(heard.key));
   return transcript.open.slice(0, last + 1).filter((heard) => heard.kind === 'context' || wanted.has(heard.key));
-}
-
-/** One user message. Between two people a question needs no name; context always says where it came from. */
-function lines(heard: readonly Heard[], room: boolean): string {
-  return heard.map((one) => (room || one.kind === 'context' ? attributed(one.speaker, one.text) : one.text)).join('\n');
 }

@@ -32,6 +32,8 @@ export interface HttpRequest {
   /** For the whole exchange, in milliseconds; 60 seconds unless told. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Judges an answer before its body is read: what it throws ends the exchange. */
+  readonly onHead?: (head: Omit<HttpResponse, 'body'>) => void;
   /** Called with the bytes of the body that were handed to the network so far. */
   readonly onProgress?: (sentBytes: number) => void;
 }
@@ -46,7 +48,12 @@ export interface HttpResponse {
 
 /** An exchange that failed before there was an answer, or whose answer was too large. */
 export class HttpError extends XmppError {
-  override readonly name = 'HttpError';
+  override readonly name: string = 'HttpError';
+}
+
+/** An answer that is larger than the request allowed; it was not read to its end. */
+export class ResponseTooLargeError extends HttpError {
+  override readonly name = 'ResponseTooLargeError';
 }
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -124,10 +131,14 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   // A server may answer (with 413, say) and close before it has read everything: its answer is what counts.
   const sent = sendBody(outgoing, body ?? new Uint8Array(), request.onProgress).catch(() => undefined);
   const incoming = await answer;
-  const received = await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host);
-  outgoing.destroy();
-  await sent;
-  return { url: url.href, status: incoming.statusCode ?? 0, headers: incoming.headers, body: received };
+  const head = { url: url.href, status: incoming.statusCode ?? 0, headers: incoming.headers };
+  try {
+    request.onHead?.(head);
+    return { ...head, body: await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host) };
+  } finally {
+    outgoing.destroy();
+    await sent;
+  }
 }
 
 async function sendBody(
@@ -164,7 +175,7 @@ async function readBody(incoming: http.IncomingMessage, maxBytes: number, host: 
     total += piece.byteLength;
     if (total > maxBytes) {
       incoming.destroy();
-      throw new HttpError(`${host} sent more than ${maxBytes} bytes`);
+      throw new ResponseTooLargeError(`${host} sent more than ${maxBytes} bytes`);
     }
     pieces.push(piece);
   }
