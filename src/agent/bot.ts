@@ -6,6 +6,7 @@ import { lockDataDirectory } from './data-lock.js';
 import { ConversationStore } from './conversation/history.js';
 import { openFileStorage } from './file-storage.js';
 import type { Log } from './log.js';
+import { MediaStore } from './media/store.js';
 import type { Model } from './model/model.js';
 
 /** What the bot is run with, and what it can be told anew while it runs. */
@@ -63,7 +64,8 @@ export class Bot {
       report: ({ what, file, line }) => log('warn', 'history', { file, line, message: what }),
     });
     const storage = await openFileStorage(join(dataDirectory, 'state.json'));
-    return new Bot({ config, modelOf }, { log, store, storage, ...rest }, unlock);
+    const media = await MediaStore.open(join(dataDirectory, 'media'));
+    return new Bot({ config, modelOf }, { log, store, storage, media, ...rest }, unlock);
   }
 
   /**

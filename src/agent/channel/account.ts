@@ -15,6 +15,9 @@ import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, Pending } from '../conversation/history.js';
 import { TurnQueue } from '../conversation/queue.js';
 import { errorText, withFields, type Log } from '../log.js';
+import { MediaFetcher } from '../media/fetcher.js';
+import type { MediaStore } from '../media/store.js';
+import { uploadOriginOf } from '../media/upload-origin.js';
 import type { Model } from '../model/model.js';
 import { directAccess, roomAccess } from './access.js';
 import { Answering } from './answering.js';
@@ -33,6 +36,8 @@ export interface AccountOptions {
   readonly config: AccountConfig;
   readonly store: ConversationStore;
   readonly storage: Storage;
+  /** Where pictures that people sent are kept. */
+  readonly media: MediaStore;
   readonly modelOf: (provider: string, model: string) => Model;
   readonly log: Log;
   /** How long to stay away from a room after a kick or a failure, in milliseconds; a minute unless told. */
@@ -71,7 +76,7 @@ export class Account {
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, store, storage, modelOf, log, rejoinMs = REJOIN_MS }: AccountOptions) {
+  constructor({ config, store, storage, media, modelOf, log, rejoinMs = REJOIN_MS }: AccountOptions) {
     this.#config = config;
     this.#rejoinMs = rejoinMs;
     this.#store = store;
@@ -97,6 +102,7 @@ export class Account {
       account: config,
       client: this.#client,
       store,
+      media,
       modelOf,
       opened: (place, signal) => this.#opened(place, signal),
       stopping: this.#stopping.signal,
@@ -111,7 +117,17 @@ export class Account {
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
     const commands = new CommandDesk({ ...shared, modelOf });
     this.#strangers = new Strangers({ account: config, client: this.#client, storage });
-    this.#inbox = new Inbox({ ...shared, store, commands, limits, denials: this.#denials, strangers: this.#strangers });
+    const uploadOrigin = uploadOriginOf(this.#client);
+    const files = new MediaFetcher({ account: config, store: media, uploadOrigin, log: this.#log });
+    this.#inbox = new Inbox({
+      ...shared,
+      store,
+      files,
+      commands,
+      limits,
+      denials: this.#denials,
+      strangers: this.#strangers,
+    });
     this.#listen();
   }
 

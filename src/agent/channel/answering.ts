@@ -6,6 +6,8 @@ import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, Undelivered } from '../conversation/history.js';
 import { TurnAborted, type Turn } from '../conversation/queue.js';
 import { errorText, type Log } from '../log.js';
+import { withPictures } from '../media/pictures.js';
+import type { MediaStore } from '../media/store.js';
 import { ModelError, type Model, type ModelUsage } from '../model/model.js';
 import { estimateUsage } from '../model/tokens.js';
 import { outletOf, type Outlet } from './outlet.js';
@@ -18,6 +20,8 @@ export interface AnsweringOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
+  /** Has the pictures that people sent. */
+  readonly media: Pick<MediaStore, 'load'>;
   /** The model of a provider by their names. */
   readonly modelOf: (provider: string, model: string) => Model;
   /** Resolves when something can be said at the place; rejects with the signal's reason. */
@@ -152,10 +156,10 @@ export class Answering {
     writer: ReplyWriter,
     payer: string,
   ): Promise<{ text: string; model: string; usage: ModelUsage }> {
-    const { account, modelOf, spent, log } = this.#options;
+    const { account, modelOf, spent, media, log } = this.#options;
     const room = place.kind === 'room' ? roomConfig(account, place.to) : undefined;
     const voice = room ?? account;
-    const messages = conversation.prompt({
+    const prompt = conversation.prompt({
       systemPrompt: systemPrompt({
         nick: this.#nickAt(place),
         room: room?.jid.toString(),
@@ -165,6 +169,7 @@ export class Answering {
       room: room !== undefined,
       keys,
     });
+    const messages = await withPictures(prompt, media);
     let text = '';
     try {
       for await (const event of modelOf(voice.modelProvider, voice.model).answer({ messages, signal })) {

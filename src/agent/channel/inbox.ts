@@ -17,6 +17,7 @@ import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, Heard } from '../conversation/history.js';
 import type { Turn, TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
+import type { MediaFetcher } from '../media/fetcher.js';
 import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
 import type { CommandDesk } from './command-desk.js';
@@ -32,6 +33,8 @@ export interface InboxOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
+  /** Fetches the files that come with what is said. */
+  readonly files: MediaFetcher;
   readonly queue: TurnQueue<Task>;
   readonly commands: CommandDesk;
   readonly limits: Limits;
