@@ -3,28 +3,28 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { isPrivate, writeCarbon, type CarbonDirection } from '../xeps/xep-0280-message-carbons.js';
-import type { Connection } from './connection.js';
+import type { Session } from './session.js';
 
 export class Carbons {
-  readonly #wanted = new Set<Connection>();
+  readonly #wanted = new Set<Session>();
 
   /** Takes `<enable/>` or `<disable/>`. */
-  take(connection: Connection, order: Element): void {
-    if (order.name === 'enable') this.#wanted.add(connection);
-    else this.#wanted.delete(connection);
+  take(session: Session, order: Element): void {
+    if (order.name === 'enable') this.#wanted.add(session);
+    else this.#wanted.delete(session);
   }
 
-  closed(connection: Connection): void {
-    this.#wanted.delete(connection);
+  ended(session: Session): void {
+    this.#wanted.delete(session);
   }
 
   /** Copies a message to the account's sessions that want it, but the one that has it already. */
-  copy(direction: CarbonDirection, message: Element, account: Jid, but: Connection | undefined): void {
+  copy(direction: CarbonDirection, message: Element, account: Jid, but: Session | undefined): void {
     if (!isEligible(message)) return;
-    for (const connection of this.#wanted) {
-      if (connection === but || connection.jid?.bare.equals(account) !== true) continue;
-      const addresses = { from: account.toString(), to: connection.jid.toString(), type: message.attr('type') };
-      connection.send(el('message', NS_CLIENT, addresses, writeCarbon({ direction, stanza: message })));
+    for (const session of this.#wanted) {
+      if (session === but || !session.jid.bare.equals(account)) continue;
+      const addresses = { from: account.toString(), to: session.jid.toString(), type: message.attr('type') };
+      session.send(el('message', NS_CLIENT, addresses, writeCarbon({ direction, stanza: message })));
     }
   }
 }

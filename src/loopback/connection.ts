@@ -8,12 +8,22 @@ import { NS_PRE_APPROVAL } from '../xmpp-core/im/subscriptions.js';
 import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
 import { StreamError } from '../xmpp-core/errors.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
-import { NS_BIND, NS_CLIENT, NS_SASL, NS_STREAM, NS_STREAMS, NS_TLS } from '../xmpp-core/stanza/namespaces.js';
+import {
+  NS_BIND,
+  NS_CLIENT,
+  NS_SASL,
+  NS_STANZAS,
+  NS_STREAM,
+  NS_STREAMS,
+  NS_TLS,
+} from '../xmpp-core/stanza/namespaces.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
+import { NS_STREAM_MANAGEMENT } from '../xeps/xep-0198-stream-management/ledger.js';
 import { documentFraming, messageFraming, type FrameReader, type Framing } from '../xmpp-core/stream/framing.js';
 import type { Accounts } from './accounts.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
 import type { Misbehaviour, Stage } from './misbehaviour.js';
+import type { Carrier, Session } from './session.js';
 import { beginScram, readUsername, type ScramExchange } from './scram-exchange.js';
 
 /** What a connection needs from its server. */
@@ -22,9 +32,12 @@ export interface ConnectionHost {
   readonly accounts: Accounts;
   readonly mechanisms: readonly string[];
   readonly misbehaviour: Misbehaviour;
+  /** Whether sessions can be resumed here (XEP-0198). */
+  readonly isResumable: boolean;
   /** A resource was bound; a session that has it already is replaced. */
-  onBound(connection: Connection, jid: Jid): void;
-  onStanza(connection: Connection, stanza: Element): void;
+  onBound(connection: Connection, jid: Jid): Session;
+  /** A client that has logged in wants its session back. @returns that, if it is one of its account */
+  onResume(username: string, id: string): Session | undefined;
   onClosed(connection: Connection): void;
 }
 
@@ -33,14 +46,14 @@ export type Way = 'starttls' | 'direct' | { readonly webSocketOver: tls.TLSSocke
 
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
-export class Connection {
+export class Connection implements Carrier {
   readonly #host: ConnectionHost;
   readonly #framing: Framing;
   #socket: Duplex;
   #tls: tls.TLSSocket | undefined;
   #reader: FrameReader;
   #stage: Stage;
-  #jid: Jid | undefined;
+  #session: Session | undefined;
   #username = '';
   #scram: ScramExchange | undefined;
   #isFinalSent = false;
@@ -48,7 +61,7 @@ export class Connection {
   #unsent: string[] = [];
   #closed = false;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
-  readonly #onEnd = (): void => this.#end();
+  readonly #onEnd = (): void => this.#end('broken');
 
   /**
    * @param socket what carries the stream: a TCP socket, or a WebSocket of which each chunk is a message
@@ -67,11 +80,6 @@ export class Connection {
     else this.#listen();
   }
 
-  /** The full JID, once bound. */
-  get jid(): Jid | undefined {
-    return this.#jid;
-  }
-
   send(element: Element): void {
     this.#write(this.#framing.element(element));
   }
@@ -82,8 +90,8 @@ export class Connection {
   }
 
   /** Ends the stream with an error (RFC 6120 §4.9). */
-  fail(condition: string): void {
-    this.send(el('error', NS_STREAM, {}, el(condition, NS_STREAMS)));
+  fail(condition: string, application?: Element): void {
+    this.send(el('error', NS_STREAM, {}, el(condition, NS_STREAMS), application));
     this.close();
   }
 
@@ -93,14 +101,14 @@ export class Connection {
     this.#write(this.#framing.footer);
     this.#flush();
     this.#socket.end();
-    this.#end();
+    this.#end('in order');
   }
 
   /** Ends the connection as a failing network does. */
   reset(): void {
     if (this.#tls === undefined && this.#socket instanceof Socket) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
-    this.#end();
+    this.#end('broken');
   }
 
   #newReader(): FrameReader {
@@ -160,7 +168,12 @@ export class Connection {
   #features(): Element[] {
     if (this.#stage === 'plain') return [el('starttls', NS_TLS, {}, el('required', NS_TLS))];
     if (this.#stage === 'authenticated')
-      return [el('bind', NS_BIND), el('ver', NS_ROSTER_VERSIONING), el('sub', NS_PRE_APPROVAL)];
+      return [
+        el('bind', NS_BIND),
+        el('ver', NS_ROSTER_VERSIONING),
+        el('sub', NS_PRE_APPROVAL),
+        ...(this.#host.isResumable ? [el('sm', NS_STREAM_MANAGEMENT)] : []),
+      ];
     const mechanisms = this.#host.mechanisms.map((name) => el('mechanism', NS_SASL, {}, name));
     const binding = el('channel-binding', NS_CHANNEL_BINDING, { type: 'tls-exporter' });
     const listed = this.#host.mechanisms.some((name) => name.endsWith('-PLUS'));
@@ -173,9 +186,10 @@ export class Connection {
   #receive(element: Element): void {
     const instead = this.#host.misbehaviour.answer?.(element, this.#stage);
     if (instead !== undefined) this.#write(instead);
-    else if (this.#stage === 'bound') this.#host.onStanza(this, element);
+    else if (this.#stage === 'bound') this.#session?.take(element);
     else if (this.#stage === 'plain') this.#startTls(element);
     else if (this.#stage === 'secure') this.#authenticate(element).catch(() => this.fail('internal-server-error'));
+    else if (element.is('resume', NS_STREAM_MANAGEMENT)) this.#resume(element);
     else this.#bind(element);
   }
 
@@ -251,11 +265,21 @@ export class Connection {
       `${this.#username}@${this.#host.domain}/${wish === undefined || wish === '' ? newId() : wish}`,
     );
     if (jid === undefined) return this.fail('bad-format');
-    this.#jid = jid;
     this.#stage = 'bound';
-    this.#host.onBound(this, jid);
+    this.#session = this.#host.onBound(this, jid);
     const bound = el('bind', NS_BIND, {}, el('jid', NS_BIND, {}, jid.toString()));
     this.send(el('iq', NS_CLIENT, { type: 'result', id: element.attr('id') }, bound));
+  }
+
+  #resume(request: Element): void {
+    const session = this.#host.onResume(this.#username, request.attr('previd') ?? '');
+    if (session === undefined) {
+      this.send(el('failed', NS_STREAM_MANAGEMENT, {}, el('item-not-found', NS_STANZAS)));
+      return;
+    }
+    this.#stage = 'bound';
+    this.#session = session;
+    session.resume(this, request.attr('h'));
   }
 
   /** Everything that is sent goes through here, so that a misbehaviour counts every byte. */
@@ -285,10 +309,11 @@ export class Connection {
     });
   }
 
-  #end(): void {
+  #end(how: 'in order' | 'broken'): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.stop();
     this.#host.onClosed(this);
+    this.#session?.disconnected(this, how === 'in order');
   }
 }

@@ -5,11 +5,11 @@ import { NS_ROSTER, readRosterEntry, writeRosterItem, type RosterItem } from '..
 import { newId } from '../xmpp-core/stanza/ids.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
-import type { Connection } from './connection.js';
+import type { Session } from './session.js';
 
 /** A client that has sent its presence, and what that was. */
 export interface Available {
-  readonly connection: Connection;
+  readonly session: Session;
   readonly presence: Element;
 }
 
@@ -20,7 +20,7 @@ interface StoredRoster {
   /** Every change, in order; its length is the version. */
   readonly changes: Element[];
   /** Who asked for the roster, and so is told of changes (§2.2). */
-  readonly interested: Set<Connection>;
+  readonly interested: Set<Session>;
 }
 
 export class Rosters {
@@ -32,11 +32,7 @@ export class Rosters {
   }
 
   /** Answers a roster request. @returns what to send after the result, and the payload of that. @throws StanzaError */
-  answer(
-    connection: Connection,
-    account: Jid,
-    iq: Element,
-  ): { result: Element | undefined; after: readonly Element[] } {
+  answer(session: Session, account: Jid, iq: Element): { result: Element | undefined; after: readonly Element[] } {
     const query = iq.child('query', NS_ROSTER);
     if (query === undefined) throw StanzaError.of('bad-request');
     if (iq.attr('type') === 'set') {
@@ -44,7 +40,7 @@ export class Rosters {
       return { result: undefined, after: [] };
     }
     const { items, changes, interested } = this.#of(account);
-    interested.add(connection);
+    interested.add(session);
     const known = /^v\d+$/.test(query.attr('ver') ?? '') ? Number(query.attr('ver')?.slice(1)) : Infinity;
     // §2.6.3: who knows an earlier state is told what changed since then.
     if (known <= changes.length) return { result: undefined, after: changes.slice(known).map(push) };
@@ -53,16 +49,16 @@ export class Rosters {
   }
 
   /** A client became available, or shows something else (§4.2, §4.4): its contacts hear of it, and it of them when it is new. */
-  broadcast({ connection, presence }: Available, account: Jid, isNew: boolean): void {
+  broadcast({ session, presence }: Available, account: Jid, isNew: boolean): void {
     for (const { jid, subscription } of this.#of(account).items.values()) {
       if (subscription === 'from' || subscription === 'both') {
-        for (const contact of this.#availableOf(jid)) contact.connection.send(addressed(presence, jid));
+        for (const contact of this.#availableOf(jid)) contact.session.send(addressed(presence, jid));
       }
       if (isNew && (subscription === 'to' || subscription === 'both')) {
-        for (const contact of this.#availableOf(jid)) connection.send(addressed(contact.presence, account));
+        for (const contact of this.#availableOf(jid)) session.send(addressed(contact.presence, account));
       }
     }
-    if (isNew) for (const request of this.#of(account).requests.values()) connection.send(request);
+    if (isNew) for (const request of this.#of(account).requests.values()) session.send(request);
   }
 
   /** Takes a presence about a subscription, stamped with its sender (§3). */
@@ -75,8 +71,8 @@ export class Rosters {
     else if (type === 'unsubscribe') this.#stop(from.bare, to.bare, stamped);
   }
 
-  closed(connection: Connection): void {
-    if (connection.jid !== undefined) this.#of(connection.jid).interested.delete(connection);
+  ended(session: Session): void {
+    this.#of(session.jid).interested.delete(session);
   }
 
   #request(watcher: Jid, contact: Jid, presence: Element): void {
@@ -148,11 +144,11 @@ export class Rosters {
   #tell({ changes, interested }: StoredRoster, item: Element): void {
     const change = el('query', NS_ROSTER, { ver: `v${changes.length + 1}` }, item);
     changes.push(change);
-    for (const connection of interested) connection.send(push(change));
+    for (const session of interested) session.send(push(change));
   }
 
   #send(account: Jid, stanza: Element): void {
-    for (const { connection } of this.#availableOf(account)) connection.send(stanza);
+    for (const { session } of this.#availableOf(account)) session.send(stanza);
   }
 
   #item(account: Jid, contact: Jid): RosterItem {
@@ -172,7 +168,7 @@ export class Rosters {
       items: new Map(),
       requests: new Map(),
       changes: [],
-      interested: new Set<Connection>(),
+      interested: new Set<Session>(),
     };
     this.#rosters.set(key, roster);
     return roster;

@@ -1,6 +1,6 @@
 /**
  * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It speaks StartTLS, direct TLS and
- * WebSocket, SCRAM and PLAIN, binds resources, routes messages and presence, keeps what arrives while nobody is there, and has rosters,
+ * WebSocket, SCRAM and PLAIN, binds and resumes, routes messages and presence, keeps what arrives while nobody is there, and has rosters,
  * rooms and uploads. It has no other servers, and nothing on disk.
  */
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
@@ -24,12 +24,15 @@ import { Connection, type ConnectionHost, type Way } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
 import { Rosters, type Available } from './rosters.js';
+import { Session } from './session.js';
 import { Uploads } from './uploads.js';
 import { webSocketListener } from './web-socket-listener.js';
 
 export interface LoopbackOptions {
   /** What is offered after TLS; SCRAM with and without channel binding unless told. */
   readonly mechanisms?: readonly string[];
+  /** For so many seconds a session whose connection broke waits for its client (XEP-0198). Unless told, none does. */
+  readonly resumableSeconds?: number;
 }
 
 const DOMAIN = 'localhost';
@@ -49,9 +52,9 @@ export class LoopbackServer {
   readonly #uploads = new Uploads(`upload.${DOMAIN}`);
   readonly #connections = new Set<Connection>();
   /** Bound sessions, by full JID. */
-  readonly #sessions = new Map<string, Connection>();
+  readonly #sessions = new Map<string, Session>();
   /** Clients that have sent their presence. */
-  readonly #available = new Map<Connection, Available>();
+  readonly #available = new Map<Session, Available>();
   readonly #rosters = new Rosters((account) => this.#availableOf(account));
   readonly #waiting = new Map<string, Element[]>();
   readonly #listeners: Server[] = [];
@@ -85,7 +88,7 @@ export class LoopbackServer {
 
   /** The full JIDs of the clients that are connected. */
   get sessions(): readonly string[] {
-    return [...this.#sessions.keys()];
+    return [...this.#sessions].flatMap(([jid, { isConnected }]) => (isConnected ? [jid] : []));
   }
 
   /** Adds an account. @returns its bare JID */
@@ -123,6 +126,7 @@ export class LoopbackServer {
   /** Stops: streams are closed, and no port and no connection is left open. */
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.close();
+    for (const session of this.#sessions.values()) session.end();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, CLOSE_TIMEOUT_MS);
@@ -156,47 +160,61 @@ export class LoopbackServer {
       mechanisms: this.#options.mechanisms ?? MECHANISMS,
       misbehaviour: this.#misbehaviour,
       onBound: (connection, jid) => this.#bound(connection, jid),
-      onStanza: (connection, stanza) => this.#route(connection, stanza),
-      onClosed: (connection) => this.#closed(connection),
+      isResumable: this.#options.resumableSeconds !== undefined,
+      onResume: (username, id) => this.#resumable(username, id),
+      onClosed: (connection) => this.#connections.delete(connection),
     };
   }
 
-  #bound(connection: Connection, jid: Jid): void {
+  #bound(connection: Connection, jid: Jid): Session {
     // RFC 6120 §7.7.2.2: the newer session wins.
-    this.#sessions.get(jid.toString())?.fail('conflict');
-    this.#sessions.set(jid.toString(), connection);
+    this.#sessions.get(jid.toString())?.end('conflict');
+    const session = new Session(jid, connection, {
+      resumableSeconds: this.#options.resumableSeconds,
+      onStanza: (from, stanza) => this.#route(from, stanza),
+      onEnded: (ended, undelivered) => this.#ended(ended, undelivered),
+    });
+    this.#sessions.set(jid.toString(), session);
+    return session;
   }
 
-  #closed(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#rosters.closed(connection);
-    this.#carbons.closed(connection);
-    const { jid } = connection;
-    if (jid !== undefined && this.#available.has(connection)) {
-      this.#presence(connection, el('presence', NS_CLIENT, { from: jid.toString(), type: 'unavailable' }));
+  #resumable(username: string, id: string): Session | undefined {
+    return [...this.#sessions.values()].find(
+      (session) => session.isResumable && session.id === id && session.jid.localpart === username,
+    );
+  }
+
+  #ended(session: Session, undelivered: readonly Element[]): void {
+    this.#rosters.ended(session);
+    this.#carbons.ended(session);
+    const jid = session.jid.toString();
+    if (this.#available.has(session)) {
+      this.#presence(session, el('presence', NS_CLIENT, { from: jid, type: 'unavailable' }));
     }
-    if (jid === undefined || this.#sessions.get(jid.toString()) !== connection) return;
-    this.#sessions.delete(jid.toString());
-    this.rooms.drop(jid);
+    this.#sessions.delete(jid);
+    this.rooms.drop(session.jid);
+    // What people wrote goes to the other clients of the account, or waits for the next one (XEP-0198 §5).
+    const isTalk = (stanza: Element): boolean =>
+      stanza.name === 'message' && stanza.child('body') !== undefined && stanza.attr('type') !== 'groupchat';
+    for (const stanza of undelivered.filter(isTalk)) this.#deliver(stanza);
   }
 
   /** RFC 6120 §10: a stanza without `to` is for the server, on behalf of the account. */
-  #route(connection: Connection, stanza: Element): void {
-    const from = connection.jid;
-    if (from === undefined) return;
+  #route(session: Session, stanza: Element): void {
+    const from = session.jid;
     const stamped = stanza.withAttributes({ from: from.toString() });
     const toText = stanza.attr('to');
     const to = toText === undefined ? from.bare : Jid.tryParse(toText);
-    if (to === undefined) connection.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
-    else if (stanza.name === 'presence' && toText === undefined) this.#presence(connection, stamped);
+    if (to === undefined) session.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
+    else if (stanza.name === 'presence' && toText === undefined) this.#presence(session, stamped);
     else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
     else if (stanza.name === 'presence' && SUBSCRIPTION_TYPES.has(stanza.attr('type') ?? ''))
       this.#rosters.subscription(stanza, from, to);
     else if (stanza.name === 'message' && stanza.attr('type') !== 'error' && this.#isLocal(to))
-      this.#takeMessage(connection, stamped.withAttributes({ to: to.toString() }), from, to);
+      this.#takeMessage(session, stamped.withAttributes({ to: to.toString() }), from, to);
     else if (to.localpart !== '' && !(stanza.name === 'iq' && to.isBare))
       this.#deliver(stamped.withAttributes({ to: to.toString() }));
-    else if (stanza.name === 'iq') this.#answer(connection, stanza, to);
+    else if (stanza.name === 'iq') this.#answer(session, stanza, to);
   }
 
   #isLocal(to: Jid): boolean {
@@ -204,12 +222,12 @@ export class LoopbackServer {
   }
 
   /** A message from one account to another: both archives get it, and the other clients of both a copy. */
-  #takeMessage(connection: Connection, message: Element, from: Jid, to: Jid): void {
+  #takeMessage(session: Session, message: Element, from: Jid, to: Jid): void {
     const sent = this.#archived(message, from.bare);
     // What somebody writes to their own account is one message, in one archive.
     const received = to.bare.equals(from.bare) ? sent : this.#archived(message, to.bare);
     this.#deliver(received);
-    this.#carbons.copy('sent', sent, from.bare, connection);
+    this.#carbons.copy('sent', sent, from.bare, session);
     // To a bare JID it went to everybody there is.
     if (!to.isBare) this.#carbons.copy('received', received, to.bare, this.#sessions.get(to.toString()));
   }
@@ -225,35 +243,34 @@ export class LoopbackServer {
     return clean.withNodes(writeStanzaId(this.#archives.keep(account, clean), account));
   }
 
-  #presence(connection: Connection, presence: Element): void {
-    const account = connection.jid?.bare;
-    if (account === undefined) return;
+  #presence(session: Session, presence: Element): void {
+    const account = session.jid.bare;
     const isLeaving = presence.attr('type') !== undefined;
-    const available = { connection, presence };
-    this.#rosters.broadcast(available, account, !isLeaving && !this.#available.has(connection));
-    if (isLeaving) return void this.#available.delete(connection);
-    this.#available.set(connection, available);
-    for (const message of this.#waiting.get(account.toString()) ?? []) connection.send(message);
+    const available = { session, presence };
+    this.#rosters.broadcast(available, account, !isLeaving && !this.#available.has(session));
+    if (isLeaving) return void this.#available.delete(session);
+    this.#available.set(session, available);
+    for (const message of this.#waiting.get(account.toString()) ?? []) session.send(message);
     this.#waiting.delete(account.toString());
   }
 
   #availableOf(account: Jid): Available[] {
-    return [...this.#available.values()].filter(({ connection }) => connection.jid?.bare.equals(account.bare) === true);
+    return [...this.#available.values()].filter(({ session }) => session.jid.bare.equals(account.bare));
   }
 
   /** Brings a stanza to the client or clients that its `to` names (RFC 6121 §8.5). */
   #deliver(stanza: Element): void {
     const to = Jid.tryParse(stanza.attr('to'));
     if (to === undefined) return;
-    const session = this.#sessions.get(to.toString());
-    if (session !== undefined) return session.send(stanza);
+    const there = this.#sessions.get(to.toString());
+    if (there !== undefined) return there.send(stanza);
     if (stanza.name === 'presence' || stanza.attr('type') === 'error') return;
     if (!this.#accounts.has(to.localpart) || to.domainpart !== DOMAIN || stanza.name === 'iq') {
       if (stanza.name === 'iq' && stanza.attr('type') === 'result') return;
       return this.#deliver(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
     }
     const present = this.#availableOf(to);
-    for (const { connection } of present) connection.send(stanza);
+    for (const { session } of present) session.send(stanza);
     if (present.length === 0) this.#keep(to.bare.toString(), stanza);
   }
 
@@ -265,27 +282,27 @@ export class LoopbackServer {
     this.#waiting.set(account, waiting);
   }
 
-  #answer(connection: Connection, iq: Element, to: Jid): void {
+  #answer(session: Session, iq: Element, to: Jid): void {
     const payload = iq.children()[0];
     if (payload === undefined || (iq.attr('type') !== 'get' && iq.attr('type') !== 'set')) return;
     const reply = (result: Element | undefined): void =>
-      connection.send(el('iq', NS_CLIENT, { type: 'result', id: iq.attr('id'), from: iq.attr('to') }, result));
+      session.send(el('iq', NS_CLIENT, { type: 'result', id: iq.attr('id'), from: iq.attr('to') }, result));
     try {
-      if (payload.ns === NS_ROSTER && connection.jid?.bare.equals(to) === true) {
-        const { result, after } = this.#rosters.answer(connection, to, iq);
+      if (payload.ns === NS_ROSTER && session.jid.bare.equals(to)) {
+        const { result, after } = this.#rosters.answer(session, to, iq);
         reply(result);
-        for (const stanza of after) connection.send(stanza);
-      } else if (payload.ns === NS_MAM && connection.jid?.bare.equals(to) === true) {
-        reply(this.#archives.answer(to, connection.jid, payload, (result) => connection.send(result)));
-      } else if (payload.ns === NS_CARBONS && connection.jid?.bare.equals(to) === true) {
-        this.#carbons.take(connection, payload);
+        for (const stanza of after) session.send(stanza);
+      } else if (payload.ns === NS_MAM && session.jid.bare.equals(to)) {
+        reply(this.#archives.answer(to, session.jid, payload, (result) => session.send(result)));
+      } else if (payload.ns === NS_CARBONS && session.jid.bare.equals(to)) {
+        this.#carbons.take(session, payload);
         reply(undefined);
       } else {
         reply(to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload));
       }
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
-      connection.send(errorReply(iq, error));
+      session.send(errorReply(iq, error));
     }
   }
 

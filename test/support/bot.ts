@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { LoopbackServer } from '../../src/loopback/server.js';
+import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
 import {
   chatPlugins,
   createClient,
@@ -19,6 +19,7 @@ import {
   writeOriginId,
   type Client,
   type Message,
+  type Plugin,
   type Room,
   type RoomMessage,
 } from '../../src/index.js';
@@ -57,10 +58,10 @@ export class Stage {
     this.directory = directory;
   }
 
-  /** Sets all up, with an account for the bot; the end of the test takes it down again. */
-  static async set(teardown: Teardown): Promise<Stage> {
+  /** Sets all up, with an account for the bot; the end of the test takes it down again. @param options of the XMPP server */
+  static async set(teardown: Teardown, options: LoopbackOptions = {}): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'bot-test-'));
-    const server = await LoopbackServer.start();
+    const server = await LoopbackServer.start(options);
     const model = await startOpenAiServer();
     server.addAccount(ACCOUNT, PASSWORD);
     await writeFile(join(directory, 'ca.pem'), LOOPBACK_CERTIFICATE);
@@ -127,8 +128,8 @@ export class Stage {
     return bot;
   }
 
-  /** Somebody with an account, logged in. */
-  async person(name: string): Promise<Person> {
+  /** Somebody with an account, logged in. @param more plugins beside those of every chat client */
+  async person(name: string, more: readonly Plugin<unknown>[] = []): Promise<Person> {
     const password = `the password of ${name}`;
     const client = createClient({
       jid: this.server.addAccount(name, password),
@@ -136,7 +137,7 @@ export class Stage {
       resource: 'phone',
       ca: LOOPBACK_CERTIFICATE,
       server: { host: '127.0.0.1', port: this.server.ports.startTls, directTls: false },
-      plugins: chatPlugins,
+      plugins: [...chatPlugins, ...more],
       reconnect: { firstMs: 50, maxMs: 50 },
     });
     const person = new Person(client, this.jid());

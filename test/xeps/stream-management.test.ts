@@ -4,6 +4,7 @@ import {
   Ledger,
   muc,
   NS_CSI,
+  NS_MUC,
   NS_STREAM_MANAGEMENT,
   pingWith,
   streamManagement,
@@ -15,8 +16,8 @@ import { contactPresence } from '../../src/xmpp-core/im/contact-presence.js';
 import { resourceLocking } from '../../src/xmpp-core/im/resource-locking.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
-import { el } from '../../src/xmpp-core/xml/element.js';
-import { PATIENCE_MS, until } from '../support/loopback.js';
+import { el, type Element } from '../../src/xmpp-core/xml/element.js';
+import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 import { BIND, dialogue, features, HEADER, type Peer } from '../support/script.js';
 
 const SM = `<sm xmlns='${NS_STREAM_MANAGEMENT}'/>`;
@@ -459,3 +460,75 @@ t.test('an inactive client says so where that is offered, and again in a resumed
   t.equal(await third.hears(/<active [^>]*>/), `<active xmlns='${NS_CSI}'/>`);
   t.equal(state.active, true);
 });
+
+// [XEP-0198 §5] [XEP-0198 §7]
+t.test(
+  'a client on the loopback server is back in its session after the network failed, and misses nothing',
+  async (t) => {
+    const { server, online } = await startLoopback(t, { resumableSeconds: 600 });
+    const log = recorder();
+    server.misbehave(log);
+    const plugins = [streamManagement, muc];
+    const ann = await online('ann', { plugins });
+    const bob = await online('bob', { plugins, reconnect: { firstMs: 200, maxMs: 200 } });
+    const room = Jid.of('tea', server.rooms.domain);
+    await ann.get(muc).join(room, { nick: 'ann' });
+    await bob.get(muc).join(room, { nick: 'bob' });
+    const heard: (string | undefined)[] = [];
+    bob.events.on('message', ({ body }) => heard.push(body));
+    bob.get(muc).events.on('message', ({ message: { body } }) => heard.push(body));
+    const say = (body: string): void => ann.send(writeMessage({ to: bob.account, type: 'chat', body }));
+    say('before');
+    await until(() => heard.length === 1, 'the first message');
+    const jids = [...server.sessions];
+    const back = [ann, bob].map((client) => client.events.once('online', { timeoutMs: PATIENCE_MS }));
+    const lost = bob.events.once('suspended', { timeoutMs: PATIENCE_MS });
+    server.cutAll();
+    await lost;
+    t.strictSame(server.sessions, [], 'they are not connected, and nobody hears that they are gone');
+    say('while nobody is connected');
+    t.match(await back[0], { resumed: true });
+    say('while bob is away');
+    ann.get(muc).rooms.get(room.toString())?.say('in the room');
+    t.match(await back[1], { resumed: true });
+    await until(() => heard.length === 4, 'what was said meanwhile');
+    t.strictSame(heard, ['before', 'while nobody is connected', 'while bob is away', 'in the room']);
+    t.strictSame([...server.sessions].toSorted(), jids.toSorted());
+    const isJoin = (one: Element): boolean => one.child('x', NS_MUC) !== undefined;
+    t.equal(log.sent.filter(isJoin).length, 2, 'nobody had to join the room again');
+    server.inject(bob.jid ?? bob.account, incoming('injected') + R);
+    await until(() => heard.length === 5, 'what the test itself said');
+    await ann.get(streamManagement).acknowledged('none');
+    await until(
+      () => [ann, bob].every((client) => client.get(streamManagement).unacknowledged.length === 0),
+      'the counts',
+    );
+    server.failAll('system-shutdown');
+    const anew = await bob.events.once('online', { timeoutMs: PATIENCE_MS });
+    t.equal(anew.resumed, false, 'a stream that the server ended is not resumed');
+  },
+);
+
+// [XEP-0198 §5]
+t.test(
+  'a loopback session that is not resumed in time is over, and what its client missed waits for the next one',
+  async (t) => {
+    const { server, client, online } = await startLoopback(t, { resumableSeconds: 0.05 });
+    const bob = await online('bob', {
+      plugins: [streamManagement],
+      reconnect: { firstMs: 3_600_000, maxMs: 3_600_000 },
+    });
+    await until(() => bob.get(streamManagement).enabled, 'enabled');
+    server.cutAll();
+    const ann = await online('ann');
+    const watching = ann.events.once('message', { timeoutMs: PATIENCE_MS });
+    ann.send(writeMessage({ to: bob.jid ?? BOB, type: 'chat', body: 'are you there?' }));
+    ann.send(writeMessage({ to: ann.account, type: 'chat', body: 'and I?' }));
+    await watching;
+    await bob.stop();
+    const later = client('bob', { resource: 'later' });
+    const heard = later.events.once('message', { timeoutMs: PATIENCE_MS });
+    await later.start();
+    t.equal((await heard).body, 'are you there?');
+  },
+);

@@ -29,11 +29,13 @@ import type { CommonOptions } from './options.js';
 /** Longer than this no answer is waited for. */
 const ANSWER_MS = 180_000;
 const WORD_MS = 30;
+/** For so long the demo's server waits for a client whose connection broke. */
+const RESUMABLE_S = 60;
 
 /** @returns the exit code */
 export async function demo(options: CommonOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'moltis-demo-'));
-  const server = await LoopbackServer.start();
+  const server = await LoopbackServer.start({ resumableSeconds: RESUMABLE_S });
   const interrupted = new AbortController();
   // The first signal ends in order, so that nothing is left behind; a second one is not ours any more.
   const interrupt = (): void => interrupted.abort();
@@ -96,7 +98,7 @@ async function openBot(
     write: (line) => process.stderr.write(`${line}\n`),
   });
   const accounts = [demoAccount(server, jid, password)];
-  return Bot.open({ config: { accounts, skillPaths: [] }, modelOf: () => model, dataDirectory, log });
+  return Bot.open({ config: { accounts, providers: new Map(), skillPaths: [] }, modelOf: () => model, dataDirectory, log });
 }
 
 /** An account as the configuration file would give it, with its defaults; only the limits for strangers do not hold here. */

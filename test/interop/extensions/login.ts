@@ -60,7 +60,7 @@ export async function loginExtensions(server: Server): Promise<void> {
         await byToken.client.get(fast).revoke();
         await byToken.client.stop();
         await (await comeOnline(t, server, way, wrong, inline)).client.stop();
-        await t.rejects(comeOnline(t, server, way, wrong, inline), { condition: 'not-authorized' });
+        await t.rejects(comeOnline(t, server, way, wrong, inline), { name: 'SaslError', condition: 'not-authorized' });
         t.comment(`${server.name} ${way} ms: RFC 6120 ${plain.ms}, password ${byPassword.ms}, token ${byToken.ms}`);
       },
     );
