@@ -63,13 +63,13 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
     '[channels.xmpp.bot.limits]\nmessages_per_minute = 0\ntokens_per_day = 0\nturns_per_minute = 0\nhistory_tokens = -1\nstale_after_minutes = 0.5',
     '5:23: messages_per_minute must be a whole number, 1 or more, or false for no limit',
     '6:18: tokens_per_day must be a whole number, 1 or more, or false for no limit',
-    '7:20: turns_per_minute must be 1 or more',
-    '8:18: history_tokens must be 1 or more',
+    '7:20: turns_per_minute must be a whole number, 1 or more, or false for no limit',
+    '8:18: history_tokens must be a whole number, 1 or more, or false for no limit',
     '9:23: stale_after_minutes must be a whole number, 1 or more, or false for no limit',
   ],
   [
-    '[channels.xmpp.bot.limits]\nturns_per_minute = false\ntoken_per_day = 5',
-    '5:20: turns_per_minute must be a whole number',
+    '[channels.xmpp.bot.limits]\nturns_per_minute = true\ntoken_per_day = 5',
+    '5:20: turns_per_minute must be a whole number, 1 or more, or false for no limit',
     '6:1: unknown key "token_per_day"; did you mean "tokens_per_day"?',
   ],
   [
@@ -162,15 +162,19 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   [
     '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nusers = ["example.com"]\ntools = []\nskills = []',
+    '4:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
     '5:10: warning: this admits the server itself and nobody on it; everyone there would be "*@" before the domain',
   ],
   [
     '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nmodel_provider = "olama"',
+    '4:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
+    '5:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
     '5:30: the room is there already, written in another way',
     '6:18: model_provider must name a configured provider; did you mean "ollama"?',
   ],
   [
     '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nmodel_provider = "lmstudio"',
+    '4:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
     '4:1: model is missing, and the provider lmstudio has no models listed',
   ],
   [

@@ -266,7 +266,7 @@ const EXAMPLE_ENVIRONMENT = { BOT_PASSWORD: 'one', ROOM_PASSWORD: 'two', ANTHROP
 t.test('settings of a room that the bot does not join are warned of', (t) => {
   const file = (rooms: string) =>
     `${ACCOUNT}rooms = [${rooms}]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nenabled = true\n${PROVIDER}`;
-  const warned = 'this room has no effect in this version: it is not in rooms, and the bot is in no others';
+  const warned = 'this room is not in rooms, so the bot is there only when an operator brings it';
   const messages = (text: string) => parse(text).findings.map(({ line, message }) => [line, message]);
   t.same(messages(file('"lab@conference.example.com"')), [[5, warned]]);
   t.same(messages(file('"team@conference.example.com"')), []);
@@ -381,13 +381,13 @@ ${PROVIDER}`);
 
 t.test('a limit that is switched off is infinite', async (t) => {
   const { limits } = firstAccount(
-    `${ACCOUNT}limits = { tokens_per_day = false, messages_per_minute = false, stale_after_minutes = false }${PROVIDER}`,
+    `${ACCOUNT}limits = { tokens_per_day = false, messages_per_minute = false, turns_per_minute = false, history_tokens = false, stale_after_minutes = false }${PROVIDER}`,
   );
   t.same(limits, {
     messagesPerMinute: Infinity,
     tokensPerDay: Infinity,
-    turnsPerMinute: 30,
-    historyTokens: 16_000,
+    turnsPerMinute: Infinity,
+    historyTokens: Infinity,
     staleAfterMinutes: Infinity,
   });
 });

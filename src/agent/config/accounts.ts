@@ -133,7 +133,7 @@ function settleAccount(
       if (pattern.isServer) report.warning([...path, 'muc_rooms', key, 'users', index], SERVER_ONLY);
     }
     if (!account.rooms.some((joined) => joined.equals(jid))) {
-      const message = 'this room has no effect in this version: it is not in rooms, and the bot is in no others';
+      const message = 'this room is not in rooms, so the bot is there only when an operator brings it';
       report.warning([...path, 'muc_rooms', key], message);
     }
     const settled = room && settleRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);

@@ -95,8 +95,8 @@ export interface ServerAddress {
 }
 
 /**
- * `[channels.xmpp.NAME.limits]`. Whole numbers from 1. `messages_per_minute`, `tokens_per_day` and `stale_after_minutes` can be
- * switched off by writing `false`: then they are `Infinity` here, so that `used >= limit` is right without a special case.
+ * `[channels.xmpp.NAME.limits]`. Whole numbers from 1. One that is switched off, by writing `false`, is `Infinity` here, so that
+ * `used >= limit` is right without a special case.
  */
 export interface LimitsConfig {
   /** A sender. */

@@ -69,8 +69,8 @@ const moltisOwn = () => z.unknown().optional().describe('Read by Moltis, left al
 const limitsSchema = table({
   messages_per_minute: limit().prefault(20).describe('Messages a sender may send in a minute.'),
   tokens_per_day: limit().prefault(200_000).describe('Tokens that a sender or a room may use in a day.'),
-  turns_per_minute: count().prefault(30).describe('Answers in one conversation in a minute.'),
-  history_tokens: count().prefault(16_000).describe('Tokens of the past that a request carries.'),
+  turns_per_minute: limit().prefault(30).describe('Answers in one conversation in a minute.'),
+  history_tokens: limit().prefault(16_000).describe('Tokens of the past that a request carries.'),
   stale_after_minutes: limit().prefault(60).describe('Questions older than this get no answer.'),
 });
 
