@@ -183,7 +183,7 @@ t.test('an answer that is too large, too late, or given up is not waited for', a
     }
   });
   await t.rejects(httpRequest({ method: 'GET', url: `${url}endless`, maxBytes: 50_000 }), {
-    name: 'HttpError',
+    name: 'ResponseTooLargeError',
     message: /more than 50000 bytes/,
   });
   await t.rejects(httpRequest({ method: 'GET', url, timeoutMs: 30 }), {
