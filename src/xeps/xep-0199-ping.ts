@@ -57,15 +57,17 @@ export function pingWith({ silenceMs, deadlineMs }: PingPolicy): Plugin<Ping> {
         if (silentMs === undefined) return;
         if (silentMs < silenceMs) return later(silenceMs - silentMs, watch);
         const askedAt = performance.now();
-        // One question is enough: who counts stanzas with us owes an answer to that as well. Whatever is heard is a sign of life.
-        if (!context.probe()) {
-          ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }).catch(() => undefined);
-        }
+        const isAlive = (): boolean => (context.silentMs() ?? 0) < performance.now() - askedAt;
+        const whenAlive = (): void => {
+          if (isAlive()) watch();
+        };
         later(deadlineMs, () => {
-          const stillSilentMs = context.silentMs();
-          if (stillSilentMs === undefined || stillSilentMs < performance.now() - askedAt) watch();
+          if (isAlive()) watch();
           else context.connectionLost(new TimeoutError('a sign of life from the server', deadlineMs));
         });
+        // One question is enough: who counts stanzas with us owes an answer to that as well. Whatever is heard is a sign of life.
+        if (context.probe()) return;
+        ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }).then(whenAlive, whenAlive);
       };
       context.onOnline(watch);
       context.onOffline(() => clearTimeout(timer));
