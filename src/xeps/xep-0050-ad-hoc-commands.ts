@@ -116,6 +116,8 @@ export interface OfferedCommand {
   readonly name: string;
   /** Who may see and run it; asked at every stage. */
   allowed(requester: Jid): boolean;
+  /** Whether it is as if it were not there to those who may not run it; otherwise they are told that it is forbidden. */
+  readonly hidden?: boolean;
   start(session: CommandSession): CommandStep | Promise<CommandStep>;
 }
 
@@ -224,7 +226,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           const { node, sessionId, action = 'execute', form } = request;
           const command = offers.get(node);
           if (command === undefined) throw StanzaError.of('item-not-found');
-          if (!command.allowed(requester)) throw StanzaError.of('forbidden');
+          if (!command.allowed(requester)) throw refused(command);
           if (sessionId === undefined) {
             if (action !== 'execute') throw refusal('bad-request', 'bad-action');
             admit(requester);
@@ -272,7 +274,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         offer(command) {
           const withdraw = disco.offer(command.node, {
             info: (asker) => {
-              if (!command.allowed(asker)) throw StanzaError.of('forbidden');
+              if (!command.allowed(asker)) throw refused(command);
               return {
                 identities: [{ category: 'automation', type: 'command-node', name: command.name }],
                 features: new Set([NS_COMMANDS, NS_DATA_FORMS]),
@@ -294,6 +296,10 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
 }
 
 export const adHocCommands = adHocCommandsWith(LIMITS);
+
+function refused({ hidden = false }: OfferedCommand): StanzaError {
+  return StanzaError.of(hidden ? 'item-not-found' : 'forbidden');
+}
 
 function isLast({ next, complete }: CommandStep): boolean {
   return next === undefined && complete === undefined;

@@ -1,5 +1,6 @@
 /** The commands about the conversation in which they are given. */
-import type { Command } from './command.js';
+import type { Command, Retry } from './command.js';
+import { findModel, modelName, sameModel } from './model-name.js';
 
 const newSession: Command = {
   name: 'new',
@@ -29,19 +30,148 @@ const status: Command = {
   operator: false,
   immediate: true,
   run(context) {
-    const { account, model, conversation, uptimeMs, busy, queued } = context.status();
+    const { account, conversation, uptimeMs, busy, queued } = context.status();
+    const { current, configured } = context.models();
+    const { carriedTurns, tokens } = context.past();
     return [
       `Account: ${account}`,
-      `Model: ${model}`,
+      `Model: ${modelName(current)}${sameModel(current, configured) ? '' : ' (chosen with /model)'}`,
       `Conversation: ${conversation}`,
       `Now: ${busy ? 'writing an answer' : 'idle'}, ${queued} waiting`,
+      `Session: ${counted(carriedTurns, 'turn')} in mind, about ${counted(tokens, 'token')}`,
       `Up for ${duration(uptimeMs)}`,
     ].join('\n');
   },
 };
 
-/** `/new`, `/stop`, `/status`. */
-export const conversationCommands: readonly Command[] = [newSession, stop, status];
+const model: Command = {
+  name: 'model',
+  usage: '[NAME]',
+  summary: 'shows the models, or chooses one until /new',
+  operator: false,
+  immediate: true,
+  argument: {
+    label: 'Model',
+    kind: 'text',
+    choices(context) {
+      const { choices, current } = context.models();
+      return { values: choices.map(modelName), current: modelName(current) };
+    },
+  },
+  async run(context, wanted) {
+    const { choices, current, configured } = context.models();
+    if (wanted === '') {
+      return [
+        `I use ${modelName(current)}. There is:`,
+        ...choices.map((choice) => {
+          const isCurrent = sameModel(choice, current) ? ' (now)' : '';
+          return `- ${modelName(choice)}${isCurrent}${sameModel(choice, configured) ? ' (the default here)' : ''}`;
+        }),
+        '/model NAME chooses another, until /new.',
+      ].join('\n');
+    }
+    const found = findModel(wanted, choices);
+    if (found.kind === 'several') {
+      return `There are several of that name: ${found.choices.map(modelName).join(', ')}. Which one?`;
+    }
+    if (found.kind === 'none') {
+      const hint = found.nearest === undefined ? '/model lists those there are.' : `Did you mean ${found.nearest}?`;
+      return `I have no model ${wanted.length <= MAX_SHOWN ? `“${wanted}”` : 'of that name'}. ${hint}`;
+    }
+    await context.chooseModel(found.choice);
+    return `From the next answer on I use ${modelName(found.choice)}, until /new.`;
+  },
+};
+
+const context: Command = {
+  name: 'context',
+  usage: '',
+  summary: 'shows how much of the past I have in mind',
+  operator: false,
+  immediate: true,
+  run(context) {
+    const { tokens, budget, carriedTurns, turns, summaryTokens } = context.past();
+    const share = Math.round((100 * tokens) / budget);
+    const left = turns - carriedTurns;
+    return [
+      `The next request carries about ${counted(tokens, 'token')} of the past, ${share} % of the ${counted(budget, 'token')} it may carry.`,
+      left === 0
+        ? `It has all ${counted(turns, 'turn')} of this session that I have at hand.`
+        : `It has the newest ${counted(carriedTurns, 'turn')}; ${left} older ${left === 1 ? 'one is' : 'ones are'} too much. /compact makes room.`,
+      ...(summaryTokens === undefined
+        ? []
+        : [`A summary of about ${counted(summaryTokens, 'token')} stands for what came before.`]),
+    ].join('\n');
+  },
+};
+
+const NOT_COMPACTED = {
+  'no shorter': 'A summary would be no shorter than what was said, so I left it as it is.',
+  'nothing there': 'There is nothing to summarise yet.',
+} as const;
+
+const compact: Command = {
+  name: 'compact',
+  usage: '',
+  summary: 'has me summarise our conversation, to make room',
+  operator: false,
+  immediate: false,
+  async run(context, _, signal) {
+    const compaction = await context.compact(signal);
+    if (compaction.outcome === 'failed') return `I could not summarise, and nothing was changed. ${compaction.why}`;
+    if (compaction.outcome !== 'done') return NOT_COMPACTED[compaction.outcome];
+    const { before, after } = compaction;
+    return `Summarised: the next request carries about ${counted(after, 'token')} of the past instead of ${before}.`;
+  },
+};
+
+const skills: Command = {
+  name: 'skills',
+  usage: '',
+  summary: 'lists the skills that I know here',
+  operator: false,
+  immediate: true,
+  async run(context) {
+    const known = await context.skills();
+    if (known.length === 0) return 'I know no skills here.';
+    return known.map(({ name, description }) => `${name}: ${description}`).join('\n');
+  },
+};
+
+const RETRIED: Readonly<Record<Retry, string>> = {
+  // The answer speaks for itself.
+  'asked again': '',
+  'nothing there': 'There is nothing to answer again.',
+  'not theirs': 'Only who asked, or an operator, can have it answered again.',
+};
+
+const retry: Command = {
+  name: 'retry',
+  usage: '',
+  summary: 'has me answer the last question again',
+  operator: false,
+  immediate: false,
+  run: async (context) => RETRIED[await context.retry()],
+};
+
+/** `/new`, `/stop`, `/retry`, `/status`, `/model`, `/context`, `/compact`, `/skills`. */
+export const conversationCommands: readonly Command[] = [
+  newSession,
+  stop,
+  retry,
+  status,
+  model,
+  context,
+  compact,
+  skills,
+];
+
+/** A longer name is not repeated. */
+const MAX_SHOWN = 64;
+
+function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
 
 /** The two largest units of a time in milliseconds: `2 d 3 h`. */
 function duration(ms: number): string {

@@ -28,10 +28,14 @@ export class CommandRegistry {
     return command === undefined || (command.operator && !asker.isOperator) ? undefined : command;
   }
 
-  /** Runs a command, or says that it does not exist and which one may have been meant. */
-  async run(name: string, argument: string, context: CommandContext): Promise<string> {
+  /**
+   * Runs a command, or says that it does not exist and which one may have been meant.
+   * @param signal aborted when the command is to end early
+   * @returns what to say; `''` for nothing
+   */
+  async run(name: string, argument: string, context: CommandContext, signal: AbortSignal): Promise<string> {
     const command = this.find(name, context);
-    return command === undefined ? this.#unknown(name, context) : await command.run(context, argument);
+    return command === undefined ? this.#unknown(name, context) : await command.run(context, argument, signal);
   }
 
   #unknown(name: string, asker: Asker): string {

@@ -1,0 +1,128 @@
+/** The commands with which operators run the account. They exist for nobody else. */
+import { Jid, JidError } from '../../xmpp-core/jid/jid.js';
+import type { Command } from './command.js';
+
+const approve: Command = {
+  name: 'approve',
+  usage: 'JID',
+  summary: 'lets somebody in',
+  operator: true,
+  immediate: true,
+  argument: { label: 'Who', kind: 'jid' },
+  async run({ operations }, argument) {
+    const who = readAddress(argument);
+    if (typeof who === 'string') return whom('approve', who, operations.waiting());
+    const isNew = await operations.approve(who);
+    if (!operations.isLetIn(who)) return `${who.toString()} is approved, but dm_policy lets nobody in.`;
+    return isNew ? `${who.toString()} is let in.` : `${who.toString()} was let in already.`;
+  },
+};
+
+const deny: Command = {
+  name: 'deny',
+  usage: 'JID',
+  summary: 'turns somebody away, or takes back that they were let in',
+  operator: true,
+  immediate: true,
+  argument: { label: 'Who', kind: 'jid' },
+  async run({ operations }, argument) {
+    const who = readAddress(argument);
+    if (typeof who === 'string') return whom('deny', who, operations.waiting());
+    const wasKnown = await operations.deny(who);
+    if (operations.isLetIn(who)) return `${who.toString()} is still let in: the configuration says so.`;
+    return wasKnown ? `${who.toString()} is not let in.` : `${who.toString()} was not let in, and does not wait to be.`;
+  },
+};
+
+const rooms: Command = {
+  name: 'rooms',
+  usage: '',
+  summary: 'lists the rooms that I am in',
+  operator: true,
+  immediate: true,
+  run({ operations }) {
+    const known = operations.rooms();
+    if (known.length === 0) return 'I am in no room.';
+    return known
+      .map(({ jid, nick, occupants }) =>
+        nick === undefined ? `${jid.toString()}: not there now` : `${jid.toString()}: as ${nick}, ${occupants} there`,
+      )
+      .join('\n');
+  },
+};
+
+const join: Command = {
+  name: 'join',
+  usage: 'ROOM',
+  summary: 'has me join a room, and come back to it after a restart',
+  operator: true,
+  immediate: true,
+  argument: { label: 'Room', kind: 'jid' },
+  async run({ operations }, argument) {
+    const room = readAddress(argument);
+    if (typeof room === 'string') return `Which room? /join room@conference.example.com. ${room}`.trim();
+    const refusal = await operations.join(room);
+    return refusal ?? `I am in ${room.toString()}.`;
+  },
+};
+
+const leave: Command = {
+  name: 'leave',
+  usage: '[ROOM]',
+  summary: 'has me leave a room, or the one I am told in',
+  operator: true,
+  immediate: true,
+  argument: {
+    label: 'Room',
+    kind: 'jid',
+    choices: ({ operations }) => ({ values: operations.rooms().map(({ jid }) => jid.toString()) }),
+  },
+  async run({ operations, room: here }, argument) {
+    const room = argument === '' && here !== undefined ? here : readAddress(argument);
+    if (typeof room === 'string') return `Which room? /rooms lists those I am in. ${room}`.trim();
+    return (await operations.leave(room)) ? `I left ${room.toString()}.` : `I am not in ${room.toString()}.`;
+  },
+};
+
+const usage: Command = {
+  name: 'usage',
+  usage: '',
+  summary: 'shows what the day has cost so far, by sender and room',
+  operator: true,
+  immediate: true,
+  run({ operations }) {
+    const { spent, limit } = operations.usage();
+    if (spent.length === 0) return 'Nothing was used today.';
+    const total = spent.reduce((sum, { tokens }) => sum + tokens, 0);
+    const rest = spent.length - MAX_LISTED;
+    return [
+      `${total} tokens today (${Number.isFinite(limit) ? `each may use ${limit}` : 'there is no limit'}):`,
+      ...spent.slice(0, MAX_LISTED).map(({ payer, tokens }) => `${payer}: ${tokens}`),
+      ...(rest > 0 ? [`and ${rest} more`] : []),
+    ].join('\n');
+  },
+};
+
+/** `/approve`, `/deny`, `/rooms`, `/join`, `/leave`, `/usage`. */
+export const operatorCommands: readonly Command[] = [approve, deny, rooms, join, leave, usage];
+
+/** A list for a person ends somewhere. */
+const MAX_LISTED = 30;
+
+/** The bare address that is meant, also as a link (`xmpp:room@example.org?join`); or why it is none, `''` when nothing was given. */
+function readAddress(argument: string): Jid | string {
+  const text = /^xmpp:([^?]*)/i.exec(argument)?.[1] ?? argument;
+  if (text === '') return '';
+  try {
+    const { bare } = Jid.parse(text);
+    return bare.localpart === '' ? 'An address has an @ in it.' : bare;
+  } catch (error) {
+    if (error instanceof JidError) return `That is no address: ${error.message}.`;
+    throw error;
+  }
+}
+
+function whom(command: string, why: string, waiting: readonly string[]): string {
+  const who = waiting.slice(0, MAX_LISTED).join(', ');
+  return [`Whom? /${command} alice@example.com.`, why, who === '' ? '' : `Waiting: ${who}.`].filter(Boolean).join(' ');
+}
