@@ -28,6 +28,7 @@ R0dcx5DNh5SXRScBAiAI5+XlC1ttLdhImB+519NYgmqfCEG43R/EH4Kzh+iDJQ==
 -----END CERTIFICATE-----
 `;
 
+const skill = (name: string): string => `---\nname: ${name}\ndescription: Explains things.\n---\nExplain it.\n`;
 const directory = t.testdir({
   'ca.pem': CERTIFICATE,
   'not-a-ca.pem': 'hello',
@@ -35,6 +36,16 @@ const directory = t.testdir({
   configured: { 'moltis.toml': ACCOUNT + PROVIDER },
   home: { '.config': { moltis: { 'moltis.toml': ACCOUNT + PROVIDER } } },
   empty: {},
+  skills: {
+    explain: { 'SKILL.md': skill('explain') },
+    'code-review': { 'SKILL.md': skill('code-review') },
+    renamed: { 'SKILL.md': skill('named-otherwise') },
+    headless: { 'SKILL.md': 'Explain it.' },
+    garbled: { 'SKILL.md': '---\nname: garbled\ndescription: when: it fits\n---\n' },
+    mute: { 'SKILL.md': '---\nname: mute\n---\n' },
+    chatty: { 'SKILL.md': `---\nname: chatty\ndescription: ${'x'.repeat(1025)}\n---\n` },
+    other: {},
+  },
 });
 
 const parse = (text: string, env: Environment = {}) =>
@@ -65,6 +76,30 @@ const placed = (findings: readonly string[]) => findings.map((finding) => `molti
 t.test('every mistake is found, at its line and column, in words that say what would be right', async (t) => {
   for (const [added, ...findings] of IN_ACCOUNT) t.same(check(ACCOUNT + added + PROVIDER), placed(findings), added);
   for (const [text, ...findings] of WHOLE_FILES) t.same(check(text), placed(findings), text);
+});
+
+// [promise-skills-check]
+t.test('a skill that cannot be found or read is a finding at its name, which says what is wrong', async (t) => {
+  const folders = '[skills]\nsearch_paths = ["./none", "./skills"]\n';
+  const checked = (skills: string, more = folders): readonly string[] =>
+    check(`${ACCOUNT}skills = ${skills}${PROVIDER}${more}`);
+  const wrong = (column: number, why: string): readonly string[] =>
+    placed([`4:${column}: this skill cannot be used: ${why}`]);
+  t.same(checked('["explain", "code-review"]'), []);
+  t.same(checked('["explain"]', ''), wrong(11, 'search_paths of [skills] has no folder'));
+  const missing = 'there is none of this name in search_paths of [skills]';
+  t.same(checked('["explain", "explian"]'), wrong(22, `${missing}; did you mean "explain"?`));
+  t.same(checked('["other"]'), wrong(11, missing));
+  t.same(checked('["renamed"]'), wrong(11, 'the name in SKILL.md is not the name of its folder'));
+  t.same(checked('["headless"]'), wrong(11, 'SKILL.md does not begin with its front matter between two lines "---"'));
+  t.match(checked('["garbled"]'), [
+    /^moltis.toml:4:11: this skill cannot be used: the front matter of SKILL.md is not YAML: /,
+  ]);
+  t.same(checked('["mute"]'), wrong(11, 'SKILL.md has no description'));
+  t.same(checked('["chatty"]'), wrong(11, 'the description in SKILL.md is longer than 1024 characters'));
+  const room = '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nskills = ["none"]';
+  const inRoom = `${ACCOUNT}rooms = ["team@conference.example.com"]\n${room}${PROVIDER}${folders}`;
+  t.same(check(inRoom), placed([`6:11: this skill cannot be used: ${missing}`]));
 });
 
 t.test('a configuration comes back exactly when no finding is an error', async (t) => {

@@ -7,9 +7,4 @@ export const notYet: ReadonlyMap<string, string> = new Map([
   ['channels.xmpp.*.media_max_mb', 'media in messages is not fetched'],
   ['channels.xmpp.*.blocked_media_types', 'media in messages is not fetched'],
   ['channels.xmpp.*.media_private_hosts', 'media in messages is not fetched'],
-  ['channels.xmpp.*.skills', 'skills are not read'],
-  ['channels.xmpp.*.tools', 'the model is offered no tools'],
-  ['channels.xmpp.*.muc_rooms.*.skills', 'skills are not read'],
-  ['channels.xmpp.*.muc_rooms.*.tools', 'the model is offered no tools'],
-  ['skills.search_paths', 'skills are not read'],
 ]);

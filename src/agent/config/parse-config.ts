@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { readAccounts } from './accounts.js';
 import { checkShape } from './check-shape.js';
+import { checkSkills } from './check-skills.js';
 import type { Config } from './config.js';
 import type { Finding } from './finding.js';
 import { notYet } from './not-yet.js';
@@ -59,6 +60,7 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
   }
   const skills = checkShape(report, skillsSchema, ['skills'], ours.skills);
   const skillPaths = (skills?.search_paths ?? []).map((path) => resolve(options.baseDirectory, path));
+  if (skills) checkSkills(report, ours.accounts, skillPaths);
   const revised = accounts.map((account) => ({
     ...account,
     revision: digest([ours.accounts[account.name], account.ca, ours.providers, ours.skills]),

@@ -1,0 +1,61 @@
+/** What tools reach of a place: who is there, what was said, and the ways to react and to send something. */
+import type { Client } from '../../xmpp-core/client.js';
+import { muc } from '../../xeps/xep-0045-muc/index.js';
+import type { Conversation, Heard } from '../conversation/history.js';
+import { messageMark } from '../conversation/message-mark.js';
+import type { Skill } from '../skills/skill.js';
+import type { ToolContext } from '../tools/tool.js';
+import { outletOf, type Outlet } from './outlet.js';
+import { messageIdAt, readPlace, type Place } from './place.js';
+import type { Signs } from './signs.js';
+
+export interface Scene {
+  readonly client: Client;
+  readonly conversation: Conversation;
+  readonly place: Place;
+  readonly outlet: Outlet;
+  readonly signs: Signs;
+  readonly skills: readonly Skill[];
+  /** Resolves when something can be said at the place. */
+  readonly opened: (place: Place) => Promise<void>;
+}
+
+export function toolsAt(scene: Scene): Omit<ToolContext, 'signal'> {
+  const { client, conversation, place, outlet, signs, skills, opened } = scene;
+  return {
+    now: () => new Date(),
+    skills,
+    members: () => {
+      const room = client.get(muc).rooms.get(place.to.bare.toString());
+      return [...(room?.occupants.values() ?? [])].map(({ nick, role, affiliation }) => ({
+        nick,
+        role,
+        affiliation,
+        isSelf: nick === room?.nick,
+      }));
+    },
+    recent: (limit) => conversation.recent(limit),
+    react: async (mark, emoji) => {
+      const target = reactionTarget(conversation.find((heard) => messageMark(heard.key) === mark));
+      if (target === undefined) return false;
+      await opened(place);
+      signs.react(outletOf(client, target.place), target.id, emoji);
+      return true;
+    },
+    sendFile: async (file) => {
+      await opened(place);
+      return outlet.sendFile(file);
+    },
+  };
+}
+
+/** The mark by which the model names a message, if it is one that can be reacted to. */
+export function markOf(heard: Heard): string | undefined {
+  return reactionTarget(heard) === undefined ? undefined : messageMark(heard.key);
+}
+
+function reactionTarget(heard: Heard | undefined): { readonly place: Place; readonly id: string } | undefined {
+  const place = readPlace(heard?.reference);
+  const id = place && messageIdAt(place);
+  return place === undefined || id === undefined ? undefined : { place, id };
+}

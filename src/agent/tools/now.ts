@@ -1,0 +1,14 @@
+import { defineTool } from './tool.js';
+
+/** Tells the time where the bot runs, and in UTC. */
+export const now = defineTool({
+  name: 'now',
+  description: 'Tells the current date, weekday, time and time zone.',
+  arguments: {},
+  run(_args, context) {
+    const time = context.now();
+    const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' }).format(time);
+    const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    return `${local} (${timeZone}); in UTC ${time.toISOString().slice(0, 19)}Z`;
+  },
+});

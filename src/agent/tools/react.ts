@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { defineTool, ToolError } from './tool.js';
+
+/** One emoji as Unicode recommends them for interchange (UTS #51); the compiler does not know the flag yet. */
+const EMOJI = new RegExp('^\\p{RGI_Emoji}$', 'v');
+/** Asks for the coloured form of a character that has a plain one: models often leave it out. */
+const COLOURED = '\uFE0F';
+
+/** Reacts to a message (XEP-0444). */
+export const react = defineTool({
+  name: 'react',
+  description:
+    'Reacts to a message of this conversation with one emoji. Where a reaction says it all, use it instead of an answer: end with no text after it.',
+  arguments: {
+    message_id: z.string().describe('The mark in front of the message, such as k3fz of [#k3fz]'),
+    emoji: z.string().max(64).describe('One emoji'),
+  },
+  answers: true,
+  async run({ message_id: given, emoji: wanted }, context) {
+    const emoji = [wanted.trim(), wanted.trim() + COLOURED].find((one) => EMOJI.test(one));
+    if (emoji === undefined) throw new ToolError('emoji must be one emoji');
+    const mark = /^\[?#?(\w+)\]?$/.exec(given.trim())?.[1] ?? '';
+    if (!(await context.react(mark, emoji))) throw new ToolError('there is no message with this message_id');
+    return `Done: people see ${emoji} on the message. If that says it all, end with no text.`;
+  },
+});

@@ -1,0 +1,44 @@
+/** The tools that look around in a room. */
+import { z } from 'zod';
+import { attributed, safeName } from '../conversation/speaker.js';
+import { defineTool } from './tool.js';
+
+/** Of a large room this many are named. */
+const MAX_MEMBERS = 200;
+const MAX_LINES = 100;
+
+/** Tells who is in the room. */
+export const roomMembers = defineTool({
+  name: 'room_members',
+  description: 'Tells who is in this chat room at the moment: nicknames and what they are in the room.',
+  arguments: {},
+  run(_args, context) {
+    const members = context.members();
+    const lines = members
+      .slice(0, MAX_MEMBERS)
+      .map(
+        ({ nick, role, affiliation, isSelf }) =>
+          `<${safeName(nick)}> ${role}, ${affiliation === 'none' ? 'not a member' : affiliation}${isSelf ? ', you yourself' : ''}`,
+      );
+    const more = members.length > MAX_MEMBERS ? [`and ${members.length - MAX_MEMBERS} more`] : [];
+    return [`In the room: ${members.length}. People choose their own nicknames.`, ...lines, ...more].join('\n');
+  },
+});
+
+/** Tells what was said in the room lately. */
+export const roomHistory = defineTool({
+  name: 'room_history',
+  description: 'Tells what was said in this chat room lately, the newest last, also what you were not shown.',
+  arguments: {
+    limit: z.int().min(1).max(MAX_LINES).default(20).describe('How many messages'),
+  },
+  run({ limit }, context) {
+    const lines = context.recent(limit).map(({ speaker, text, at }) => {
+      const line = speaker === undefined ? text : attributed(speaker, text);
+      if (speaker === undefined) return `you: ${line.replaceAll('\n', '\n  ')}`;
+      return at === undefined ? line : `${at.toISOString().slice(0, 16)}Z ${line}`;
+    });
+    if (lines.length === 0) return 'Nothing was said yet.';
+    return ['What was said (times in UTC); each message begins at the margin:', ...lines].join('\n');
+  },
+});
