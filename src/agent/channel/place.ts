@@ -19,12 +19,22 @@ const schema = z.discriminatedUnion('kind', [
   }),
   /** A room; `replyId` and `replyTo` name the question there (XEP-0461), `messageId` what a reaction names. */
   z.object({ kind: z.literal('room'), to: jid, replyId: z.string().exactOptional(), replyTo: jid.exactOptional() }),
-  /** An occupant of a room, alone (XEP-0045 §7.5). */
-  z.object({ kind: z.literal('private'), to: jid, messageId: z.string().exactOptional() }),
+  /** An occupant of a room, alone (XEP-0045 §7.5); `occupant` says who it was that spoke: see `identities`. */
+  z.object({
+    kind: z.literal('private'),
+    to: jid,
+    messageId: z.string().exactOptional(),
+    occupant: z.string().exactOptional(),
+  }),
 ]);
 
 /** Where an answer goes: JSON when it is written, with its addresses prepared when it is read. */
 export type Place = z.output<typeof schema>;
+
+/** The id by which a reaction names the message that came from a place (XEP-0444 §4.2: in a room, the one that the room gave it). */
+export function messageIdAt(place: Place): string | undefined {
+  return place.kind === 'room' ? place.replyId : place.messageId;
+}
 
 /** The place that was written down, or `undefined` when it is not one. */
 export function readPlace(json: unknown): Place | undefined {

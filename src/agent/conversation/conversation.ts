@@ -1,9 +1,18 @@
 /** One conversation, with one person or in one room: what was heard and said, in memory and on the disk. */
 import { createHash } from 'node:crypto';
-import type { ChatMessage, ModelUsage } from '../model/model.js';
+import type { PromptMessage } from '../media/pictures.js';
+import type { ModelUsage } from '../model/model.js';
 import type { Journal } from './journal.js';
-import { type Heard, type HistoryRecord, type ModelChoice, type Step, type Unwritten, writeLine } from './records.js';
-import type { Transcript, Undelivered } from './transcript.js';
+import {
+  type Heard,
+  type HeardMedia,
+  type HistoryRecord,
+  type ModelChoice,
+  type Step,
+  type Unwritten,
+  writeLine,
+} from './records.js';
+import type { Transcript, Undelivered, Utterance } from './transcript.js';
 import { promptOf, type PromptOptions } from './window.js';
 
 /** What the model said, as the conversation is told. */
@@ -112,6 +121,11 @@ export class Conversation {
     await this.#write({ kind: 'failed', at: this.#parts.now(), keys, ...(reason === undefined ? {} : { reason }) });
   }
 
+  /** What was said last in this session, at most so many messages, the oldest first. The bot's have no speaker. */
+  recent(limit: number): readonly Utterance[] {
+    return this.#parts.transcript.recent(limit);
+  }
+
   /** The newest message that passes, of those that are kept at hand. */
   find(passes: (heard: Heard) => boolean): Heard | undefined {
     return this.#parts.transcript.find(passes);
@@ -127,9 +141,25 @@ export class Conversation {
     await this.#write({ kind: 'corrected', at: this.#parts.now(), key, text });
   }
 
+  /** Writes down what is known of the files that came with a message. */
+  async attach(key: string, media: readonly HeardMedia[]): Promise<void> {
+    await this.#write({ kind: 'attached', at: this.#parts.now(), key, media });
+  }
+
   /** Writes down that a message was taken back: it is no question any more, and the model does not see it. It stays in the file. */
   async retract(key: string): Promise<void> {
     await this.#write({ kind: 'retracted', at: this.#parts.now(), key });
+  }
+
+  /** What the last answer answered, in order; nothing when there is none, or all was taken back. */
+  get answered(): readonly Heard[] {
+    return this.#parts.transcript.turns.at(-1)?.heard.filter(({ kind }) => kind === 'question') ?? [];
+  }
+
+  /** The answers of this session that are at hand, and the summary that stands for those before. */
+  get past(): { readonly turns: number; readonly summary: string | undefined } {
+    const { turns, summary } = this.#parts.transcript;
+    return { turns: turns.length, summary };
   }
 
   /**
@@ -137,7 +167,7 @@ export class Conversation {
    * @returns the questions, in order; none when there is no answer to take back
    */
   async reopen(): Promise<readonly Heard[]> {
-    const questions = this.#parts.transcript.turns.at(-1)?.heard.filter(({ kind }) => kind === 'question') ?? [];
+    const questions = this.answered;
     if (questions.length > 0) await this.#write({ kind: 'reopened', at: this.#parts.now() });
     return questions;
   }
@@ -168,8 +198,8 @@ export class Conversation {
     return { questions, undelivered };
   }
 
-  /** The messages of a request to the model. */
-  prompt(options: PromptOptions): readonly ChatMessage[] {
+  /** The messages of a request to the model; `withPictures` fetches their pictures from the disk. */
+  prompt(options: PromptOptions): readonly PromptMessage[] {
     return promptOf(this.#parts.transcript, options);
   }
 

@@ -21,6 +21,13 @@ export interface Undelivered extends Answer {
   readonly begun: boolean;
 }
 
+/** Something that was said; by the bot where no speaker stands. */
+export interface Utterance {
+  readonly speaker?: string;
+  readonly text: string;
+  readonly at?: Date;
+}
+
 /** The part of a session that is kept in memory: closed turns, and what was heard since. */
 export class Transcript {
   #turns: Turn[] = [];
@@ -82,6 +89,20 @@ export class Transcript {
     return this.#questions.get(key);
   }
 
+  /** What was said last, at most so many messages, the oldest first. */
+  recent(limit: number): readonly Utterance[] {
+    const latest: Utterance[] = this.#open.slice(-limit);
+    for (const { heard, said } of this.#turns.toReversed()) {
+      if (latest.length >= limit) break;
+      latest.unshift(...heard, ...(said === '' ? [] : [{ text: said }]));
+    }
+    return latest.slice(-limit).map(({ speaker, text, at }) => ({
+      text,
+      ...(speaker !== undefined && { speaker }),
+      ...(at !== undefined && { at }),
+    }));
+  }
+
   /** The newest message that passes, of those that are kept in memory. */
   find(passes: (heard: Heard) => boolean): Heard | undefined {
     const open = this.#open.findLast(passes);
@@ -131,6 +152,9 @@ export class Transcript {
         break;
       case 'corrected':
         this.#change(record.key, (heard) => ({ ...heard, text: record.text }));
+        break;
+      case 'attached':
+        this.#change(record.key, (heard) => ({ ...heard, media: record.media }));
         break;
       case 'retracted':
         this.#change(record.key, () => undefined);

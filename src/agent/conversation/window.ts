@@ -22,6 +22,8 @@ export interface PromptOptions {
   readonly room: boolean;
   /** The keys of the questions to be answered; without it, all that are owed an answer. */
   readonly keys?: readonly string[];
+  /** The mark by which the model can name a message; it stands in front of it as `[#mark]`, where no text can put one. */
+  readonly markOf?: (heard: Heard) => string | undefined;
 }
 
 /**
@@ -61,7 +63,9 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
       pictures.unshift(...files.pictures);
       const text = [one.text, ...files.lines].filter((line) => line !== '').join('\n');
       // Between two people a question needs no name; context always says where it came from.
-      lines.unshift(room || one.kind === 'context' ? attributed(one.speaker, text) : text);
+      const line = room || one.kind === 'context' ? attributed(one.speaker, text) : text;
+      const mark = options.markOf?.(one);
+      lines.unshift(mark === undefined ? line : `[#${mark}] ${line}`);
     }
     return { role: 'user', content: lines.join('\n'), ...(pictures.length === 0 ? {} : { pictures }) };
   };
