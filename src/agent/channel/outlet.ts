@@ -8,7 +8,12 @@ import { chatStates, writeChatState } from '../../xeps/xep-0085-chat-states.js';
 import { writeCorrection } from '../../xeps/xep-0308-message-correction.js';
 import { writeOriginId } from '../../xeps/xep-0359-stable-ids.js';
 import { messageReactions } from '../../xeps/xep-0444-message-reactions.js';
+import { safeFileName } from '../../xeps/xep-0446-file-metadata.js';
+import { writeFileMessage, type SharedFile } from '../../xeps/xep-0447-stateless-file-sharing.js';
 import { writeReply } from '../../xeps/xep-0461-message-replies.js';
+import type { OutgoingFile, Sent } from '../tools/tool.js';
+import { isSameOccupant } from './identities.js';
+import { asMessages, mayBeSent, upload, type FileRules } from './outgoing-file.js';
 import type { Place } from './place.js';
 
 /** A place to speak at. */
@@ -18,19 +23,35 @@ export interface Outlet {
   /**
    * Says something.
    * @param replaces the id of an earlier message of ours that this takes the place of
+   * @param id of the message; a new one unless given
    * @returns the id of the message
    */
-  say(text: string, options?: { readonly replaces?: string; readonly last?: boolean }): string;
+  say(
+    text: string,
+    options?: { readonly replaces?: string; readonly last?: boolean; readonly id?: string | undefined },
+  ): string;
   /** Says a word of the bot's own that nobody is owed: without a way to go it stays unsaid. */
   remark(text: string): void;
   /** Tells that the bot is at work, or no longer; the latter only where the last message did not say so already. */
   state(state: 'composing' | 'active'): void;
   /** Marks the question with emoji; none takes the mark back. */
   mark(emoji: readonly string[]): void;
+  /**
+   * Sends a file: uploaded, with its link in a message. Where that cannot be done a text goes into messages, and of anything else, or
+   * of what the settings do not let out, people are told that it cannot be sent. Rejects when the way was closed meanwhile.
+   */
+  sendFile(file: OutgoingFile, signal?: AbortSignal): Promise<Sent>;
+  /** Puts a file where people can fetch it. @returns what `share` takes; `undefined` when that cannot be done, or may not be */
+  upload(file: OutgoingFile, signal?: AbortSignal): Promise<SharedFile | undefined>;
+  /** Says where an uploaded file is. @param id of the message; a new one unless given */
+  share(file: SharedFile, options?: { readonly last?: boolean; readonly id?: string | undefined }): void;
 }
 
-/** The way to speak at a place through a client. */
-export function outletOf(client: Client, place: Place): Outlet {
+/**
+ * The way to speak at a place through a client.
+ * @param rules what the account says of files; without them none is sent
+ */
+export function outletOf(client: Client, place: Place, rules?: FileRules): Outlet {
   const type = place.kind === 'room' ? 'groupchat' : 'chat';
   const { to } = place;
   let replied = false;
@@ -38,7 +59,8 @@ export function outletOf(client: Client, place: Place): Outlet {
 
   const isOpen = (): boolean => {
     if (client.state !== 'online') return false;
-    return place.kind === 'direct' || client.get(muc).rooms.get(to.bare.toString())?.joined === true;
+    if (place.kind === 'direct') return true;
+    return client.get(muc).rooms.get(to.bare.toString())?.joined === true && isSameOccupant(client, place);
   };
   // The first message of an answer says what it answers; those that follow are seen to belong to it.
   const reply = (): Element | undefined => {
@@ -48,18 +70,29 @@ export function outletOf(client: Client, place: Place): Outlet {
     return writeReply({ id, to: replyTo });
   };
 
-  const say: Outlet['say'] = (text, { replaces, last = true } = {}) => {
-    const id = newId();
+  const send = (
+    body: string,
+    payloads: readonly (Element | undefined)[],
+    { last, id = newId() }: { readonly last: boolean; readonly id?: string | undefined },
+  ): string => {
     composing = !last;
-    const payloads = [
-      last ? writeChatState('active') : writeChatState('composing'),
-      replaces === undefined ? reply() : writeCorrection(replaces),
-      writeOriginId(id),
-    ];
     const thread = place.kind === 'direct' ? place.thread : undefined;
-    client.send(writeMessage({ to, type, id, body: writable(text), thread, payloads }));
+    const always = [writeChatState(last ? 'active' : 'composing'), writeOriginId(id)];
+    client.send(writeMessage({ to, type, id, body, thread, payloads: [...payloads, ...always] }));
     return id;
   };
+
+  const say: Outlet['say'] = (text, { replaces, last = true, id } = {}) =>
+    send(writable(text), [replaces === undefined ? reply() : writeCorrection(replaces)], { last, id });
+
+  const share: Outlet['share'] = (file, { last = !composing, id } = {}) => {
+    // The body is the URL and nothing else: by that clients know that the file is what the message says.
+    const { body, payloads } = writeFileMessage(file);
+    send(body, [...payloads, reply()], { last, id });
+  };
+
+  const uploadFile: Outlet['upload'] = async (file, signal) =>
+    rules !== undefined && mayBeSent(file, rules) ? upload(client, file, signal) : undefined;
 
   return {
     get open() {
@@ -78,6 +111,22 @@ export function outletOf(client: Client, place: Place): Outlet {
       // XEP-0444 §4: in a room a message is named by the id that the room gave it.
       const id = place.kind === 'room' ? place.replyId : place.messageId;
       if (isOpen() && id !== undefined) client.get(messageReactions).react(to, type, id, emoji);
+    },
+    upload: uploadFile,
+    share,
+    async sendFile(file, signal) {
+      const tell = (text: string): unknown => say(text, { last: !composing });
+      const uploaded = await uploadFile(file, signal);
+      const isAllowed = rules !== undefined && mayBeSent(file, rules);
+      const messages = isAllowed && uploaded === undefined ? asMessages(file, rules.textChunkLimit) : undefined;
+      if (uploaded === undefined && messages === undefined) {
+        tell(`I have a file for you, "${safeFileName(file.name)}", but it cannot be sent from here.`);
+        return 'refused';
+      }
+      if (file.caption !== undefined) tell(file.caption);
+      if (uploaded !== undefined) share(uploaded);
+      for (const message of messages ?? []) tell(message);
+      return uploaded === undefined ? 'inlined' : 'uploaded';
     },
   };
 }

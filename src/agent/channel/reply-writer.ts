@@ -1,8 +1,12 @@
 /**
  * Brings an answer to a place while it is being made: cut into messages, and, where that is wanted, shown as it grows by
  * correcting the last message. Every correction carries the whole text, so they come seldom, and the seldomer the longer it is.
+ * A block of code that is too long for a message goes as a file, where the place has a way for files.
  */
-import { Chunker } from './chunk.js';
+import { untilAborted } from '../../xmpp-core/deadline.js';
+import type { SharedFile } from '../../xeps/xep-0447-stateless-file-sharing.js';
+import { chunk, Chunker } from './chunk.js';
+import { codeFileName, CodeSplitter, type LongCode, type Piece } from './code-splitter.js';
 import type { Outlet } from './outlet.js';
 import { toMessageStyling } from './styling.js';
 
@@ -14,6 +18,14 @@ export interface ReplyWriterOptions {
   readonly now?: () => number;
 }
 
+/** A block of code on its way to be a file. */
+interface CodeFile extends LongCode {
+  readonly name: string;
+  /** Under way, from when it is begun. */
+  uploading: Promise<void> | undefined;
+  uploaded: SharedFile | undefined;
+}
+
 /** Between two corrections at the least, in milliseconds; a longer text waits longer, as servers count its bytes. */
 const EDIT_INTERVAL_MS = 2_500;
 const EDIT_MS_PER_CHARACTER = 2;
@@ -22,41 +34,70 @@ const MAX_EDITS = 12;
 
 export class ReplyWriter {
   readonly #outlet: Outlet;
+  readonly #limit: number;
   readonly #live: boolean;
   readonly #now: () => number;
-  readonly #chunker: Chunker;
-  /** Full messages that could not be sent yet, in order. */
-  readonly #full: string[] = [];
+  readonly #splitter: CodeSplitter;
+  #chunker: Chunker;
+  /** Full messages and files that could not be sent yet, in order. */
+  #full: (string | CodeFile)[] = [];
+  #files = 0;
   /** The message that still grows, as it was last sent. */
   #growing: { readonly id: string; text: string; edits: number } | undefined;
   #nextEditAt: number;
+  /** Ends the uploads when the answer is given up. */
+  readonly #over = new AbortController();
 
   constructor(outlet: Outlet, { chunkLimit, live, now = () => performance.now() }: ReplyWriterOptions) {
     this.#outlet = outlet;
+    this.#limit = chunkLimit;
     this.#live = live;
     this.#now = now;
+    this.#splitter = new CodeSplitter(chunkLimit);
     this.#chunker = new Chunker(chunkLimit);
     this.#nextEditAt = now() + EDIT_INTERVAL_MS;
   }
 
   /** Takes a piece of the answer; shows it when it is time to. */
   push(text: string): void {
-    this.#full.push(...this.#chunker.push(text));
+    this.#take(this.#splitter.push(text));
     if (!this.#live || !this.#outlet.open) return;
+    for (const item of this.#full) if (typeof item !== 'string') void this.#beginUpload(item);
     this.#sendFull(false);
+    if (this.#full.length > 0 || this.#now() < this.#nextEditAt) return;
     const rest = this.#chunker.rest();
-    if (rest.trim() !== '' && this.#now() >= this.#nextEditAt) this.#show(rest);
+    if (rest.trim() !== '') this.#show(this.#withHeld(rest));
   }
 
-  /** Sends all that is not sent. The outlet has to be open. */
-  finish(): void {
-    const rest = this.#chunker.rest();
-    if (rest.trim() !== '') this.#full.push(rest);
-    this.#sendFull(true);
+  /**
+   * Takes the answer for complete, and uploads what is to be files; what no place takes will be text after all.
+   * @throws the signal's reason
+   */
+  async complete(signal: AbortSignal): Promise<void> {
+    this.#take(this.#splitter.end());
+    this.#flushText();
+    const files = this.#full.flatMap((item) => (typeof item === 'string' ? [] : this.#beginUpload(item)));
+    try {
+      await untilAborted(signal, Promise.all(files));
+    } catch (error) {
+      this.#over.abort();
+      throw error;
+    }
+  }
+
+  /** Sends all that is not sent. The outlet has to be open. @param id of the first message of it; a new one unless given */
+  finish(id?: string): void {
+    this.#take(this.#splitter.end());
+    this.#flushText();
+    this.#full = this.#full.flatMap((item) =>
+      typeof item === 'string' || item.uploaded !== undefined ? item : chunk(item.block, this.#limit),
+    );
+    this.#sendFull(true, id);
   }
 
   /** Brings what was already shown to an end: the answer will not be finished. Without anything shown it says nothing. */
   breakOff(): void {
+    this.#over.abort();
     if (this.#growing === undefined) return;
     const id = this.#growing.id;
     const text = this.#chunker.rest();
@@ -64,19 +105,58 @@ export class ReplyWriter {
     this.#growing = undefined;
   }
 
-  /** A full message freezes what was growing, with its final text, and is never touched again. */
-  #sendFull(isEnd: boolean): void {
-    for (let text = this.#full[0]; text !== undefined; text = this.#full[0]) {
-      this.#settle(toMessageStyling(text), isEnd && this.#full.length === 1);
-      this.#full.shift();
+  #take(pieces: readonly Piece[]): void {
+    for (const piece of pieces) {
+      if (typeof piece === 'string') {
+        this.#full.push(...this.#chunker.push(piece));
+        continue;
+      }
+      this.#flushText();
+      const name = codeFileName(piece.language, this.#files);
+      this.#files += 1;
+      this.#full.push({ ...piece, name, uploading: undefined, uploaded: undefined });
     }
   }
 
-  #settle(text: string, last: boolean): void {
+  /** What stands before a file is a message of its own. */
+  #flushText(): void {
+    const rest = this.#chunker.rest();
+    if (rest.trim() !== '') this.#full.push(rest);
+    this.#chunker = new Chunker(this.#limit);
+  }
+
+  #beginUpload(file: CodeFile): Promise<void> {
+    const outgoing = { name: file.name, mediaType: 'text/plain', data: new TextEncoder().encode(file.code) };
+    file.uploading ??= this.#outlet.upload(outgoing, this.#over.signal).then((uploaded) => {
+      file.uploaded = uploaded;
+    });
+    return file.uploading;
+  }
+
+  /** A full message freezes what was growing, with its final text, and is never touched again. */
+  #sendFull(isEnd: boolean, id?: string): void {
+    let idOfNext = id;
+    for (let item = this.#full[0]; item !== undefined; item = this.#full[0]) {
+      const last = isEnd && this.#full.length === 1;
+      if (typeof item === 'string') this.#settle(toMessageStyling(item), { last, id: idOfNext });
+      else if (item.uploaded !== undefined) this.#outlet.share(item.uploaded, { last, id: idOfNext });
+      else return; // What comes after it waits with it.
+      this.#full.shift();
+      idOfNext = undefined;
+    }
+  }
+
+  #settle(text: string, options: { readonly last: boolean; readonly id: string | undefined }): void {
     const growing = this.#growing;
-    if (growing === undefined) this.#outlet.say(text, { last });
-    else if (growing.text !== text) this.#outlet.say(text, { replaces: growing.id, last });
+    if (growing === undefined) this.#outlet.say(text, options);
+    else if (growing.text !== text) this.#outlet.say(text, { ...options, replaces: growing.id });
     this.#growing = undefined;
+  }
+
+  /** With the code that is being written, as long as both fit into the message. */
+  #withHeld(rest: string): string {
+    const all = `${rest}\n${this.#splitter.held}`.trimEnd();
+    return Array.from(all).length <= this.#limit ? all : rest;
   }
 
   #show(rest: string): void {
