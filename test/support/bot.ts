@@ -364,10 +364,14 @@ export function holds(before: string, after: string): { readonly script: Script;
   return { script, letGo };
 }
 
-/** What the model was asked, by role: `[['system', '…'], ['user', '…']]`. */
+/** What the model was asked, by role: `[['system', '…'], ['user', '…']]`; without the marks by which it could name messages. */
 export function asked(model: OpenAiServer, index = model.requests.length - 1): readonly (readonly [string, string])[] {
   const messages = model.requests.at(index)?.body?.messages ?? [];
-  return messages.map(({ role, content }) => [role, typeof content === 'string' ? content : JSON.stringify(content)]);
+  const withoutMarks = (text: string): string => text.replaceAll(/^\[#\w{4}\] /gm, '');
+  return messages.map(({ role, content }) => [
+    role,
+    typeof content === 'string' ? withoutMarks(content) : JSON.stringify(content),
+  ]);
 }
 
 /** Asks once more, and waits for the answer: what came before it is there by then, and can be counted. */

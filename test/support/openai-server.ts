@@ -11,6 +11,7 @@
  * A script is a function over an `Exchange`; it may await whatever the test holds, so that the test, not a clock, decides when the next
  * word comes. Without a script left, the server says back what it was told.
  */
+import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
@@ -236,10 +237,42 @@ export const says =
     exchange.finish();
   };
 
-/** Says back what the last message said. */
+/** A tool to be used: its name, and its arguments, as JSON unless they are a text. */
+export type Wanted = readonly [name: string, args?: unknown];
+
+/** Wants tools used, with each call in pieces, as the API streams them. */
+export const calls =
+  (...wanted: readonly Wanted[]): Script =>
+  (exchange) => {
+    for (const [index, [name, args = {}]] of wanted.entries()) {
+      const written = typeof args === 'string' ? args : JSON.stringify(args);
+      const half = Math.ceil(written.length / 2);
+      const call = { index, id: `call_${randomUUID()}`, type: 'function', function: { name, arguments: '' } };
+      exchange.delta({ tool_calls: [call] });
+      for (const piece of [written.slice(0, half), written.slice(half)])
+        exchange.delta({ tool_calls: [{ index, function: { arguments: piece } }] });
+    }
+    exchange.finish('tool_calls');
+  };
+
+/** Says something, and wants tools used. */
+export const saysAndCalls =
+  (text: string, ...wanted: readonly Wanted[]): Script =>
+  (exchange) => {
+    exchange.text(text);
+    return calls(...wanted)(exchange);
+  };
+
+/** Ends without a word. */
+export const saysNothing: Script = (exchange) => exchange.finish();
+
+/** Says back what the last message said, without the mark in front of it. */
 export const echoes: Script = (exchange) => {
   const said = exchange.request.body?.messages.at(-1)?.content;
-  return says('You said: ', typeof said === 'string' ? said : JSON.stringify(said))(exchange);
+  return says(
+    'You said: ',
+    typeof said === 'string' ? said.replace(/^\[#\w{4}\] /, '') : JSON.stringify(said),
+  )(exchange);
 };
 
 /** Refuses with an error of the API's own shape: 401, 403, 429, 500 … */

@@ -30,7 +30,10 @@ export function createScriptedModel({ paceMs = 0 }: { readonly paceMs?: number }
 }
 
 function compose(messages: readonly ChatMessage[]): string {
-  const said = messages.filter(({ role }) => role === 'user').map(({ content }) => content.trim());
+  // The marks in front of messages are for tools, and none of their words.
+  const said = messages
+    .filter(({ role }) => role === 'user')
+    .map(({ content }) => content.replace(/^\[#\w+\] /, '').trim());
   const last = said.at(-1) ?? '';
   const before = said.at(-2);
   // In a room the speaker may stand before the words.
