@@ -750,6 +750,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
+// [conversation-order]
 t.test('one conversation is answered in order, one at a time; different ones at the same time', async (t) => {
   const { queue, begun, of } = controlled();
   t.equal(queue.add('alice', 'a1'), 'running');
@@ -782,18 +783,80 @@ t.test('only so many turns run at once, and nobody waits for ever behind one who
   t.same(begun, ['a1', 'b1', 'a2', 'c1', 'd1', 'a3'], 'who was served goes to the end of the line');
 });
 
+// [rooms-collect]
 t.test('a room collects into one turn what came meanwhile; what must not be collected stands alone', async (t) => {
   const { queue, begun, of } = controlled();
   queue.add('room', 'r1', { collect: true });
   for (const item of ['r2', 'r3']) queue.add('room', item, { collect: true });
   queue.add('room', '/status');
   for (const item of ['r4', 'r5']) queue.add('room', item, { collect: true });
-  for (let turns = 0; turns < 3; turns += 1) {
+  for (let turns = 0; turns < 4; turns += 1) {
     await settle();
     of('room').end();
   }
   await settle();
-  t.same(begun, ['r1', 'r2+r3', '/status+r4+r5']);
+  t.same(begun, ['r1', 'r2+r3', '/status', 'r4+r5']);
+});
+
+t.test('a turn begins anew when what it answers has changed, until its answer has begun', async (t) => {
+  const { queue, begun, failures, of } = controlled();
+  for (const item of ['r1', 'r2', 'r3']) queue.add('room', item, { collect: true });
+  await settle();
+  of('room').end();
+  await settle();
+  t.notOk(
+    queue.restart('room', (item) => item === 'r1'),
+    'nothing runs that has it',
+  );
+  t.ok(queue.restart('room', (item) => item === 'r2'));
+  t.notOk(
+    queue.restart('room', (item) => item === 'r2'),
+    'it begins anew already',
+  );
+  of('room').fail(of('room').turn.signal.reason as Error);
+  await settle();
+  t.same(begun, ['r1', 'r2+r3', 'r2+r3']);
+  t.same(failures, ['r2+r3: the turn was broken off, because what it answers has changed']);
+  of('room').turn.begins();
+  t.notOk(queue.restart('room', (item) => item === 'r2'));
+  t.notOk(of('room').turn.signal.aborted);
+  of('room').end();
+  await settle();
+  t.same(queue.status('room'), { running: false, waiting: 0 });
+});
+
+t.test('what is taken back leaves the line or the turn, and what was to be answered with it is answered', async (t) => {
+  const { queue, begun, of } = controlled();
+  queue.add('room', 'r0', { collect: true });
+  for (const item of ['r1', 'r2', 'r3']) queue.add('room', item, { collect: true });
+  t.same(
+    queue.withdraw('room', (item) => item === 'r2'),
+    ['r2'],
+  );
+  t.same(queue.status('room'), { running: true, waiting: 2 });
+  await settle();
+  of('room').end();
+  await settle();
+  of('room').turn.begins();
+  t.same(
+    queue.withdraw('room', (item) => item === 'r1'),
+    [],
+    'its answer has begun',
+  );
+  t.same(
+    queue.withdraw('room', (item) => item === 'r1', { evenBegun: true }),
+    ['r1'],
+  );
+  of('room').fail(of('room').turn.signal.reason as Error);
+  await settle();
+  t.same(begun, ['r0', 'r1+r3', 'r3']);
+  t.same(
+    queue.withdraw('room', (item) => item === 'r3'),
+    ['r3'],
+  );
+  of('room').fail(of('room').turn.signal.reason as Error);
+  await settle();
+  t.same(queue.status('room'), { running: false, waiting: 0 });
 });
 
 t.test('a full queue says so, in one conversation and in all together', async (t) => {

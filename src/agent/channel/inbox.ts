@@ -1,31 +1,32 @@
 /**
- * What people say to the bot, and what it makes of it: nothing (denied), a command, a question for the model, or context.
- * Everything that counts is written down before anything else happens with it.
+ * What people say to the bot, and what it makes of it: nothing (denied), a command, a question for the model, context, or a change of what
+ * was said before. Everything that counts is written down before anything else happens with it.
  */
 import type { Client } from '../../xmpp-core/client.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
-import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
-import { readMucUser, type RoomMessage } from '../../xeps/xep-0045-muc/index.js';
-import { readDelay } from '../../xeps/xep-0203-delayed-delivery.js';
-import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
-import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
-import { readEncryption } from '../../xeps/xep-0380-explicit-message-encryption.js';
-import { readReply } from '../../xeps/xep-0461-message-replies.js';
+import { muc, type RoomMessage } from '../../xeps/xep-0045-muc/index.js';
+import { deliveryReceipts } from '../../xeps/xep-0184-message-delivery-receipts.js';
+import { displayedMarkers, isMarkable } from '../../xeps/xep-0333-displayed-markers.js';
 import { parseCommand, type Parsed } from '../commands/parse.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, Heard } from '../conversation/history.js';
 import type { Turn, TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
 import type { MediaFetcher } from '../media/fetcher.js';
-import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
-import { readAddressing } from './addressing.js';
+import { directAccess, roomAccess } from './access.js';
+import { Captions, type Piece } from './captions.js';
+import { Changes } from './changes.js';
 import type { CommandDesk } from './command-desk.js';
 import type { Denials } from './denials.js';
+import { Hearing } from './hearing.js';
+import { isSameOccupant } from './identities.js';
 import { InOrder } from './in-order.js';
 import type { Excess, Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import { readPlace, type Place } from './place.js';
+import { quoting } from './quoting.js';
+import { describeLink, linksOf, type Said } from './said.js';
 import type { Strangers } from './strangers.js';
 import type { Question, Task } from './tasks.js';
 
@@ -33,150 +34,61 @@ export interface InboxOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
-  /** Fetches the files that come with what is said. */
-  readonly files: MediaFetcher;
   readonly queue: TurnQueue<Task>;
   readonly commands: CommandDesk;
   readonly limits: Limits;
   readonly denials: Denials;
   readonly strangers: Strangers;
+  /** Fetches the files that come with what is said. */
+  readonly files: Pick<MediaFetcher, 'fetch'>;
   readonly log: Log;
 }
 
-/** Something said, in terms that do not depend on where it was said. */
-interface Said {
-  /** The conversation it belongs to. */
-  readonly conversation: string;
-  /** Whom its tokens are counted for. */
-  readonly payer: string;
-  /** Who said it, for the limits: a prepared JID or an occupant. */
-  readonly sender: string;
-  readonly isOperator: boolean;
-  readonly speaker: string;
-  readonly key: string;
-  readonly text: string;
-  readonly at: Date;
-  readonly place: Place;
-  /** Whether it wants an answer. */
-  readonly asks: boolean;
-}
-
-const MINUTE_MS = 60_000;
 /** So many senders are told why their encrypted messages are not read. */
 const MAX_EXPLAINED = 10_000;
 const FULL = 'I still have a lot to answer here; please ask again when I have caught up.';
+const SOMEBODY_ELSE = 'whoever this is for is not there any more';
 
 export class Inbox {
   readonly #options: InboxOptions;
+  readonly #hearing: Hearing;
+  readonly #changes: Changes;
+  readonly #captions: Captions;
   readonly #arrivals = new InOrder();
   readonly #explainedEncryption = new Set<string>();
 
   constructor(options: InboxOptions) {
+    const { account, client, queue, log, files, strangers } = options;
     this.#options = options;
+    this.#hearing = new Hearing({ account, client, approved: () => strangers.approved() });
+    this.#changes = new Changes({ client, queue, log, isWithinLimits: (said) => this.#isWithinLimits(said) });
+    this.#captions = new Captions(queue, (links, { signal }) => files.fetch(links, { signal }));
+    // XEP-0184 §8: who is not let in does not learn that we are there, from those who answer by themselves neither.
+    client.get(deliveryReceipts).allow((sender) => this.#mayKnow(sender));
+    client.get(displayedMarkers).allow((reader) => this.#mayKnow(reader));
   }
 
   /** A message that no room sent. */
-  async direct(message: Message): Promise<void> {
-    const { account, client } = this.#options;
-    const peer = message.from.bare;
-    const body = textOf(message);
-    if (
-      body === undefined ||
-      message.type === 'groupchat' ||
-      message.type === 'headline' ||
-      // A room that invites, or tells of its configuration, asks nothing (XEP-0045 §7.8.2).
-      readMucUser(message.element) !== undefined ||
-      peer.equals(client.account)
-    )
-      return;
-    if (!this.#mayTalk(peer, peer.toString())) {
-      await this.#options.strangers.wrote(peer);
-      return;
-    }
-    const place: Place = {
-      kind: 'direct',
-      to: peer,
-      ...(message.id === undefined ? {} : { messageId: message.id }),
-      ...(message.thread === undefined ? {} : { thread: message.thread }),
-    };
-    if (this.#isEncrypted(message, place)) return;
-    const at = readDelay(message.element)?.stamp ?? new Date();
-    await this.#take({
-      conversation: this.#id(peer),
-      payer: peer.toString(),
-      sender: peer.toString(),
-      isOperator: isOperator(account, peer),
-      speaker: peer.localpart === '' ? peer.domainpart : peer.localpart,
-      key: messageKey(peer.toString(), message),
-      text: body,
-      at,
-      place,
-      asks: !this.#isStale(at) && readCorrection(message.element) === undefined,
-    });
+  direct(message: Message): Promise<void> {
+    return this.#receive(this.#hearing.direct(message));
   }
 
-  /** What an occupant of a room says to the bot alone (XEP-0045 §7.5). It is answered there, under the rules for direct messages. */
-  async aside({ room, nick, message, occupant, occupantId, delayed }: RoomMessage): Promise<void> {
-    const { account } = this.#options;
-    const body = textOf(message);
-    const realJid = occupant?.realJid;
-    const from = `${room.jid.toString()}/${nick}`;
-    if (body === undefined || !this.#mayTalk(realJid, from)) return;
-    const place: Place = {
-      kind: 'private',
-      to: message.from,
-      ...(message.id === undefined ? {} : { messageId: message.id }),
-    };
-    if (this.#isEncrypted(message, place)) return;
-    // A nick can pass to somebody else, who must not find the talk of the one before; and it can be spelt like anybody's JID, which
-    // has no space in it.
-    const identity = realJid?.toString() ?? (occupantId === undefined ? `nick ${nick}` : `occupant ${occupantId}`);
-    const at = delayed ?? new Date();
-    await this.#take({
-      conversation: `${this.#id(room.jid)}/${identity}`,
-      payer: realJid?.toString() ?? from,
-      sender: realJid?.toString() ?? from,
-      isOperator: isOperator(account, realJid),
-      speaker: nick,
-      key: messageKey(from, message),
-      text: body,
-      at,
-      place,
-      asks: !this.#isStale(at) && readCorrection(message.element) === undefined,
-    });
+  /** What an occupant of a room says to the bot alone. */
+  aside(message: RoomMessage): Promise<void> {
+    return this.#receive(this.#hearing.aside(message));
   }
 
-  /** What is said in a room: a question when the rules say so, else something to know. */
-  async room(said: RoomMessage): Promise<void> {
-    const { account, denials } = this.#options;
-    const { room, nick, message, occupant, occupantId, stanzaId, delayed, own } = said;
-    const body = textOf(message);
-    if (own || body === undefined || readEncryption(message.element) !== undefined) return;
-    const config = roomConfig(account, room.jid);
-    if (!roomAccess(account, config).allowed) return;
-    const { addressed, text } = readAddressing(body, {
-      names: [room.nick, account.resource, account.jid.localpart, account.jid.toString()],
-      otherNicks: [...room.occupants.keys()].filter((other) => other !== room.nick),
-      pointedAt: readReply(message.element)?.to?.equals(room.jid.withResource(room.nick)) ?? false,
-    });
-    const sender = occupant?.realJid;
-    const access = roomMessageAccess(account, config, { sender, addressed });
-    const from = `${room.jid.toString()}/${nick}`;
-    // That nobody spoke to the bot is no denial, and nothing for the log.
-    if (!access.allowed && access.rule !== 'mention') denials.tell(sender?.toString() ?? from, access.why);
-    const asks = access.allowed && delayed === undefined && readCorrection(message.element) === undefined;
-    await this.#take({
-      conversation: this.#id(room.jid),
-      payer: room.jid.toString(),
-      sender: sender?.toString() ?? `${room.jid.toString()}/${occupantId ?? nick}`,
-      isOperator: isOperator(account, sender),
-      speaker: nick,
-      key: stanzaId === undefined ? messageKey(from, message) : `stanza-id ${stanzaId}`,
-      text: asks ? text : body,
-      at: delayed ?? new Date(),
-      place: { kind: 'room', to: room.jid, ...replyTarget(said) },
-      asks,
-    });
+  /** What is said in a room. */
+  room(message: RoomMessage): Promise<void> {
+    return this.#receive(this.#hearing.room(message));
+  }
+
+  /** A room's moderators took back what somebody said there. @param id the one that the room gave it */
+  async moderated(room: Jid, id: string): Promise<void> {
+    const conversation = `${this.#options.account.jid.toString()}/${room.toString()}`;
+    await this.#arrivals.run(conversation, async () =>
+      this.#changes.moderate(await this.#options.store.conversation(conversation), id),
+    );
   }
 
   /** Whether what is owed at a place may still be said there: since it was written down, the rules may have changed. */
@@ -185,48 +97,92 @@ export class Inbox {
     const access =
       place.kind === 'room'
         ? roomAccess(account, roomConfig(account, place.to))
-        : // Who was behind an occupant's nick is not known any more.
-          directAccess(account, place.kind === 'direct' ? place.to : undefined, strangers.approved());
+        : directAccess(account, place.kind === 'direct' ? place.to : this.#realJid(place.to), strangers.approved());
     if (!access.allowed) denials.tell(place.to.toString(), access.why);
     return access.allowed;
   }
 
-  /** Takes up a question that was written down before the last stop. */
-  async resume(conversation: Conversation, { key, at, reference }: Heard): Promise<void> {
-    const place = readPlace(reference);
-    if (place === undefined || this.#isStale(at) || !this.admits(place)) await conversation.fail([key]);
-    else {
-      const question: Question = { kind: 'question', key, place, payer: place.to.toString() };
-      const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
-      if (added === 'full') await conversation.fail([key]);
-    }
+  /** Whether who is there now is the one that something is owed to. A nick can pass to somebody else, who must not get it. */
+  isStillThere(place: Place): boolean {
+    const { client, denials } = this.#options;
+    if (isSameOccupant(client, place)) return true;
+    denials.tell(place.to.toString(), SOMEBODY_ELSE);
+    return false;
   }
 
-  /** What is said in a conversation is taken up in the order it came, so that a command keeps its place among the questions. */
-  #take(said: Said): Promise<void> {
-    return this.#arrivals.run(said.conversation, () => this.#takeUp(said));
+  /** Takes up a question that was written down before the last stop. */
+  async resume(conversation: Conversation, heard: Heard): Promise<void> {
+    const { key, at, reference } = heard;
+    const place = readPlace(reference);
+    if (place === undefined || this.#hearing.isStale(at) || !this.admits(place)) return conversation.fail([key]);
+    const links = linksOf(heard);
+    const prepare = (signal: AbortSignal): Promise<void> => this.#captions.fetch(key, links, conversation, signal);
+    const question: Question = { kind: 'question', key, place, payer: place.to.toString(), prepare };
+    const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
+    if (added === 'full') await conversation.fail([key]);
+  }
+
+  /** Lets it through or not. What is said in a conversation is then taken up in the order it came, so that a command keeps its place. */
+  async #receive(said: Said | undefined): Promise<void> {
+    if (said === undefined) return;
+    const { access, content, place } = said;
+    if (!access.allowed && access.rule !== 'mention') {
+      this.#options.denials.tell(said.from, access.why);
+      if (place.kind === 'direct') await this.#options.strangers.wrote(place.to);
+      // What is said in a room is known to all who are there.
+      if (place.kind !== 'room') return;
+    }
+    if (content.encryption !== undefined) this.#explainEncryption(content.encryption, place);
+    else await this.#arrivals.run(said.conversation, () => this.#takeUp(said));
   }
 
   async #takeUp(said: Said): Promise<void> {
-    const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: said.text };
-    const asks = said.asks && this.#isWithinLimits(said);
-    // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
-    if (said.asks && !asks && said.place.kind !== 'room') return;
-    const conversation = await this.#options.store.conversation(said.conversation);
-    if (asks && parsed.kind === 'command') {
-      const { key, place, isOperator } = said;
-      this.#options.commands.take(
-        { name: parsed.name, argument: parsed.argument, key, place, isOperator },
-        conversation,
-      );
+    const { store, commands } = this.#options;
+    const { key, place, content, isOperator, sender, payer } = said;
+    if (content.change !== undefined) {
+      const conversation = await store.conversation(said.conversation);
+      const isDone = await this.#changes.take(said, conversation);
+      if (!isDone && said.text !== '') await this.#hear(said, said.text, conversation, 'context');
       return;
     }
-    const { key, speaker, at, place } = said;
+    const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
+    const mayAsk = !said.asks || this.#isWithinLimits(said);
+    // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
+    if (!mayAsk && place.kind !== 'room') return;
+    const conversation = await store.conversation(said.conversation);
+    if (parsed.kind === 'command' && mayAsk) {
+      const { name, argument } = parsed;
+      commands.take({ name, argument, key, place, isOperator, author: sender, payer }, conversation);
+      return;
+    }
+    const joined = mayAsk ? this.#captions.join(said) : undefined;
+    const asks = mayAsk && (said.asks || joined?.asked === true);
     const text = parsed.kind === 'text' ? parsed.text : said.text;
-    const kind = asks ? 'question' : 'context';
-    if ((await conversation.hear({ key, speaker, text, at, kind, reference: place })) === 'duplicate') return;
-    this.#options.log('debug', 'heard', { conversation: said.conversation, kind });
-    if (asks) await this.#ask(said, conversation);
+    if (!(await this.#hear(said, text, conversation, asks ? 'question' : 'context'))) return;
+    // Only now, so that a crash in between leaves one of the two to be answered.
+    if (joined?.asked === true) await conversation.fail([joined.key]);
+    this.#captions.note(said, asks);
+    if (asks) await this.#ask(said, joined, conversation);
+  }
+
+  /** Writes it down. @returns whether it is new */
+  async #hear(said: Said, words: string, conversation: Conversation, kind: Heard['kind']): Promise<boolean> {
+    const { key, speaker, at, author, content, place } = said;
+    const id = content.change?.id ?? said.id;
+    const media = content.links.map(describeLink);
+    const heard = await conversation.hear({
+      key,
+      speaker,
+      text: quoting(said, words, conversation, this.#options.client),
+      at,
+      kind,
+      author,
+      ...(id === undefined ? {} : { id }),
+      ...(media.length === 0 ? {} : { media }),
+      reference: place,
+    });
+    if (heard === 'new') this.#options.log('debug', 'heard', { conversation: said.conversation, kind });
+    return heard === 'new';
   }
 
   #isWithinLimits({ sender, payer, conversation, place }: Said): boolean {
@@ -254,9 +210,19 @@ export class Inbox {
     if (tell !== undefined) outletOf(client, place).remark(tell);
   }
 
-  async #ask({ key, place, payer }: Said, conversation: Conversation): Promise<void> {
+  async #ask(said: Said, joined: Piece | undefined, conversation: Conversation): Promise<void> {
     const { queue, client } = this.#options;
-    const question: Question = { kind: 'question', key, place, payer };
+    const { key, place, payer, source } = said;
+    const prepare = this.#captions.preparation(said, joined, conversation);
+    const wantsMarker = isMarkable('message' in source ? source.message.element : source.element);
+    const question: Question = {
+      kind: 'question',
+      key,
+      place,
+      payer,
+      ...(prepare === undefined ? {} : { prepare }),
+      ...(wantsMarker ? { begins: () => void client.get(displayedMarkers).mark(source) } : {}),
+    };
     const added = queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added !== 'full') return;
     await conversation.fail([key], FULL);
@@ -264,46 +230,26 @@ export class Inbox {
   }
 
   /** An encrypted message is explained once a sender, and never given to the model. */
-  #isEncrypted(message: Message, place: Place): boolean {
-    const encryption = readEncryption(message.element);
-    if (encryption === undefined) return false;
+  #explainEncryption(encryption: string, place: Place): void {
     const sender = place.to.toString();
-    if (!this.#explainedEncryption.has(sender) && this.#explainedEncryption.size < MAX_EXPLAINED) {
-      this.#explainedEncryption.add(sender);
-      outletOf(this.#options.client, place).remark(
-        `I cannot read ${encryption} messages. Please switch encryption off for me.`,
-      );
-    }
-    return true;
+    if (this.#explainedEncryption.has(sender) || this.#explainedEncryption.size >= MAX_EXPLAINED) return;
+    this.#explainedEncryption.add(sender);
+    outletOf(this.#options.client, place).remark(
+      `I cannot read ${encryption} messages. Please switch encryption off for me.`,
+    );
   }
 
-  /** Whether a direct message of theirs is let through. */
-  #mayTalk(peer: Jid | undefined, from: string): boolean {
-    const { account, denials, strangers } = this.#options;
-    const access = directAccess(account, peer, strangers.approved());
-    if (!access.allowed) denials.tell(from, access.why);
-    return access.allowed;
+  /** Whether somebody may learn that the bot is there. @param who as their messages come: a full JID, or a room's bare one */
+  #mayKnow(who: Jid): boolean {
+    const { account, client, strangers } = this.#options;
+    const isRoom = client.get(muc).rooms.has(who.bare.toString());
+    if (isRoom && who.resource === '') return roomAccess(account, roomConfig(account, who)).allowed;
+    if (who.localpart === '') return false;
+    return directAccess(account, isRoom ? this.#realJid(who) : who.bare, strangers.approved()).allowed;
   }
 
-  #id(peer: Jid): string {
-    return `${this.#options.account.jid.toString()}/${peer.toString()}`;
+  /** Who is behind a nick now, where the room shows it. */
+  #realJid(occupant: Jid): Jid | undefined {
+    return this.#options.client.get(muc).rooms.get(occupant.bare.toString())?.occupants.get(occupant.resource)?.realJid;
   }
-
-  #isStale(at: Date): boolean {
-    return Date.now() - at.getTime() > this.#options.account.limits.staleAfterMinutes * MINUTE_MS;
-  }
-}
-
-/** What is said; some clients send an empty body with what is meant for programs. */
-function textOf({ body }: Message): string | undefined {
-  return body?.trim() === '' ? undefined : body;
-}
-
-/** What tells one message from another when no room or archive does: who sent it, and the id they gave it. */
-function messageKey(sender: string, { element, id }: Message): string {
-  return `id ${sender} ${readOriginId(element) ?? id ?? newId()}`;
-}
-
-function replyTarget({ stanzaId, message }: RoomMessage): { replyId?: string; replyTo: Jid } {
-  return { replyTo: message.from, ...(stanzaId === undefined ? {} : { replyId: stanzaId }) };
 }

@@ -10,6 +10,10 @@ export interface Question {
   readonly place: Place;
   /** Whom the answer's tokens are counted for. */
   readonly payer: string;
+  /** Called when its turn begins. */
+  readonly begins?: () => void;
+  /** What has to be done before it is put to the model. */
+  readonly prepare?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A command that waits for its turn. */
@@ -31,7 +35,10 @@ export async function perform(
   for (const task of turn.items) if (task.kind === 'command') await task.run(turn.signal);
   turn.signal.throwIfAborted();
   const questions = questionsOf(turn);
-  if (questions.items.length > 0 && !(await refused(questions))) await answering.run(questions);
+  if (questions.items.length === 0 || (await refused(questions))) return;
+  for (const question of questions.items) question.begins?.();
+  await Promise.all(questions.items.map(async ({ prepare }) => prepare?.(turn.signal)));
+  await answering.run(questions);
 }
 
 /** The turn without its commands. */

@@ -14,18 +14,26 @@ export interface Turn<Item> {
   readonly items: readonly Item[];
   /** Aborted, with a `TurnAborted` as its reason, when the turn is to end early. */
   readonly signal: AbortSignal;
+  /** To be called when the answer begins to come: from then on what it answers does not change any more. */
+  readonly begins: () => void;
 }
 
-/** Why a turn ended early: somebody stopped it, or the bot stops. */
+/** Why a turn ended early: somebody stopped it, what it answers has changed, or the bot stops. */
 export class TurnAborted extends Error {
   override readonly name = 'TurnAborted';
-  readonly why: 'stop' | 'shutdown';
+  readonly why: 'stop' | 'changed' | 'shutdown';
 
-  constructor(why: 'stop' | 'shutdown') {
-    super(why === 'stop' ? 'the turn was stopped' : 'the turn was cut short, because the bot is stopping');
+  constructor(why: 'stop' | 'changed' | 'shutdown') {
+    super(ABORTED[why]);
     this.why = why;
   }
 }
+
+const ABORTED = {
+  stop: 'the turn was stopped',
+  changed: 'the turn was broken off, because what it answers has changed',
+  shutdown: 'the turn was cut short, because the bot is stopping',
+};
 
 export interface TurnQueueOptions<Item> {
   /** Answers one turn. Should end soon once the signal is aborted. */
@@ -62,6 +70,8 @@ interface Running<Item> {
   readonly turn: Turn<Item>;
   readonly controller: AbortController;
   readonly done: Promise<void>;
+  /** Whether the answer has begun to come. */
+  begun: boolean;
 }
 
 /** The turns of all conversations. */
@@ -86,7 +96,7 @@ export class TurnQueue<Item> {
   /**
    * Puts something to be answered at the end of its conversation's queue.
    *
-   * @param collect whether it may be answered together with what waits before it, in one turn: for rooms
+   * @param collect whether it may be answered together with others of its kind that wait next to it, in one turn: for rooms
    */
   add(conversation: string, item: Item, { collect = false }: { readonly collect?: boolean } = {}): Added {
     if (this.#closed) return 'closed';
@@ -103,6 +113,37 @@ export class TurnQueue<Item> {
   /** What goes on in a conversation: whether a turn runs, and how many items wait. */
   status(conversation: string): { readonly running: boolean; readonly waiting: number } {
     return { running: this.#running.has(conversation), waiting: this.#waiting.get(conversation)?.length ?? 0 };
+  }
+
+  /**
+   * Has a turn begin anew, because one of its items has changed. Nothing happens when no such turn runs, or its answer has begun.
+   * @returns whether it does
+   */
+  restart(conversation: string, changed: (item: Item) => boolean): boolean {
+    const running = this.#running.get(conversation);
+    if (running?.begun !== false || !running.turn.items.some(changed)) return false;
+    return this.#breakOff(conversation, running, running.turn.items);
+  }
+
+  /**
+   * Takes items back: out of the line, or out of the turn that runs, which ends early and leaves its other items to the next one.
+   * @param evenBegun also when the answer has begun to come
+   * @returns what was taken back
+   */
+  withdraw(
+    conversation: string,
+    unwanted: (item: Item) => boolean,
+    { evenBegun = false }: { readonly evenBegun?: boolean } = {},
+  ): readonly Item[] {
+    const line = this.#waiting.get(conversation) ?? [];
+    const kept = line.filter(({ item }) => !unwanted(item));
+    const taken = line.flatMap(({ item }) => (unwanted(item) ? item : []));
+    this.#setLine(conversation, kept);
+    const running = this.#running.get(conversation);
+    const inTurn = running?.turn.items.filter(unwanted) ?? [];
+    if (running === undefined || inTurn.length === 0 || (running.begun && !evenBegun)) return taken;
+    const others = running.turn.items.filter((item) => !unwanted(item));
+    return this.#breakOff(conversation, running, others) ? [...inTurn, ...taken] : taken;
   }
 
   /** Aborts the turn that runs in a conversation, and takes back what waits there. Both are handed out. */
@@ -142,12 +183,33 @@ export class TurnQueue<Item> {
   }
 
   #begin(conversation: string): void {
-    const items = this.#take(conversation, ({ collect }, index) => index === 0 || collect);
+    // What is not to be answered with others has its turn to itself: if the turn is to begin anew, nothing is done twice.
+    const together = this.#waiting.get(conversation)?.[0]?.collect === true;
+    const items = this.#take(conversation, ({ collect }, index) => index === 0 || (collect && together));
     const controller = new AbortController();
-    const turn = { conversation, items, signal: controller.signal };
+    const begins = (): void => {
+      running.begun = true;
+    };
+    const turn = { conversation, items, signal: controller.signal, begins };
     // Not at once: the caller of add() learns what became of its item before the turn does anything.
     const done = Promise.resolve().then(() => this.#run(turn));
-    this.#running.set(conversation, { turn, controller, done });
+    const running = { turn, controller, done, begun: false };
+    this.#running.set(conversation, running);
+  }
+
+  /** Aborts a turn; `next` are the first in line for the one after it. @returns false when it ends already */
+  #breakOff(conversation: string, { controller }: Running<Item>, next: readonly Item[]): boolean {
+    if (this.#closed || controller.signal.aborted) return false;
+    const first = next.map((item) => ({ item, collect: true }));
+    this.#setLine(conversation, [...first, ...(this.#waiting.get(conversation) ?? [])]);
+    controller.abort(new TurnAborted('changed'));
+    return true;
+  }
+
+  #setLine(conversation: string, line: Waiting<Item>[]): void {
+    this.#waitingCount += line.length - (this.#waiting.get(conversation)?.length ?? 0);
+    if (line.length === 0) this.#waiting.delete(conversation);
+    else this.#waiting.set(conversation, line);
   }
 
   async #run(turn: Turn<Item>): Promise<void> {

@@ -13,6 +13,7 @@
  * - `delivered`: the answer `id` has been sent.
  * - `failed`: the questions `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
  * - `corrected`: who said the message `key` says that it should have been `text`.
+ * - `attached`: `media` is what is known of the files of the message `key`, in place of what was.
  * - `retracted`: the message `key` was taken back, and is not shown to the model any more. The line that has it stays.
  * - `reopened`: the last answer does not count any more; its questions are owed another one.
  * - `summary`: `text` takes the place of all turns before it.
@@ -57,6 +58,8 @@ export interface HeardMedia {
   readonly file?: string;
   /** Why there is no more of it than a description: "larger than 20 MB". */
   readonly note?: string;
+  /** Where it is to be had, as long as nobody has tried to. */
+  readonly url?: string;
 }
 
 /** Tools that were used together on the way to an answer. */
@@ -88,6 +91,17 @@ export interface ModelChoice {
 
 const time = z.iso.datetime().transform((text) => new Date(text));
 const keys = z.array(z.string());
+const media = z.array(
+  z.object({
+    name: z.string(),
+    type: z.string().exactOptional(),
+    size: z.number().exactOptional(),
+    text: z.string().exactOptional(),
+    file: z.string().exactOptional(),
+    note: z.string().exactOptional(),
+    url: z.string().exactOptional(),
+  }),
+);
 const heard = {
   v: z.literal(1),
   key: z.string(),
@@ -96,18 +110,7 @@ const heard = {
   at: time,
   author: z.string().exactOptional(),
   id: z.string().exactOptional(),
-  media: z
-    .array(
-      z.object({
-        name: z.string(),
-        type: z.string().exactOptional(),
-        size: z.number().exactOptional(),
-        text: z.string().exactOptional(),
-        file: z.string().exactOptional(),
-        note: z.string().exactOptional(),
-      }),
-    )
-    .exactOptional(),
+  media: media.exactOptional(),
   reference: z.unknown().exactOptional(),
 };
 const call = z.object({ id: z.string(), name: z.string(), arguments: z.string(), result: z.string() });
@@ -138,6 +141,7 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ v: z.literal(1), kind: z.literal('delivered'), at: time, id: z.string() }),
   z.object({ v: z.literal(1), kind: z.literal('failed'), at: time, keys, reason: z.string().exactOptional() }),
   z.object({ v: z.literal(1), kind: z.literal('corrected'), at: time, key: z.string(), text: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('attached'), at: time, key: z.string(), media }),
   z.object({ v: z.literal(1), kind: z.literal('retracted'), at: time, key: z.string() }),
   z.object({ v: z.literal(1), kind: z.literal('reopened'), at: time }),
   z.object({ v: z.literal(1), kind: z.literal('summary'), at: time, text: z.string() }),
@@ -188,6 +192,7 @@ export type Unwritten =
   | { readonly kind: 'session'; readonly at: Date; readonly conversation: string; readonly continues?: boolean }
   | { readonly kind: 'sending' | 'delivered'; readonly at: Date; readonly id: string }
   | { readonly kind: 'corrected'; readonly at: Date; readonly key: string; readonly text: string }
+  | { readonly kind: 'attached'; readonly at: Date; readonly key: string; readonly media: readonly HeardMedia[] }
   | { readonly kind: 'retracted'; readonly at: Date; readonly key: string }
   | { readonly kind: 'reopened'; readonly at: Date }
   | { readonly kind: 'summary'; readonly at: Date; readonly text: string }

@@ -1,0 +1,116 @@
+/**
+ * What people say of what was said before: they correct it (XEP-0308), take it back (XEP-0424), or react to it (XEP-0444); and a room's
+ * moderators take it back for them (XEP-0425). Only who said something can change it.
+ */
+import type { Client } from '../../xmpp-core/client.js';
+import { RecentKeys } from '../conversation/conversation.js';
+import type { Conversation, Heard } from '../conversation/history.js';
+import type { TurnQueue } from '../conversation/queue.js';
+import type { Log } from '../log.js';
+import { ownMessages } from './own-messages.js';
+import { isAdmitted, type Said } from './said.js';
+import type { Task } from './tasks.js';
+
+export interface ChangesOptions {
+  readonly client: Client;
+  readonly queue: TurnQueue<Task>;
+  /** Whether somebody may have another question answered; tells them when not. */
+  readonly isWithinLimits: (said: Said) => boolean;
+  readonly log: Log;
+}
+
+/** So many changes are known again when they come twice. */
+const MAX_KEYS = 1_000;
+/** Reactions to one message that are passed on; whoever clicks about on it would fill the conversation. */
+const MAX_REACTIONS = 20;
+const MAX_EMOJI = 5;
+
+export class Changes {
+  readonly #options: ChangesOptions;
+  readonly #keys = new RecentKeys(MAX_KEYS);
+
+  constructor(options: ChangesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes what is said of an earlier message.
+   * @returns false for a correction of something that was never heard: it is as good as the first version of it
+   */
+  async take(said: Said, conversation: Conversation): Promise<boolean> {
+    const { change } = said.content;
+    // The same change again, out of its order, must not undo one that came after it.
+    if (change === undefined || this.#keys.has(said.key)) return true;
+    this.#keys.add(said.key);
+    if (change.kind === 'reaction') await this.#react(said, change.id, change.emoji, conversation);
+    else if (change.kind === 'retraction') await this.#retract(said, change.id, conversation);
+    else return this.#correct(said, change.id, conversation);
+    return true;
+  }
+
+  /** Takes back what a room's moderators want to be gone. @param id the one that the room gave it */
+  async moderate(conversation: Conversation, id: string): Promise<void> {
+    const original = conversation.find(({ key }) => key === stanzaKey(id));
+    if (original !== undefined) await this.#takeBack(original, conversation);
+  }
+
+  async #correct(said: Said, id: string, conversation: Conversation): Promise<boolean> {
+    const { queue } = this.#options;
+    const original = conversation.find((heard) => heard.id === id && heard.author === said.author);
+    if (original === undefined) return this.#ignored(said, id, conversation);
+    const { key, kind } = original;
+    const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
+    const written = conversation.correct(key, kind === 'question' ? said.text : said.content.text);
+    // What waits is asked as it is by then. The request that is under way still has the old words.
+    if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
+    await written;
+    return true;
+  }
+
+  async #retract(said: Said, id: string, conversation: Conversation): Promise<void> {
+    const names = new Set([stanzaKey(id), senderKey(said.sender, id)]);
+    const original = conversation.find(
+      (heard) => heard.author === said.author && (heard.id === id || names.has(heard.key)),
+    );
+    if (original === undefined) this.#ignored(said, id, conversation);
+    else await this.#takeBack(original, conversation);
+  }
+
+  async #takeBack({ key }: Heard, conversation: Conversation): Promise<void> {
+    const { queue } = this.#options;
+    const isOwed = conversation.isOwed(key);
+    const written = conversation.retract(key);
+    if (isOwed) {
+      const isIt = (task: Task): boolean => task.kind === 'question' && task.key === key;
+      queue.withdraw(conversation.id, isIt, { evenBegun: true });
+    }
+    await written;
+  }
+
+  async #react(said: Said, id: string, emoji: readonly string[], conversation: Conversation): Promise<void> {
+    const { key, speaker, at, author, place } = said;
+    const own = this.#options.client.get(ownMessages).find(place.to, id);
+    if (own === undefined || !isAdmitted(said) || own.reactions >= MAX_REACTIONS) return;
+    own.reactions += 1;
+    const what = emoji.length === 0 ? 'took back a reaction' : `reacted with ${emoji.slice(0, MAX_EMOJI).join(' ')}`;
+    const text = `(${what} to what you said: “${own.excerpt}”)`;
+    await conversation.hear({ key, speaker, text, at, author, kind: 'context', reference: place });
+  }
+
+  /** @returns whether it was something that somebody else said */
+  #ignored({ author }: Said, id: string, conversation: Conversation): boolean {
+    const isForeign = conversation.find((heard) => heard.id === id || heard.key === stanzaKey(id)) !== undefined;
+    this.#options.log('debug', 'ignored', { conversation: conversation.id, from: author, foreign: isForeign });
+    return isForeign;
+  }
+}
+
+/** What tells a message of a room from others. */
+export function stanzaKey(id: string): string {
+  return `stanza-id ${id}`;
+}
+
+/** What tells a message from others where no room does: who sent it, and the id they gave it. */
+export function senderKey(sender: string, id: string): string {
+  return `id ${sender} ${id}`;
+}

@@ -1,0 +1,60 @@
+/** Something said, in terms that do not depend on where it was said. */
+import type { Message } from '../../xmpp-core/stanza/stanzas.js';
+import type { RoomMessage } from '../../xeps/xep-0045-muc/index.js';
+import type { Heard, HeardMedia } from '../conversation/records.js';
+import type { MediaLink } from '../media/links.js';
+import type { Access } from './access.js';
+import type { Content } from './content.js';
+import type { Place } from './place.js';
+
+export interface Said {
+  /** The conversation it belongs to. */
+  readonly conversation: string;
+  /** Whom its tokens are counted for. */
+  readonly payer: string;
+  /** Who said it, for the limits: a prepared JID or an occupant. */
+  readonly sender: string;
+  /** Who said it, for the log: a JID. */
+  readonly from: string;
+  /** Who said it, as far as it can be proven: see `identities`. */
+  readonly author: string;
+  readonly isOperator: boolean;
+  readonly speaker: string;
+  readonly key: string;
+  /** The id that its author gave it. */
+  readonly id: string | undefined;
+  readonly content: Content;
+  /** What is meant for the bot: the words without a leading address. */
+  readonly text: string;
+  readonly at: Date;
+  readonly place: Place;
+  /** What the rules say. `mention` denies only that it is a question: who said it may ask here. */
+  readonly access: Access;
+  /** Whether it wants an answer. */
+  readonly asks: boolean;
+  readonly source: Message | RoomMessage;
+}
+
+/** Whether who said it may ask something here, though they need not have. */
+export function isAdmitted({ access }: Said): boolean {
+  return access.allowed || access.rule === 'mention';
+}
+
+/** Whether it is a file, or several, without a word. */
+export function isOnlyFile({ text, content }: Said): boolean {
+  return text === '' && content.links.length > 0;
+}
+
+/** A file as it is written down when nobody has tried to fetch it. */
+export function describeLink({ url, name, type, size }: MediaLink): HeardMedia {
+  return { name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }), url };
+}
+
+/** The files of a message that are still to be fetched, as far as is written down. */
+export function linksOf({ media = [] }: Heard): MediaLink[] {
+  return media.flatMap(({ url, name, type, size }) =>
+    url === undefined
+      ? []
+      : { url, name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }) },
+  );
+}
