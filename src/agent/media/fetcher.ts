@@ -1,13 +1,12 @@
 /**
  * Files that people sent, fetched as far as the settings and plain caution let it. The URLs are the words of strangers: only https, only
- * addresses on the public internet and the few hosts that are known, no more bytes and no more time than allowed. Nothing here throws:
- * what cannot be had is described, with the reason.
+ * addresses on the public internet and the few hosts that are known, no more bytes and no more time than allowed. What cannot
+ * be had is described, with the reason, and is no error.
  */
 import type { AccountConfig } from '../config/config.js';
 import { matchesMediaType } from '../config/media-type.js';
 import type { HeardMedia } from '../conversation/records.js';
 import { errorText, type Log } from '../log.js';
-import { canVerify, verify } from '../../xeps/xep-0300-cryptographic-hashes.js';
 import { withDeadline } from '../../xmpp-core/deadline.js';
 import { AddressError } from '../../xmpp-core/transport/addresses.js';
 import { HttpError, httpRequest, ResponseTooLargeError, type HttpResponse } from '../../xmpp-core/transport/http.js';
@@ -58,7 +57,7 @@ export class MediaFetcher {
     this.#options = options;
   }
 
-  /** Fetches the files of one message. What was not done when the signal came is described as not fetched. */
+  /** Fetches the files of one message. @throws the signal's reason, and nothing else */
   async fetch(links: readonly MediaLink[], { signal }: { signal: AbortSignal }): Promise<readonly HeardMedia[]> {
     const heard = await Promise.all(links.map((link) => this.#hear(link, signal)));
     let left = MAX_TEXT;
@@ -78,6 +77,7 @@ export class MediaFetcher {
         this.#permits.run(bounded, () => this.#take(link, bounded)),
       );
     } catch (error) {
+      signal.throwIfAborted();
       log('info', 'media', { host: new URL(url).host, message: errorText(error) });
       const refusal = refusalIn(error);
       if (refusal === undefined) return { ...known, note: 'it could not be fetched' };
@@ -87,7 +87,7 @@ export class MediaFetcher {
 
   /** @throws NotTaken, or what the request throws */
   async #take(link: MediaLink, signal: AbortSignal): Promise<HeardMedia> {
-    const { name, url, hashes, size = 0 } = link;
+    const { name, url, size = 0 } = link;
     const { mediaMaxMb } = this.#options.account;
     if (new URL(url).protocol === 'aesgcm:') throw new NotTaken('it is encrypted');
     this.#admit(link.type);
@@ -98,8 +98,6 @@ export class MediaFetcher {
     const stated = typeOf(headers);
     const type = sniffedType(data) ?? stated ?? link.type;
     this.#admit(type);
-    if (hashes !== undefined && canVerify(hashes) && !(await verify(hashes, data)))
-      throw new NotTaken('what is there is not the file that was sent', type);
     const told = { name, size: data.byteLength };
 
     const picture = readPicture(data);

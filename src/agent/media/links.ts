@@ -1,6 +1,5 @@
 /** The files that come with a message, as their sender tells of them: nothing is fetched here, and nothing of it is to be believed. */
 import { readOutOfBandData } from '../../xeps/xep-0066-out-of-band-data.js';
-import type { Hashes } from '../../xeps/xep-0300-cryptographic-hashes.js';
 import { safeFileName } from '../../xeps/xep-0446-file-metadata.js';
 import { readSharedFiles, usableUrls } from '../../xeps/xep-0447-stateless-file-sharing.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
@@ -15,8 +14,6 @@ export interface MediaLink {
   readonly type?: string;
   /** In bytes. */
   readonly size?: number;
-  /** What the content has to be, where the sender says so. */
-  readonly hashes?: Hashes;
 }
 
 /** So many files of one message are looked at. */
@@ -40,7 +37,6 @@ export function readLinks(message: Element): readonly MediaLink[] {
       name: safeFileName(file.name ?? lastSegment(url)),
       ...(file.mediaType === undefined ? {} : { type: file.mediaType }),
       ...(file.size === undefined ? {} : { size: file.size }),
-      ...(file.hashes === undefined ? {} : { hashes: file.hashes }),
     });
     for (const other of shared.urls) if (other !== url && !links.has(other)) alias(links, other, url);
   }
