@@ -24,7 +24,7 @@ t.test('direct messages', async (t) => {
   for (const account of Object.keys(accounts)) await bot.expect('online', { account });
   const alice = await stage.person('alice');
 
-  // [RFC6121-5.2.2-b] [RFC6121-5.2.5-c]
+  // [RFC6121-5.2.2-b] [RFC6121-5.2.5-c] [promise-answer-state]
   t.test('a direct message gets composing at once, then its answer and active, in its thread', async (t) => {
     const ann = await stage.person('ann');
     const { script, letGo } = holds('Good ', '**morning**.');
@@ -168,6 +168,7 @@ t.test('direct messages', async (t) => {
     t.same(gwen.texts, ['Once.', 'And this.']);
   });
 
+  // [promise-denied-silence] [promise-dm-policy] [promise-allowlist] [promise-operators]
   t.test('who is not let in gets no sign that anyone is there, and the log says so once', async (t) => {
     const hugo = await stage.person('hugo');
     const [closed, silent] = [stage.jid('closed'), stage.jid('silent')];
@@ -186,6 +187,7 @@ t.test('direct messages', async (t) => {
     t.equal(bot.logged('denied').filter(({ account }) => account === 'closed').length, 1, 'it is logged once');
   });
 
+  // [promise-limit-messages]
   t.test('who asks too much is told so once, and then nothing', async (t) => {
     const ines = await stage.person('ines');
     model.next(says('First.'), says('Second.'));
@@ -200,7 +202,7 @@ t.test('direct messages', async (t) => {
     await bot.expect('denied', { account: 'limited', why: 'over limits.messages_per_minute' });
   });
 
-  // [pitfall-own-messages]
+  // [pitfall-own-messages] [promise-limit-tokens] [promise-limit-turns]
   t.test('who has used up the tokens of a day is told so, and a conversation without end is let rest', async (t) => {
     const rita = await stage.person('rita');
     const before = model.requests.length;
@@ -217,6 +219,7 @@ t.test('direct messages', async (t) => {
     t.equal(model.requests.length, before + 2);
   });
 
+  // [promise-limit-tokens]
   t.test('an answer that was stopped counts among the tokens of the day', async (t) => {
     const tess = await stage.person('tess');
     const before = model.requests.length;
@@ -330,6 +333,7 @@ t.test('direct messages', async (t) => {
     t.equal(model.requests.length, before + 1);
   });
 
+  // [promise-log-private] [promise-log-events]
   t.test('every line of the log is an event, without a secret or the text of a message', async (t) => {
     t.same(model.violations, []);
     t.same(bot.noise, []);

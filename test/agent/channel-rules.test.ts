@@ -16,7 +16,7 @@ const jid = (text: string | undefined): Jid | undefined => Jid.tryParse(text);
 /** `yes`, or the rule that said no. */
 const verdict = (access: Access): string => (access.allowed ? 'yes' : access.rule);
 
-// [pitfall-wildcard-full-jid]
+// [pitfall-wildcard-full-jid] [promise-dm-policy] [promise-allowlist] [promise-operators]
 t.test('a direct message is answered as dm_policy says', async (t) => {
   const operators = [Jid.parse('boss@example.com')];
   const allowlist = patterns('alice@example.com', '*@trusted.org', 'bot-*@*.example.net');
@@ -41,6 +41,7 @@ t.test('a direct message is answered as dm_policy says', async (t) => {
   }
 });
 
+// [promise-allowlist]
 t.test('an empty allowlist lets nobody in', async (t) => {
   const account = { dmPolicy: 'allowlist', allowlist: [], operators: [] } as const;
   t.equal(verdict(directAccess(account, jid('alice@example.com'))), 'list');
@@ -53,7 +54,7 @@ t.test('whom an operator let in is compared whole: a stranger named * opens no d
   t.equal(verdict(directAccess(account, jid('other@evil.example'), approved)), 'list');
 });
 
-// [pitfall-wildcard-full-jid] [pitfall-nickname-as-identity]
+// [pitfall-wildcard-full-jid] [pitfall-nickname-as-identity] [promise-operators]
 t.test('an operator is known by the bare JID, and a hidden one is none', async (t) => {
   const account = { operators: [Jid.parse('boss@example.com')] };
   t.equal(isOperator(account, jid('boss@example.com/desk')), true);
@@ -87,7 +88,7 @@ function roomVerdict(facts: RoomCase): string {
   return verdict(roomMessageAccess(account, room, { sender: jid(facts.sender), addressed: facts.addressed ?? true }));
 }
 
-// [pitfall-nickname-as-identity]
+// [pitfall-nickname-as-identity] [promise-room-order] [promise-room-users]
 t.test(
   'a room message is judged by group_policy, the room, its users and the mention rule, in this order',
   async (t) => {

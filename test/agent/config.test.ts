@@ -414,6 +414,7 @@ ${PROVIDER}`);
   },
 );
 
+// [promise-limit-off]
 t.test('a limit that is switched off is infinite', async (t) => {
   const { limits } = firstAccount(
     `${ACCOUNT}limits = { tokens_per_day = false, messages_per_minute = false, turns_per_minute = false, history_tokens = false, stale_after_minutes = false }${PROVIDER}`,

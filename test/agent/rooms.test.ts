@@ -79,7 +79,7 @@ t.test('rooms', async (t) => {
     t.match(asked(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
   });
 
-  // [pitfall-nickname-as-identity]
+  // [pitfall-nickname-as-identity] [promise-room-users]
   t.test('where users are named only they are answered, by their real JID', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
     const before = model.requests.length;

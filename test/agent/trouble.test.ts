@@ -37,6 +37,7 @@ t.test('a model that fails', async (t) => {
     ['breaks off', cutsOff('Once upon'), /broke off/],
   ];
   for (const [what, script, sentence] of cases) {
+    // [promise-answer-failure]
     t.test(`a model that ${what} is one short sentence to people, and a line in the log`, async (t) => {
       const person = await stage.person(what.replaceAll(' ', '-'));
       model.next(script);
@@ -76,6 +77,7 @@ t.test('a model that fails', async (t) => {
     await person.hears(/broke off/);
   });
 
+  // [promise-answer-failure]
   t.test('a room is told of it once a minute', async (t) => {
     const person = await stage.person('guest');
     const team = await person.enter(stage.room('team'));

@@ -61,7 +61,7 @@ export class AnswerSoFar {
     const declined = this.#refusal !== '' || this.#finishReason === 'content_filter';
     if (this.#text.trim() === '' && toolCalls.length === 0 && (declined || !mayBeSilent)) {
       throw declined
-        ? fail('refused', 'declined to answer', { said: this.#refusal })
+        ? fail('refused', 'declined to answer')
         : fail('empty', `ended its answer with ${this.#finishReason} and no text`);
     }
     return {

@@ -12,8 +12,8 @@ export function readFailure(error: unknown, answering: boolean, fail: ErrorMaker
   if (cause instanceof NoStreamError) return responseFailure(cause, fail);
   // The package throws an event that holds an `error`, with that as its own.
   if (event !== undefined) return eventFailure(event, fail);
-  if (error instanceof SyntaxError)
-    return fail('malformed', 'sent an event that cannot be read', { said: error.message });
+  // The parser's own message shows a piece of the answer, which is for the chat and not for the log.
+  if (error instanceof SyntaxError) return fail('malformed', 'sent an event that cannot be read');
   return answering
     ? fail('truncated', 'lost the connection in the middle of its answer', { said: faultOf(error) })
     : fail('unreachable', 'could not be reached', { said: faultOf(error) });

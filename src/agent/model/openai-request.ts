@@ -26,7 +26,7 @@ export async function* askOnce(
   without: ReadonlySet<Extra>,
 ): AsyncGenerator<ModelEvent, void, undefined> {
   const { firstTokenMs, idleMs } = provider;
-  const fail = errorsOf(provider);
+  const fail = errorsOf(provider, request.messages);
   const watch = new ContentWatch(request.signal);
   const answer = new AnswerSoFar();
   let answering = false;
@@ -39,7 +39,9 @@ export async function* askOnce(
     for await (const event of stream as AsyncIterable<unknown>) {
       const chunk = readChunk(event);
       if (chunk === undefined) {
-        throw fail('malformed', 'sent an event that is no chunk of an answer', { said: JSON.stringify(event) });
+        // The names only: what it holds may be the answer itself, which is for the chat and not for the log.
+        const said = Object.keys(Object(event) as object).join(', ');
+        throw fail('malformed', 'sent an event that is no chunk of an answer', { said });
       }
       const forward = answer.add(chunk);
       if (chunk.text !== '') {

@@ -1,5 +1,5 @@
 /** The settings of one provider and model, and how errors speak of them. */
-import type { ModelErrorKind } from './model.js';
+import type { ChatMessage, ModelErrorKind } from './model.js';
 import { ModelError } from './model.js';
 import { quote } from './provider-text.js';
 
@@ -58,11 +58,15 @@ export interface ErrorMaker {
   ): ModelError;
 }
 
-/** The `ErrorMaker` for a provider. */
-export function errorsOf(provider: ModelProvider): ErrorMaker {
+/** The `ErrorMaker` for a provider. @param messages what it is asked, none of which an error repeats */
+export function errorsOf(provider: ModelProvider, messages: readonly ChatMessage[] = []): ErrorMaker {
   const host = URL.canParse(provider.baseUrl) ? new URL(provider.baseUrl).host : '(invalid base_url)';
   return (kind, what, { said = '', ...details } = {}) => {
-    const words = quote(said, provider.apiKey?.reveal());
+    const written = messages.flatMap(({ content, toolCalls = [] }) => [
+      content,
+      ...toolCalls.map((call) => call.arguments),
+    ]);
+    const words = quote(said, provider.apiKey?.reveal(), written);
     const quoted = words === '' ? '' : `, saying ${words}`;
     return new ModelError(
       kind,
