@@ -23,38 +23,46 @@ export function offersInBind(inline: Element, feature: string): boolean {
   return inline.children('feature', NS_BIND2).some((one) => one.attr('var') === feature);
 }
 
-export const bind2: Plugin<void> = definePlugin({
-  name: 'bind2',
-  xep: 386,
-  requires: [sasl2],
-  setup(context) {
-    context.streamFeature(
-      inlineOnly('bind2', 300, {
-        within: 'authentication',
+/**
+ * The plugin of a client that finds out as it goes whether it can read an archive.
+ * @param isWanted is asked at each login that could bind so
+ */
+export function bind2When(isWanted: () => boolean | Promise<boolean>): Plugin<void> {
+  return definePlugin({
+    name: 'bind2',
+    xep: 386,
+    requires: [sasl2],
+    setup(context) {
+      context.streamFeature(
+        inlineOnly('bind2', 300, {
+          within: 'authentication',
 
-        async offered(inline, negotiation) {
-          const offer = inline.child('bind', NS_BIND2);
-          if (offer === undefined) return undefined;
-          const requests = await inlineRequests('bind', offer.child('inline'), negotiation);
-          const { resource } = negotiation;
-          const tag = resource === undefined ? undefined : el('tag', NS_BIND2, {}, resource);
-          return {
-            element: el('bind', NS_BIND2, {}, tag, ...requests.map(({ element }) => element)),
+          async offered(inline, negotiation) {
+            const offer = inline.child('bind', NS_BIND2);
+            if (offer === undefined || !(await isWanted())) return undefined;
+            const requests = await inlineRequests('bind', offer.child('inline'), negotiation);
+            const { resource } = negotiation;
+            const tag = resource === undefined ? undefined : el('tag', NS_BIND2, {}, resource);
+            return {
+              element: el('bind', NS_BIND2, {}, tag, ...requests.map(({ element }) => element)),
 
-            async answered(success) {
-              const bound = success.child('bound', NS_BIND2);
-              // §3.2: a session that was resumed has its resource. Without either, what RFC 6120 offers is still to come.
-              if (bound === undefined || negotiation.jid !== undefined) return;
-              const jid = negotiation.authorized;
-              if (jid === undefined || jid.isBare) {
-                throw new NegotiationError(`${negotiation.stream.peer} bound a resource and does not say which`);
-              }
-              negotiation.jid = jid;
-              for (const request of requests) await request.answered(bound);
-            },
-          };
-        },
-      }),
-    );
-  },
-});
+              async answered(success) {
+                const bound = success.child('bound', NS_BIND2);
+                // §3.2: a session that was resumed has its resource. Without either, what RFC 6120 offers is still to come.
+                if (bound === undefined || negotiation.jid !== undefined) return;
+                const jid = negotiation.authorized;
+                if (jid === undefined || jid.isBare) {
+                  throw new NegotiationError(`${negotiation.stream.peer} bound a resource and does not say which`);
+                }
+                negotiation.jid = jid;
+                for (const request of requests) await request.answered(bound);
+              },
+            };
+          },
+        }),
+      );
+    },
+  });
+}
+
+export const bind2: Plugin<void> = bind2When(() => true);

@@ -1,33 +1,34 @@
 /** One XMPP account of the bot: what comes in is let through or not, becomes questions and context, and is answered in turn. */
-import { createClient, type Client, type Offline } from '../../xmpp-core/client.js';
-import { delay } from '../../xmpp-core/deadline.js';
+import type { Client, Offline } from '../../xmpp-core/client.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import { subscriptions } from '../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../xmpp-core/storage.js';
-import { serviceDiscovery } from '../../xeps/xep-0030-service-discovery.js';
-import { muc, RoomError, type Departure, type Room } from '../../xeps/xep-0045-muc/index.js';
-import { chatStates } from '../../xeps/xep-0085-chat-states.js';
-import { ping } from '../../xeps/xep-0199-ping.js';
-import { httpUpload } from '../../xeps/xep-0363-http-file-upload.js';
-import { mucSelfPing } from '../../xeps/xep-0410-muc-self-ping.js';
-import { messageReactions } from '../../xeps/xep-0444-message-reactions.js';
-import { roomConfig, type AccountConfig } from '../config/config.js';
-import type { Conversation, ConversationStore, Pending } from '../conversation/history.js';
+import { muc } from '../../xeps/xep-0045-muc/index.js';
+import type { AccountConfig, Config } from '../config/config.js';
+import type { Conversation, ConversationStore, Pending, Undelivered } from '../conversation/history.js';
 import { TurnQueue } from '../conversation/queue.js';
 import { errorText, withFields, type Log } from '../log.js';
 import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
 import { uploadOriginOf } from '../media/upload-origin.js';
 import type { Model } from '../model/model.js';
-import { directAccess, roomAccess } from './access.js';
+import { SkillShelf } from '../skills/skill-shelf.js';
+import { directAccess } from './access.js';
+import { accountClient } from './account-client.js';
 import { Answering } from './answering.js';
+import { Appearance } from './appearance.js';
+import { offerButtons } from './command-buttons.js';
 import { CommandDesk } from './command-desk.js';
+import { CommandsDone } from './commands-done.js';
 import { Denials } from './denials.js';
 import { errorKind, remedyFor } from './error-kind.js';
 import { Hourly } from './hourly.js';
 import { Inbox } from './inbox.js';
 import { Limits } from './limits.js';
+import { Missed } from './missed.js';
+import { modelChoices } from './model-choice.js';
 import { readPlace, type Place } from './place.js';
+import { Rooms } from './rooms.js';
 import { Strangers } from './strangers.js';
 import { perform, questionsOf, type Task } from './tasks.js';
 import { TokenLedger } from './token-ledger.js';
@@ -39,22 +40,16 @@ export interface AccountOptions {
   /** Where pictures that people sent are kept. */
   readonly media: MediaStore;
   readonly modelOf: (provider: string, model: string) => Model;
+  /** By name; their models can be chosen. */
+  readonly providers: Config['providers'];
+  /** Folders of skills. */
+  readonly skillPaths: Config['skillPaths'];
   readonly log: Log;
   /** How long to stay away from a room after a kick or a failure, in milliseconds; a minute unless told. */
   readonly rejoinMs?: number;
 }
 
-/** What a room is asked for at the first join, for the bot to know what people speak of. */
-const FIRST_HISTORY = 20;
 const REJOIN_MS = 60_000;
-/** Refusals of a room that only a person can lift (XEP-0045 §7.2). */
-const REFUSED: ReadonlySet<string> = new Set([
-  'forbidden',
-  'not-authorized',
-  'registration-required',
-  'not-allowed',
-  'jid-malformed',
-]);
 
 /** What a conversation is owed. */
 interface Debt extends Pending {
@@ -65,7 +60,6 @@ export class Account {
   readonly #config: AccountConfig;
   readonly #store: ConversationStore;
   readonly #log: Log;
-  readonly #rejoinMs: number;
   readonly #client: Client;
   readonly #queue: TurnQueue<Task>;
   readonly #answering: Answering;
@@ -73,12 +67,25 @@ export class Account {
   readonly #denials: Denials;
   readonly #strangers: Strangers;
   readonly #ledger: TokenLedger;
+  readonly #commandsDone: CommandsDone;
+  readonly #rooms: Rooms;
+  readonly #missed: Missed;
+  readonly #appearance: Appearance;
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, store, storage, media, modelOf, log, rejoinMs = REJOIN_MS }: AccountOptions) {
+  constructor({
+    config,
+    store,
+    storage,
+    media,
+    modelOf,
+    providers,
+    skillPaths,
+    log,
+    rejoinMs = REJOIN_MS,
+  }: AccountOptions) {
     this.#config = config;
-    this.#rejoinMs = rejoinMs;
     this.#store = store;
     this.#log = withFields(log, { account: config.name });
     this.#denials = new Denials(this.#log);
@@ -88,23 +95,40 @@ export class Account {
       failed: (error) => this.#report(error),
     });
     const limits = new Limits(config.limits, this.#ledger);
-    this.#client = createClient({
-      jid: config.jid,
-      password: config.password.reveal(),
-      resource: config.resource,
-      plugins: [serviceDiscovery, muc, mucSelfPing, chatStates, ping, httpUpload, messageReactions, subscriptions],
+    this.#client = accountClient(config, storage);
+    this.#commandsDone = new CommandsDone(storage, config.jid.toString());
+    this.#appearance = new Appearance({ account: config, client: this.#client, storage });
+    this.#rooms = new Rooms({
+      account: config,
+      client: this.#client,
       storage,
-      ...(config.server === undefined ? {} : { server: { ...config.server, directTls: config.directTls } }),
-      ...(config.websocket === undefined ? {} : { websocket: config.websocket }),
-      ...(config.ca === undefined ? {} : { ca: config.ca }),
+      denials: this.#denials,
+      log: this.#log,
+      rejoinMs,
+      stopping: this.#stopping.signal,
+      heard: (said) => this.#inbox.room(said),
+      tell: (work) => this.#tell(work),
     });
+    this.#missed = new Missed({
+      account: config,
+      client: this.#client,
+      storage,
+      stopping: this.#stopping.signal,
+      message: (message) => this.#inbox.direct(message),
+      invitation: (invitation) => this.#rooms.takeInvitation(invitation),
+    });
+    const models = modelChoices(config, providers);
+    const skills = new SkillShelf(skillPaths, (message) => this.#log('warn', 'error', { kind: 'skill', message }));
     this.#answering = new Answering({
       account: config,
       client: this.#client,
       store,
       media,
       modelOf,
+      models,
+      skills,
       opened: (place, signal) => this.#opened(place, signal),
+      isStillThere: (place) => this.#inbox.isStillThere(place),
       stopping: this.#stopping.signal,
       later: (work) => this.#tell(work),
       spent: (payer, { promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
@@ -115,19 +139,21 @@ export class Account {
       failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
-    const commands = new CommandDesk({ ...shared, modelOf });
     this.#strangers = new Strangers({ account: config, client: this.#client, storage });
+    const rules = { limits, denials: this.#denials, strangers: this.#strangers };
+    const commands = new CommandDesk({
+      ...shared,
+      ...rules,
+      done: this.#commandsDone,
+      modelOf,
+      models,
+      rooms: this.#rooms,
+      skillsOf: (names) => skills.named(names),
+    });
+    offerButtons({ ...rules, account: config, client: this.#client, store, commands });
     const uploadOrigin = uploadOriginOf(this.#client);
     const files = new MediaFetcher({ account: config, store: media, uploadOrigin, log: this.#log });
-    this.#inbox = new Inbox({
-      ...shared,
-      store,
-      files,
-      commands,
-      limits,
-      denials: this.#denials,
-      strangers: this.#strangers,
-    });
+    this.#inbox = new Inbox({ ...shared, ...rules, store, files, commands });
     this.#listen();
   }
 
@@ -141,7 +167,9 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
-    await Promise.all([this.#strangers.load(), this.#ledger.load()]).catch((error: unknown) => this.#report(error));
+    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms];
+    const prepared = [...kept.map((one) => one.load()), this.#appearance.prepare()];
+    await Promise.all(prepared).catch((error: unknown) => this.#report(error));
     // Read before anything new can come: what arrives from now on is taken up as it arrives, and must not be so twice.
     const debts = await this.#debts().catch((error: unknown) => {
       this.#report(error);
@@ -167,17 +195,17 @@ export class Account {
 
   async #stop(graceMs: number): Promise<void> {
     await this.#queue.close({ graceMs });
-    await this.#ledger.flush();
+    await Promise.all([this.#ledger.flush(), this.#rooms.flush()]);
     this.#stopping.abort();
     await this.#client.stop();
   }
 
   #listen(): void {
     const { events } = this.#client;
-    const rooms = this.#client.get(muc);
     events.on('online', ({ jid, resumed }) => {
       this.#log('info', 'online', { jid: jid.toString(), resumed });
-      this.#joinRooms();
+      // A session that was resumed is in its rooms still, and missed nothing.
+      if (!resumed) this.#begin();
     });
     events.on('suspended', ({ reason, retryInMs }) => {
       this.#log('info', 'suspended', { reason: reason?.message ?? null, retryInMs });
@@ -194,11 +222,20 @@ export class Account {
     events.on('fault', ({ error, where }) => {
       this.#log('error', 'error', { kind: 'internal', where, message: errorText(error) });
     });
-    rooms.events.on('message', (message) => this.#tell(this.#inbox.room(message)));
-    rooms.events.on('privateMessage', (message) => this.#tell(this.#inbox.aside(message)));
-    rooms.events.on('joined', ({ room, nick }) => this.#log('info', 'joined', { room: room.jid.toString(), nick }));
-    rooms.events.on('left', ({ room, why, reason }) => this.#leftRoom(room, why, reason));
-    rooms.events.on('joinFailed', ({ room, error }) => this.#joinFailed(room.jid, error));
+    const rooms = this.#client.get(muc).events;
+    rooms.on('privateMessage', (message) => this.#tell(this.#inbox.aside(message)));
+    rooms.on('moderated', ({ room, id }) => this.#tell(this.#inbox.moderated(room.jid, id)));
+  }
+
+  /** What each session begins with. */
+  #begin(): void {
+    this.#rooms.enterAll();
+    for (const work of [this.#missed.catchUp(), this.#appearance.publish()]) {
+      work.catch((error: unknown) => {
+        // When it was the connection that failed, the next session tries again.
+        if (this.#client.state === 'online') this.#log('warn', 'error', { kind: 'server', message: errorText(error) });
+      });
+    }
   }
 
   /** Nothing that goes wrong on the way is left untold. */
@@ -218,54 +255,6 @@ export class Account {
       else this.#log('error', 'error', { kind, message: `${reason.message}; ${remedyFor(kind, this.#config.name)}` });
     }
     this.#log('info', 'offline', { reason: reason?.message ?? 'stopped', retryInMs: retryInMs ?? null });
-  }
-
-  /** Rooms that were joined before are joined again by the plugin; the others are ours to join. */
-  #joinRooms(): void {
-    for (const jid of this.#config.rooms) {
-      if (this.#client.get(muc).rooms.has(jid.bare.toString())) continue;
-      const access = roomAccess(this.#config, roomConfig(this.#config, jid));
-      if (access.allowed) this.#join(jid);
-      else this.#denials.tell(jid.toString(), access.why);
-    }
-  }
-
-  #join(jid: Jid): void {
-    const { nick } = this.#config;
-    const password = roomConfig(this.#config, jid).password?.reveal();
-    const options = { nick, password, history: { maxStanzas: FIRST_HISTORY } };
-    this.#client
-      .get(muc)
-      .join(jid, options, this.#stopping.signal)
-      .catch((error: unknown) => this.#joinFailed(jid, error));
-  }
-
-  #joinFailed(jid: Jid, error: unknown): void {
-    if (this.#stopping.signal.aborted || this.#client.state !== 'online') return;
-    const room = jid.toString();
-    const isFinal = error instanceof RoomError && REFUSED.has(error.condition);
-    this.#log('error', 'error', {
-      kind: 'room',
-      room,
-      message: `${room} does not let us in: ${errorText(error)}`,
-      retryInMs: isFinal ? null : this.#rejoinMs,
-    });
-    if (!isFinal) this.#joinLater(jid);
-  }
-
-  #leftRoom(room: Room, why: Departure, reason: string | undefined): void {
-    this.#log('info', 'left', { room: room.jid.toString(), why, reason });
-    if (why === 'kicked' || why === 'shutdown' || why === 'error') this.#joinLater(room.jid);
-  }
-
-  #joinLater(jid: Jid): void {
-    delay(this.#rejoinMs, this.#stopping.signal).then(
-      () => {
-        const room = this.#client.get(muc).rooms.get(jid.bare.toString());
-        if (this.#client.state === 'online' && room?.joined !== true) this.#join(jid);
-      },
-      () => undefined,
-    );
   }
 
   /** Whoever may write to the bot may see when it is there (RFC 6121 §3.1). */
@@ -292,10 +281,19 @@ export class Account {
       for (const answer of undelivered) {
         const place = readPlace(answer.reference);
         if (place === undefined || !this.#inbox.admits(place)) await conversation.delivered(answer.id);
-        else this.#tell(this.#answering.deliver(conversation, answer, place, this.#stopping.signal));
+        else this.#tell(this.#deliver(conversation, answer, place));
       }
       for (const question of questions) await this.#inbox.resume(conversation, question);
     }
+  }
+
+  /** Sends what was not sent; where that is not known, the archive may know. */
+  async #deliver(conversation: Conversation, answer: Undelivered, place: Place): Promise<void> {
+    const { signal } = this.#stopping;
+    if (answer.begun) await this.#opened(place, signal);
+    const sent = answer.begun ? await this.#missed.wasSent(place, answer.id, answer.at) : false;
+    if (sent === true) await conversation.delivered(answer.id);
+    else await this.#answering.deliver(conversation, { ...answer, begun: sent === undefined }, place, signal);
   }
 
   async #opened(place: Place, signal: AbortSignal): Promise<void> {

@@ -3,33 +3,34 @@ import type { Choices, Command } from '../commands/command.js';
 import { conversationCommands } from '../commands/conversation-commands.js';
 import { operatorCommands } from '../commands/operator-commands.js';
 import { CommandRegistry } from '../commands/registry.js';
-import { RecentKeys } from '../conversation/conversation.js';
 import type { Conversation } from '../conversation/history.js';
 import { errorText } from '../log.js';
 import { commandContext, type CommandContextOptions, type Given } from './command-context.js';
+import type { CommandsDone } from './commands-done.js';
 import { outletOf } from './outlet.js';
 
 export type { Given, RoomDesk } from './command-context.js';
 
-const MAX_KEYS = 1_000;
+export interface CommandDeskOptions extends CommandContextOptions {
+  readonly done: CommandsDone;
+}
+
 const FULL = 'Too much waits here already; /stop drops it.';
 const BROKEN = 'That did not work; my operator has to look into it.';
 
 export class CommandDesk {
   /** All commands there are, under whichever name people reach them. */
   readonly registry = new CommandRegistry([...conversationCommands, ...operatorCommands]);
-  readonly #options: CommandContextOptions;
-  readonly #keys = new RecentKeys(MAX_KEYS);
+  readonly #options: CommandDeskOptions;
   readonly #startedAt = performance.now();
 
-  constructor(options: CommandContextOptions) {
+  constructor(options: CommandDeskOptions) {
     this.#options = options;
   }
 
   /** Runs a command that came as a message, and answers there. It is not part of the conversation: the model does not see it. */
   take(given: Given, conversation: Conversation): void {
-    if (this.#keys.has(given.key)) return;
-    this.#keys.add(given.key);
+    if (!this.#options.done.add(given.key)) return;
     void this.run(given, conversation).then((answer) => this.say(given, answer));
   }
 
@@ -62,12 +63,13 @@ export class CommandDesk {
   }
 
   async #run(given: Given, conversation: Conversation, signal: AbortSignal): Promise<string> {
-    const { client, log } = this.#options;
+    const { client, done, log } = this.#options;
     const { name, argument, place } = given;
     const outlet = outletOf(client, place);
     // What waits for its turn may ask the model, and take its time.
     if (this.#find(given)?.immediate === false) outlet.state('composing');
     try {
+      await done.written();
       const context = commandContext(this.#options, given, conversation, this.#startedAt);
       return await this.registry.run(name, argument, context, signal);
     } catch (error) {
