@@ -272,6 +272,8 @@ export interface HeardMessage {
   /** The id of the message that this answers (XEP-0461). */
   readonly replyTo: string | undefined;
   readonly reactions: readonly string[] | undefined;
+  /** The id of the message that the reactions are to. */
+  readonly reactedTo: string | undefined;
 }
 
 /** Who talks with the bot, through our own client library. */
@@ -343,6 +345,7 @@ export class Person {
       replaces: readCorrection(element),
       replyTo: readReply(element)?.id,
       reactions: reactions === undefined ? undefined : [...reactions.emoji],
+      reactedTo: reactions?.id,
     };
     this.heard.push(heard);
     this.#inbox.put(heard);

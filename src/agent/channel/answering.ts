@@ -3,18 +3,23 @@ import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Client } from '../../xmpp-core/client.js';
 import { muc } from '../../xeps/xep-0045-muc/index.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
-import type { Conversation, ConversationStore, Undelivered } from '../conversation/history.js';
+import type { Conversation, ConversationStore, ModelChoice, Undelivered } from '../conversation/history.js';
 import { TurnAborted, type Turn } from '../conversation/queue.js';
 import { errorText, type Log } from '../log.js';
 import { withPictures } from '../media/pictures.js';
 import type { MediaStore } from '../media/store.js';
 import { ModelError, type Model, type ModelUsage } from '../model/model.js';
-import { estimateUsage } from '../model/tokens.js';
+import type { SkillShelf } from '../skills/skill-shelf.js';
+import { answerWithTools, wordsOf, type Outcome, type Report } from '../tools/loop.js';
+import { offeredTools } from '../tools/offer.js';
+import { modelAsked } from './model-choice.js';
 import { outletOf, type Outlet } from './outlet.js';
 import type { Place } from './place.js';
 import { ReplyWriter } from './reply-writer.js';
+import { Signs } from './signs.js';
 import { systemPrompt } from './system-prompt.js';
 import type { Question } from './tasks.js';
+import { markOf, toolsAt } from './tools-at.js';
 
 export interface AnsweringOptions {
   readonly account: AccountConfig;
@@ -24,8 +29,13 @@ export interface AnsweringOptions {
   readonly media: Pick<MediaStore, 'load'>;
   /** The model of a provider by their names. */
   readonly modelOf: (provider: string, model: string) => Model;
+  readonly skills: SkillShelf;
+  /** The models that can be chosen. */
+  readonly models: readonly ModelChoice[];
   /** Resolves when something can be said at the place; rejects with the signal's reason. */
   readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
+  /** Whether who something is owed to is still the one at the place; tells the log when not. */
+  readonly isStillThere: (place: Place) => boolean;
   /** Aborted when the bot stops; what is not delivered by then is owed. */
   readonly stopping: AbortSignal;
   /** Takes work that goes on after its turn; its failure is told to the log. */
@@ -35,17 +45,20 @@ export interface AnsweringOptions {
   readonly log: Log;
 }
 
-/** Clients forget that somebody is composing after a while. */
-const COMPOSING_AGAIN_MS = 20_000;
-/** From then on people wonder whether their question was seen. */
-const SLOW_MS = 3_000;
-const SEEN = '👀';
 const DONE = '✅';
 const FAILED = '⚠️';
 /** Stands above an answer that people may have read already: it was being sent when the bot was killed. */
 const PERHAPS_AGAIN = '(I was interrupted while I sent this. You may have it already.)\n\n';
 /** A room is told of a failing model at most so often. */
 const ROOM_FAILURE_MS = 60_000;
+
+/** Where a turn takes place. */
+interface Scene {
+  readonly conversation: Conversation;
+  readonly place: Place;
+  readonly outlet: Outlet;
+  readonly signs: Signs;
+}
 
 export class Answering {
   readonly #options: AnsweringOptions;
@@ -57,15 +70,15 @@ export class Answering {
 
   /** Answers a turn. Rejects only when it was aborted because the bot stops: then everything owed is still written down. */
   async run(turn: Turn<Question>): Promise<void> {
-    const { store, client } = this.#options;
+    const { account, store, client } = this.#options;
     // A turn has at least one question; the answer goes where the last one came from.
     const place = turn.items.at(-1)?.place;
     if (place === undefined) return;
     const conversation = await store.conversation(turn.conversation);
-    const outlet = outletOf(client, place);
-    const signs = this.#showSigns(outlet, place);
+    const outlet = outletOf(client, place, account);
+    const signs = new Signs(outlet, place, account.reactions && place.kind !== 'private');
     try {
-      await this.#answer(turn, conversation, place, outlet);
+      await this.#answer(turn, { conversation, place, outlet, signs });
       signs.end(DONE);
     } catch (error) {
       signs.end(error instanceof TurnAborted ? undefined : FAILED);
@@ -76,8 +89,12 @@ export class Answering {
   /** Sends an answer that was written down before a restart or a lost connection. */
   async deliver(conversation: Conversation, answer: Undelivered, place: Place, signal: AbortSignal): Promise<void> {
     const { account, client } = this.#options;
-    const writer = new ReplyWriter(outletOf(client, place), { chunkLimit: account.textChunkLimit, live: false });
-    writer.push(answer.begun ? PERHAPS_AGAIN + answer.text : answer.text);
+    const writer = new ReplyWriter(outletOf(client, place, account), {
+      chunkLimit: account.textChunkLimit,
+      live: false,
+    });
+    const words = wordsOf(answer);
+    writer.push(answer.begun && words !== '' ? PERHAPS_AGAIN + words : words);
     await this.#send(conversation, answer.id, place, writer, signal);
   }
 
@@ -104,19 +121,19 @@ export class Answering {
     if (this.#mayTellOfFailure(place)) outletOf(client, place).remark(`${sentence} (${reference})`);
   }
 
-  async #answer(turn: Turn<Question>, conversation: Conversation, place: Place, outlet: Outlet): Promise<void> {
-    const { account, spent, log, stopping, later } = this.#options;
+  async #answer(turn: Turn<Question>, scene: Scene): Promise<void> {
+    const { account, log, stopping, later } = this.#options;
+    const { conversation, place, outlet } = scene;
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
-    const payer = turn.items.at(-1)?.payer ?? turn.conversation;
     const isLive = account.streamEdits === 'always' || (account.streamEdits === 'dm' && place.kind !== 'room');
     const writer = new ReplyWriter(outlet, { chunkLimit: account.textChunkLimit, live: isLive });
     try {
-      const { text, model, usage } = await this.#ask(conversation, place, keys, turn.signal, writer, payer);
+      const { text, steps, model, usage } = await this.#ask(turn, scene, (words) => writer.push(words));
+      turn.signal.throwIfAborted();
       const id = newId();
       // Written down before it is sent: what was paid for is not lost with a connection or a process.
-      await conversation.answer(keys, { id, text, model, usage });
-      spent(payer, usage);
+      await conversation.answer(keys, { id, text, steps, model, usage });
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
@@ -139,54 +156,70 @@ export class Answering {
     writer: ReplyWriter,
     signal: AbortSignal,
   ): Promise<void> {
-    const { opened } = this.#options;
+    const { opened, isStillThere } = this.#options;
     await opened(place, signal);
+    await writer.complete(signal);
     await conversation.sending(answerId);
     // The way may have closed while that was written down.
     await opened(place, signal);
-    writer.finish();
+    // Nobody else gets it: then it is settled without being sent.
+    if (isStillThere(place)) writer.finish(answerId);
     await conversation.delivered(answerId);
   }
 
-  async #ask(
-    conversation: Conversation,
-    place: Place,
-    keys: readonly string[],
-    signal: AbortSignal,
-    writer: ReplyWriter,
-    payer: string,
-  ): Promise<{ text: string; model: string; usage: ModelUsage }> {
-    const { account, modelOf, spent, media, log } = this.#options;
-    const room = place.kind === 'room' ? roomConfig(account, place.to) : undefined;
-    const voice = room ?? account;
+  /** Puts the questions of a turn to the model, with the tools that are of use at the place. */
+  async #ask(turn: Turn<Question>, scene: Scene, write: (text: string) => void): Promise<Outcome> {
+    const { account, client, media, modelOf, models, spent, opened } = this.#options;
+    const { conversation, place } = scene;
+    const { signal, begins } = turn;
+    const inRoom = place.kind === 'room';
+    const voice = inRoom ? roomConfig(account, place.to) : account;
+    const skills = this.#options.skills.named(voice.skills);
+    const mayReact = account.reactions && place.kind !== 'private';
+    const tools = offeredTools(voice.tools, { inRoom, mayReact, hasSkills: skills.length > 0 });
     const prompt = conversation.prompt({
       systemPrompt: systemPrompt({
         nick: this.#nickAt(place),
-        room: room?.jid.toString(),
+        room: inRoom ? place.to.bare.toString() : undefined,
         configured: voice.systemPrompt,
+        tools,
+        skills,
       }),
       budgetTokens: account.limits.historyTokens,
-      room: room !== undefined,
-      keys,
+      room: inRoom,
+      keys: turn.items.map(({ key }) => key),
+      ...(tools.has('react') && { markOf }),
     });
-    const messages = await withPictures(prompt, media);
-    let text = '';
-    try {
-      for await (const event of modelOf(voice.modelProvider, voice.model).answer({ messages, signal })) {
-        if (event.type === 'text') {
-          text += event.text;
-          writer.push(event.text);
-          continue;
-        }
-        if (event.insteadOf !== undefined) log('warn', 'error', { kind: 'model', message: event.insteadOf.message });
-        return { text, model: event.model, usage: event.usage };
-      }
-    } catch (error) {
-      // An answer that was begun or stopped costs as well, or whoever says /stop in time would talk for nothing.
-      if (text !== '' || signal.aborted) spent(payer, estimateUsage(messages, text));
-      throw error;
-    }
-    throw new Error('the model ended its answer without saying so');
+    const payer = turn.items.at(-1)?.payer ?? turn.conversation;
+    const choice = modelAsked(voice, conversation.model, models);
+    return answerWithTools({
+      model: modelOf(choice.provider, choice.model),
+      messages: await withPictures(prompt, media),
+      tools,
+      context: toolsAt({
+        ...scene,
+        client,
+        skills,
+        opened: async (to) => {
+          // From here on people see something of the answer.
+          begins();
+          await opened(to, signal);
+        },
+      }),
+      signal,
+      write: (words) => {
+        begins();
+        write(words);
+      },
+      spent: (usage) => spent(payer, usage),
+      report: (report) => this.#report(report, turn.conversation),
+    });
+  }
+
+  #report(report: Report, conversation: string): void {
+    const { log } = this.#options;
+    if (report.what === 'trouble') log('warn', 'error', { kind: report.kind, conversation, message: report.message });
+    else log('debug', 'tool', { conversation, tool: report.tool, ms: report.ms, failed: report.failed });
   }
 
   /** What the bot is called there: rooms may know it by another nick than the one it wished for. */
@@ -194,26 +227,6 @@ export class Answering {
     const { account, client } = this.#options;
     if (place.kind === 'direct') return account.nick;
     return client.get(muc).rooms.get(place.to.bare.toString())?.nick ?? account.nick;
-  }
-
-  /** The signs of being at work; they end with the turn, however it ends. */
-  #showSigns(outlet: Outlet, place: Place): { end(mark: string | undefined): void } {
-    const { reactions } = this.#options.account;
-    let marked = false;
-    outlet.state('composing');
-    const again = setInterval(() => outlet.state('composing'), COMPOSING_AGAIN_MS);
-    const slow = setTimeout(() => {
-      marked = reactions && place.kind !== 'private';
-      if (marked) outlet.mark([SEEN]);
-    }, SLOW_MS);
-    return {
-      end(mark) {
-        clearInterval(again);
-        clearTimeout(slow);
-        if (marked) outlet.mark(mark === undefined ? [] : [mark]);
-        outlet.state('active');
-      },
-    };
   }
 
   #mayTellOfFailure(place: Place): boolean {

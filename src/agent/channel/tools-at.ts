@@ -42,9 +42,9 @@ export function toolsAt(scene: Scene): Omit<ToolContext, 'signal'> {
       signs.react(outletOf(client, target.place), target.id, emoji);
       return true;
     },
-    sendFile: async (file) => {
+    sendFile: async (file, signal) => {
       await opened(place);
-      return outlet.sendFile(file);
+      return outlet.sendFile(file, signal);
     },
   };
 }

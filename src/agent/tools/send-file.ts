@@ -23,7 +23,8 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 const OUTCOMES: Readonly<Record<Sent, string>> = {
   uploaded: 'Done: people have the file.',
   inlined: 'There is no place for files here, so people got it as the text of a message.',
-  refused: 'The file could not be sent: its type or size is not allowed here, or there is no place for files.',
+  refused:
+    'it could not be sent, which people were told: its type or size is not allowed here, or there is no place for files',
 };
 
 /** Sends a text as a file. */
@@ -46,12 +47,13 @@ export const sendFile = defineTool({
   async run({ name: given, content, media_type: type, caption }, context) {
     const name = plainName(given);
     if (name === '') throw new ToolError('name must be the plain name of a file');
-    const sent = await context.sendFile({
+    const file = {
       name,
       mediaType: type?.toLowerCase() ?? TYPES.get(name.split('.').at(-1)?.toLowerCase() ?? '') ?? 'text/plain',
       data: new TextEncoder().encode(content),
       ...(caption !== undefined && caption.trim() !== '' && { caption: caption.trim() }),
-    });
+    };
+    const sent = await context.sendFile(file, context.signal);
     if (sent === 'refused') throw new ToolError(OUTCOMES.refused);
     return OUTCOMES[sent];
   },

@@ -43,7 +43,7 @@ export interface ToolContext {
   readonly recent: (limit: number) => readonly Utterance[];
   /** Reacts to the message with this mark. Resolves to false when there is none. */
   readonly react: (mark: string, emoji: string) => Promise<boolean>;
-  readonly sendFile: (file: OutgoingFile) => Promise<Sent>;
+  readonly sendFile: (file: OutgoingFile, signal: AbortSignal) => Promise<Sent>;
   /** Ends what the tool does. */
   readonly signal: AbortSignal;
 }
