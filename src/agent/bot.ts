@@ -11,7 +11,7 @@ import type { Model } from './model/model.js';
 
 /** What the bot is run with, and what it can be told anew while it runs. */
 export interface BotSettings {
-  readonly config: Pick<Config, 'accounts' | 'skillPaths'>;
+  readonly config: Pick<Config, 'accounts' | 'providers' | 'skillPaths'>;
   readonly modelOf: (provider: string, model: string) => Model;
 }
 
@@ -34,7 +34,7 @@ interface Running {
 }
 
 /** What all accounts stand on, as long as the bot runs. */
-type Ground = Omit<AccountOptions, 'config' | 'modelOf'>;
+type Ground = Omit<AccountOptions, 'config' | 'modelOf' | 'providers' | 'skillPaths'>;
 
 export class Bot {
   readonly #ground: Ground;
@@ -106,8 +106,9 @@ export class Bot {
   }
 
   #begin(config: AccountConfig): void {
-    const { modelOf } = this.#settings;
-    const account = new Account({ config, modelOf, ...this.#ground });
+    const { modelOf, config: whole } = this.#settings;
+    const { providers, skillPaths } = whole;
+    const account = new Account({ config, modelOf, providers, skillPaths, ...this.#ground });
     this.#running.set(config.name, { revision: config.revision, account });
     const over = (): void => {
       if (this.#running.get(config.name)?.account === account) this.#running.delete(config.name);
