@@ -25,6 +25,7 @@ t.test('direct messages', async (t) => {
   const alice = await stage.person('alice');
 
   // [RFC6121-5.2.2-b] [RFC6121-5.2.5-c] [promise-answer-state]
+  // [promise-account-jid]
   t.test('a direct message gets composing at once, then its answer and active, in its thread', async (t) => {
     const ann = await stage.person('ann');
     const { script, letGo } = holds('Good ', '**morning**.');
@@ -49,6 +50,7 @@ t.test('direct messages', async (t) => {
     });
   });
 
+  // [promise-model-prompt]
   t.test('the request to the model holds the system prompt, what was said before, and the question', async (t) => {
     const bob = await stage.person('bob');
     model.next(says('One.'), says('Two.'));
@@ -65,6 +67,7 @@ t.test('direct messages', async (t) => {
     ]);
   });
 
+  // [promise-answer-grows] [promise-answer-reactions]
   t.test('a slow answer grows by corrections of one message, or comes once where edits are off', async (t) => {
     const [carl, dora] = [await stage.person('carl'), await stage.person('dora')];
     const enough = new AbortController();
@@ -104,6 +107,7 @@ t.test('direct messages', async (t) => {
     t.equal(dora.texts.length, 1, 'without edits the answer came in one message');
   });
 
+  // [promise-answer-freeze]
   t.test('an answer over the limit goes on in a new message, and what is full is never touched again', async (t) => {
     const emil = await stage.person('emil');
     const words = Array.from({ length: 70 }, (_, index) => `word-${index + 1}`);

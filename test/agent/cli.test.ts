@@ -35,6 +35,7 @@ await writeFile(good, GOOD);
 await writeFile(bad, BAD);
 await writeFile(broken, '[channels\n');
 
+// [promise-flags] [promise-exit-codes]
 t.test('what is no command or flag is wrong usage, exit 2, with a word of help', async (t) => {
   const cases: readonly [args: string[], said: RegExp][] = [
     [['fly'], /there is no command 'fly'; the commands are run, check, demo/],
@@ -53,6 +54,7 @@ t.test('what is no command or flag is wrong usage, exit 2, with a word of help',
   }
 });
 
+// [promise-flags]
 t.test('--help and --version say what they are asked for', async (t) => {
   const help = await runToEnd(['--help']);
   t.equal(help.end, 0);
@@ -62,6 +64,7 @@ t.test('--help and --version say what they are asked for', async (t) => {
   t.match(version.lines, [/^\d+\.\d+\.\d+/]);
 });
 
+// [promise-check] [promise-check-position] [promise-check-suggestion] [promise-check-secret] [promise-config-variables] [promise-exit-codes]
 t.test('check says where what is wrong stands, and exits 1; or that all is well, and exits 0', async (t) => {
   const fine = await runToEnd(['check', '--config', good], { env });
   t.equal(fine.end, 0);
@@ -83,6 +86,7 @@ t.test('check says where what is wrong stands, and exits 1; or that all is well,
   t.match(torn.output, /broken\.toml:1:\d+: /);
 });
 
+// [promise-check]
 t.test('check --json prints one object that programs can read', async (t) => {
   const fine = await runToEnd(['check', '--json', '--config', good], { env });
   t.equal(fine.end, 0);
@@ -94,6 +98,7 @@ t.test('check --json prints one object that programs can read', async (t) => {
   t.ok(report.findings.some(({ line, column, severity }) => line === 4 && column === 1 && severity === 'error'));
 });
 
+// [promise-exit-codes] [promise-config-places]
 t.test('run with a configuration that is wrong or missing says so and exits 1', async (t) => {
   for (const command of ['run', 'check']) {
     const missing = await runToEnd([command, '--config', join(folder, 'none.toml')]);
@@ -148,6 +153,7 @@ t.test('demo with a configuration that is named and wrong says where, and exits 
   t.match(output, /bad\.toml is wrong; correct it, or leave --config out/);
 });
 
+// [promise-demo] [promise-demo-piped] [promise-exit-codes]
 t.test('demo answers each line that is piped in, ends well, and leaves nothing behind', async (t) => {
   const temporary = join(folder, 'tmp');
   await mkdir(temporary);

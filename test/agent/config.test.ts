@@ -73,6 +73,7 @@ const check = (text: string) =>
     .filter((finding) => !finding.includes(NO_EFFECT_YET));
 const placed = (findings: readonly string[]) => findings.map((finding) => `moltis.toml:${finding}`);
 
+// [promise-check-position] [promise-check-suggestion] [promise-check-open] [promise-config-errors] [promise-account-jid]
 t.test('every mistake is found, at its line and column, in words that say what would be right', async (t) => {
   for (const [added, ...findings] of IN_ACCOUNT) t.same(check(ACCOUNT + added + PROVIDER), placed(findings), added);
   for (const [text, ...findings] of WHOLE_FILES) t.same(check(text), placed(findings), text);
@@ -114,6 +115,7 @@ t.test('a configuration comes back exactly when no finding is an error', async (
   }
 });
 
+// [promise-check-secret]
 t.test('no finding quotes a secret', async (t) => {
   const texts = [...IN_ACCOUNT.map(([added]) => ACCOUNT + added + PROVIDER), ...WHOLE_FILES.map(([text]) => text)];
   for (const text of texts) t.notMatch(check(text).join('\n'), 'hunter2', text);
@@ -133,6 +135,7 @@ t.test('no finding quotes a secret', async (t) => {
   }
 });
 
+// [promise-check-secret]
 t.test('no finding quotes what came from the environment, wherever it was used', async (t) => {
   const one = [
     'jid',
@@ -188,6 +191,7 @@ t.test('a secret shows itself only when it is asked to', async (t) => {
   t.equal(config.providers.get('openai')?.apiKey?.reveal(), 'hunter2');
 });
 
+// [promise-account-jid] [promise-model-choice] [promise-model-models]
 t.test('an account of three lines gets the documented defaults', async (t) => {
   const { jid, password, revision: _, ...rest } = firstAccount(ACCOUNT + PROVIDER);
   t.equal(jid.toString(), 'bot@example.com');
@@ -308,6 +312,7 @@ t.test('settings of a room that the bot does not join are warned of', (t) => {
   t.end();
 });
 
+// [promise-config-foreign]
 t.test('the documented example is read whole, without an error', async (t) => {
   const config = configOf(EXAMPLE, EXAMPLE_ENVIRONMENT);
   const [account] = config.accounts;
@@ -441,6 +446,7 @@ t.test('server is a host, a host and port, or an IPv6 address in brackets', asyn
   }
 });
 
+// [promise-model-known]
 t.test('well-known providers need no URL, and one that Moltis writes without its path gets the path', async (t) => {
   const baseUrlOf = (name: string, url = '') =>
     configOf(
@@ -454,6 +460,7 @@ t.test('well-known providers need no URL, and one that Moltis writes without its
   t.equal(baseUrlOf('mine', 'https://llm.example/'), 'https://llm.example');
 });
 
+// [promise-config-variables]
 t.test('variables are replaced in every text of ours, and a doubled dollar keeps the sign', async (t) => {
   const { systemPrompt, rooms } = firstAccount(
     `${ACCOUNT}system_prompt = "\${WHO} costs $5, $\${WHO} not: \${EMPTY}."\nrooms = ["\${ROOM}@conference.example.com"]${PROVIDER}`,
@@ -514,6 +521,7 @@ t.test('a media type pattern matches a type, its family or everything, whatever 
   t.notOk(matchesMediaType('image/svg+xml', 'image/svg'));
 });
 
+// [promise-config-schema]
 t.test('editors get a schema of the file that knows every key', async (t) => {
   const schema = JSON.parse(JSON.stringify(configJsonSchema()));
   const account = schema.properties.channels.properties.xmpp.additionalProperties;
@@ -525,6 +533,7 @@ t.test('editors get a schema of the file that knows every key', async (t) => {
   t.ok(schema.properties.providers.additionalProperties.properties.base_url);
 });
 
+// [promise-config-places]
 t.test('the file is looked for where the documentation says, in that order', async (t) => {
   const cwd = join(directory, 'work');
   const home = join(directory, 'home');
@@ -573,6 +582,7 @@ t.test('a password in a file that others can read is warned of, one in the envir
   t.same(await findingsOf('variable.toml', 0o644), []);
 });
 
+// [promise-data-places]
 t.test('the data folder is the flag, the variable, or a folder in the home directory', async (t) => {
   const env = { MOLTIS_DATA_DIR: '/data' };
   t.equal(findDataDirectory({ flag: '/flag', env, home: '/home/me' }), '/flag');

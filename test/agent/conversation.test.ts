@@ -64,6 +64,7 @@ function said(conversation: Conversation, options: PromptOptions = DIRECT): stri
     .map(({ role, content }) => `${role}: ${content}`);
 }
 
+// [promise-conversation-crash]
 t.test('what is owed is known after a restart: questions without answers, answers not delivered', async (t) => {
   const directory = join(t.testdir(), 'history');
   const first = await ConversationStore.open(directory);
@@ -91,6 +92,7 @@ t.test('what is owed is known after a restart: questions without answers, answer
   t.same(await third.list(), [ALICE]);
 });
 
+// [promise-conversation-repair]
 t.test('a file cut off at any byte loads, loses only the record that was cut, and is written on cleanly', async (t) => {
   const directory = t.testdir();
   const conversation = await opened(directory);
@@ -131,6 +133,7 @@ t.test('a file cut off at any byte loads, loses only the record that was cut, an
   t.ok(whole.length - lastLine > 100, `the last record has ${whole.length - lastLine} bytes`);
 });
 
+// [promise-conversation-crash]
 t.test('kill -9 in the middle of writing loses nothing that was promised', async (t) => {
   const directory = t.testdir();
   const script = `
@@ -228,6 +231,7 @@ t.test(
   },
 );
 
+// [promise-data-places]
 t.test('folders and files are for their owner only, also where they were open before', async (t) => {
   const directory = t.testdir({ conversations: {} });
   await files.chmod(directory, 0o755);
@@ -366,6 +370,7 @@ t.test('what is foreign in the folders, or cannot be read, does not keep the oth
   await t.rejects(again.conversation(ROOM), HistoryError);
 });
 
+// [promise-conversation-kept]
 t.test('a new session begins in a new file with nothing of the past but what is owed', async (t) => {
   const directory = t.testdir();
   const conversation = await opened(directory);
@@ -603,6 +608,7 @@ t.test('a conversation that somebody holds stays the only one of its kind while 
   t.equal(await store.conversation(ALICE), held);
 });
 
+// [promise-limit-history]
 t.test('a request carries whole turns, the newest ones, and always the question', async (t) => {
   const conversation = await opened(t.testdir());
   for (const key of ['1', '2', '3'])

@@ -100,6 +100,7 @@ t.test('an answer', async (t) => {
     t.strictSame(server.violations, []);
   });
 
+  // [promise-model-choice]
   t.test('is asked for with exactly the model, the messages and the wish for usage', async (t) => {
     const server = await serverFor(t);
     const messages: ChatMessage[] = [
@@ -209,6 +210,7 @@ t.test('an answer', async (t) => {
 });
 
 t.test('nothing meant for another provider goes out', async (t) => {
+  // [promise-model-key]
   t.test('whatever the environment says', async (t) => {
     const decoy = await serverFor(t);
     const server = await serverFor(t, openai.says('Yes.'), (exchange) => {
@@ -269,6 +271,7 @@ t.test('nothing meant for another provider goes out', async (t) => {
     t.notOk('authorization' in (server.requests[0]?.headers ?? {}));
   });
 
+  // [promise-model-key]
   t.test('and a redirect is not followed', async (t) => {
     const elsewhere = await serverFor(t);
     const location = `${elsewhere.baseUrl}/chat/completions`;
@@ -375,6 +378,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     });
   }
 
+  // [promise-model-cut]
   t.test('text that came before it is kept, and it is thrown after', async (t) => {
     const heard = gate();
     const server = await serverFor(
@@ -436,6 +440,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
 });
 
 t.test('asking again', async (t) => {
+  // [promise-model-retries]
   t.test('happens for what passes, before the first content, as often as configured', async (t) => {
     const passing: readonly Script[] = [
       openai.fails(429),
@@ -462,6 +467,7 @@ t.test('asking again', async (t) => {
     t.equal(server.requests.length, 3);
   });
 
+  // [promise-model-retries]
   t.test('never happens for what stays: a refused key, no credit, a wrong request, garbage', async (t) => {
     for (const script of [
       openai.fails(401),
@@ -533,6 +539,7 @@ t.test('asking again', async (t) => {
 });
 
 t.test('the limits count content', async (t) => {
+  // [promise-model-times]
   t.test('a server that takes the request and says nothing is given up, and hung up on', async (t) => {
     const left = gate();
     const server = await serverFor(t, async (exchange) => {
@@ -545,11 +552,13 @@ t.test('the limits count content', async (t) => {
     await left.opened;
   });
 
+  // [promise-model-times]
   t.test('keepalive comments and empty deltas are no first content', async (t) => {
     const server = await serverFor(t, openai.keepsAlive);
     t.equal(modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 60 })))).kind, 'timeout');
   });
 
+  // [promise-model-times]
   t.test('an answer that stops in the middle is stalled, with or without keepalives', async (t) => {
     const server = await serverFor(t, openai.stalls('Half'), async (exchange) => {
       exchange.text('Half');
@@ -655,6 +664,7 @@ t.test('an abort', async (t) => {
 t.test('a fallback', async (t) => {
   const fallback = createScriptedModel();
 
+  // [promise-model-fallback]
   t.test('answers when the first model fails before any text, and says whom it stands in for', async (t) => {
     for (const script of [
       openai.fails(401),
@@ -670,6 +680,7 @@ t.test('a fallback', async (t) => {
     }
   });
 
+  // [promise-model-fallback]
   t.test('is not asked once there was text, nor when the model declined', async (t) => {
     const heard = gate();
     const server = await serverFor(t, openai.cutsOff('Half', heard.opened), (exchange) => {

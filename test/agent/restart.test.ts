@@ -16,6 +16,7 @@ t.test('a bot that was away', async (t) => {
   const alice = await stage.person('alice');
 
   // [pitfall-muc-history]
+  // [promise-conversation-waited]
   t.test('what was said directly while it was away is answered, unless it is too old', async (t) => {
     alice.say('anybody there?');
     model.next(says('Now there is.'));
@@ -32,6 +33,7 @@ t.test('a bot that was away', async (t) => {
     t.equal(await bot.stop(), 0);
   });
 
+  // [promise-conversation-crash]
   t.test('a question that was heard before the process was killed is answered after the start, once', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
@@ -64,6 +66,7 @@ t.test('a bot that was away', async (t) => {
     t.equal(await next.stop(), 0);
   });
 
+  // [promise-conversation-crash]
   t.test('an answer that was made and could not be sent is sent after the start, and not made again', async (t) => {
     const rooms = [stage.room('team').toString()];
     const bot = await stage.run({ rooms });
@@ -171,6 +174,7 @@ t.test('a bot that is asked to stop', async (t) => {
     },
   });
 
+  // [promise-run-stop]
   t.test('it ends the answer under way, says good-bye, and ends well', async (t) => {
     const bot = await stage.run();
     const { script, letGo } = holds('', 'The last word.');
@@ -189,6 +193,7 @@ t.test('a bot that is asked to stop', async (t) => {
     t.same(bot.logged('error'), []);
   });
 
+  // [promise-run-stop]
   t.test('a second signal ends it at once, and what it owes is kept', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
@@ -204,6 +209,7 @@ t.test('a bot that is asked to stop', async (t) => {
     t.equal(await next.stop('SIGINT'), 0);
   });
 
+  // [promise-run-stop]
   t.test('it stops as well while it is waiting to come back', async (t) => {
     const settings = stage.settings({ bot: stage.account({ server: '127.0.0.1:1' }) });
     const bot = await stage.start(settings);

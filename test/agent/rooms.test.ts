@@ -30,6 +30,7 @@ t.test('rooms', async (t) => {
     await bot.expect('joined', { room: room(name), nick: name === 'taken' ? 'moltis-2' : 'moltis' });
   }
 
+  // [promise-answer-reply]
   t.test('a mention is answered with a reply to it, and what others said before is known', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;
@@ -91,6 +92,7 @@ t.test('rooms', async (t) => {
     t.equal(model.requests.length, before + 1);
   });
 
+  // [promise-model-choice]
   t.test('a room may have a model of its own', async (t) => {
     const special = await alice.enter(stage.room('special'));
     model.next(says('I am special.'));

@@ -4,6 +4,7 @@ import { toMessageStyling } from '../../src/agent/channel/styling.js';
 
 const points = (text: string): number => Array.from(text).length;
 
+// [promise-answer-chunks]
 t.test('a long text is cut at the best boundary that fits: paragraph, line, sentence, word', async (t) => {
   const cases: [promise: string, text: string, limit: number, chunks: string[]][] = [
     ['what fits is left as it is', 'One.\n\nTwo.', 10, ['One.\n\nTwo.']],
@@ -31,6 +32,7 @@ t.test('a long text is cut at the best boundary that fits: paragraph, line, sent
   for (const [promise, text, limit, chunks] of cases) t.strictSame(chunk(text, limit), chunks, promise);
 });
 
+// [promise-answer-fences]
 t.test('a code block cut in two is closed and opened again with its language', async (t) => {
   const cases: [promise: string, text: string, limit: number, chunks: string[]][] = [
     [
@@ -103,6 +105,7 @@ function randomText(random: (below: number) => number): string {
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 t.comment(`seed ${seed}`);
 
+// [promise-answer-chunks] [promise-answer-fences]
 t.test('of any text every message fits, nothing is lost, no grapheme torn, and pieces change nothing', async (t) => {
   const random = randomSource(seed);
   const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
@@ -144,6 +147,7 @@ t.test('of any text every message fits, nothing is lost, no grapheme torn, and p
   return t.pass('3000 texts');
 });
 
+// [promise-answer-freeze]
 t.test('a growing answer hands out a message as soon as it is full, and never changes it', async (t) => {
   const chunker = new Chunker(10);
   t.strictSame(chunker.push('Hello the'), []);
@@ -154,6 +158,7 @@ t.test('a growing answer hands out a message as soon as it is full, and never ch
   t.equal(chunker.rest(), 'there', 'space at the end is not shown');
 });
 
+// [promise-answer-styling]
 t.test('Markdown becomes message styling that a plain client can show', async (t) => {
   const cases: [promise: string, markdown: string, styled: string][] = [
     ['strong', 'a **b c** d', 'a *b c* d'],
@@ -251,6 +256,7 @@ const MARKDOWN_PIECES = [
   ],
 ].flat();
 
+// [promise-answer-styling]
 t.test('message styling never makes a text longer, so a message that fits still fits', async (t) => {
   const random = randomSource(seed);
   for (let round = 0; round < 5000; round += 1) {

@@ -38,6 +38,7 @@ t.test('a model that fails', async (t) => {
   ];
   for (const [what, script, sentence] of cases) {
     // [promise-answer-failure]
+    // [promise-model-cut]
     t.test(`a model that ${what} is one short sentence to people, and a line in the log`, async (t) => {
       const person = await stage.person(what.replaceAll(' ', '-'));
       model.next(script);
@@ -60,6 +61,7 @@ t.test('a model that fails', async (t) => {
     });
   }
 
+  // [promise-model-cut]
   t.test('what people have seen of an answer that breaks off is brought to an end', async (t) => {
     const person = await stage.person('reader');
     const seen = new AbortController();
@@ -91,6 +93,7 @@ t.test('a model that fails', async (t) => {
     t.match(person.texts, [/out of order/, 'Back.']);
   });
 
+  // [promise-conversation-kept] [promise-data-places]
   t.test('what is kept is for its owner alone, can be read again, and holds no secret', async (t) => {
     const data = await stage.data();
     t.ok(data.length > 4, 'there is something to look at');
@@ -248,6 +251,7 @@ t.test('accounts that cannot go on', async (t) => {
     t.match(unknown.logged('error')[0], { kind: 'tls', message: /certificate|authority|self.signed/i });
   });
 
+  // [promise-run-accounts]
   t.test('one account that cannot log in does not keep the other from answering', async (t) => {
     server.addAccount('locked', 'something else');
     const accounts = {

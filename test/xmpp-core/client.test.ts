@@ -80,6 +80,7 @@ t.test('where a binding is required and not to be had, nothing is sent and nothi
 });
 
 // [RFC6120-13.8.3-a,b] [XEP-0474-7-b] [pitfall-sasl-downgrade]
+// [promise-account-secure]
 t.test('PLAIN is for servers that have nothing better, and never again after SCRAM was seen', async (t) => {
   const storage = memoryStorage();
   const plain = await startLoopback(t, { mechanisms: ['PLAIN'] });
