@@ -120,6 +120,41 @@ t.test('strangers', async (t) => {
     );
   });
 
+  // [promise-command-approve] [promise-command-usage] [promise-subscriptions] [promise-limit-kept] [promise-allowlist]
+  t.test(
+    '/approve lets a stranger in, with the request for presence that waits, for good; /deny takes it back',
+    async () => {
+      const fred = await stage.person('fred', WATCHER);
+      const heard = presences(fred);
+      fred.client.get(subscriptions).request(stage.jid());
+      await bot.expect('denied', { from: 'fred@localhost' });
+      fred.say('hello');
+      await fred.hears(WAIT);
+      boss.say('/approve fred@localhost');
+      await boss.hears('fred@localhost is let in.');
+      await fred.hears('You have been let in. Please ask me again.');
+      await askAgain(stage, fred);
+      t.same(heard, ['approved']);
+      boss.say('/usage');
+      await boss.hears(/fred@localhost.*18/);
+      await bot.stop();
+      bot = await stage.start(settings);
+      await bot.expect('online', { account: 'bot' });
+      await askAgain(stage, fred);
+      boss.say('/deny fred@localhost');
+      await boss.hears('fred@localhost is not let in.');
+      fred.say('hello again');
+      await bot.expect('denied', { from: 'fred@localhost', why: 'not on the allowlist' });
+      await askAgain(stage, alice);
+      t.same(heard, ['approved', 'denied'], 'nor do they see when the bot is there');
+      t.equal(fred.texts.length, 4, 'after that there is silence');
+      t.equal(boss.texts.filter((text) => text.startsWith('fred@localhost wrote')).length, 1);
+      fred.say('/approve fred@localhost');
+      await askAgain(stage, alice);
+      t.equal(fred.texts.length, 4);
+    },
+  );
+
   // [promise-stranger] [promise-limit-kept]
   t.test('who was told is not told again after a restart', async (t) => {
     await bot.stop();
@@ -228,20 +263,24 @@ t.test('limits', async (t) => {
     model.next(script);
     alice.say('one');
     await model.request(before);
-    for (const text of ['two', 'three']) alice.say(text);
-    await bot.expect('denied', {}, 1).catch(() => undefined);
+    for (const text of ['two', 'three', '/status']) alice.say(text);
+    await alice.hears(/2 waiting/);
     letGo();
     await alice.hears('Dear.');
     await alice.hears(/come back tomorrow/);
     alice.say('four');
     await bot.expect('denied', { from: 'alice@localhost', why: 'over limits.tokens_per_day' });
     alice.say('/help');
-    model.next(says('Free.'));
-    alice.say('hello', { to: stage.jid('free') });
-    await alice.hears('Free.');
-    t.match(alice.texts, ['Dear.', /come back tomorrow/, 'Free.']);
-    t.equal(alice.texts.length, 3);
-    t.equal(model.requests.length, before + 2);
+    await alice.hears(/^\/compact/);
+    alice.say('/compact');
+    await alice.hears(/come back tomorrow/);
+    alice.say('/retry');
+    await alice.hears(/come back tomorrow/);
+    alice.say('/status');
+    await alice.hears(/0 waiting/);
+    t.match(alice.texts.slice(0, 3), [/2 waiting/, 'Dear.', /come back tomorrow/]);
+    t.equal(alice.texts.length, 7, 'it was told once, and commands, which cost nothing, still work');
+    t.equal(model.requests.length, before + 1);
     t.equal(
       alice.heard.filter(({ state, from }) => state !== undefined && from.startsWith('moltis@')).at(-1)?.state,
       'active',

@@ -12,6 +12,7 @@ import { directAccess, isOperator } from './access.js';
 import type { CommandDesk, Given } from './command-desk.js';
 import type { Denials } from './denials.js';
 import type { Limits } from './limits.js';
+import { outletOf } from './outlet.js';
 import type { Strangers } from './strangers.js';
 
 export interface CommandButtonsOptions {
@@ -75,8 +76,8 @@ async function begin(options: CommandButtonsOptions, command: Command, session: 
 }
 
 async function run(options: CommandButtonsOptions, given: Given, conversation: Conversation): Promise<CommandStep> {
-  const { commands, limits, denials } = options;
-  const excess = limits.excess(given.author, given.payer, conversation.id);
+  const { client, commands, limits, denials } = options;
+  const excess = limits.excess(given.author, undefined, conversation.id);
   if (excess !== undefined) {
     denials.tell(given.author, excess.why);
     return { notes: [{ type: 'error', text: excess.tell ?? 'That is too much for now.' }] };
@@ -87,7 +88,9 @@ async function run(options: CommandButtonsOptions, given: Given, conversation: C
   const inTime = await Promise.race([answer, late]);
   clock.abort();
   if (inTime !== undefined) return resultOf(inTime);
-  void answer.then((text) => commands.say(given, text));
+  void answer.then((text) => {
+    if (text !== '') outletOf(client, given.place).remark(text);
+  });
   return { notes: [{ type: 'info', text: 'It is under way; I say in our conversation what comes of it.' }] };
 }
 

@@ -10,8 +10,9 @@ import type { Model } from '../model/model.js';
 import { estimateTokens } from '../model/tokens.js';
 import { directAccess } from './access.js';
 import { compact, pastOf } from './compaction.js';
-import type { Limits } from './limits.js';
+import { OVERSPENT, type Limits } from './limits.js';
 import { configuredModel, modelAsked } from './model-choice.js';
+import type { Outlet } from './outlet.js';
 import { readPlace, type Place } from './place.js';
 import type { Strangers } from './strangers.js';
 import type { Question, Task } from './tasks.js';
@@ -57,13 +58,21 @@ export interface Given {
 /** What the dead end of an answer is to the model. */
 const STOPPED = 'Stopped.';
 
-/** @param startedAt by `performance.now()` */
+/** A command's surroundings. */
+export interface Scene {
+  readonly given: Given;
+  readonly conversation: Conversation;
+  /** Where it was given; whoever runs the command takes the sign of being at work back. */
+  readonly outlet: Outlet;
+  /** When the bot began, by `performance.now()`. */
+  readonly startedAt: number;
+}
+
 export function commandContext(
   options: CommandContextOptions,
-  { place, isOperator, author, payer }: Omit<Given, 'name' | 'argument' | 'key'>,
-  conversation: Conversation,
-  startedAt: number,
+  { given, conversation, outlet, startedAt }: Scene,
 ): CommandContext {
+  const { place, isOperator, author, payer } = given;
   const { account, queue, modelOf, models, limits, skillsOf, log } = options;
   const room = place.kind === 'room' ? roomConfig(account, place.to) : undefined;
   const voice = room ?? account;
@@ -108,7 +117,8 @@ export function commandContext(
         summaryTokens: hasSummary ? estimateTokens(summary) : undefined,
       };
     },
-    compact: (signal) => {
+    compact: async (signal) => {
+      if (limits.overspent(payer) !== undefined) return { outcome: 'failed', why: OVERSPENT };
       const { provider, model } = modelNow();
       const spent = (usage: { promptTokens: number; completionTokens: number }): void =>
         limits.spent(payer, usage.promptTokens + usage.completionTokens);
@@ -119,6 +129,7 @@ export function commandContext(
       if (answered.length === 0) return 'nothing there';
       const isTheirs = room === undefined || isOperator || answered.every((question) => question.author === author);
       if (!isTheirs) return 'not theirs';
+      if (limits.overspent(payer) !== undefined) return 'used up';
       for (const { key, reference } of await conversation.reopen()) {
         const question: Question = { kind: 'question', key, place: readPlace(reference) ?? place, payer };
         const added = queue.add(conversation.id, question, { collect: room !== undefined });

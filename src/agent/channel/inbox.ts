@@ -39,6 +39,8 @@ export interface InboxOptions {
   readonly limits: Limits;
   readonly denials: Denials;
   readonly strangers: Strangers;
+  /** The operator who had the bot join a room, if one did. */
+  readonly vouchedBy: (room: Jid) => Jid | undefined;
   /** Fetches the files that come with what is said. */
   readonly files: Pick<MediaFetcher, 'fetch'>;
   readonly log: Log;
@@ -58,9 +60,9 @@ export class Inbox {
   readonly #explainedEncryption = new Set<string>();
 
   constructor(options: InboxOptions) {
-    const { account, client, queue, log, files, strangers } = options;
+    const { account, client, queue, log, files, strangers, vouchedBy } = options;
     this.#options = options;
-    this.#hearing = new Hearing({ account, client, approved: () => strangers.approved() });
+    this.#hearing = new Hearing({ account, client, approved: () => strangers.approved(), vouchedBy });
     this.#changes = new Changes({ client, queue, log, isWithinLimits: (said) => this.#isWithinLimits(said) });
     this.#captions = new Captions(queue, (links, { signal }) => files.fetch(links, { signal }));
     // XEP-0184 §8: who is not let in does not learn that we are there, from those who answer by themselves neither.
@@ -96,7 +98,7 @@ export class Inbox {
     const { account, denials, strangers } = this.#options;
     const access =
       place.kind === 'room'
-        ? roomAccess(account, roomConfig(account, place.to))
+        ? roomAccess(account, roomConfig(account, place.to), this.#options.vouchedBy(place.to))
         : directAccess(account, place.kind === 'direct' ? place.to : this.#realJid(place.to), strangers.approved());
     if (!access.allowed) denials.tell(place.to.toString(), access.why);
     return access.allowed;
@@ -146,7 +148,7 @@ export class Inbox {
       return;
     }
     const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
-    const mayAsk = !said.asks || this.#isWithinLimits(said);
+    const mayAsk = !said.asks || this.#isWithinLimits(said, parsed.kind === 'command');
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
     if (!mayAsk && place.kind !== 'room') return;
     const conversation = await store.conversation(said.conversation);
@@ -185,8 +187,8 @@ export class Inbox {
     return heard === 'new';
   }
 
-  #isWithinLimits({ sender, payer, conversation, place }: Said): boolean {
-    const excess = this.#options.limits.excess(sender, payer, conversation);
+  #isWithinLimits({ sender, payer, conversation, place }: Said, isCommand = false): boolean {
+    const excess = this.#options.limits.excess(sender, isCommand ? undefined : payer, conversation);
     if (excess !== undefined) this.#tellExcess(excess, sender, place);
     return excess === undefined;
   }
@@ -241,9 +243,9 @@ export class Inbox {
 
   /** Whether somebody may learn that the bot is there. @param who as their messages come: a full JID, or a room's bare one */
   #mayKnow(who: Jid): boolean {
-    const { account, client, strangers } = this.#options;
+    const { account, client, strangers, vouchedBy } = this.#options;
     const isRoom = client.get(muc).rooms.has(who.bare.toString());
-    if (isRoom && who.resource === '') return roomAccess(account, roomConfig(account, who)).allowed;
+    if (isRoom && who.resource === '') return roomAccess(account, roomConfig(account, who), vouchedBy(who)).allowed;
     if (who.localpart === '') return false;
     return directAccess(account, isRoom ? this.#realJid(who) : who.bare, strangers.approved()).allowed;
   }

@@ -11,6 +11,9 @@ export interface Excess {
   readonly tell: string | undefined;
 }
 
+/** What people read when the day's tokens are used up. */
+export const OVERSPENT = 'That is all I may answer here for today; please come back tomorrow.';
+
 const MINUTE_MS = 60_000;
 /** Strangers decide how many counters there are. */
 const MAX_COUNTERS = 10_000;
@@ -33,12 +36,13 @@ export class Limits {
   }
 
   /**
-   * Counts a question.
+   * Counts a question or a command.
    * @param sender who asks: a prepared bare JID, or what stands for it in a room
-   * @param payer whom tokens are counted for: the sender of a direct message, or the room
+   * @param payer whom tokens are counted for: the sender of a direct message, or the room; `undefined` for a command, which costs none:
+   *   who has used up the day can still end it, and operators can still do their work
    * @returns why it is not to be answered, or `undefined` when all is well
    */
-  excess(sender: string, payer: string, conversation: string): Excess | undefined {
+  excess(sender: string, payer: string | undefined, conversation: string): Excess | undefined {
     const { messagesPerMinute, turnsPerMinute } = this.#limits;
     this.#messages.add(sender, 1);
     const sent = this.#messages.sum(sender) > messagesPerMinute;
@@ -49,7 +53,7 @@ export class Limits {
       'That was too much at once; please wait a minute.',
     );
     if (tooMuch !== undefined) return tooMuch;
-    const tooDear = this.overspent(payer);
+    const tooDear = payer === undefined ? undefined : this.overspent(payer);
     if (tooDear !== undefined) return tooDear;
     const answered = this.#turns.sum(conversation) >= turnsPerMinute;
     const tooOften = this.#judge(answered, conversation, 'turns_per_minute', undefined);
@@ -60,12 +64,7 @@ export class Limits {
   /** Whether the payer has used up the day. A question that waited may find it so when its turn begins. */
   overspent(payer: string): Excess | undefined {
     const spent = this.#ledger.of(payer) >= this.#limits.tokensPerDay;
-    return this.#judge(
-      spent,
-      payer,
-      'tokens_per_day',
-      'That is all I may answer here for today; please come back tomorrow.',
-    );
+    return this.#judge(spent, payer, 'tokens_per_day', OVERSPENT);
   }
 
   /** Counts what an answer cost. */

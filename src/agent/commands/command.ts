@@ -47,8 +47,8 @@ export type Compaction =
   /** `why` is a sentence for people. */
   | { readonly outcome: 'failed'; readonly why: string };
 
-/** What came of asking again: it is being answered, there was nothing to answer, somebody else had asked it. */
-export type Retry = 'asked again' | 'nothing there' | 'not theirs';
+/** What came of asking again: it is being answered, there was nothing to answer, somebody else had asked it, the day's tokens are used up. */
+export type Retry = 'asked again' | 'nothing there' | 'not theirs' | 'used up';
 
 /** A skill as people see it in a list. */
 export interface SkillSummary {

@@ -143,6 +143,7 @@ const RETRIED: Readonly<Record<Retry, string>> = {
   'asked again': '',
   'nothing there': 'There is nothing to answer again.',
   'not theirs': 'Only who asked, or an operator, can have it answered again.',
+  'used up': 'That is all I may answer here for today; please come back tomorrow.',
 };
 
 const retry: Command = {
