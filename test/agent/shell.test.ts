@@ -131,6 +131,7 @@ t.test('a flag that a command has no use for is refused with a sentence, and exi
 t.test('the log', async (t) => {
   const stage = await Stage.set(t, { resumableSeconds: 60 });
   const { model, server } = stage;
+  const alice = await stage.person('alice');
   const room = stage.room('team').toString();
   const settings = stage.settings({
     bot: stage.account({ rooms: [room], dm_policy: 'allowlist', allowlist: ['alice@*'] }),
@@ -146,7 +147,7 @@ t.test('the log', async (t) => {
   // [promise-log-events] [promise-log-screen]
   t.test('is one JSON object a line where nobody looks on, and each event has its fields', async (t) => {
     const bot = await started(t, settings);
-    const [alice, mallory] = [await stage.person('alice'), await stage.person('mallory')];
+    const mallory = await stage.person('mallory');
     t.match(await bot.expect('online'), {
       level: 'info',
       account: 'bot',
@@ -173,6 +174,16 @@ t.test('the log', async (t) => {
     t.match(await bot.expect('offline'), { reason: 'stopped', retryInMs: null });
     for (const event of bot.log) t.match(event, { time: /^\d{4}-\d\d-\d\dT.*Z$/, level: String, event: String });
     t.same(bot.noise, []);
+  });
+
+  // [promise-log-events]
+  t.test('tells when the connection is lost and when it is taken up again', async (t) => {
+    const bot = await started(t, settings);
+    await bot.expect('joined');
+    server.cutAll();
+    await bot.expect('suspended');
+    t.match(await bot.expect('online', { resumed: true }), { jid: 'moltis@localhost/moltis' });
+    t.equal(await bot.stop(), 0);
   });
 
   // [promise-log-screen]
@@ -206,12 +217,9 @@ t.test('the log', async (t) => {
   // [promise-flags]
   t.test('shows as much as --log-level says', async (t) => {
     const bot = await started(t, settings, ['--log-level', 'error', '--log-format', 'json']);
-    const alice = await stage.person('anna');
     model.next(fails(401));
-    alice.client.events.on('message', () => undefined);
-    const other = await stage.person('alice');
-    other.say('hello');
-    await other.hears(/credentials/);
+    alice.say('hello');
+    await alice.hears(/credentials/);
     t.equal(await bot.stop(), 0);
     t.same([...new Set(bot.log.map(({ level }) => level))], ['error']);
   });
