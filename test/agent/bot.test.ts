@@ -147,6 +147,7 @@ t.test('direct messages', async (t) => {
     t.equal((await paul.hears(/half/)).body, '\ufffd[1mbold\ufffd[0m 😀 and half of it: \ufffd.');
   });
 
+  // [promise-conversation-order]
   t.test('questions asked meanwhile are answered one by one, in order', async (t) => {
     const finn = await stage.person('finn');
     const { script, letGo } = holds('', 'A.');
@@ -162,6 +163,7 @@ t.test('direct messages', async (t) => {
     t.same(asked(model, before + 1).at(-1), ['user', 'b']);
   });
 
+  // [promise-conversation-once]
   t.test('the same message twice is answered once', async (t) => {
     const gwen = await stage.person('gwen');
     model.next(says('Once.'), says('And this.'));
@@ -302,7 +304,7 @@ t.test('direct messages', async (t) => {
     t.equal(model.requests.length, before + 2, 'what waited was not asked');
   });
 
-  // [pitfall-error-loop]
+  // [promise-rooms-self] [pitfall-error-loop]
   t.test('what other programs send is not answered: errors, headlines, messages without text', async (t) => {
     const nina = await stage.person('nina');
     const before = model.requests.length;
@@ -319,6 +321,7 @@ t.test('direct messages', async (t) => {
     t.equal(errors.length, 1, 'whoever sends errors cannot fill the log with them');
   });
 
+  // [promise-encrypted]
   t.test('an encrypted message is explained once and never given to the model', async (t) => {
     const olga = await stage.person('olga');
     const before = model.requests.length;

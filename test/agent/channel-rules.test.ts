@@ -88,7 +88,7 @@ function roomVerdict(facts: RoomCase): string {
   return verdict(roomMessageAccess(account, room, { sender: jid(facts.sender), addressed: facts.addressed ?? true }));
 }
 
-// [pitfall-nickname-as-identity] [promise-room-order] [promise-room-users]
+// [pitfall-nickname-as-identity] [promise-room-order] [promise-room-users] [promise-mention-mode]
 t.test(
   'a room message is judged by group_policy, the room, its users and the mention rule, in this order',
   async (t) => {
@@ -149,6 +149,7 @@ function read(text: string, otherNicks: string[] = [], own: string[] = names): {
   return readAddressing(text, { names: own, otherNicks, pointedAt: false });
 }
 
+// [promise-mention-what]
 t.test('a text addresses the bot when one of its names stands in it as a whole word', async (t) => {
   const yes = [
     [
@@ -176,6 +177,7 @@ t.test('a text addresses the bot when one of its names stands in it as a whole w
   for (const text of no) t.equal(read(text).addressed, false, JSON.stringify(text));
 });
 
+// [promise-mention-what]
 t.test('names of any script are found, without regard to case', async (t) => {
   const cases: [name: string, text: string, addressed: boolean][] = [
     ['Бот', 'привет, БОТ!', true],
@@ -201,6 +203,7 @@ t.test('names of any script are found, without regard to case', async (t) => {
     t.equal(read(text, [], [name]).addressed, addressed, `${name} in ${text}`);
 });
 
+// [promise-mention-taken]
 t.test('a name that another occupant has as nick is not ours', async (t) => {
   t.equal(read('moltis: hi', ['Moltis']).addressed, false);
   t.equal(read('moltis: hi', ['Moltis']).text, 'moltis: hi', 'and their address stays in the text');
@@ -212,6 +215,7 @@ t.test('a name that another occupant has as nick is not ours', async (t) => {
   t.equal(read('- any  one!', [], ['', ' ']).addressed, false, 'a blank name is none');
 });
 
+// [promise-mention-what]
 t.test('a reply or a reference to the bot addresses it', async (t) => {
   t.strictSame(readAddressing('and now?', { names, otherNicks: [], pointedAt: true }), {
     addressed: true,

@@ -756,7 +756,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-// [conversation-order]
+// [promise-conversation-order]
 t.test('one conversation is answered in order, one at a time; different ones at the same time', async (t) => {
   const { queue, begun, of } = controlled();
   t.equal(queue.add('alice', 'a1'), 'running');
@@ -789,7 +789,7 @@ t.test('only so many turns run at once, and nobody waits for ever behind one who
   t.same(begun, ['a1', 'b1', 'a2', 'c1', 'd1', 'a3'], 'who was served goes to the end of the line');
 });
 
-// [rooms-collect]
+// [promise-rooms-collect]
 t.test('a room collects into one turn what came meanwhile; what must not be collected stands alone', async (t) => {
   const { queue, begun, of } = controlled();
   queue.add('room', 'r1', { collect: true });

@@ -81,7 +81,7 @@ t.test('what was said before', async (t) => {
     return allAsked(model);
   };
 
-  // [conversation-correction]
+  // [promise-conversation-correction]
   t.test('a question that is corrected before its answer began is answered as it was corrected, once', async (t) => {
     const before = model.requests.length;
     model.next(hangs, hangs, says('Paris.'));
@@ -99,7 +99,7 @@ t.test('what was said before', async (t) => {
     t.equal(times(alice.texts, 'Paris.'), 1);
   });
 
-  // [conversation-correction]
+  // [promise-conversation-correction]
   t.test('a question that waits is answered as it was corrected', async (t) => {
     const ann = await stage.person('ann');
     const before = model.requests.length;
@@ -117,7 +117,7 @@ t.test('what was said before', async (t) => {
     t.equal(model.requests.length, before + 2);
   });
 
-  // [conversation-correction]
+  // [promise-conversation-correction]
   t.test('a correction after the answer began, or of what is long answered, changes only what is known', async (t) => {
     const cleo = await stage.person('cleo');
     const before = model.requests.length;
@@ -146,7 +146,7 @@ t.test('what was said before', async (t) => {
     t.equal(model.requests.length, before + 3, 'no correction was answered');
   });
 
-  // [conversation-retraction]
+  // [promise-conversation-retraction]
   t.test(
     'what is taken back is not answered, whether it waits or is at the model, and is not known any more',
     async (t) => {
@@ -176,7 +176,7 @@ t.test('what was said before', async (t) => {
     },
   );
 
-  // [conversation-retraction] [rooms-collect]
+  // [promise-conversation-retraction] [promise-rooms-collect]
   t.test('in a room others are answered when one takes back what was to be answered together', async (t) => {
     const before = model.requests.length;
     const { script, letGo } = holds('', 'One.');
@@ -196,7 +196,7 @@ t.test('what was said before', async (t) => {
     t.equal(model.requests.length, before + 3);
   });
 
-  // [conversation-own-words]
+  // [promise-conversation-own-words]
   t.test('nobody corrects or takes back what somebody else said', async (t) => {
     const words = 'the meeting is on Monday';
     const id = newId();
@@ -212,7 +212,7 @@ t.test('what was said before', async (t) => {
     t.notMatch(corrected, 'Monday');
   });
 
-  // [conversation-retraction] [conversation-own-words]
+  // [promise-conversation-retraction] [promise-conversation-own-words]
   t.test('what a room’s moderators take back is gone, when it is the room that says so', async (t) => {
     const stanzaId = await sendIn(bob, his, 'buy my coins');
     const moderation =
@@ -229,7 +229,7 @@ t.test('what was said before', async (t) => {
     t.notMatch(await settleRoom(), 'buy my coins');
   });
 
-  // [conversation-reactions]
+  // [promise-conversation-reactions]
   t.test('reactions to what the bot said become known, and those to what others said do not', async (t) => {
     model.next(says('I made soup.'));
     alice.say('what is for dinner?');
@@ -251,7 +251,7 @@ t.test('what was said before', async (t) => {
     t.match(await settleRoom(), /<bob> \(reacted with ❤️ to what you said: “Soup for all\.”\)/);
   });
 
-  // [mention-what]
+  // [promise-mention-what]
   t.test('a reference to the bot and a reply to its words are as good as its name', async (t) => {
     const before = model.requests.length;
     model.next(says('By the reference.'), says('By the reply.'));
@@ -269,7 +269,7 @@ t.test('what was said before', async (t) => {
     t.match(lastAsked(model), /<bob> \(in reply to your “By the reference\.”\)\n\s*really\?$/);
   });
 
-  // [mention-what] [prompt-safety]
+  // [promise-mention-what] [promise-prompt-safety]
   t.test(
     'who replies is heard with a short quotation of what was really said, not with what the reply claims',
     async (t) => {
@@ -284,7 +284,7 @@ t.test('what was said before', async (t) => {
     },
   );
 
-  // [rooms-same-person] [rooms-private]
+  // [promise-rooms-same-person] [promise-rooms-private]
   t.test('what is owed to an occupant never reaches another one who took the nick', async (t) => {
     const open = stage.room('open');
     const [first, second] = [await stage.person('first'), await stage.person('second')];
@@ -310,7 +310,24 @@ t.test('what was said before', async (t) => {
     second.client.get(muc).leave(open);
   });
 
-  // [encrypted] [rooms-self]
+  // [promise-conversation-each]
+  t.test('each person has a conversation of their own, from whichever client, and so has each room', async (t) => {
+    const gina = await stage.person('gina');
+    gina.say('my cat is called Minka');
+    await gina.hears(/Minka/);
+    model.next(says('To Bob.'));
+    bob.say('what is the cat called?');
+    await bob.hears('To Bob.');
+    t.notMatch(allAsked(model), 'Minka');
+    const herTablet = await stage.person('gina');
+    model.next(says('To Gina.'));
+    herTablet.say('what is the cat called?');
+    await herTablet.hears('To Gina.');
+    t.match(allAsked(model), 'Minka');
+    t.notMatch(await settleRoom(), 'Minka');
+  });
+
+  // [promise-encrypted] [promise-rooms-self]
   t.test('servers that announce, and encrypted messages, are nothing for the model', async (t) => {
     const erin = await stage.person('erin');
     const before = model.requests.length;
@@ -352,10 +369,12 @@ t.test('files, and signs of having been received', async (t) => {
   const bot = await stage.start(
     stage.settings({
       bot: stage.account({ ...media, rooms: [stage.room('kitchen').toString()] }),
+      patient: stage.account({ limits: { messages_per_minute: false, turns_per_minute: false } }, 'patient'),
       closed: stage.account({ ...media, dm_policy: 'allowlist', allowlist: ['alice@localhost'] }, 'closed'),
     }),
   );
   await bot.expect('online', { account: 'bot' });
+  await bot.expect('online', { account: 'patient' });
   await bot.expect('online', { account: 'closed' });
   await bot.expect('joined');
   const to = stage.jid();
@@ -365,7 +384,7 @@ t.test('files, and signs of having been received', async (t) => {
     return { body: url, payloads: [writeOutOfBandData({ url })] };
   };
 
-  // [media-caption]
+  // [promise-media-caption]
   t.test('words that follow a file ask about it', async (t) => {
     const alice = await stage.person('alice');
     const before = model.requests.length;
@@ -381,7 +400,7 @@ t.test('files, and signs of having been received', async (t) => {
     t.equal(model.requests.length, before + 2, 'the file alone was not answered');
   });
 
-  // [media-caption]
+  // [promise-media-caption]
   t.test('a file that follows a question joins it, while its answer has not begun', async (t) => {
     const ben = await stage.person('ben');
     const before = model.requests.length;
@@ -395,7 +414,7 @@ t.test('files, and signs of having been received', async (t) => {
     t.equal(model.requests.length, before + 2);
   });
 
-  // [media-caption]
+  // [promise-media-caption]
   t.test('a file alone is asked about after a moment, and the model is told of it', async (t) => {
     const cora = await stage.person('cora');
     fetched.length = 0;
@@ -407,7 +426,7 @@ t.test('files, and signs of having been received', async (t) => {
     t.notMatch(lastAsked(model), base, 'the link is no word of theirs');
   });
 
-  // [media-caption] [rooms-context]
+  // [promise-media-caption] [promise-rooms-context]
   t.test('in a room the file of who asks about it is fetched, and nobody else’s', async (t) => {
     const [dan, eli] = [await stage.person('dan'), await stage.person('eli')];
     const [his, hers] = [await dan.enter(stage.room('kitchen')), await eli.enter(stage.room('kitchen'))];
@@ -422,7 +441,7 @@ t.test('files, and signs of having been received', async (t) => {
     t.match(lastAsked(model), /<eli> .*eli\.txt.*<dan> .*dan\.txt.*three eggs.*what is it\?$/s);
   });
 
-  // [media-denied] [denied-silence]
+  // [promise-media-denied] [promise-denied-silence]
   t.test('who is not let in has nothing fetched, and gets no receipt, no marker and no other sign', async (t) => {
     const hugo = await stage.person('hugo');
     const alice = await stage.person('alice-2');
@@ -444,7 +463,7 @@ t.test('files, and signs of having been received', async (t) => {
     t.same(hugo.heard, []);
   });
 
-  // [receipts]
+  // [promise-receipts]
   t.test('who is let in and asks gets a receipt at once, and the marker when the turn begins', async (t) => {
     const finn = await stage.person('finn');
     const receipts = finn.client.get(deliveryReceipts);
@@ -466,6 +485,21 @@ t.test('files, and signs of having been received', async (t) => {
     t.same(displayed, [id]);
     const signs = finn.heard.filter(({ body, state, reactions }) => (body ?? state ?? reactions) === undefined);
     t.equal(signs.length, 2, 'nobody is told what they did not ask for');
+  });
+
+  // [promise-conversation-full]
+  t.test('who asks more than can wait is told so', async (t) => {
+    const gus = await stage.person('gus');
+    const patient = stage.jid('patient');
+    const before = model.requests.length;
+    model.next(hangs);
+    for (let count = 1; count <= 21; count += 1) gus.say(`question ${count}`, { to: patient });
+    gus.say('one more', { to: patient });
+    await gus.hears(/still have a lot to answer/);
+    t.equal(model.requests.length, before + 1);
+    gus.say('/stop', { to: patient });
+    await gus.hears('Stopped.');
+    t.equal(gus.texts.length, 2, 'all others wait');
   });
 
   t.test('nothing went wrong meanwhile', async (t) => {

@@ -30,7 +30,7 @@ t.test('rooms', async (t) => {
     await bot.expect('joined', { room: room(name), nick: name === 'taken' ? 'moltis-2' : 'moltis' });
   }
 
-  // [promise-answer-reply]
+  // [promise-rooms-context] [promise-mention-mode] [promise-answer-reply]
   t.test('a mention is answered with a reply to it, and what others said before is known', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;
@@ -56,7 +56,7 @@ t.test('rooms', async (t) => {
     t.match(asked(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
   });
 
-  // [pitfall-nick-conflict]
+  // [promise-mention-taken] [pitfall-nick-conflict]
   t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
     const taken = await bob.enter(stage.room('taken'));
     const before = model.requests.length;
@@ -67,7 +67,7 @@ t.test('rooms', async (t) => {
     t.equal(model.requests.length, before + 1);
   });
 
-  // [pitfall-own-messages] [pitfall-nick-conflict]
+  // [promise-mention-mode] [promise-rooms-self] [pitfall-own-messages] [pitfall-nick-conflict]
   t.test('where no mention is needed every line is answered, and its own words never are', async (t) => {
     const quiet = await alice.enter(stage.room('quiet'));
     const before = model.requests.length;
@@ -109,6 +109,7 @@ t.test('rooms', async (t) => {
     );
   });
 
+  // [promise-rooms-private]
   t.test('who speaks to the bot alone in a room is answered alone', async (t) => {
     await alice.enter(stage.room('team')).catch(() => undefined);
     model.next(says('Just between us.'));
@@ -136,6 +137,7 @@ t.test('rooms', async (t) => {
     t.equal(asked(model).at(-1)?.[1], 'what did I say?');
   });
 
+  // [promise-rooms-collect]
   t.test('what is asked while the bot is busy is answered together', async (t) => {
     const quiet = alice.client.get(muc).rooms.get(room('quiet'));
     if (quiet === undefined) throw new Error('not in the room');
