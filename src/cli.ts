@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The standalone bot's face: reads the command line and hands over to a command. */
 import { parseArgs } from 'node:util';
-import { readFile } from 'node:fs/promises';
 import { readLogFormat, readLogLevel, UsageError, type CommonOptions } from './agent/cli/options.js';
+import { ownVersion } from './agent/version.js';
 
 const USAGE = `Usage: moltis-xmpp [command] [flags]
 
@@ -95,13 +95,6 @@ function readCommandLine(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
-}
-
-async function ownVersion(): Promise<string> {
-  const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
-  const version =
-    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : undefined;
-  return typeof version === 'string' ? version : 'unknown';
 }
 
 // Whoever read our output has gone (`moltis-xmpp run | head`): there is nobody left to work for, and that is no fault.

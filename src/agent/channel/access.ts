@@ -22,6 +22,8 @@ export interface RoomMessageFacts {
   readonly sender: Jid | undefined;
   /** Whether it is meant for the bot; see `readAddressing`. */
   readonly addressed: boolean;
+  /** The operator who had the bot join the room, if one did. */
+  readonly vouchedBy?: Jid | undefined;
 }
 
 const ALLOWED: Access = { allowed: true };
@@ -72,9 +74,9 @@ export function roomAccess(
 export function roomMessageAccess(
   account: Pick<AccountConfig, 'groupPolicy' | 'groupAllowlist' | 'operators'>,
   room: Pick<RoomConfig, 'jid' | 'enabled' | 'users' | 'mentionMode'>,
-  { sender, addressed }: RoomMessageFacts,
+  { sender, addressed, vouchedBy }: RoomMessageFacts,
 ): Access {
-  const entry = roomAccess(account, room, sender);
+  const entry = roomAccess(account, room, isOperator(account, sender) ? sender : vouchedBy);
   if (!entry.allowed) return entry;
   if (room.users !== undefined && !isOperator(account, sender)) {
     if (sender === undefined) return denied('hidden', 'the room has users and hides the real JID');

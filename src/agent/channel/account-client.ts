@@ -14,7 +14,9 @@ import { bind2When } from '../../xeps/xep-0386-bind2.js';
 import { sasl2As } from '../../xeps/xep-0388-sasl2.js';
 import { bookmarks } from '../../xeps/xep-0402-bookmarks.js';
 import type { AccountConfig } from '../config/config.js';
+import { identities } from './identities.js';
 import { hasArchive } from './missed.js';
+import { ownMessages } from './own-messages.js';
 
 /** How the program is called, to servers and to those who ask. */
 export const SOFTWARE = 'moltis-xmpp';
@@ -31,6 +33,8 @@ export function accountClient(config: AccountConfig, storage: Storage): Client {
       // Whoever binds so has to read the archive: a server may drop what it kept for an offline client then (XEP-0386 §3.2).
       bind2When(() => hasArchive(storage, config.jid)),
       ...chatPlugins,
+      identities,
+      ownMessages,
       subscriptions,
       entityCapabilities,
       softwareVersion,

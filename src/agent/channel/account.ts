@@ -153,7 +153,14 @@ export class Account {
     offerButtons({ ...rules, account: config, client: this.#client, store, commands });
     const uploadOrigin = uploadOriginOf(this.#client);
     const files = new MediaFetcher({ account: config, store: media, uploadOrigin, log: this.#log });
-    this.#inbox = new Inbox({ ...shared, ...rules, store, files, commands });
+    this.#inbox = new Inbox({
+      ...shared,
+      ...rules,
+      vouchedBy: (room) => this.#rooms.vouchedBy(room),
+      store,
+      files,
+      commands,
+    });
     this.#listen();
   }
 

@@ -21,6 +21,8 @@ export interface HearingOptions {
   readonly client: Client;
   /** Those whom operators let in, as canonical bare JIDs. */
   readonly approved: () => ReadonlySet<string>;
+  /** The operator who had the bot join a room, if one did. */
+  readonly vouchedBy: (room: Jid) => Jid | undefined;
 }
 
 const MINUTE_MS = 60_000;
@@ -120,7 +122,13 @@ export class Hearing {
     const { room, nick, message, occupant, occupantId, stanzaId, delayed, own } = source;
     const content = readContent(message);
     const config = roomConfig(account, room.jid);
-    if (own || content === undefined || content.encryption !== undefined || !roomAccess(account, config).allowed)
+    const vouchedBy = this.#options.vouchedBy(room.jid);
+    if (
+      own ||
+      content === undefined ||
+      content.encryption !== undefined ||
+      !roomAccess(account, config, vouchedBy).allowed
+    )
       return undefined;
     const { addressed, text } = readAddressing(content.text, {
       names: [room.nick, account.resource, account.jid.localpart, account.jid.toString()],
@@ -129,7 +137,7 @@ export class Hearing {
     });
     const realJid = occupant?.realJid;
     const from = `${room.jid.toString()}/${nick}`;
-    const access = roomMessageAccess(account, config, { sender: realJid, addressed });
+    const access = roomMessageAccess(account, config, { sender: realJid, addressed, vouchedBy });
     const target = { replyTo: message.from, ...(stanzaId === undefined ? {} : { replyId: stanzaId }) };
     return {
       conversation: this.#id(room.jid),

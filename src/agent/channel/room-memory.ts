@@ -27,17 +27,17 @@ const WRITE_MS = 5_000;
 export class RoomMemory {
   readonly #storage: Storage;
   readonly #account: string;
-  readonly #failed: (error: unknown) => void;
+  readonly #tell: (work: Promise<void>) => void;
   readonly #stays = new Map<string, Stay>();
   readonly #heardAt = new Map<string, Date>();
   readonly #unwritten = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param failed is told when the time of what was heard could not be written down */
-  constructor(storage: Storage, account: Jid, failed: (error: unknown) => void) {
+  /** @param tell takes writes that nobody waits for */
+  constructor(storage: Storage, account: Jid, tell: (work: Promise<void>) => void) {
     this.#storage = storage;
     this.#account = account.toString();
-    this.#failed = failed;
+    this.#tell = tell;
   }
 
   /** Reads what was written in an earlier run. @param rooms those that are configured */
@@ -87,9 +87,7 @@ export class RoomMemory {
     const before = this.#heardAt.get(key)?.getTime() ?? 0;
     this.#heardAt.set(key, new Date(Math.max(before, Math.min(at.getTime(), Date.now()))));
     this.#unwritten.add(key);
-    this.#timer ??= setTimeout(() => {
-      this.flush().catch(this.#failed);
-    }, WRITE_MS);
+    this.#timer ??= setTimeout(() => this.#tell(this.flush()), WRITE_MS);
   }
 
   /** Writes down what is not written yet. */

@@ -74,7 +74,7 @@ export class Rooms implements RoomDesk {
   constructor(options: RoomsOptions) {
     this.#options = options;
     const { account, client, storage, tell } = options;
-    this.#memory = new RoomMemory(storage, account.jid, (error) => tell(Promise.reject(error)));
+    this.#memory = new RoomMemory(storage, account.jid, tell);
     const { events } = client.get(muc);
     events.on('joined', ({ room, nick }) => this.#joined(room, nick));
     events.on('left', (left) => this.#left(left));
