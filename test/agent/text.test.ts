@@ -209,7 +209,17 @@ t.test('Markdown becomes message styling that a plain client can show', async (t
     ['a block of code in a quotation ends with it', '> ```\n> **a**\n**b**', '> ```\n> **a**\n*b*'],
     ['a quotation in a block of code does not close it', '```\n> ```\n**a**\n```', '```\n> ```\n**a**\n```'],
     ['a block of code that is still growing', '```\n**a**', '```\n**a**'],
-    ['a table', '| **a** | b |\n|---|---|', '| *a* | b |\n|---|---|'],
+    [
+      'a table',
+      'So:\n\n| **Name** | Size |\n|:---|---:|\n| [a](https://a.example/) | `1|2` |\n| **b** | |\n\nEnd | of it',
+      'So:\n\n*Name* | *Size*\na <https://a.example/> | `1|2`\n*b* |\n\nEnd | of it',
+    ],
+    ['a table without lines around it, in a quotation', '> a|b\n> -|-\n> 1|2', '> *a*|*b*\n> 1|2'],
+    ['a table that ends', '| a |\n|---|\n| 1 |\n- b', '*a*\n1\n• b'],
+    ['pipes alone are no table', 'a | b\nc | d\n---', 'a | b\nc | d\n---'],
+    ['hyphens of another width are no table', '| a | b |\n|---|', '| a | b |\n|---|'],
+    ['a table in a block of code', '```\n| a |\n|---|\n```', '```\n| a |\n|---|\n```'],
+    ['lists in lists, and numbers', '1. a\n   - b\n     * [x] c\n2) d', '1. a\n   • b\n     ☑ c\n2) d'],
   ];
   for (const [promise, markdown, styled] of cases) t.equal(toMessageStyling(markdown), styled, promise);
 });
@@ -251,6 +261,8 @@ const MARKDOWN_PIECES = [
     'https://a.example/_b_',
     '"',
     '|',
+    '\n|---|---|\n',
+    '\n-|-\n',
     '---',
     '👨‍👩‍👧',
   ],

@@ -2,10 +2,11 @@
  * XEP-0393 Message Styling, 1.1.1, from the Markdown that models write: what a styling client shows well and a plain one leaves readable.
  *
  * Left out, that is, left as it stands: headings underlined on the next line, emphasis across lines, reference links, footnotes, HTML,
- * tables (their pipes read well enough, and a proportional font has no columns), formulas.
+ * formulas.
  */
 import { closesFence, type Fence, readFence } from './fence.js';
 import { styleSpans } from './styling-spans.js';
+import { beginsTable, isTableRow, styleTableHeader, styleTableRow } from './styling-tables.js';
 
 /**
  * Rewrites Markdown as message styling. Code, in blocks and in lines, stays untouched. The result is never longer than the text, in code
@@ -14,12 +15,16 @@ import { styleSpans } from './styling-spans.js';
 export function toMessageStyling(markdown: string): string {
   const out: string[] = [];
   let code: { readonly fence: Fence; readonly quote: string } | undefined;
-  for (const line of markdown.split('\n')) {
+  let table: TablePart | undefined;
+  const lines = markdown.split('\n');
+  for (const [index, line] of lines.entries()) {
     const [quote] = code?.quote === '' ? [''] : (QUOTE.exec(line) ?? ['']);
     // XEP-0393 §5.1.2: a block of code ends with the quotation around it.
     if (code !== undefined && code.quote !== '' && quote === '') code = undefined;
     const content = line.slice(quote.length);
     const opening = code === undefined ? readFence(content) : undefined;
+    table =
+      code === undefined && opening === undefined ? tablePart(table, content, lines[index + 1], quote) : undefined;
     if (code !== undefined) {
       const closes = closesFence(code.fence, content);
       out.push(quote + (closes ? fenceLine(content, code.fence) : outdented(content, code.fence)));
@@ -27,11 +32,30 @@ export function toMessageStyling(markdown: string): string {
     } else if (opening !== undefined) {
       code = { fence: opening, quote };
       out.push(quote + fenceLine(content, opening));
-    } else {
+    } else if (table === 'header') {
+      out.push(quote + styleTableHeader(content));
+    } else if (table === 'rows') {
+      out.push(quote + styleTableRow(content));
+    } else if (table === undefined) {
       out.push(quote + styleLine(content));
     }
   }
   return out.join('\n');
+}
+
+type TablePart = 'header' | 'hyphens' | 'rows';
+
+/** Which part of a table a line is, after one that was `before`. */
+function tablePart(
+  before: TablePart | undefined,
+  line: string,
+  next: string | undefined,
+  quote: string,
+): TablePart | undefined {
+  if (before === 'header') return 'hyphens';
+  if (before !== undefined && isTableRow(line)) return 'rows';
+  const inQuote = next?.startsWith(quote) === true ? next.slice(quote.length) : undefined;
+  return beginsTable(line, inQuote) ? 'header' : undefined;
 }
 
 const QUOTE = /^(?: {0,3}>)+ ?/;
