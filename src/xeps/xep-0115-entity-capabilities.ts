@@ -298,5 +298,8 @@ function lengthOf(element: Element): number {
   );
 }
 
-/** For this software. */
-export const entityCapabilities = entityCapabilitiesOf('https://github.com/moltis-org/moltis-xmpp');
+/**
+ * For this library. The node has to be a URI that nobody else uses and that never changes (§4); it need not lead anywhere, and an address
+ * of the web would some day lead to somebody else.
+ */
+export const entityCapabilities = entityCapabilitiesOf('urn:uuid:5f4c8a52-8f0e-4c1b-9d6a-0e7b1d3f2a94');
