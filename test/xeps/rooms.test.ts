@@ -6,6 +6,7 @@ import { StanzaError, TimeoutError } from '../../src/xmpp-core/errors.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';
+import { serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 
@@ -429,19 +430,21 @@ t.test(
 );
 
 // [XEP-0045]
-t.test('what a real service says of kicks, nicks, ends and invitations is read', (t) => {
+t.test('what real services say of kicks, nicks and ends is read', (t) => {
   const said = recorded(45);
   const user = (name: string): xeps.MucUser | undefined => {
     const stanza = said.get(name);
     return stanza === undefined ? undefined : xeps.readMucUser(stanza);
   };
-  t.match(user('an occupant'), { affiliation: 'owner', role: 'moderator', jid: undefined });
-  t.match(user('self-presence'), { statuses: new Set([110]), jid: Jid });
+  for (const by of ['', ', by ejabberd']) {
+    t.match(user(`an occupant${by}`), { affiliation: 'owner', role: 'moderator', jid: undefined });
+    t.match(user(`self-presence${by}`), { statuses: new Set([110]), jid: Jid });
+    t.match(user(`a new nick${by}`), { statuses: new Set([303, 110]), nick: 'robert' });
+    t.match(user(`a room that is non-anonymous now${by}`), { statuses: new Set([xeps.Status.nowNonAnonymous]) });
+    t.match(user(`a room that ends${by}`), { reason: 'moved' });
+    t.equal(user(`a room that ends${by}`)?.destruction?.alternate?.toString(), 'heath@conference.example.org');
+  }
   t.match(user('a kick'), { statuses: new Set([307, 110]), reason: 'Avaunt!', actor: { nick: 'ann' } });
-  t.match(user('a new nick'), { statuses: new Set([303, 110]), nick: 'robert' });
-  t.match(user('a room that is non-anonymous now'), { statuses: new Set([xeps.Status.nowNonAnonymous]) });
-  t.match(user('a room that ends'), { reason: 'moved' });
-  t.equal(user('a room that ends')?.destruction?.alternate?.toString(), 'heath@conference.example.org');
   t.end();
 });
 
@@ -506,5 +509,50 @@ t.test(
     );
     await heard;
     t.strictSame(changes, [ROOM_TEXT, ROOM_TEXT]);
+  },
+);
+
+// [XEP-0045 §7.2.2] [XEP-0045 §7.6] [XEP-0045 §7.8.2] [XEP-0045 §10.9]
+t.test(
+  'a stay in a room of ejabberd, from a recording: joined, renamed, spoken to, invited, and its end',
+  async (t) => {
+    const { server, online } = await startLoopback(t);
+    server.misbehave(recorder((element) => (element.child('x', xeps.NS_MUC) === undefined ? undefined : '')));
+    const ann = await online('ann', { plugins: [muc] });
+    const { events } = ann.get(muc);
+    const told: string[] = [];
+    events.on('joined', ({ nick }) => told.push(`joined as ${nick}`));
+    events.on('renamed', ({ nick, before, self }) => told.push(`${before} is ${nick} ${String(self)}`));
+    events.on('message', ({ nick, own, message: { body } }) => told.push(`${nick} ${String(own)}: ${body ?? ''}`));
+    events.on('configured', ({ changes }) => told.push(changes.join()));
+    events.on('invited', ({ by, reason }) => told.push(`invited by ${by?.bare.toString() ?? ''}: ${reason ?? ''}`));
+    events.on('left', ({ why, reason, destruction }) =>
+      told.push(`${why}: ${reason ?? ''}, ${destruction?.alternate?.localpart ?? ''}`),
+    );
+    const says = (name: string): void => {
+      const stanza = recorded(45).get(`${name}, by ejabberd`);
+      if (stanza === undefined) throw new Error(`'${name}' is not recorded`);
+      server.inject(ann.jid ?? ann.account, serialize(stanza).replaceAll('coven@conference.example.org', ROOM_TEXT));
+    };
+    const joining = ann.get(muc).join(ROOM, { nick: 'bob' });
+    for (const name of ['an occupant', 'self-presence', 'no subject']) says(name);
+    await joining;
+    for (const name of [
+      'a new nick',
+      'words to all',
+      'a room that is non-anonymous now',
+      'a room that ends',
+      'an invitation',
+    ])
+      says(name);
+    await until(() => told.length === 6, 'the end');
+    t.strictSame(told, [
+      'joined as bob',
+      'bob is robert true',
+      'ann false: the hurly-burly is done',
+      'non-anonymous',
+      'destroyed: moved, heath',
+      'invited by bob@example.org: come',
+    ]);
   },
 );

@@ -2,6 +2,7 @@ import { createHash, createHmac, X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import {
+  clientStateIndication,
   definePlugin,
   el,
   inlineOnly,
@@ -9,6 +10,8 @@ import {
   type Plugin,
   type PluginContext,
   type Storage,
+  streamManagement,
+  writeMessage,
 } from '../../src/index.js';
 import { bind2, offersInBind } from '../../src/xeps/xep-0386-bind2.js';
 import { sasl2, sasl2As } from '../../src/xeps/xep-0388-sasl2.js';
@@ -18,9 +21,11 @@ import { SaslError } from '../../src/xmpp-core/errors.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { decodeBase64, encodeBase64 } from '../../src/xmpp-core/sasl/base64.js';
 import { downgradeHash } from '../../src/xmpp-core/sasl/downgrade.js';
-import { NS_SASL } from '../../src/xmpp-core/stanza/namespaces.js';
+import { NS_CLIENT, NS_SASL, NS_STREAM } from '../../src/xmpp-core/stanza/namespaces.js';
 import type { Negotiation, StreamFeature } from '../../src/xmpp-core/stream/stream-feature.js';
+import { scope, serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
+import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS } from '../support/loopback.js';
 import { BIND, dialogue, features, HEADER, type Peer } from '../support/script.js';
 import { bytes, ScriptedServer } from '../xmpp-core/sasl-server.js';
@@ -525,3 +530,74 @@ t.test('a token can be forgotten by us, and by the server as well', async (t) =>
   await last.started;
   t.equal(await kept(), undefined, 'it was good for that one login');
 });
+
+// [XEP-0388 §2.6.1] [XEP-0386 §3.2] [XEP-0484 §3.4] [XEP-0198 §8] [XEP-0352 §3]
+t.test(
+  'what real servers offer and answer is a login, a session that is resumed, and another one by a token',
+  async (t) => {
+    for (const [server, hash] of [
+      ['Prosody', 'SHA-256'],
+      ['ejabberd', 'SHA-512'],
+    ] as const) {
+      /** What was recorded, with the proof, the token and the account of this test in it. */
+      const says = (xep: number, name: string, proof: Uint8Array = new Uint8Array()): string => {
+        const element = recorded(xep).get(`${name}, by ${server}`);
+        if (element === undefined) throw new Error(`'${name}' is not recorded`);
+        return serialize(element, scope(NS_CLIENT, { stream: NS_STREAM }))
+          .replace('cHJvb2Y=', encodeBase64(proof))
+          .replace(/token='[^']*'/, `token='${TOKEN}'`)
+          .replace(/expiry='[^']*'/, `expiry='2999-01-01T00:00:00Z'`)
+          .replace('bob@example.org', 'ann@localhost');
+      };
+      const requested = async (peer: Peer): Promise<string> => {
+        await peer.hears(/<stream:stream [^>]*from='ann@localhost'[^>]*>/);
+        peer.says(HEADER + says(388, 'what is offered'));
+        return peer.hears(/<\/authenticate>/);
+      };
+      const options: Partial<ClientOptions> = {
+        resource: 'moltis',
+        plugins: [streamManagement, clientStateIndication, sasl2, bind2, fast],
+        presence: false,
+        storage: memoryStorage(),
+        channelBinding: 'off',
+        reconnect: { firstMs: 1, maxMs: 1 },
+      };
+      const { client, peer, started, next } = await dialogue(t, options);
+      const byPassword = await requested(peer);
+      t.match(byPassword, `<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>`, server);
+      const final = await challenges(peer, byPassword, new ScriptedServer(hash));
+      const features = says(352, 'what is offered in a session of Bind 2');
+      peer.says(says(386, 'success with a session and a token', bytes(final)) + features);
+      await started;
+      t.match(client.jid?.toString(), /^ann@localhost\/moltis[.~]/);
+      t.ok(client.get(streamManagement).enabled);
+      client.get(clientStateIndication).setActive(false);
+      for (const id of ['1', '2'])
+        client.send(writeMessage({ to: Jid.parse('bob@localhost'), type: 'chat', id, body: id }));
+      await peer.hears(/<inactive xmlns='urn:xmpp:csi:0'\/>.*<r xmlns='urn:xmpp:sm:3'\/>/s);
+      const back = client.events.once('online', { timeoutMs: PATIENCE_MS });
+      peer.hangsUp();
+
+      const again = await next();
+      const byToken = await requested(again);
+      const before = /previd='([^']*)'/.exec(says(388, 'success that resumes a session'))?.[1] ?? '';
+      t.match(byToken, `<resume xmlns='urn:xmpp:sm:3' h='0' previd='${before}'/>`, server);
+      t.ok(provesToken(byToken));
+      again.says(says(388, 'success that resumes a session', tokenProof('Responder')));
+      t.match(await back, { resumed: true }, server);
+      t.strictSame(client.get(streamManagement).unacknowledged, []);
+      const stopped = client.stop();
+      await again.hears(/<\/stream:stream>/);
+      again.says('</stream:stream>');
+      await stopped;
+
+      const anew = await dialogue(t, options);
+      const third = await requested(anew.peer);
+      t.ok(provesToken(third), server);
+      t.notMatch(third, '<resume');
+      anew.peer.says(says(484, 'success by token', tokenProof('Responder')) + features);
+      await anew.started;
+      t.equal(anew.client.jid?.bare.toString(), 'ann@localhost', server);
+    }
+  },
+);

@@ -15,8 +15,11 @@ import { StreamError } from '../../src/xmpp-core/errors.js';
 import { contactPresence } from '../../src/xmpp-core/im/contact-presence.js';
 import { resourceLocking } from '../../src/xmpp-core/im/resource-locking.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { NS_CLIENT, NS_STREAM } from '../../src/xmpp-core/stanza/namespaces.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../../src/xmpp-core/xml/element.js';
+import { scope, serialize } from '../../src/xmpp-core/xml/serialize.js';
+import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 import { BIND, dialogue, features, HEADER, type Peer } from '../support/script.js';
 
@@ -532,3 +535,47 @@ t.test(
     t.equal((await heard).body, 'are you there?');
   },
 );
+
+// [XEP-0198 §3] [XEP-0198 §4] [XEP-0198 §5] [XEP-0352 §3]
+t.test('what real servers say of stream management is understood', async (t) => {
+  for (const server of ['Prosody', 'ejabberd']) {
+    const element = (name: string): Element => {
+      const found = recorded(198).get(`${name}, by ${server}`);
+      if (found === undefined) throw new Error(`'${name}' is not recorded`);
+      return found;
+    };
+    const says = (name: string): string => serialize(element(name), scope(NS_CLIENT, { stream: NS_STREAM }));
+    const offer = HEADER + says('what is offered once one is logged in');
+    const { client, peer, started, next } = await dialogue(t, {
+      presence: false,
+      plugins: [streamManagement, clientStateIndication],
+      reconnect: { firstMs: 1, maxMs: 1 },
+    });
+    await peer.authenticates();
+    peer.says(offer);
+    peer.binds(await peer.hears(/<\/iq>/));
+    await peer.hears(/<enable [^>]*>/);
+    peer.says(says('enabled') + says('a question'));
+    t.equal(await peer.hears(/<a [^>]*>/), a(0), server);
+    await started;
+    client.get(clientStateIndication).setActive(false);
+    client.send(chat('m1'));
+    client.send(chat('m2'));
+    t.equal(await peer.hears(/<r [^>]*>/), `<inactive xmlns='${NS_CSI}'/>${wire('m1')}${wire('m2')}${R}`, server);
+    const known = client.get(streamManagement).acknowledged('m2');
+    peer.says(says('an acknowledgement'));
+    await known;
+    const back = client.events.once('online', { timeoutMs: PATIENCE_MS });
+    peer.hangsUp();
+    const again = await next();
+    await again.authenticates();
+    again.says(offer);
+    const previous = element('enabled').attr('id') ?? '';
+    t.equal(
+      await again.hears(/<resume [^>]*>/),
+      `<resume xmlns='${NS_STREAM_MANAGEMENT}' h='0' previd='${previous}'/>`,
+    );
+    again.says(says('resumed'));
+    t.match(await back, { resumed: true }, server);
+  }
+});
