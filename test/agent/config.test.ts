@@ -44,6 +44,7 @@ const directory = t.testdir({
     garbled: { 'SKILL.md': '---\nname: garbled\ndescription: when: it fits\n---\n' },
     mute: { 'SKILL.md': '---\nname: mute\n---\n' },
     chatty: { 'SKILL.md': `---\nname: chatty\ndescription: ${'x'.repeat(1025)}\n---\n` },
+    linked: { 'SKILL.md': t.fixture('symlink', '../explain/SKILL.md') },
     other: {},
   },
 });
@@ -88,7 +89,7 @@ t.test('a skill that cannot be found or read is a finding at its name, which say
     placed([`4:${column}: this skill cannot be used: ${why}`]);
   t.same(checked('["explain", "code-review"]'), []);
   t.same(checked('["explain"]', ''), wrong(11, 'search_paths of [skills] has no folder'));
-  const missing = 'there is none of this name in search_paths of [skills]';
+  const missing = 'search_paths of [skills] has none of this name';
   t.same(checked('["explain", "explian"]'), wrong(22, `${missing}; did you mean "explain"?`));
   t.same(checked('["other"]'), wrong(11, missing));
   t.same(checked('["renamed"]'), wrong(11, 'the name in SKILL.md is not the name of its folder'));
@@ -96,6 +97,7 @@ t.test('a skill that cannot be found or read is a finding at its name, which say
   t.match(checked('["garbled"]'), [
     /^moltis.toml:4:11: this skill cannot be used: the front matter of SKILL.md is not YAML: /,
   ]);
+  t.same(checked('["linked"]'), wrong(11, 'SKILL.md is a link that leads out of its folder'));
   t.same(checked('["mute"]'), wrong(11, 'SKILL.md has no description'));
   t.same(checked('["chatty"]'), wrong(11, 'the description in SKILL.md is longer than 1024 characters'));
   const room = '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nskills = ["none"]';

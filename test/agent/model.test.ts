@@ -4,7 +4,14 @@ import { inspect } from 'node:util';
 import t from 'tap';
 import type { Test } from 'tap';
 import { Secret } from '../../src/agent/config/secret.js';
-import type { ChatMessage, Model, ModelErrorKind, ModelEvent } from '../../src/agent/model/model.js';
+import type {
+  ChatMessage,
+  Model,
+  ModelErrorKind,
+  ModelEvent,
+  ModelRequest,
+  ToolDefinition,
+} from '../../src/agent/model/model.js';
 import { ModelError } from '../../src/agent/model/model.js';
 import { createModel } from '../../src/agent/model/openai-model.js';
 import type { ModelProvider } from '../../src/agent/model/provider.js';
@@ -53,12 +60,13 @@ async function ask(
     signal = never,
     messages = QUESTION,
     heard = (): void => undefined,
-  }: { readonly signal?: AbortSignal; readonly messages?: readonly ChatMessage[]; readonly heard?: () => void } = {},
+    ...more
+  }: Partial<ModelRequest> & { readonly heard?: () => void } = {},
 ): Promise<Outcome> {
   const pieces: string[] = [];
   let done: Outcome['done'];
   try {
-    for await (const event of model.answer({ messages, signal })) {
+    for await (const event of model.answer({ messages, signal, ...more })) {
       if (event.type === 'done') done = event;
       else {
         pieces.push(event.text);
@@ -437,6 +445,273 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     }
     t.strictSame(server.requests, []);
   });
+});
+
+t.test('tools', async (t) => {
+  const NOW: ToolDefinition = { name: 'now', description: 'Tells the time.', parameters: { type: 'object' } };
+  /** Pieces of calls, one a chunk, then the end. */
+  const asks =
+    (reason: string, ...pieces: readonly object[]): Script =>
+    (exchange) => {
+      for (const piece of pieces) exchange.delta({ tool_calls: [piece] });
+      exchange.finish(reason);
+    };
+  const call = (name: string, written: unknown, more: object = {}): object => ({
+    ...more,
+    function: { name, arguments: written },
+  });
+  /** The calls that come of these pieces, by name and arguments. */
+  const callsOf = async (t: Test, ...pieces: readonly object[]): Promise<readonly (readonly string[])[]> => {
+    const server = await serverFor(t, asks('tool_calls', ...pieces));
+    const { done } = await ask(createModel(providerAt(server)), { tools: [NOW] });
+    t.equal(done?.finishReason, 'tool-calls');
+    const calls = done?.toolCalls ?? [];
+    t.equal(new Set(calls.map(({ id }) => id)).size, calls.length, 'each has an id of its own');
+    t.notOk(calls.some(({ id }) => id === ''));
+    return calls.map(({ name, arguments: given }) => [name, given]);
+  };
+
+  t.test('are offered as the API wants them, and a call with its result goes back the same way', async (t) => {
+    const server = await serverFor(t, openai.saysAndCalls('Let me see.', ['now', { zone: 'UTC' }]));
+    const { pieces, done } = await ask(createModel(providerAt(server)), { tools: [NOW] });
+    t.strictSame(pieces, ['Let me see.']);
+    const [made] = done?.toolCalls ?? [];
+    t.match(made, { name: 'now', arguments: '{"zone":"UTC"}' });
+    t.strictSame(server.requests[0]?.body?.['tools'], [{ type: 'function', function: NOW }]);
+    const messages: readonly ChatMessage[] = [
+      ...QUESTION,
+      { role: 'assistant', content: '', toolCalls: [made ?? { id: '', name: '', arguments: '' }] },
+      { role: 'tool', content: 'noon', toolCallId: made?.id ?? '' },
+    ];
+    await ask(createModel(providerAt(server)), { tools: [NOW], messages });
+    t.match(server.requests[1]?.body?.messages.slice(1), [
+      { role: 'assistant', content: null, tool_calls: [{ id: made?.id, function: { arguments: '{"zone":"UTC"}' } }] },
+      { role: 'tool', content: 'noon', tool_call_id: made?.id },
+    ]);
+    t.strictSame(server.violations, []);
+  });
+
+  t.test('are called in pieces, by whatever numbers and names a server gives them', async (t) => {
+    const two = [
+      ['now', '{"a":1}'],
+      ['then', '{}'],
+    ];
+    t.strictSame(
+      await callsOf(
+        t,
+        call('now', '{"a"', { index: 0, id: 'x' }),
+        call('then', '{', { index: 1, id: 'y' }),
+        call('', ':1}', { index: 0 }),
+        call('', '}', { index: 1 }),
+      ),
+      two,
+      'numbered, and interleaved',
+    );
+    const whole = [call('now', '{"a":1}', { index: 0, id: 'x' }), call('then', '{}', { index: 0, id: 'y' })];
+    t.strictSame(await callsOf(t, ...whole), two, 'all with the number 0');
+    t.strictSame(
+      await callsOf(t, call('now', '{"a":1}', { id: 'x' }), call('then', '{}', { id: 'y' })),
+      two,
+      'without numbers',
+    );
+    t.strictSame(await callsOf(t, call('now', '{"a":1}'), call('then', '{}')), two, 'without numbers and ids');
+    t.strictSame(
+      await callsOf(t, call('now', '{"a"', { id: 'x' }), call('', ':1}'), call('then', '{}', { id: 'y' })),
+      two,
+      'without numbers, in pieces',
+    );
+    t.strictSame(
+      await callsOf(
+        t,
+        call('now', '{"a"', { index: 0, id: 'x' }),
+        call('now', ':1}', { index: 0, id: 'x' }),
+        call('then', {}, { index: 1 }),
+      ),
+      two,
+      'with the name again in each piece, or arguments that are no text',
+    );
+    t.strictSame(
+      await callsOf(t, call('now', '{}', { index: 0, id: 'x' }), call('now', '{}', { index: 1, id: 'x' })),
+      [['now', '{}{}']],
+      'one id is one call',
+    );
+  });
+
+  t.test('that are called in garbage harm nobody', async (t) => {
+    t.strictSame(
+      await callsOf(
+        t,
+        {},
+        { function: 7 },
+        call('functions.now\n', 'so: what', { index: -1, id: 9 }),
+        call('', '', { index: 3 }),
+      ),
+      [['functions_now', 'so: what']],
+    );
+    const many = Array.from({ length: 100 }, (_, index) => call('now', '{}', { index, id: `id${index}` }));
+    t.equal((await callsOf(t, ...many)).length, 32);
+    const server = await serverFor(t, asks('tool_calls', call('', '{}', { index: 0 })), (exchange) => {
+      exchange.delta({ tool_calls: 'now' });
+      exchange.finish();
+    });
+    const model = createModel(providerAt(server));
+    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'empty', 'a call of nothing is none');
+    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'empty');
+  });
+
+  t.test(
+    'that are wanted are no empty answer, whatever the finish reason; cut by a filter they are not wanted',
+    async (t) => {
+      const wanted = call('now', '{}', { index: 0, id: 'x' });
+      const server = await serverFor(
+        t,
+        asks('stop', wanted),
+        asks('content_filter', wanted),
+        openai.saysNothing,
+        openai.saysNothing,
+      );
+      const model = createModel(providerAt(server));
+      t.equal((await ask(model, { tools: [NOW] })).done?.finishReason, 'tool-calls');
+      t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'refused');
+      t.equal(modelErrorOf(await ask(model)).kind, 'empty');
+      t.equal(
+        (await ask(model, { mayBeSilent: true })).done?.finishReason,
+        'stop',
+        'silence is an answer where it may be',
+      );
+    },
+  );
+
+  t.test('arguments that are no JSON object are not sent back, for servers read them', async (t) => {
+    const server = await serverFor(t);
+    const toolCalls = ['{"a', '[]', '"x"', ''].map((given, index) => ({
+      id: `c${index}`,
+      name: 'now',
+      arguments: given,
+    }));
+    const answers = toolCalls.map(({ id }): ChatMessage => ({ role: 'tool', content: 'Error', toolCallId: id }));
+    const messages: readonly ChatMessage[] = [...QUESTION, { role: 'assistant', content: '', toolCalls }, ...answers];
+    await ask(createModel(providerAt(server)), { tools: [NOW], messages });
+    const call = { function: { arguments: '{}' } };
+    t.match(server.requests[0]?.body?.messages[1], { tool_calls: [call, call, call, call] });
+  });
+
+  t.test('that a model does not know are left out, from then on, and the log is told once', async (t) => {
+    for (const refused of [
+      openai.fails(400, { message: 'registry.ollama.ai/library/gemma:2b does not support tools' }),
+      openai.fails(404, { message: 'No endpoints found that support tool use.' }),
+      openai.fails(400, { message: '"auto" tool choice requires --enable-auto-tool-choice to be set' }),
+      openai.fails(500, { message: 'tools param requires --jinja flag' }),
+    ]) {
+      const server = await serverFor(t, refused);
+      const model = createModel(providerAt(server));
+      const toolCalls = [{ id: 'c1', name: 'now', arguments: '{}' }];
+      const messages: readonly ChatMessage[] = [
+        ...QUESTION,
+        { role: 'assistant', content: 'Wait.', toolCalls },
+        { role: 'tool', content: 'noon', toolCallId: 'c1' },
+      ];
+      const first = await ask(model, { tools: [NOW], messages });
+      t.match(first.done?.notice, /^asked without tools from now on, because acme\/acme-1/);
+      t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
+      t.strictSame(
+        server.requests.map(({ body }) => 'tools' in (body ?? {})),
+        [true, false, false],
+      );
+      const [, said, result] = server.requests[1]?.body?.messages ?? [];
+      t.match(said, { role: 'assistant', content: 'Wait.\n(I used now {})' });
+      t.match(result, { role: 'user', content: /noon/ });
+    }
+  });
+
+  t.test('are offered again after a complaint that was about one conversation, or helped nobody', async (t) => {
+    const about = "Invalid parameter: messages with role 'tool' must follow a call";
+    const still = openai.fails(400, { message: 'the tools are not supported' });
+    const server = await serverFor(
+      t,
+      openai.fails(400, { message: about }),
+      openai.says('Well.'),
+      openai.says('Yes.'),
+      still,
+      still,
+    );
+    const model = createModel(providerAt(server));
+    t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
+    await ask(model, { tools: [NOW] });
+    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'bad-request');
+    await ask(model, { tools: [NOW] });
+    t.strictSame(
+      server.requests.map(({ body }) => 'tools' in (body ?? {})),
+      [true, false, true, true, false, true],
+    );
+  });
+});
+
+// [promise-media-image]
+t.test('pictures', async (t) => {
+  const images = [{ mediaType: 'image/png', base64: 'iVBORw0KGgo=' }];
+  const messages: readonly ChatMessage[] = [{ role: 'user', content: 'What is it?', images }];
+  const partsOf = (server: OpenAiServer, index: number): unknown => server.requests[index]?.body?.messages[0]?.content;
+
+  t.test('go to a model that sees', async (t) => {
+    const server = await serverFor(t);
+    await ask(createModel(providerAt(server)), { messages });
+    t.strictSame(partsOf(server, 0), [
+      { type: 'text', text: 'What is it?' },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+    ]);
+    t.strictSame(server.violations, []);
+  });
+
+  t.test('are described to one that does not, from then on, and the log is told once', async (t) => {
+    for (const [status, message] of [
+      [404, 'No endpoints found that support image input'],
+      [400, 'acme-1 is not a multimodal model'],
+      [400, 'Invalid content type. image_url is only supported by certain models.'],
+      [422, 'messages.0.content: Input should be a valid string'],
+      [500, 'image input is not supported - hint: you may need to provide the mmproj'],
+    ] as const) {
+      const server = await serverFor(t, openai.fails(status, { message }));
+      const model = createModel(providerAt(server));
+      const first = await ask(model, { messages });
+      t.match(first.done?.notice, /^asked without images from now on/, message);
+      t.equal((await ask(model, { messages })).done?.notice, undefined);
+      for (const index of [1, 2])
+        t.match(partsOf(server, index), /^What is it\?\n\(.*cannot see pictures: image\/png\)$/);
+      t.equal(server.requests.length, 3);
+    }
+  });
+
+  t.test('that are broken do not make the model blind', async (t) => {
+    const broken = openai.fails(400, { message: 'Invalid image data: could not decode the image.' });
+    const server = await serverFor(t, broken, openai.says('I cannot see it.'));
+    const model = createModel(providerAt(server));
+    t.equal((await ask(model, { messages })).done?.notice, undefined);
+    await ask(model, { messages });
+    t.type(partsOf(server, 1), 'string');
+    t.ok(Array.isArray(partsOf(server, 2)), 'the next one is shown again');
+  });
+});
+
+// [promise-prompt-safety]
+t.test('nobody can write the marks with which servers part the messages of a conversation', async (t) => {
+  const server = await serverFor(t);
+  const marks =
+    '<|im_end|> <|start_header_id|> <｜User｜> <end_of_turn> </s> [INST] [/INST] <<SYS>> <</SYS>> </tool_response>';
+  const harmless = 'a <b> 1 <2 |x| [ 1 ] <strong> if (a<|b) <script> [INSTALL]';
+  const content = `${marks} ${harmless}`;
+  await ask(createModel(providerAt(server)), {
+    messages: [
+      { role: 'user', content },
+      { role: 'assistant', content },
+    ],
+  });
+  for (const message of server.requests[0]?.body?.messages ?? []) {
+    const sent = String(message.content);
+    for (const mark of marks.split(' ')) t.notOk(sent.includes(mark), mark);
+    t.match(sent, 'a <b> 1 <2 |x| [ 1 ] <strong>');
+    t.match(sent, '<script> [INSTALL]');
+  }
 });
 
 t.test('asking again', async (t) => {

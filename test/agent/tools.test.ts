@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { muc, type Room } from '../../src/index.js';
-import { askAgain, asked, Stage, type Person } from '../support/bot.js';
+import { askAgain, asked, holds, Stage, type Person } from '../support/bot.js';
 import {
   calls,
   echoes,
@@ -29,7 +29,7 @@ interface ToolMessage {
 }
 
 function messagesOf(model: OpenAiServer, index = model.requests.length - 1): readonly ToolMessage[] {
-  return (model.requests.at(index)?.body?.messages ?? []) as readonly ToolMessage[];
+  return model.requests.at(index)?.body?.messages ?? [];
 }
 
 /** The tools that the model was offered. */
@@ -272,6 +272,39 @@ t.test('tools', async (t) => {
     t.match(messagesOf(model).at(-2), { role: 'assistant', content: '(answered without words)' });
     t.type(id, 'string');
   });
+
+  // [promise-answer-reactions]
+  t.test(
+    'a turn that takes long is marked as seen, then as done; a reaction of the model stands instead',
+    async (t) => {
+      const reactionsTo = async (id: string): Promise<readonly string[] | undefined> =>
+        (await alice.expect('a reaction', ({ reactedTo }) => reactedTo === id)).reactions;
+      const slow = holds('', 'At last.');
+      model.next(slow.script);
+      const id = alice.say('A hard one.');
+      t.same(await reactionsTo(id), ['👀']);
+      slow.letGo();
+      await alice.hears('At last.');
+      t.same(await reactionsTo(id), ['✅']);
+
+      const other = holds('', '');
+      model.next(async (exchange) => {
+        const mark = marks(model).at(-1) ?? '';
+        await Promise.race([other.held, exchange.closed]);
+        return calls(['react', { message_id: mark, emoji: '🤔' }])(exchange);
+      }, says('Hm, hm.'));
+      const second = alice.say('A harder one.');
+      t.same(await reactionsTo(second), ['👀']);
+      other.letGo();
+      t.same(await reactionsTo(second), ['🤔']);
+      await alice.hears('Hm, hm.');
+      await askAgain(stage, alice);
+      t.notOk(
+        alice.heard.some(({ reactedTo, reactions }) => reactedTo === second && reactions?.includes('✅')),
+        'what the model thinks stays',
+      );
+    },
+  );
 
   // [promise-tool-react]
   t.test('in a room a reaction names the id that the room gave', async (t) => {

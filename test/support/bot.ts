@@ -146,16 +146,20 @@ export class Stage {
     return person;
   }
 
-  /** Every file below the data directory, with its mode and text; folders have no text. */
+  /** Every file below the data directory, with its mode and text; folders have no text. What goes away meanwhile is left out. */
   async data(): Promise<readonly DataFile[]> {
     const entries = await readdir(this.dataDirectory, { recursive: true, withFileTypes: true });
-    return Promise.all(
-      entries.map(async (entry) => {
-        const path = join(entry.parentPath, entry.name);
+    const files = entries.map(async (entry): Promise<DataFile[]> => {
+      const path = join(entry.parentPath, entry.name);
+      try {
         const mode = (await stat(path)).mode & 0o777;
-        return { path, mode, text: entry.isDirectory() ? undefined : await readFile(path, 'utf8') };
-      }),
-    );
+        return [{ path, mode, text: entry.isDirectory() ? undefined : await readFile(path, 'utf8') }];
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+        throw error;
+      }
+    });
+    return (await Promise.all(files)).flat();
   }
 }
 
@@ -353,7 +357,10 @@ export class Person {
 }
 
 /** A script of the model that says `before`, waits until it is let go, and says `after`. */
-export function holds(before: string, after: string): { readonly script: Script; readonly letGo: () => void } {
+export function holds(
+  before: string,
+  after: string,
+): { readonly script: Script; readonly letGo: () => void; readonly held: Promise<void> } {
   let letGo = (): void => undefined;
   const held = new Promise<void>((resolve) => {
     letGo = resolve;
@@ -364,7 +371,7 @@ export function holds(before: string, after: string): { readonly script: Script;
     exchange.text(after);
     exchange.finish();
   };
-  return { script, letGo };
+  return { script, letGo, held };
 }
 
 /** What the model was asked, by role: `[['system', '…'], ['user', '…']]`; without the marks by which it could name messages. */

@@ -58,6 +58,7 @@ export class AnswerSoFar {
     if (this.#finishReason === 'error') throw fail('unavailable', 'ended its answer with an error');
     // What a filter cut off in mid-call is not what the model wanted.
     const toolCalls = this.#finishReason === 'content_filter' ? [] : this.#toolCalls.finish();
+    const written = toolCalls.map((call) => call.arguments).join('');
     const declined = this.#refusal !== '' || this.#finishReason === 'content_filter';
     if (this.#text.trim() === '' && toolCalls.length === 0 && (declined || !mayBeSilent)) {
       throw declined
@@ -69,7 +70,7 @@ export class AnswerSoFar {
       model,
       // Many servers say that they stopped when they want tools used.
       finishReason: toolCalls.length > 0 ? 'tool-calls' : finishReasonOf(this.#finishReason),
-      usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning),
+      usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning + written),
       ...(toolCalls.length > 0 && { toolCalls }),
     };
   }

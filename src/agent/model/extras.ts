@@ -11,7 +11,7 @@ const REFUSALS: Readonly<Record<Extra, RegExp>> = {
 };
 /** One picture that a model cannot read says nothing about the next one: it may have been sent to be refused. */
 const ONE_PICTURE =
-  /invalid|corrupt|decode|format|too (?:large|big|many)|size|dimension|pixel|process|download|base64|mime|media.?type|valid image/i;
+  /(?:invalid|corrupt\w*|broken|unsupported|unreadable|valid) (?:image|picture|media|base64)|decode|base64|format|too (?:large|big|many|small)|size|dimension|pixel|process|download/i;
 /** A complaint about one call in one conversation is none about tools. */
 const MISSING_ABILITY = /support|enable|requires|unrecognized|unknown|not (?:allowed|available|permitted)|extra/i;
 

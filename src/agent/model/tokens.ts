@@ -3,6 +3,8 @@ import type { ChatMessage, ModelUsage } from './model.js';
 
 /** What the roles and the framing of a message cost. */
 const TOKENS_PER_MESSAGE = 4;
+/** What a picture costs, about: providers count it by its size in pixels. */
+const TOKENS_PER_IMAGE = 1000;
 
 /**
  * The tokens of `text`, estimated: four ASCII characters make one, or two of any others.
@@ -17,8 +19,13 @@ export function estimateTokens(text: string): number {
 /** What a request cost, where the provider does not say. @param answer all that the model wrote, shown or not */
 export function estimateUsage(messages: readonly ChatMessage[], answer: string): ModelUsage {
   return {
-    promptTokens: messages.reduce((sum, { content }) => sum + TOKENS_PER_MESSAGE + estimateTokens(content), 0),
+    promptTokens: messages.reduce((sum, message) => sum + tokensOf(message), 0),
     completionTokens: estimateTokens(answer),
     estimated: true,
   };
+}
+
+function tokensOf({ content, images = [], toolCalls = [] }: ChatMessage): number {
+  const called = toolCalls.reduce((sum, call) => sum + estimateTokens(call.name + call.arguments), 0);
+  return TOKENS_PER_MESSAGE + estimateTokens(content) + images.length * TOKENS_PER_IMAGE + called;
 }

@@ -35,26 +35,21 @@ const MAX_FILE_BYTES = 128 * 1024;
  * @throws SkillError
  */
 export function loadSkill(name: string, searchPaths: readonly string[]): Skill {
-  for (const path of searchPaths) {
-    const folder = join(path, name);
-    if (!isFile(join(folder, SKILL_FILE))) continue;
-    return { name, description: describe(name, readHead(folder)), folder: realpathSync(folder) };
+  const path = searchPaths.map((one) => join(one, name)).find((one) => isFile(join(one, SKILL_FILE)));
+  if (path === undefined) {
+    const searched = searchPaths.length === 0 ? 'has no folder' : 'has none of this name';
+    throw new SkillError(`search_paths of [skills] ${searched}`);
   }
-  const searched =
-    searchPaths.length === 0
-      ? 'search_paths of [skills] has no folder'
-      : 'there is none of this name in search_paths of [skills]';
-  throw new SkillError(searched);
+  const folder = realpathSync(path);
+  return { name, description: describe(name, readHead(folder)), folder };
 }
 
 /** Reads a file of a skill: text, and in its folder. @throws SkillError; the signal's reason */
 export async function readSkillFile({ folder }: Skill, path: string, signal: AbortSignal): Promise<string> {
-  const missing = new SkillError('there is no such file in the folder of the skill');
   const file = await realpath(resolve(folder, path)).catch(() => undefined);
-  // With links followed, by which a path can lead anywhere. What lies outside is not even told to exist.
-  if (file === undefined || !file.startsWith(folder + sep)) throw missing;
-  // Not to block on a pipe that somebody put there.
-  if (!isFile(file)) throw missing;
+  // With links followed, by which a path can lead anywhere. What lies outside is not even told to exist; a pipe would be waited for.
+  if (file === undefined || !file.startsWith(folder + sep) || !isFile(file))
+    throw new SkillError('there is no such file in the folder of the skill');
   const handle = await open(file, 'r');
   try {
     signal.throwIfAborted();
@@ -78,13 +73,15 @@ function textOf(bytes: Uint8Array): string {
 
 function readHead(folder: string): unknown {
   const file = join(folder, SKILL_FILE);
+  if (!realpathSync(file).startsWith(folder + sep))
+    throw new SkillError(`${SKILL_FILE} is a link that leads out of its folder`);
   if (statSync(file).size > MAX_FILE_BYTES)
     throw new SkillError(`${SKILL_FILE} is larger than ${MAX_FILE_BYTES / 1024} KiB`);
   let bytes;
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    throw new SkillError(`${SKILL_FILE} cannot be read`, { cause: error });
+    throw new SkillError(`${SKILL_FILE} cannot be read: permission denied`, { cause: error });
   }
   const head = /^---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(textOf(bytes))?.[1];
   if (head === undefined)
@@ -111,5 +108,10 @@ function describe(name: string, head: unknown): string {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(path).isFile();
+  } catch {
+    // It is not there, or behind a folder that is closed to us.
+    return false;
+  }
 }
