@@ -5,6 +5,7 @@ import { readMessage, writeMessage, type Message } from '../../src/xmpp-core/sta
 import type { Element } from '../../src/xmpp-core/xml/element.js';
 import { scope, serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
+import { AwaitedIds } from '../../src/xeps/awaited-ids.js';
 import * as xeps from '../../src/xeps/index.js';
 import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
@@ -52,7 +53,8 @@ t.test('a receipt is given when it is asked for, to who may know that we are the
   const ann = await online('ann', { resource: 'desk', plugins });
   const bob = await online('bob', { resource: 'desk', plugins });
   const eve = await online('eve', { plugins });
-  ann.get(deliveryReceipts).allow((sender) => sender.localpart === 'bob');
+  const quiet = await online('carl', { resource: 'desk', plugins });
+  ann.get(deliveryReceipts).allow((sender) => sender.localpart !== 'eve');
   const to = ann.account.withResource('desk');
   const receipts = (): string[] =>
     log.sent.flatMap((one) => {
@@ -74,6 +76,10 @@ t.test('a receipt is given when it is asked for, to who may know that we are the
     `<message type='error' id='error' from='bob@localhost/desk'><request xmlns='urn:xmpp:receipts'/></message>`,
   );
   server.inject(to, `<message id='own' from='ann@localhost/other'><request xmlns='urn:xmpp:receipts'/></message>`);
+  const told = quiet.events.once('message', { timeoutMs: PATIENCE_MS });
+  const unallowed = writeMessage({ to: quiet.jid ?? quiet.account, type: 'chat', id: 'untold', body: 'x' });
+  bob.send(bob.get(deliveryReceipts).request(unallowed));
+  await told;
   bob.send(bob.get(deliveryReceipts).request(writeMessage({ to, type: 'chat', id: 'asked', body: 'x' })));
   t.match(await arrived, { id: 'asked', from: { resource: 'desk' } });
   t.strictSame(
@@ -160,6 +166,9 @@ t.test(
     );
     const inTheRoom = `<message type='groupchat' id='own-choice' from='tea@rooms.localhost/bob'><body>x</body></message>`;
     t.notOk(markers.mark(inRoom(inTheRoom)), 'a message that the room gave no id cannot be named');
+    t.notOk(markers.mark({ ...inRoom(inTheRoom, { stanzaId: 'by-the-room' }), own: true }), 'our own words');
+    const marker = `<message type='chat' id='q' from='bob@localhost/x'>${asks}<displayed xmlns='${xeps.NS_MARKERS}' id='1'/></message>`;
+    t.notOk(markers.mark(received(marker)), 'a marker');
     t.ok(markers.mark(inRoom(inTheRoom, { stanzaId: 'by-the-room' })));
     await until(() => log.sent.filter((one) => xeps.readDisplayed(one) !== undefined).length === 2, 'the markers');
     t.strictSame(
@@ -220,6 +229,19 @@ function authorship(later: string): readonly (readonly [string, boolean, xeps.Sa
       room('ann', first, { realJid: 'ann@a.example' }),
       room('ann', second, { realJid: 'eve@a.example' }),
     ],
+    [
+      'the same real JID, but an occupant that is not known any more',
+      false,
+      room('ann', first, { realJid: 'ann@a.example', occupantId: 'o' }),
+      room('ann', second, { realJid: 'ann@a.example' }),
+    ],
+    [
+      'the room itself',
+      false,
+      inRoom(`<message type='groupchat' from='tea@rooms.example' ${first}</message>`, { stanzaId: 'named' }),
+      inRoom(`<message type='groupchat' from='tea@rooms.example' ${second}</message>`),
+      { sameStay: true },
+    ],
     ['the same nick, of which nobody knows more', false, room('ann', first), room('ann', second)],
     ['the same nick, held all the time', true, room('ann', first), room('ann', second), { sameStay: true }],
     ['another nick', false, room('ann', first), room('eve', second), { sameStay: true }],
@@ -276,6 +298,10 @@ t.test('a moderator has taken a message back only when the room itself says so',
   t.match(xeps.readModeratedRetraction(by('tea@rooms.example')), { id: 's', occupantId: 'o', reason: 'rude' });
   t.equal(xeps.readModeratedRetraction(by('tea@rooms.example/eve')), undefined);
   t.equal(xeps.readModeratedRetraction(by('eve@a.example/x', 'chat')), undefined);
+  t.equal(xeps.readModeratedRetraction(by('tea@rooms.example', 'normal')), undefined, 'said to one alone');
+  const nameless = moderated.replace(`id='s' `, '');
+  const unnamed = received(`<message type='groupchat' from='tea@rooms.example'>${nameless}</message>`);
+  t.equal(xeps.readModeratedRetraction(unnamed), undefined, 'of no message');
   t.equal(xeps.readRetraction(by('tea@rooms.example').element), undefined, "it is not the author's own act");
   t.notOk(
     xeps.mayRetract(
@@ -591,6 +617,18 @@ t.test('of each person the newest reactions count, in whatever order they come',
   for (let i = 0; i < 2_000; i++) tally.take(inRoom(room, { occupantId: `o${i}` }));
   t.equal(shown(ROOM).length, 500);
   t.notOk(tally.take(received(`<message from='ann@a.example'><body>x</body></message>`)));
+  const later = `<delay xmlns='urn:xmpp:delay' stamp='2999-01-01T00:00:00Z'/>`;
+  t.ok(tally.take(received(xml('ann@a.example/1', '🔮', later))));
+  t.ok(tally.take(received(xml('ann@a.example/1', '🎈'))), 'nobody speaks for all time by a date in the future');
+  const many = Array.from({ length: 60 }, (_one, index) => `<reaction>${index}</reaction>`).join('');
+  const odd = `<reaction> </reaction><reaction>${'x'.repeat(101)}</reaction>`;
+  const read = xeps.readReactions(
+    received(xml('ann@a.example/1', '1').replace('<reaction>1</reaction>', odd + many)).element,
+  );
+  t.strictSame(
+    [...(read?.emoji ?? [])],
+    Array.from({ length: 50 }, (_one, index) => String(index)),
+  );
 });
 
 // [XEP-0444 §2.2]
@@ -818,4 +856,22 @@ t.test('what a client that others wrote sends, and what rooms pass on, is read a
     t.type(xeps.readOccupantId(element), 'string');
   }
   t.strictSame(xeps.readReactions(view(444, 'a reaction in a room, by ejabberd').element)?.emoji, new Set(['🧪']));
+});
+
+// [XEP-0184 §5] [XEP-0333 §5]
+t.test('a marker settles what the same person was sent before, and nothing that somebody else was', async (t) => {
+  const awaited = new AwaitedIds();
+  for (const [id, who] of [
+    ['1', 'bob'],
+    ['2', 'carl'],
+    ['3', 'bob'],
+    ['4', 'bob'],
+  ] as const)
+    awaited.add(writeMessage({ to: Jid.of(who, 'localhost'), type: 'chat', id, body: 'x' }));
+  const [bob, carl] = [Jid.parse('bob@localhost/x'), Jid.parse('carl@localhost/x')];
+  t.ok(awaited.takeUpTo('3', bob));
+  t.notOk(awaited.take('1', bob));
+  t.notOk(awaited.take('3', bob));
+  t.ok(awaited.take('2', carl));
+  t.ok(awaited.take('4', bob));
 });

@@ -11,7 +11,10 @@ import {
   streamManagementWith,
 } from '../../src/xeps/index.js';
 import type { Client, ClientOptions } from '../../src/xmpp-core/client.js';
-import { StreamError } from '../../src/xmpp-core/errors.js';
+import { NegotiationError, StreamError } from '../../src/xmpp-core/errors.js';
+import { Debts } from '../../src/xeps/xep-0198-stream-management/debts.js';
+import { ManagedSession } from '../../src/xeps/xep-0198-stream-management/managed-session.js';
+import type { Negotiation } from '../../src/xmpp-core/stream/stream-feature.js';
 import { contactPresence } from '../../src/xmpp-core/im/contact-presence.js';
 import { resourceLocking } from '../../src/xmpp-core/im/resource-locking.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
@@ -204,10 +207,19 @@ t.test(
     t.equal(await again.hears(/<r [^>]*>/), R);
     again.says(a(2));
     await second;
-    // The room would refuse it until we are in it again.
+    // The room would refuse it until we are in it again: what others, other rooms and a good-bye say is no sign of that.
+    const inRoom = (from: string, code: string, type = ''): string =>
+      `<presence from='${from}' ${type}><x xmlns='http://jabber.org/protocol/muc#user'>${code}</x></presence>`;
+    const self = `<status code='110'/>`;
     again.says(
-      `<presence from='tea@rooms.localhost/ann'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence>`,
+      inRoom('tea@rooms.localhost/bob', '') +
+        inRoom('coffee@rooms.localhost/ann', self) +
+        inRoom('tea@rooms.localhost/ann', self, `type='unavailable'`) +
+        R,
     );
+    t.equal(await again.hears(/<a [^>]*>/), a(3));
+    t.equal(again.unread, '');
+    again.says(inRoom('tea@rooms.localhost/ann', self));
     t.match(await again.hears(/<\/message>/), /type='groupchat' id='m3'>.*<delay /);
   },
 );
@@ -578,4 +590,130 @@ t.test('what real servers say of stream management is understood', async (t) => 
     again.says(says('resumed'));
     t.match(await back, { resumed: true }, server);
   }
+});
+
+/** A session with nobody behind it: what it sends and tells. */
+function alone() {
+  const sent: Element[] = [];
+  const failed: (string | undefined)[] = [];
+  const session = new ManagedSession({
+    limits: { stanzas: 10, characters: 10_000 },
+    isOffered: () => true,
+    isConnected: () => true,
+    send: (element) => sent.push(element),
+    onBroken: (error) => {
+      throw error;
+    },
+    onAcknowledged: () => undefined,
+    onFailed: (stanza) => failed.push(stanza.attr('id')),
+  });
+  return { session, sent, failed };
+}
+
+const sm = (name: string, attributes: Readonly<Record<string, string>> = {}): Element =>
+  el(name, NS_STREAM_MANAGEMENT, attributes);
+const ME = Jid.parse('ann@localhost/x');
+const FRESH = { jid: ME, resumed: false } as const;
+
+// [XEP-0198 §3] [XEP-0198 §5]
+t.test('what a server promises counts once, when it was asked for, and only as far as it makes sense', async (t) => {
+  const early = alone();
+  early.session.take(sm('enabled', { id: 's0', resume: 'true' }));
+  t.notOk(early.session.enabled, 'nothing was asked for');
+  t.equal(early.session.probe(), false);
+  t.equal(early.session.parting(), undefined);
+
+  const { session, sent } = alone();
+  session.began(FRESH);
+  session.sent(chat('m1'));
+  await Promise.resolve();
+  t.strictSame(sent, [], 'who does not count is not asked');
+  session.take(sm('enabled', { id: 's1', resume: '1', max: '600' }));
+  session.take(sm('enabled', { id: 's2', resume: '1', max: '1' }));
+  session.take(sm('failed'));
+  t.ok(session.enabled);
+  t.match(session.lost(), { id: 's1', ms: 600_000 });
+  t.equal(session.writeResume()?.attr('previd'), 's1');
+  await Promise.resolve();
+  session.probe();
+  session.probe();
+  t.equal(sent.filter(({ name }) => name === 'r').length, 1, 'one question at a time');
+
+  for (const [attributes, ms] of [
+    [{ id: 's1' }, undefined],
+    [{ resume: 'true' }, undefined],
+    [{ resume: 'true', id: '' }, undefined],
+    [{ resume: 'true', id: 'x'.repeat(4_001) }, undefined],
+    [{ resume: 'true', id: 's1' }, 300_000],
+    [{ resume: 'true', id: 's1', max: 'soon' }, 300_000],
+    [{ resume: 'true', id: 's1', max: '-1' }, 300_000],
+  ] as const) {
+    const one = alone().session;
+    one.began(FRESH);
+    one.take(sm('enabled', attributes));
+    t.equal(one.lost()?.ms, ms, JSON.stringify(attributes).slice(0, 60));
+  }
+});
+
+// [XEP-0198 §5] [XEP-0198 §7]
+t.test('only the session that was asked for is taken up, and who is about to leave answers nothing more', async (t) => {
+  const { session, sent } = alone();
+  session.began(FRESH);
+  session.take(sm('enabled', { id: 's1', resume: 'true' }));
+  session.sent(chat('m1'));
+  session.lost();
+  const negotiation = { stream: { peer: 'localhost', fail: () => undefined } } as unknown as Negotiation;
+  t.throws(() => session.takeResumption(sm('resumed', { previd: 'other', h: '0' }), negotiation), NegotiationError);
+  t.throws(() => session.takeResumption(sm('resumption', { previd: 's1', h: '0' }), negotiation), NegotiationError);
+  t.equal(negotiation.jid, undefined);
+  session.takeResumption(sm('failed', { h: '99' }), negotiation);
+  t.equal(session.unacknowledged.length, 1, 'a count that cannot be is none, in a session that is over');
+  t.equal(session.writeResume(), undefined);
+
+  const leaving = alone();
+  leaving.session.began(FRESH);
+  leaving.session.take(sm('enabled', { id: 's1', resume: 'true' }));
+  t.equal(leaving.session.parting()?.name, 'a');
+  leaving.session.take(sm('r'));
+  leaving.session.sent(chat('m1'));
+  await Promise.resolve();
+  t.strictSame(leaving.sent, []);
+  t.strictSame(
+    sent.filter(({ name }) => name === 'a'),
+    [],
+  );
+});
+
+// [XEP-0198 §4]
+t.test('what is owed after a lost session is what people said, as it was said, and never without bound', async (t) => {
+  const ledger = new Ledger({ stanzas: 10, characters: 100 });
+  for (let i = 0; i < 5; i++) {
+    ledger.assertRoom();
+    ledger.add(chat(`m${i}`));
+    ledger.acknowledge(String(i + 1));
+  }
+  t.pass('what is acknowledged takes no room');
+
+  const dropped: (string | undefined)[] = [];
+  const debts = new Debts((stanza) => dropped.push(stanza.attr('id')));
+  const sentAt = new Date('2026-01-01T00:00:00Z');
+  const owed = (stanza: Element) => ({ stanza, sentAt, characters: 1 });
+  const delay = (stamp: string): Element => el('delay', 'urn:xmpp:delay', { stamp });
+  debts.take([
+    owed(chat('m1').withAttributes({ type: 'error' })),
+    owed(chat('m2').withNodes(delay('2020-01-01T00:00:00Z'))),
+    owed(chat('m3')),
+  ]);
+  t.strictSame(dropped, ['m1'], 'an error answers a session that is gone');
+  t.strictSame(
+    debts.payAtOnce().map(({ stanza }) => stanza.children('delay', 'urn:xmpp:delay').map((one) => one.attr('stamp'))),
+    [['2020-01-01T00:00:00Z'], ['2026-01-01T00:00:00.000Z']],
+    'the first time that it was sent is what counts',
+  );
+  const toRoom = (id: string): Element => chat(id).withAttributes({ type: 'groupchat', to: 'tea@rooms.localhost' });
+  debts.take(Array.from({ length: 1_002 }, (_one, index) => owed(toRoom(`r${index}`))));
+  t.strictSame(dropped, ['m1', 'r0', 'r1']);
+  t.strictSame(debts.payRoom(Jid.parse('coffee@rooms.localhost')), []);
+  t.equal(debts.payRoom(Jid.parse('tea@rooms.localhost/ann')).length, 1_000);
+  t.strictSame(debts.all, []);
 });

@@ -190,11 +190,10 @@ export class ManagedSession implements SessionKeeper {
   /** §5: the server has forgotten the session; one that still knows its count spares us what it has handled. */
   #forgotten(failed: Element): void {
     this.#promised = undefined;
-    if (failed.attr('h') === undefined) return;
     try {
       this.#acknowledge(failed.attr('h'));
     } catch (error) {
-      // A wrong count cannot break a session that is over; all of it is owed then.
+      // No count, or a wrong one, cannot break a session that is over; all of it is owed then.
       if (!(error instanceof StreamError)) throw error;
     }
   }
