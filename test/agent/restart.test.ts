@@ -71,7 +71,7 @@ t.test('a bot that was away', async (t) => {
     const carol = await stage.person('carol');
     const kinds = async (): Promise<readonly string[]> =>
       (await stage.data()).flatMap(({ path, text }) =>
-        path.includes('alice') ? [...(text ?? '').matchAll(/"kind":"(\w+)"/g)].map(([, kind]) => kind ?? '') : [],
+        path.includes('alice') ? [...(text ?? '').matchAll(/^.*?"kind":"(\w+)"/gm)].map(([, kind]) => kind ?? '') : [],
       );
     const before = await kinds();
     const bot = await stage.run();

@@ -1,0 +1,271 @@
+/** An account's sessions, rooms and looks: the built program, over XMPP. What is said there is for other tests. */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { createClient, messageArchive, muc, writeMessage, type Client } from '../../src/index.js';
+import { ConversationStore } from '../../src/agent/conversation/history.js';
+import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
+import { askAgain, asked, PASSWORD, Stage, times } from '../support/bot.js';
+import { says } from '../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+/** Another client of the bot's own account, as a person may have one open. */
+async function otherClient(t: { teardown(undo: () => Promise<unknown>): void }, stage: Stage): Promise<Client> {
+  const client = createClient({
+    jid: stage.jid(),
+    password: PASSWORD,
+    resource: 'other',
+    ca: LOOPBACK_CERTIFICATE,
+    server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
+    plugins: [messageArchive],
+  });
+  t.teardown(() => client.stop());
+  await client.start();
+  return client;
+}
+
+t.test('what others hear, and what was missed', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  // [promise-conversation-once]
+  t.test('what is said to another client of the account, or by it, is not answered, as a copy or later', async (t) => {
+    const bot = await stage.run();
+    const other = await otherClient(t, stage);
+    const before = model.requests.length;
+    const toOther = stage.jid().withResource('other');
+    const heard = other.events.once('message', { where: ({ body }) => body === 'you, not the bot', timeoutMs: 10_000 });
+    alice.say('you, not the bot', { to: toOther });
+    await heard;
+    other.send(writeMessage({ to: alice.client.account, type: 'chat', body: 'a word of mine' }));
+    await alice.hears('a word of mine');
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, before + 1);
+    t.notMatch(asked(model).at(-1)?.[1], /not the bot|word of mine/);
+    t.equal(await bot.stop(), 0);
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, before + 2, 'nor when the archive tells of it');
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-conversation-waited] [promise-conversation-once] [promise-limit-stale]
+  t.test('what only the archive kept while the bot was away is answered, once, as long as it is fresh', async (t) => {
+    const other = await otherClient(t, stage);
+    // The server gives it to the client that is there, and keeps it for no other.
+    const heard = other.events.once('message', { where: ({ body }) => body === 'in the archive', timeoutMs: 10_000 });
+    alice.say('in the archive');
+    await heard;
+    await other.stop();
+    alice.say('kept by the server');
+    model.next(says('From the archive.'), says('From the server.'));
+    const bot = await stage.run();
+    await Promise.all([alice.hears('From the archive.'), alice.hears('From the server.')]);
+    await askAgain(stage, alice);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const before = model.requests.length;
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, before + 1, 'and not again after the next start');
+    t.equal(times(alice.texts, 'From the archive.'), 1);
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-conversation-once]
+  t.test('a command that was carried out before a crash is not carried out again after it', async (t) => {
+    const bot = await stage.run();
+    const before = alice.texts.filter((text) => text.startsWith('Account:')).length;
+    alice.say('/status');
+    await alice.hears(/^Account:/);
+    await bot.stop('SIGKILL');
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(alice.texts.filter((text) => text.startsWith('Account:')).length, before + 1);
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-conversation-crash] [promise-conversation-once]
+  t.test(
+    'whether an answer left before a crash is read from the archive, and only where that cannot tell it is marked',
+    async (t) => {
+      const bot = await stage.run();
+      await askAgain(stage, alice);
+      await bot.stop();
+      const ids = (await stage.data()).flatMap(({ path, text }) =>
+        path.includes('alice')
+          ? [...(text ?? '').matchAll(/"kind":"answer".*?"id":"([^"]+)"/g)].map(([, id]) => id)
+          : [],
+      );
+      const sent = ids.at(-1) ?? '';
+      t.ok(
+        alice.heard.some(({ id, body }) => id === sent && body === 'And on it goes.'),
+        'the last message of an answer has its id',
+      );
+      // What stands there when the process is killed before the line that says that it was sent.
+      const carol = await stage.person('carol');
+      const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+      for (const [name, id, text] of [
+        ['alice', sent, 'This arrived.'],
+        ['alice', 'never-left', 'This never left.'],
+        ['carol', 'perhaps', 'Nobody knows of this.'],
+      ] as const) {
+        const conversation = await store.conversation(`moltis@localhost/${name}@localhost`);
+        const reference = { kind: 'direct', to: `${name}@localhost` };
+        const key = `key of ${id}`;
+        await conversation.hear({ kind: 'question', key, speaker: name, text: '?', at: new Date(), reference });
+        await conversation.answer([key], { id, text });
+        await conversation.sending(id);
+      }
+      await store.close();
+      const next = await stage.run();
+      await alice.hears('This never left.');
+      await carol.hears(/already.*\n\nNobody knows of this\.$/s);
+      await askAgain(stage, alice);
+      t.notOk(alice.texts.some((text) => text.includes('This arrived.')));
+      t.equal(await next.stop(), 0);
+    },
+  );
+});
+
+t.test('rooms', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const alice = await stage.person('alice');
+  const mallory = await stage.person('mallory');
+  const operators = ['alice@localhost'];
+
+  // [promise-rooms-history]
+  t.test(
+    'after a restart a room is asked for what was said since, also for more than it sends by itself',
+    async (t) => {
+      const team = await alice.enter(stage.room('team'));
+      const rooms = [stage.room('team').toString()];
+      for (let index = 1; index <= 25; index++) await alice.sayIn(team, `before ${index}.`);
+      const bot = await stage.run({ rooms });
+      await bot.expect('joined');
+      model.next(says('I read.'));
+      await alice.sayIn(team, 'moltis: what was said?');
+      await alice.hears('I read.');
+      const first = asked(model).at(-1)?.[1] ?? '';
+      t.notMatch(first, 'before 5.', 'at the first join the last 20 messages');
+      t.match(first, /before 6\.[^]*before 25\./);
+      t.equal(await bot.stop(), 0);
+
+      for (let index = 1; index <= 30; index++) await alice.sayIn(team, `moltis: missed ${index}.`);
+      const before = model.requests.length;
+      const next = await stage.run({ rooms });
+      await next.expect('joined');
+      const isRead = async (): Promise<boolean> =>
+        (await stage.data()).some(({ text }) => text?.includes('missed 10.') === true);
+      while (!(await isRead())) await delay(10);
+      model.next(says('I read that, too.'));
+      await alice.sayIn(team, 'moltis: and now?');
+      await alice.hears('I read that, too.');
+      const second = asked(model).at(-1)?.[1] ?? '';
+      for (const index of [1, 10, 30]) t.equal(second.split(`missed ${index}.`).length, 2, `missed ${index}, once`);
+      t.equal(model.requests.length, before + 1, 'and none of it is a question');
+      t.equal(await next.stop(), 0);
+    },
+  );
+
+  // [promise-rooms-invited]
+  t.test(
+    'where an operator invites the bot it goes, and comes back after a restart; nobody else can invite it',
+    async (t) => {
+      const [club, den, pub] = [stage.room('club'), stage.room('den'), stage.room('pub')];
+      const hers = await alice.enter(club);
+      const theirs = await mallory.enter(den);
+      await alice.enter(pub);
+      const settings = { operators, group_policy: 'allowlist', group_allowlist: ['named@rooms.localhost'] };
+      const bot = await stage.run(settings);
+      await askAgain(stage, alice);
+      theirs.inviteDirectly(stage.jid());
+      await bot.expect('denied', { from: 'mallory@localhost/phone' });
+      hers.inviteDirectly(stage.jid());
+      await bot.expect('joined', { room: club.toString() });
+      model.next(says('Thank you.'));
+      await alice.sayIn(hers, 'moltis: welcome');
+      await alice.hears('Thank you.');
+
+      // What a room passes on is the word of whoever runs its server.
+      const passedOn = (room: string): string =>
+        `<message from='${room}'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='alice@localhost/phone'/></x></message>`;
+      server.inject(stage.jid().withResource('moltis'), passedOn('trap@rooms.example') + passedOn(pub.toString()));
+      await bot.expect('denied', { from: 'trap@rooms.example' });
+      await bot.expect('joined', { room: pub.toString() });
+      await alice.hears(
+        'The room trap@rooms.example says that you invite me. If that is so, tell me: /join trap@rooms.example',
+      );
+      t.equal(await bot.stop(), 0);
+
+      const next = await stage.run(settings);
+      await next.expect('joined', { room: club.toString() });
+      await next.expect('joined', { room: pub.toString() });
+      alice.say(`/leave ${pub.toString()}`);
+      await next.expect('left', { room: pub.toString(), why: 'left' });
+      await alice.hears(/^I left pub@/);
+      alice.say(`/rooms`);
+      t.match((await alice.hears(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 there$/);
+      t.equal(await next.stop(), 0);
+
+      const last = await stage.run(settings);
+      await last.expect('joined', { room: club.toString() });
+      await askAgain(stage, alice);
+      t.same(
+        last.logged('joined').map(({ room }) => room),
+        [club.toString()],
+      );
+      t.equal(await last.stop(), 0);
+      // Whoever is no operator any more vouches for nothing.
+      const without = await stage.run({ ...settings, operators: [] });
+      await without.expect('denied', { from: club.toString() });
+      t.equal(await without.stop(), 0);
+    },
+  );
+
+  // [promise-group-policy]
+  t.test('where group_policy is disabled, not even an operator gets the bot into a room', async (t) => {
+    const club = alice.client.get(muc).rooms.get(stage.room('club').toString());
+    const bot = await stage.run({ operators, group_policy: 'disabled', rooms: [stage.room('team').toString()] });
+    await bot.expect('denied', { from: stage.room('team').toString(), why: 'group_policy is disabled' });
+    await askAgain(stage, alice);
+    club?.inviteDirectly(stage.jid());
+    await bot.expect('denied', { from: stage.room('club').toString() });
+    await askAgain(stage, alice);
+    t.same(bot.logged('joined'), []);
+    t.equal(await bot.stop(), 0);
+  });
+
+  // [promise-group-allowlist] [promise-rooms-only-named]
+  t.test('of the rooms that are named, those on the list are joined, and none that only has settings', async (t) => {
+    const room = (name: string): string => stage.room(name).toString();
+    await alice.enter(stage.room('named'));
+    const bot = await stage.run({
+      group_policy: 'allowlist',
+      group_allowlist: ['n*@rooms.localhost'],
+      rooms: [room('other'), room('named')],
+      muc_rooms: { [room('nobody')]: { require_mention: false } },
+    });
+    await bot.expect('denied', { from: room('other'), why: 'the room is not on the group_allowlist' });
+    await bot.expect('joined', { room: room('named') });
+    await askAgain(stage, alice);
+    t.equal(bot.logged('joined').length, 1);
+    t.equal(await bot.stop(), 0);
+  });
+
+  // [promise-account-resource] [promise-account-nick] [promise-rooms-join] [promise-account-back]
+  t.test('the resource is bound and is the nick; after a lost session the rooms are joined anew', async (t) => {
+    const rooms = [stage.room('team').toString()];
+    const bot = await stage.run({ resource: 'robot', rooms });
+    t.match(bot.logged('online')[0], { jid: 'moltis@localhost/robot', resumed: false });
+    await bot.expect('joined', { nick: 'robot' });
+    server.failAll('system-shutdown');
+    t.match(await bot.expect('offline'), { retryInMs: Number, reason: String });
+    await bot.expect('online', { resumed: false });
+    await bot.expect('joined', { nick: 'robot' });
+    t.equal(await bot.stop(), 0);
+  });
+});
