@@ -17,11 +17,18 @@ export type FetchMedia = (
   options: { readonly signal: AbortSignal },
 ) => Promise<readonly HeardMedia[]>;
 
-/** What somebody said last in a conversation. */
+/** The files of a message. */
+interface Files {
+  readonly key: string;
+  readonly links: readonly MediaLink[];
+}
+
+/** What somebody said last in a conversation, with what was joined to it. */
 export interface Piece {
   readonly key: string;
   readonly isFile: boolean;
-  readonly links: readonly MediaLink[];
+  readonly hasWords: boolean;
+  readonly files: readonly Files[];
   readonly asked: boolean;
   /** By the clock of `performance.now`. */
   readonly at: number;
@@ -30,6 +37,8 @@ export interface Piece {
 /** How long a file waits for words, in milliseconds. */
 const CAPTION_MS = 3_000;
 const MAX_PEOPLE = 1_000;
+/** So many messages with files are one question at most. */
+const MAX_JOINED = 10;
 
 export class Captions {
   readonly #queue: TurnQueue<Task>;
@@ -45,9 +54,9 @@ export class Captions {
   /** Takes what belongs together with this out of the queue. @returns it, to be given up once this is written down */
   join(said: Said): Piece | undefined {
     const last = this.#last.get(nameOf(said));
-    if (last === undefined || !isAdmitted(said) || last.isFile === isOnlyFile(said)) return undefined;
+    if (last === undefined || !isAdmitted(said) || last.files.length >= MAX_JOINED) return undefined;
     const belongs = last.isFile
-      ? said.asks && said.text !== '' && performance.now() - last.at < CAPTION_MS
+      ? (said.asks || isOnlyFile(said)) && performance.now() - last.at < CAPTION_MS
       : last.asked && isOnlyFile(said);
     if (!belongs) return undefined;
     if (!last.asked) return last;
@@ -56,25 +65,31 @@ export class Captions {
   }
 
   /** Remembers what was said. @param asked whether it waits for an answer */
-  note(said: Said, asked: boolean): void {
+  note(said: Said, joined: Piece | undefined, asked: boolean): Piece {
     const { key, content } = said;
-    const isFile = isOnlyFile(said);
-    this.#last.set(nameOf(said), { key, isFile, links: content.links, asked, at: performance.now() });
+    const own = content.links.length === 0 ? [] : [{ key, links: content.links }];
+    const piece = {
+      key,
+      isFile: isOnlyFile(said),
+      hasWords: said.text !== '' || joined?.hasWords === true,
+      files: [...(joined?.files ?? []), ...own],
+      asked,
+      at: performance.now(),
+    };
+    this.#last.set(nameOf(said), piece);
+    return piece;
   }
 
-  /** What a question needs before it is put to the model: a moment for words to follow its file, and the files themselves. */
+  /** What a question needs before it is put to the model: a moment for words to follow its files, and the files themselves. */
   preparation(
-    said: Said,
-    joined: Piece | undefined,
+    { files, hasWords, at }: Piece,
     conversation: Conversation,
   ): ((signal: AbortSignal) => Promise<void>) | undefined {
-    const own = { key: said.key, links: said.content.links };
-    const files = [own, ...(joined === undefined ? [] : [joined])].filter(({ links }) => links.length > 0);
     if (files.length === 0) return undefined;
-    const until = performance.now() + (isOnlyFile(said) && joined === undefined ? CAPTION_MS : 0);
+    const until = hasWords ? 0 : at + CAPTION_MS;
     return async (signal) => {
       await delay(Math.max(0, until - performance.now()), signal);
-      for (const { key, links } of files) await this.fetch(key, links, conversation, signal);
+      await Promise.all(files.map(({ key, links }) => this.fetch(key, links, conversation, signal)));
     };
   }
 

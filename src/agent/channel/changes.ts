@@ -8,7 +8,8 @@ import type { Conversation, Heard } from '../conversation/history.js';
 import type { TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
 import { ownMessages } from './own-messages.js';
-import { isAdmitted, type Said } from './said.js';
+import { quoting } from './quoting.js';
+import { isAdmitted, senderKey, stanzaKey, type Said } from './said.js';
 import type { Task } from './tasks.js';
 
 export interface ChangesOptions {
@@ -55,12 +56,13 @@ export class Changes {
   }
 
   async #correct(said: Said, id: string, conversation: Conversation): Promise<boolean> {
-    const { queue } = this.#options;
+    const { queue, client } = this.#options;
     const original = conversation.find((heard) => heard.id === id && heard.author === said.author);
     if (original === undefined) return this.#ignored(said, id, conversation);
     const { key, kind } = original;
     const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
-    const written = conversation.correct(key, kind === 'question' ? said.text : said.content.text);
+    const words = kind === 'question' ? said.text : said.content.text;
+    const written = conversation.correct(key, quoting(said, words, conversation, client));
     // What waits is asked as it is by then. The request that is under way still has the old words.
     if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
     await written;
@@ -103,14 +105,4 @@ export class Changes {
     this.#options.log('debug', 'ignored', { conversation: conversation.id, from: author, foreign: isForeign });
     return isForeign;
   }
-}
-
-/** What tells a message of a room from others. */
-export function stanzaKey(id: string): string {
-  return `stanza-id ${id}`;
-}
-
-/** What tells a message from others where no room does: who sent it, and the id they gave it. */
-export function senderKey(sender: string, id: string): string {
-  return `id ${sender} ${id}`;
 }

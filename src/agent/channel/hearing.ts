@@ -9,12 +9,11 @@ import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
-import { senderKey, stanzaKey } from './changes.js';
 import { readContent, type Content } from './content.js';
 import { identities } from './identities.js';
 import { ownMessages } from './own-messages.js';
 import type { Place } from './place.js';
-import type { Said } from './said.js';
+import { senderKey, stanzaKey, type Said } from './said.js';
 
 export interface HearingOptions {
   readonly account: AccountConfig;
@@ -93,6 +92,7 @@ export class Hearing {
       kind: 'private',
       to: message.from,
       occupant: author,
+      ...(realJid === undefined ? {} : { realJid }),
       ...(message.id === undefined ? {} : { messageId: message.id }),
     };
     return {

@@ -99,7 +99,7 @@ export class Inbox {
     const access =
       place.kind === 'room'
         ? roomAccess(account, roomConfig(account, place.to), this.#options.vouchedBy(place.to))
-        : directAccess(account, place.kind === 'direct' ? place.to : this.#realJid(place.to), strangers.approved());
+        : directAccess(account, place.kind === 'direct' ? place.to : place.realJid, strangers.approved());
     if (!access.allowed) denials.tell(place.to.toString(), access.why);
     return access.allowed;
   }
@@ -140,7 +140,7 @@ export class Inbox {
 
   async #takeUp(said: Said): Promise<void> {
     const { store, commands } = this.#options;
-    const { key, place, content, isOperator, sender, payer } = said;
+    const { key, place, content, isOperator, author, payer } = said;
     if (content.change !== undefined) {
       const conversation = await store.conversation(said.conversation);
       const isDone = await this.#changes.take(said, conversation);
@@ -154,17 +154,17 @@ export class Inbox {
     const conversation = await store.conversation(said.conversation);
     if (parsed.kind === 'command' && mayAsk) {
       const { name, argument } = parsed;
-      commands.take({ name, argument, key, place, isOperator, author: sender, payer }, conversation);
+      commands.take({ name, argument, key, place, isOperator, author, payer }, conversation);
       return;
     }
-    const joined = mayAsk ? this.#captions.join(said) : undefined;
+    const joined = mayAsk && !conversation.knows(key) ? this.#captions.join(said) : undefined;
     const asks = mayAsk && (said.asks || joined?.asked === true);
     const text = parsed.kind === 'text' ? parsed.text : said.text;
     if (!(await this.#hear(said, text, conversation, asks ? 'question' : 'context'))) return;
     // Only now, so that a crash in between leaves one of the two to be answered.
     if (joined?.asked === true) await conversation.fail([joined.key]);
-    this.#captions.note(said, asks);
-    if (asks) await this.#ask(said, joined, conversation);
+    const piece = this.#captions.note(said, joined, asks);
+    if (asks) await this.#ask(said, piece, conversation);
   }
 
   /** Writes it down. @returns whether it is new */
@@ -212,10 +212,10 @@ export class Inbox {
     if (tell !== undefined) outletOf(client, place).remark(tell);
   }
 
-  async #ask(said: Said, joined: Piece | undefined, conversation: Conversation): Promise<void> {
+  async #ask(said: Said, piece: Piece, conversation: Conversation): Promise<void> {
     const { queue, client } = this.#options;
     const { key, place, payer, source } = said;
-    const prepare = this.#captions.preparation(said, joined, conversation);
+    const prepare = this.#captions.preparation(piece, conversation);
     const wantsMarker = isMarkable('message' in source ? source.message.element : source.element);
     const question: Question = {
       kind: 'question',

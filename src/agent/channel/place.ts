@@ -19,12 +19,13 @@ const schema = z.discriminatedUnion('kind', [
   }),
   /** A room; `replyId` and `replyTo` name the question there (XEP-0461), `messageId` what a reaction names. */
   z.object({ kind: z.literal('room'), to: jid, replyId: z.string().exactOptional(), replyTo: jid.exactOptional() }),
-  /** An occupant of a room, alone (XEP-0045 §7.5); `occupant` says who it was that spoke: see `identities`. */
+  /** An occupant of a room, alone (XEP-0045 §7.5); `occupant` says who it was that spoke (see `identities`), for the rules `realJid`. */
   z.object({
     kind: z.literal('private'),
     to: jid,
     messageId: z.string().exactOptional(),
     occupant: z.string().exactOptional(),
+    realJid: jid.exactOptional(),
   }),
 ]);
 

@@ -2,9 +2,8 @@
 import type { Client } from '../../xmpp-core/client.js';
 import type { Conversation } from '../conversation/history.js';
 import { safeName } from '../conversation/speaker.js';
-import { stanzaKey } from './changes.js';
 import { excerptOf, ownMessages } from './own-messages.js';
-import type { Said } from './said.js';
+import { stanzaKey, type Said } from './said.js';
 
 /**
  * The words, after a short quotation of what they answer (XEP-0461) and who said it: as the bot remembers it, whatever the reply claims. Of

@@ -58,3 +58,13 @@ export function linksOf({ media = [] }: Heard): MediaLink[] {
       : { url, name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }) },
   );
 }
+
+/** What tells a message of a room from others. */
+export function stanzaKey(id: string): string {
+  return `stanza-id ${id}`;
+}
+
+/** What tells a message from others where no room does: who sent it, and the id they gave it. */
+export function senderKey(sender: string, id: string): string {
+  return `id ${sender} ${id}`;
+}

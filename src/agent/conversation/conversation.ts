@@ -84,6 +84,11 @@ export class Conversation {
     return 'new';
   }
 
+  /** Whether a message was heard lately. */
+  knows(key: string): boolean {
+    return this.#parts.keys.has(key);
+  }
+
   /** Writes down what the model said to these questions, before it is sent. It is owed until `delivered`. */
   async answer(keys: readonly string[], said: Said): Promise<void> {
     const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((heard) => heard !== undefined);
