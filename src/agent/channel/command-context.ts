@@ -119,6 +119,7 @@ export function commandContext(
     },
     compact: async (signal) => {
       if (limits.overspent(payer) !== undefined) return { outcome: 'failed', why: OVERSPENT };
+      outlet.state('composing');
       const { provider, model } = modelNow();
       const spent = (usage: { promptTokens: number; completionTokens: number }): void =>
         limits.spent(payer, usage.promptTokens + usage.completionTokens);

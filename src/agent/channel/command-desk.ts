@@ -1,5 +1,5 @@
 /** Takes the commands that people give: each is run once, in its place, on the conversation it was given in, and replied to. */
-import type { Choices, Command } from '../commands/command.js';
+import type { Choices, Command, CommandContext } from '../commands/command.js';
 import { conversationCommands } from '../commands/conversation-commands.js';
 import { operatorCommands } from '../commands/operator-commands.js';
 import { CommandRegistry } from '../commands/registry.js';
@@ -7,7 +7,7 @@ import type { Conversation } from '../conversation/history.js';
 import { errorText } from '../log.js';
 import { commandContext, type CommandContextOptions, type Given } from './command-context.js';
 import type { CommandsDone } from './commands-done.js';
-import { outletOf } from './outlet.js';
+import { outletOf, type Outlet } from './outlet.js';
 
 export type { Given, RoomDesk } from './command-context.js';
 
@@ -31,55 +31,60 @@ export class CommandDesk {
   /** Runs a command that came as a message, and answers there. It is not part of the conversation: the model does not see it. */
   take(given: Given, conversation: Conversation): void {
     if (!this.#options.done.add(given.key)) return;
-    void this.run(given, conversation).then((answer) => this.say(given, answer));
+    const outlet = outletOf(this.#options.client, given.place);
+    void this.#take(given, conversation, outlet).then((answer) => {
+      if (answer !== '') outlet.remark(answer);
+      outlet.state('active');
+    });
   }
 
   /**
-   * Runs a command, now or when its turn has come.
+   * Runs a command that came in another way, on the conversation at its place.
    * @returns what is to be said to it, `''` for nothing. Never rejects: what fails is told to the log. It stays open for ever when
    *   `/stop` drops the command before its turn.
    */
-  run(given: Given, conversation: Conversation): Promise<string> {
-    if (this.#find(given)?.immediate !== false) return this.#run(given, conversation, new AbortController().signal);
+  async run(given: Given, conversation: Conversation): Promise<string> {
+    const outlet = outletOf(this.#options.client, given.place);
+    const answer = await this.#take(given, conversation, outlet);
+    outlet.state('active');
+    return answer;
+  }
+
+  /** What the argument of a command can be; nothing where it is free. */
+  choices(given: Given, conversation: Conversation): Choices {
+    const outlet = outletOf(this.#options.client, given.place);
+    return this.#find(given)?.argument?.choices?.(this.#context(given, conversation, outlet)) ?? { values: [] };
+  }
+
+  /** Runs it now, or when its turn has come. */
+  async #take(given: Given, conversation: Conversation, outlet: Outlet): Promise<string> {
+    const context = this.#context(given, conversation, outlet);
+    const run = (signal: AbortSignal): Promise<string> => this.#run(given, context, signal);
+    if (this.#find(given)?.immediate !== false) return run(new AbortController().signal);
     return new Promise((resolve) => {
       const added = this.#options.queue.add(conversation.id, {
         kind: 'command',
         place: given.place,
-        run: async (signal) => resolve(await this.#run(given, conversation, signal)),
+        run: async (signal) => resolve(await run(signal)),
       });
       if (added === 'full') resolve(FULL);
     });
   }
 
-  /** Says what came of a command in the conversation. */
-  say({ place }: Given, answer: string): void {
-    if (answer !== '') outletOf(this.#options.client, place).remark(answer);
-  }
-
-  /** What the argument of a command can be; nothing where it is free. */
-  choices(given: Given, conversation: Conversation): Choices {
-    const context = commandContext(this.#options, given, conversation, this.#startedAt);
-    return this.#find(given)?.argument?.choices?.(context) ?? { values: [] };
-  }
-
-  async #run(given: Given, conversation: Conversation, signal: AbortSignal): Promise<string> {
-    const { client, done, log } = this.#options;
-    const { name, argument, place } = given;
-    const outlet = outletOf(client, place);
-    // What waits for its turn may ask the model, and take its time.
-    if (this.#find(given)?.immediate === false) outlet.state('composing');
+  async #run({ name, argument }: Given, context: CommandContext, signal: AbortSignal): Promise<string> {
     try {
-      await done.written();
-      const context = commandContext(this.#options, given, conversation, this.#startedAt);
+      await this.#options.done.written();
       return await this.registry.run(name, argument, context, signal);
     } catch (error) {
       // Who stopped it knows; and when the bot stops, it has nothing more to say.
       if (signal.aborted) return '';
-      log('error', 'error', { kind: 'internal', command: name, message: errorText(error) });
+      this.#options.log('error', 'error', { kind: 'internal', command: name, message: errorText(error) });
       return BROKEN;
-    } finally {
-      outlet.state('active');
     }
+  }
+
+  #context(given: Given, conversation: Conversation, outlet: Outlet): CommandContext {
+    return commandContext(this.#options, { given, conversation, outlet, startedAt: this.#startedAt });
   }
 
   #find({ name, isOperator }: Given): Command | undefined {
