@@ -3,7 +3,8 @@
  * wishes or has had enough rounds.
  */
 import type { Step } from '../conversation/records.js';
-import type { ChatMessage, Model, ModelError, ModelEvent, ModelRequest, ModelUsage, ToolCall } from '../model/model.js';
+import { ModelError } from '../model/model.js';
+import type { ChatMessage, Model, ModelEvent, ModelRequest, ModelUsage, ToolCall } from '../model/model.js';
 import { estimateUsage } from '../model/tokens.js';
 import { ToolError, type Tool, type ToolContext } from './tool.js';
 
@@ -73,13 +74,16 @@ export async function answerWithTools(options: LoopOptions): Promise<Outcome> {
   for (;;) {
     const isLast = steps.length >= MAX_ROUNDS || performance.now() - startedAt > MAX_MS;
     const tools = isLast ? [] : [...options.tools.values()].map(({ definition }) => definition);
-    const round = await askOnce(
-      { ...options, write },
-      { messages, tools, mayBeSilent: calls.answered, signal: options.signal },
-    );
+    // Where something was said or done on the way, there need not be a last word.
+    const mayBeSilent = calls.answered || steps.some(({ text }) => text.trim() !== '');
+    const round = await askOnce({ ...options, write }, { messages, tools, mayBeSilent, signal: options.signal });
     usage = usage === undefined ? round.done.usage : sum(usage, round.done.usage);
-    const { toolCalls } = round.done;
-    if (toolCalls === undefined || isLast) return { text: round.text, steps, model: round.done.model, usage };
+    const { toolCalls, model } = round.done;
+    if (toolCalls === undefined || isLast) {
+      if (round.text.trim() === '' && !mayBeSilent)
+        throw new ModelError('empty', `${model} wants tools when none are left to use, and says nothing`);
+      return { text: round.text, steps, model, usage };
+    }
 
     const made = await calls.make(toolCalls);
     steps.push({ text: round.text, calls: made });
@@ -106,8 +110,7 @@ async function askOnce(
         write(event.text);
         continue;
       }
-      const insteadOf: ModelError | undefined = event.insteadOf;
-      for (const message of [insteadOf?.message, event.notice])
+      for (const message of [event.insteadOf?.message, event.notice])
         if (message !== undefined) report({ what: 'trouble', kind: 'model', message });
       spent(event.usage);
       return { text, done: event };
@@ -142,7 +145,7 @@ class Calls {
     for (const [index, call] of calls.entries()) {
       const result =
         index < MAX_CALLS ? await this.#once(call) : failure('too many calls at once; this one was not made');
-      made.push({ ...call, result: result.length > MAX_RESULT ? `${result.slice(0, MAX_RESULT)}… (cut)` : result });
+      made.push({ ...call, result: shortened(result) });
     }
     return made;
   }
@@ -185,6 +188,11 @@ class Calls {
       report({ what: 'tool', tool: name, ms: Math.round(performance.now() - startedAt), failed });
     }
   }
+}
+
+function shortened(result: string): string {
+  // The cut may have parted a surrogate pair.
+  return result.length > MAX_RESULT ? `${result.slice(0, MAX_RESULT).replace(/\p{Cs}$/u, '')}… (cut)` : result;
 }
 
 function failure(words: string): string {
