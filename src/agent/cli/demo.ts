@@ -98,7 +98,12 @@ async function openBot(
     write: (line) => process.stderr.write(`${line}\n`),
   });
   const accounts = [demoAccount(server, jid, password)];
-  return Bot.open({ config: { accounts, providers: new Map(), skillPaths: [] }, modelOf: () => model, dataDirectory, log });
+  return Bot.open({
+    config: { accounts, providers: new Map(), skillPaths: [] },
+    modelOf: () => model,
+    dataDirectory,
+    log,
+  });
 }
 
 /** An account as the configuration file would give it, with its defaults; only the limits for strangers do not hold here. */
@@ -115,7 +120,9 @@ function demoAccount(server: LoopbackServer, jid: Jid, password: string): Accoun
   const account = config?.accounts[0];
   if (account === undefined) throw new Error(`the demo's own configuration is wrong: ${findings[0]?.message ?? ''}`);
   const unlimited = { messagesPerMinute: Infinity, turnsPerMinute: Infinity, tokensPerDay: Infinity };
-  return { ...account, ca: LOOPBACK_CERTIFICATE, limits: { ...account.limits, ...unlimited } };
+  // A screen has no messages: what is long is shown whole.
+  const textChunkLimit = 100_000;
+  return { ...account, ca: LOOPBACK_CERTIFICATE, textChunkLimit, limits: { ...account.limits, ...unlimited } };
 }
 
 async function logIn(server: LoopbackServer): Promise<Client> {

@@ -6,6 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing } from '../conversation/disk.js';
+import { StorageError } from '../file-storage.js';
 
 export interface MediaStoreOptions {
   /** How much is kept in all, in bytes. */
@@ -29,11 +30,24 @@ export class MediaStore {
     this.#maxBytes = maxBytes;
   }
 
-  /** Opens a folder, which is made when it is missing. @throws what the file system says */
+  /** Opens a folder, which is made when it is missing. @throws StorageError when it cannot be used */
   static async open(directory: string, { maxBytes = MAX_BYTES }: MediaStoreOptions = {}): Promise<MediaStore> {
+    const store = new MediaStore(directory, maxBytes);
+    try {
+      await store.#look();
+    } catch (error) {
+      throw new StorageError(`cannot use ${directory}; is it a folder, and may this user write there?`, {
+        cause: error,
+      });
+    }
+    return store;
+  }
+
+  /** Learns what is there. */
+  async #look(): Promise<void> {
+    const directory = this.#directory;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
-    const store = new MediaStore(directory, maxBytes);
     const found: { name: string; size: number; mtimeMs: number }[] = [];
     for (const name of await readdir(directory)) {
       // What a crash left half-written has no name of its own yet.
@@ -42,9 +56,8 @@ export class MediaStore {
       const { size, mtimeMs } = await stat(join(directory, name));
       found.push({ name, size, mtimeMs });
     }
-    for (const { name, size } of found.sort((one, other) => one.mtimeMs - other.mtimeMs)) store.#count(name, size);
-    await store.#makeRoom();
-    return store;
+    for (const { name, size } of found.sort((one, other) => one.mtimeMs - other.mtimeMs)) this.#count(name, size);
+    await this.#makeRoom();
   }
 
   /** Keeps a content. @returns its name in the folder @throws what the file system says */
@@ -52,10 +65,7 @@ export class MediaStore {
     const name = `${createHash('sha256').update(data).digest('hex')}.${extension}`;
     return this.#next(async () => {
       const path = join(this.#directory, name);
-      if (this.#sizes.has(name)) {
-        const now = new Date();
-        await utimes(path, now, now);
-      } else {
+      if (!(await isTouched(path))) {
         const unfinished = join(this.#directory, `${randomUUID()}.new`);
         await writeFile(unfinished, data, { mode: 0o600 });
         await rename(unfinished, path);
@@ -97,5 +107,17 @@ export class MediaStore {
     const done = this.#changing.then(change);
     this.#changing = done.catch(() => undefined);
     return done;
+  }
+}
+
+/** Marks a file as needed now. @returns whether it is there */
+async function isTouched(path: string): Promise<boolean> {
+  const now = new Date();
+  try {
+    await utimes(path, now, now);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
   }
 }
