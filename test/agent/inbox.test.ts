@@ -370,13 +370,17 @@ t.test('files, and signs of having been received', async (t) => {
     stage.settings({
       bot: stage.account({ ...media, rooms: [stage.room('kitchen').toString()] }),
       patient: stage.account({ limits: { messages_per_minute: false, turns_per_minute: false } }, 'patient'),
-      closed: stage.account({ ...media, dm_policy: 'allowlist', allowlist: ['alice@localhost'] }, 'closed'),
+      closed: stage.account(
+        { ...media, dm_policy: 'allowlist', allowlist: ['alice*@localhost'], rooms: [stage.room('pantry').toString()] },
+        'closed',
+      ),
     }),
   );
   await bot.expect('online', { account: 'bot' });
   await bot.expect('online', { account: 'patient' });
   await bot.expect('online', { account: 'closed' });
-  await bot.expect('joined');
+  await bot.expect('joined', { account: 'bot' });
+  await bot.expect('joined', { account: 'closed' });
   const to = stage.jid();
   /** As clients send a file: the link in the body as well. */
   const file = (name: string): { body: string; payloads: Element[] } => {
@@ -398,6 +402,25 @@ t.test('files, and signs of having been received', async (t) => {
     t.same(fetched.splice(0), ['/list.txt']);
     await askAgain(stage, alice);
     t.equal(model.requests.length, before + 2, 'the file alone was not answered');
+  });
+
+  // [promise-media-caption]
+  t.test('several files, and the words after them, are one question', async (t) => {
+    const abe = await stage.person('abe');
+    const before = model.requests.length;
+    model.next(says('Both are lists.'));
+    for (const name of ['first.txt', 'second.txt']) {
+      const { body, payloads } = file(name);
+      const id = send(abe, body, { to, payloads });
+      // What comes twice, as after a resumed session, parts nothing.
+      send(abe, body, { to, payloads, id });
+    }
+    const id = send(abe, 'what are these?', { to });
+    send(abe, 'what are these?', { to, id });
+    await abe.hears('Both are lists.');
+    t.match(lastAsked(model), /first\.txt.*three eggs.*second\.txt.*three eggs.*what are these\?$/s);
+    await askAgain(stage, abe);
+    t.equal(model.requests.length, before + 2);
   });
 
   // [promise-media-caption]
@@ -461,6 +484,25 @@ t.test('files, and signs of having been received', async (t) => {
     await alice.hears(/You said: /);
     t.same(fetched, []);
     t.same(hugo.heard, []);
+  });
+
+  // [promise-rooms-private] [promise-denied-silence]
+  t.test('who speaks to the bot alone in a room is let in by the real JID, whatever nick they take', async (t) => {
+    const [alice, ivan] = [await stage.person('alice-3'), await stage.person('ivan')];
+    const pantry = stage.room('pantry');
+    const at = { to: pantry.withResource('moltis') };
+    await ivan.client.get(muc).join(pantry, { nick: 'alice@localhost' });
+    const message = writeMessage({ ...at, type: 'chat', id: newId(), body: 'let me in' });
+    ivan.client.send(ivan.client.get(deliveryReceipts).request(message));
+    await bot.expect('denied', { account: 'closed', from: 'ivan@localhost' });
+    await alice.client.get(muc).join(pantry, { nick: 'somebody' });
+    model.next(says('Come in.'));
+    alice.say('let me in', at);
+    await alice.hears('Come in.');
+    t.same(
+      ivan.heard.filter(({ type }) => type === 'chat'),
+      [],
+    );
   });
 
   // [promise-receipts]
