@@ -239,6 +239,7 @@ t.test('direct messages', async (t) => {
     t.equal(model.requests.length, before + 1);
   });
 
+  // [promise-command-help] [promise-command-status] [promise-command-unknown]
   t.test('commands are answered by the bot itself', async (t) => {
     const jane = await stage.person('jane');
     const before = model.requests.length;
@@ -257,6 +258,7 @@ t.test('direct messages', async (t) => {
     t.same(asked(model).at(-1), ['user', '/help me'], 'two slashes send one');
   });
 
+  // [promise-command-new]
   t.test('/new begins without the past, and keeps it on the disk', async (t) => {
     const karl = await stage.person('karl');
     model.next(says('Noted.'), says('What secret?'));
@@ -287,6 +289,7 @@ t.test('direct messages', async (t) => {
     t.same(asked(model).slice(1), [['user', 'after']]);
   });
 
+  // [promise-command-stop]
   t.test('/stop ends the answer under way and passes over what waits', async (t) => {
     const mona = await stage.person('mona');
     const { script } = holds('Once upon', 'never said');

@@ -372,6 +372,14 @@ t.test('commands in a chat', async (t) => {
     const approved = await empty.act('complete', answerForm(approval.form, { argument: 'eve@localhost' }));
     t.equal(textOf(approved), 'eve@localhost is let in.');
     t.same(await names(stranger), own, 'who is let in has them from now on');
+    // Clients give a request up after a while.
+    const { script, letGo } = holds('', 'Alice asked who answers.');
+    model.next(says(LONG), script);
+    alice.say('at length, please');
+    await alice.hears(LONG.trim());
+    t.match(textOf(await hers.execute(at, 'compact')), /^It is under way/);
+    letGo();
+    await alice.hears(/^Summarised: /);
     const canceled = await (await hers.execute(at, 'model')).act('cancel');
     t.equal(canceled.status, 'canceled');
   });

@@ -9,6 +9,7 @@ import { CommandRegistry } from '../../src/agent/commands/registry.js';
 const command = (name: string, argument = ''): unknown => ({ kind: 'command', name, argument });
 const text = (text: string): unknown => ({ kind: 'text', text });
 
+// [promise-command-unknown]
 t.test('a slash and a letter at the start make a command, and everything else is text', async (t) => {
   const cases: [promise: string, message: string, parsed: unknown][] = [
     ['a name alone', '/new', command('new')],
@@ -118,6 +119,7 @@ t.test('what changes the past waits for its turn; what must help at once does no
   );
 });
 
+// [promise-command-status]
 t.test('/status shows account, model, conversation, queue and time', async (t) => {
   t.equal(
     await run('status', context()),
@@ -142,6 +144,7 @@ t.test('/status shows account, model, conversation, queue and time', async (t) =
   }
 });
 
+// [promise-command-help] [promise-command-operators]
 t.test('/help lists every command with its use, and those of operators only for operators', async (t) => {
   const help = await run('help', context());
   t.strictSame(
@@ -151,6 +154,7 @@ t.test('/help lists every command with its use, and those of operators only for 
   t.match(await run('help', context({ isOperator: true })), /^\/approve JID: lets someone in$/m);
 });
 
+// [promise-command-operators]
 t.test('an operator command does not exist for anyone else', async (t) => {
   t.equal(await run('approve', context({ isOperator: true }), 'a@b.example'), 'a@b.example is in.');
   const refused = await run('approve', context(), 'a@b.example');
@@ -159,6 +163,7 @@ t.test('an operator command does not exist for anyone else', async (t) => {
   t.equal(registry.find('approve', { isOperator: false }), undefined);
 });
 
+// [promise-command-unknown]
 t.test('an unknown command is answered with the nearest one', async (t) => {
   const cases: [written: string, meant: string][] = [
     ['hlep', 'help'],
@@ -186,6 +191,7 @@ t.test('two commands of one name are refused', async (t) => {
   t.throws(() => new CommandRegistry([{ ...approve, name: 'help' }]), /same name/);
 });
 
+// [promise-command-model]
 t.test(
   '/model finds a model by its name, with the provider where that is needed, and suggests the nearest one',
   async (t) => {
@@ -211,6 +217,7 @@ t.test(
   },
 );
 
+// [promise-command-context]
 t.test('/context tells what does not fit, and what a summary stands for', async (t) => {
   const past = { tokens: 15_000, budget: 16_000, carriedTurns: 7, turns: 9, summaryTokens: 210 };
   const told = await run('context', context({ past: () => past }));
@@ -220,6 +227,7 @@ t.test('/context tells what does not fit, and what a summary stands for', async 
   t.match(await run('context', context()), /all 4 turns/);
 });
 
+// [promise-command-approve] [promise-command-join]
 t.test('an operator gives an address plainly, as a link or with a resource; what is none is explained', async (t) => {
   const cases: [name: string, written: string, done: string | undefined, answer: RegExp][] = [
     ['approve', 'Dora@Example.com', 'approve dora@example.com', /^dora@example\.com is let in\.$/],
@@ -242,6 +250,7 @@ t.test('an operator gives an address plainly, as a link or with a resource; what
   t.equal(await operators.run('leave', '', here, signal), 'I left team@rooms.example.com.');
 });
 
+// [promise-command-approve]
 t.test('/approve and /deny say so when the configuration is stronger', async (t) => {
   const closed = context({ isOperator: true });
   const { operations } = closed;

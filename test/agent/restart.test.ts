@@ -50,6 +50,7 @@ t.test('a bot that was away', async (t) => {
     t.equal(await next.stop(), 0);
   });
 
+  // [promise-command-stop]
   t.test('what somebody took back with /stop is not answered after the start either', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
