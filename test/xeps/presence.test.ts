@@ -9,6 +9,7 @@ import { readStreamLimits } from '../../src/xmpp-core/stream/stream-limits.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
+import { recorded } from '../support/fixtures.js';
 import { PASSWORD, PATIENCE_MS } from '../support/loopback.js';
 import { BIND, dialogue, features, HEADER, Peer } from '../support/script.js';
 import { listen } from '../support/meddler.js';
@@ -479,3 +480,51 @@ t.test('an account is made with the fields or the form of the server, or it is s
   web.peer.says('</stream:stream>');
   await t.rejects(web.made, { name: 'RegistrationError', message: /https:\/\/a\/b/ });
 });
+
+// [XEP-0030] [XEP-0050] [XEP-0054] [XEP-0092] [XEP-0115 §5] [XEP-0153] [XEP-0191] [XEP-0202] [XEP-0390 §4]
+t.test('what Prosody and ejabberd said of themselves, or passed on, is read as they meant it', async (t) => {
+  for (const name of ['Prosody', 'ejabberd']) {
+    const payload = (xep: number, fixture: string): Element => {
+      const [first] = recorded(xep).get(fixture)?.children() ?? [];
+      if (first === undefined) throw new Error(`no recording of ${fixture}`);
+      return first;
+    };
+    const info = xeps.readDiscoInfo(payload(30, `what a server is and can do, by ${name}`));
+    t.match(info.identities.at(-1), { category: 'server', type: 'im', name });
+    for (const feature of [INFO, 'urn:xmpp:blocking', 'urn:xmpp:time', 'jabber:iq:version'])
+      t.ok(info.features.has(feature), `${name}: ${feature}`);
+    t.match(xeps.readCommand(payload(50, `a command that asks, passed on by ${name}`)), {
+      node: 'greet',
+      status: 'executing',
+      actions: ['complete'],
+      defaultAction: 'complete',
+    });
+    t.match(xeps.readSoftwareVersion(payload(92, `the version of ${name}`)), { name, version: /^(13\.0\.1|24\.12)/ });
+    t.match(xeps.readEntityTime(payload(202, `the time of ${name}`)), { utc: Date, offsetMinutes: 0 });
+    for (const what of ['blocked', 'unblocked'])
+      t.match(xeps.readBlockedJids(payload(191, `somebody is ${what}, by ${name}`)).map(String), [
+        /^ann-.*@example\.org$/,
+      ]);
+
+    const answer = payload(390, `the answer behind it, passed on by ${name}`);
+    const presence = recorded(390).get(`a presence, passed on by ${name}`);
+    const hashes = presence && xeps.readCapabilityHashes(presence);
+    const sha256 = await digestOf('sha-256', xeps.capabilitiesInput(answer));
+    t.same([...(hashes ?? [])], [['sha-256', sha256]], 'the hash of the answer is the one that was announced');
+    const announced = recorded(115).get(`capabilities in a presence, passed on by ${name}`);
+    const ver = announced && xeps.readCapabilities(announced)?.ver;
+    t.equal(ver, await digestOf('sha-1', xeps.verificationString(answer)), 'by the older method, too');
+
+    const card = xeps.readVCard(payload(54, `a vCard that ${name} keeps`));
+    t.match(card, { nickname: 'Annie', photo: { mediaType: 'image/png' } });
+    const updated = recorded(153).get(`a presence with the hash of a picture, by ${name}`);
+    const sha1 = Buffer.from((await xeps.digestBase64('sha-1', card.photo?.bytes ?? new Uint8Array())) ?? '', 'base64');
+    t.same(updated && xeps.readAvatarHash(updated), { sha1: sha1.toString('hex') });
+  }
+  const [list] = recorded(50).get('a list of commands')?.children() ?? [];
+  t.match(list && xeps.readDiscoItems(list), [{ node: 'greet', name: 'Greet' }]);
+});
+
+async function digestOf(algorithm: string, text: string | undefined): Promise<string | undefined> {
+  return text === undefined ? undefined : xeps.digestBase64(algorithm, new TextEncoder().encode(text));
+}

@@ -1,5 +1,5 @@
 /** What people are promised about rooms (XEP-0045, 0249, 0410, 0421, 0425, 0486). */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import * as xeps from '../../src/xeps/index.js';
 import type { Client } from '../../src/xmpp-core/client.js';
 import { StanzaError, TimeoutError } from '../../src/xmpp-core/errors.js';
@@ -554,5 +554,169 @@ t.test(
       'destroyed: moved, heath',
       'invited by bob@example.org: come',
     ]);
+  },
+);
+
+/** Somebody with a room of which the test says every word; it announces stable ids and occupant ids unless told. */
+async function scripted(t: Test) {
+  const { server, online } = await startLoopback(t);
+  const announced = { features: [xeps.NS_STABLE_IDS, xeps.NS_OCCUPANT_ID], isSilent: false };
+  const log = recorder((element) => {
+    if (element.attr('to')?.startsWith(ROOM_TEXT) !== true) return undefined;
+    if (element.child('query', xeps.NS_DISCO_INFO) === undefined || announced.isSilent) return '';
+    const features = announced.features.map((feature) => `<feature var='${feature}'/>`).join('');
+    return `<iq type='result' id='${element.attr('id') ?? ''}' from='${ROOM_TEXT}'><query xmlns='${xeps.NS_DISCO_INFO}'>${features}</query></iq>`;
+  });
+  server.misbehave(log);
+  const ann = await online('ann', { plugins: [muc], reconnect: { firstMs: 3_600_000, maxMs: 3_600_000 } });
+  const sent = (name: string): Element[] =>
+    log.sent.filter((one) => one.name === name && one.attr('to')?.startsWith(ROOM_TEXT) === true);
+  const joins = (): Element[] => sent('presence').filter((one) => one.child('x', xeps.NS_MUC));
+  /** The room says it, and it has been heard. */
+  const says = async (...texts: string[]): Promise<void> => {
+    const heard = ann.events.once('message', { timeoutMs: PATIENCE_MS, where: ({ from }) => from.localpart === 'bob' });
+    server.inject(ann.jid ?? ann.account, `${texts.join('')}<message from='bob@localhost/x'><body>x</body></message>`);
+    await heard;
+  };
+  const self = presence('ann', `<item affiliation='owner' role='moderator'/>${status(110)}`);
+  /** Asks to come in, and is heard to have asked. */
+  const knock = async (changes: Partial<xeps.RoomOptions> = {}): Promise<{ joining: Promise<xeps.Room> }> => {
+    const before = joins().length;
+    const joining = ann.get(muc).join(ROOM, { nick: 'ann', ...changes });
+    joining.catch(() => undefined);
+    await until(() => joins().length > before, 'the join');
+    return { joining };
+  };
+  const enter = async (): Promise<xeps.Room> => {
+    const { joining } = await knock();
+    await says(self);
+    return joining;
+  };
+  return { server, ann, announced, log, sent, joins, says, self, knock, enter };
+}
+
+const refusal = (id: string, condition: string): string =>
+  `<presence type='error' id='${id}' from='${ROOM_TEXT}/ann'><error type='cancel'><${condition} xmlns='${NS_STANZAS}'/></error></presence>`;
+const spoken = (nick: string, rest: string): string =>
+  `<message type='groupchat' from='${ROOM_TEXT}${nick === '' ? '' : `/${nick}`}'>${rest}</message>`;
+
+// [XEP-0045 §7.2] [XEP-0045 §7.14]
+t.test('a join hears only what is said to it, and is taken back only when it was not refused', async (t) => {
+  const { ann, announced, joins, says, enter, knock, sent, server } = await scripted(t);
+  const goodbyes = (): number => sent('presence').filter((one) => one.attr('type') === 'unavailable').length;
+  const told: string[] = [];
+  ann.get(muc).events.on('occupantJoined', ({ occupant: { nick } }) => told.push(nick));
+  const refused = await knock();
+  const id = joins().at(-1)?.attr('id') ?? '';
+  await says(
+    refusal('of-something-else', 'forbidden'),
+    presence('ann', item + status(110), 'unavailable'),
+    presence('bob', item),
+  );
+  t.equal(room(ann).joined, false, 'an error of something else, or the end of an earlier stay, is no answer');
+  t.strictSame(told, [], 'who is there already did not come just now');
+  await says(refusal(id, 'forbidden'));
+  await t.rejects(refused.joining, { name: 'RoomError', why: 'banned' });
+  t.equal(joins().length, 1, 'another nick would not help');
+  t.equal(goodbyes(), 0, 'we were never in');
+
+  const thrown = await knock();
+  await says(presence('ann', item + status(110, 301), 'unavailable'));
+  await t.rejects(thrown.joining, { name: 'RoomError', why: 'banned' });
+
+  announced.isSilent = true;
+  const early = ann.get(muc).join(ROOM, { nick: 'ann' });
+  ann.get(muc).leave(ROOM);
+  await t.rejects(early, /was left before/);
+  announced.isSilent = false;
+  const before = joins().length;
+  await enter();
+  t.equal(joins().length, before + 1, 'one that was given up while the room was asked is not sent at all');
+
+  ann.get(muc).leave(ROOM);
+  const { joining } = await knock();
+  const offline = ann.events.once('offline', { timeoutMs: PATIENCE_MS });
+  server.cutAll();
+  await offline;
+  await t.rejects(joining, /connection was lost/);
+});
+
+// [XEP-0045 §7.6] [XEP-0045 §8.1]
+t.test('what we ask of a room is done when the room shows just that, or it is said why not', async (t) => {
+  const { enter, says, sent } = await scripted(t);
+  const room = await enter();
+  const settled: string[] = [];
+  const note = (what: string) => (): void => void settled.push(what);
+  const subject = room.setSubject('tea');
+  subject.then(note('subject'), note('refused'));
+  const about = (nick: string, rest = ''): string => spoken(nick, `<subject>tea</subject>${rest}`);
+  await says(about('bob'), about('ann', '<body>tea</body>'), spoken('ann', '<subject>coffee</subject>'));
+  t.strictSame(settled, [], 'the words of somebody else, other words, or more than a subject');
+  await says(about('ann'));
+  await subject;
+
+  const refused = room.changeNick('bob');
+  refused.catch(note('refused'));
+  await says(presence('eve', item), presence('bob', item));
+  t.strictSame(settled, ['subject'], 'somebody else has that nick');
+  t.ok(room.isRenaming);
+  const request = (): Element | undefined => sent('presence').find((one) => one.attr('to') === `${ROOM_TEXT}/bob`);
+  await until(() => request() !== undefined, 'the wish for another nick');
+  await says(refusal(request()?.attr('id') ?? '', 'conflict'));
+  await t.rejects(refused, { name: 'RoomError', attempt: 'nick', why: 'nick-taken' });
+  t.notOk(room.isRenaming);
+  const pending = room.changeNick('nan');
+  pending.catch(() => undefined);
+  await says(presence('ann', item + status(110, 307), 'unavailable'));
+  await t.rejects(pending, /no longer in/);
+});
+
+// [XEP-0045 §7.2.2] [XEP-0045 §7.14] [XEP-0045 §10.9] [XEP-0421 §3]
+t.test(
+  'who is in a room, who of them we are and when we are out is what the room says, however it says it',
+  async (t) => {
+    const { ann, announced, enter, says, self, log } = await scripted(t);
+    const asked = (): number => log.sent.filter((one) => one.child('query', xeps.NS_DISCO_INFO)).length;
+    const { events } = ann.get(muc);
+    const told: string[] = [];
+    events.on('message', ({ nick, own, stanzaId }) => told.push(`${nick} ${String(own)} ${stanzaId ?? ''}`));
+    events.on('subject', ({ subject }) => told.push(`about ${subject}`));
+    events.on('occupantJoined', ({ occupant: { nick } }) => told.push(`${nick} came`));
+    const room = await enter();
+    const outOf = async (text: string): Promise<string> => {
+      const left = events.once('left', { timeoutMs: PATIENCE_MS });
+      await says(text);
+      return (await left).why;
+    };
+    // Of the room's own picture, for one.
+    await says(presence('', item).replace(`${ROOM_TEXT}/`, ROOM_TEXT));
+    t.strictSame([...room.occupants.keys()], ['ann']);
+    t.equal(await outOf(presence('ann', item + status(307), 'unavailable')), 'kicked', 'not every service says 110');
+    await says(presence('bob', item), spoken('bob', '<body>too late</body>'));
+    t.equal(room.occupants.size, 0);
+    t.strictSame(told, [], 'out of the room nothing of it is told');
+
+    await enter();
+    const destroy = `<item affiliation='none' role='none'/><destroy/>`;
+    t.equal(await outOf(presence('bob', destroy, 'unavailable')), 'destroyed', 'told in the name of somebody else');
+
+    await enter();
+    const id = (text: string): string => `<occupant-id xmlns='${xeps.NS_OCCUPANT_ID}' id='${text}'/>`;
+    const stamped = `<stanza-id xmlns='urn:xmpp:sid:0' by='${ROOM_TEXT}' id='s'/><body>x</body>`;
+    await says(
+      self.replace('</presence>', `${id('mine')}</presence>`),
+      presence('bob', item).replace('</presence>', `${id('his')}</presence>`),
+      spoken('before-i-was-ann', id('mine') + stamped),
+      spoken('ann', id('his') + stamped),
+      spoken('bob', '<subject>a talk</subject><thread>t</thread>'),
+    );
+    t.strictSame(told.splice(0), ['bob came', 'before-i-was-ann true s', 'ann false s', 'bob false ']);
+    const before = asked();
+    announced.features = [];
+    await says(spoken('', `<x xmlns='${xeps.NS_MUC_USER}'>${status(104)}</x>`));
+    await until(() => asked() > before, 'the question what the room announces now');
+    await until(() => room.features.size === 0, 'the answer');
+    await says(spoken('bob', id('his') + stamped));
+    t.strictSame(told, ['bob false '], 'a room that gives no ids any more is not believed');
   },
 );
