@@ -28,7 +28,10 @@ export interface Decline {
   readonly reason: string | undefined;
 }
 
-/** The invitation in a message of a room; `undefined` when there is none, or the sender is no room. */
+/**
+ * The invitation in a message of a room; `undefined` when there is none, or the sender is no room. An example of §7.9 comes from under a
+ * nick: that could be any occupant's invention, and no service sends it so.
+ */
 export function readMediatedInvitation(message: Element): Invitation | undefined {
   const x = message.child('x', NS_MUC_USER);
   const invite = x?.child('invite');
