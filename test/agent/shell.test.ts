@@ -417,7 +417,12 @@ t.test('the settings', async (t) => {
   );
 
   t.test('that the README shows are right, and the manual speaks of every one that there is', async (t) => {
-    const directory = t.testdir({ skills: {}, 'ca.pem': LOOPBACK_CERTIFICATE });
+    const directory = t.testdir({
+      skills: {
+        'code-review': { 'SKILL.md': '---\nname: code-review\ndescription: Reviews code.\n---\nRead it twice.\n' },
+      },
+      'ca.pem': LOOPBACK_CERTIFICATE,
+    });
     const env = { BOT_PASSWORD: 'one', ROOM_PASSWORD: 'two', ANTHROPIC_API_KEY: 'three' };
     for (const example of examples) {
       const { findings } = parseConfig(example, { file: 'README.md', env, baseDirectory: directory });
