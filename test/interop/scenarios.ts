@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { createClient, httpUpload, Jid } from '../../src/index.js';
 import { says } from '../support/openai-server.js';
 import type { Bot } from './bot.js';
+import { breakableWay } from './breakable-way.js';
 import { FAULTS, faultyHost } from './certificates.js';
 import { botIsSeen, contactsComeAndGo } from './contacts.js';
 import type { Human, HumanMessage } from './human.js';
@@ -170,6 +171,30 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     t.ok(fetched.data.equals(data), 'every byte is there');
   });
 
+  // [promise-account-back] [promise-conversation-once]
+  await test('a session whose connection broke is resumed: in its room still, with what was said meanwhile, answered once', async (t, stage) => {
+    const room = server.room('steady');
+    const human = await stage.human();
+    await human.join(room, 'alice');
+    const way = await breakableWay(t, server.site.ports.startTls);
+    const bot = await stage.bot({ server: `127.0.0.1:${way.port}`, rooms: [room] });
+    await bot.expect('joined', { room });
+
+    stage.model.next(says('Nothing was lost.'));
+    way.cut();
+    await bot.expect('suspended');
+    await human.say(`bot@${server.domain}`, 'Did you get this?');
+    // The answer to a ping comes after the server has dealt with what was sent before it.
+    await human.ping(server.domain);
+    way.mend();
+    await bot.expect('online', { resumed: true }, RETURN_TIME);
+    await human.expect('the answer', ({ body }) => body === 'Nothing was lost.');
+    await mentionIsAnswered(stage, human, room);
+    t.equal(stage.model.requests.length, 2, 'each was asked once');
+    t.equal(bot.log.split('"event":"joined"').length, 2, 'and the room was joined once');
+    t.equal(await bot.stop(), 0);
+  });
+
   await test('after the server was killed the bot comes back, rejoins its room, and answers', async (_t, stage) => {
     const room = server.room('lasting');
     const founder = await stage.human();
@@ -178,7 +203,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     await bot.expect('joined', { room });
 
     await server.kill();
-    await bot.expect('offline');
+    await bot.expect('suspended');
     await server.start();
     await bot.expect('online', {}, RETURN_TIME);
     await bot.expect('joined', { room }, RETURN_TIME);

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import net from 'node:net';
 import t, { type Test } from 'tap';
 import {
   bind2,
@@ -13,7 +12,7 @@ import {
   writeMessage,
 } from '../../../src/index.js';
 import { until } from '../../support/loopback.js';
-import { listen } from '../../support/meddler.js';
+import { breakableWay } from '../breakable-way.js';
 import type { Server } from '../servers/server.js';
 import { enter, wayIn } from './enter.js';
 
@@ -21,17 +20,12 @@ const PATIENCE_MS = 20_000;
 
 /** A way to the server that can be broken: connections through it end without a word. */
 async function fragileWay(t: Test, server: Server) {
-  const { port, sockets } = await listen(t, (client) => {
-    const behind = net.connect(server.site.ports.startTls, '127.0.0.1');
-    client.pipe(behind).on('error', () => client.destroy());
-    behind.pipe(client);
-    client.on('close', () => behind.destroy());
-    behind.on('close', () => client.destroy());
-  });
+  const { port, cut, mend } = await breakableWay(t, server.site.ports.startTls);
   return {
     server: { host: '127.0.0.1', port, directTls: false },
     breaks(): void {
-      for (const socket of sockets) socket.destroy();
+      cut();
+      mend();
     },
   };
 }
