@@ -609,7 +609,7 @@ t.test('a join hears only what is said to it, and is taken back only when it was
   const refused = await knock();
   const id = joins().at(-1)?.attr('id') ?? '';
   await says(
-    refusal('of-something-else', 'forbidden'),
+    refusal('of-something-else', 'registration-required'),
     presence('ann', item + status(110), 'unavailable'),
     presence('bob', item),
   );
