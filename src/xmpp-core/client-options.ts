@@ -31,6 +31,11 @@ export interface ClientOptions {
   /** A PEM bundle of authorities to trust beside the system's. */
   readonly ca?: string;
   readonly plugins?: readonly Plugin<unknown>[];
+  /**
+   * Whether a request (IQ) of somebody is answered; of everybody unless told. Who is not answered hears what a server says for a client
+   * that is not there: `service-unavailable` (RFC 6121 §8.5.3.2.3). Our own account and server are always answered.
+   */
+  readonly answers?: (requester: Jid) => boolean;
   /** Sent when a new session is up; `false` sends none. Available without more unless told. */
   readonly presence?: OutgoingPresence | false;
   /** Where plugins keep what outlives the process; in memory unless told. */

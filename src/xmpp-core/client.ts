@@ -128,6 +128,7 @@ class XmppClient implements Client {
     // A handler of `fault` that throws has nobody left to tell.
     this.events = new Events((error, where) => (where === 'fault' ? undefined : onFault(error, where)));
     this.#router = new Router(() => this.#account, {
+      answers: options.answers ?? (() => true),
       send: (stanza) => this.send(stanza),
       onMessage: (message) => this.events.emit('message', message),
       onPresence: (presence) => this.events.emit('presence', presence),

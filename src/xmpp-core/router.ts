@@ -2,7 +2,15 @@
 import { StanzaError, TimeoutError, XmppError } from './errors.js';
 import { abortReason, type Disposer } from './events.js';
 import { Jid } from './jid/jid.js';
-import { handled, type GuardScope, type Match, type OutgoingIq, type SenderGuard, type Undelivered } from './plugin.js';
+import {
+  from as senders,
+  handled,
+  type GuardScope,
+  type Match,
+  type OutgoingIq,
+  type SenderGuard,
+  type Undelivered,
+} from './plugin.js';
 import { newId } from './stanza/ids.js';
 import { NS_CLIENT } from './stanza/namespaces.js';
 import { languageOf } from './stanza/language.js';
@@ -19,6 +27,8 @@ import { el, type Element } from './xml/element.js';
 
 /** What the router tells its client. */
 export interface RouterHandlers {
+  /** Whether requests of others are answered; see `ClientOptions.answers`. */
+  answers(requester: Jid): boolean;
   send(stanza: Element): void;
   onMessage(message: Message): void;
   onPresence(presence: Presence): void;
@@ -228,6 +238,10 @@ export class Router {
       if (pending === undefined) return;
       if (type === 'error') pending.reject(readStanzaError(stanza, language));
       else pending.resolve(stanza.children()[0]);
+      return;
+    }
+    if (!senders.server.admits(sender, this.#scope) && !this.#out.answers(sender)) {
+      this.#out.send(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
       return;
     }
     const children = stanza.children();

@@ -10,6 +10,7 @@ import {
   createClient,
   fieldOf,
   fieldValues,
+  type Jid,
   serviceDiscovery,
   StanzaError,
   type AdHocCommands,
@@ -332,7 +333,17 @@ t.test('commands in a chat', async (t) => {
         (error: unknown) => (error instanceof StanzaError ? error.condition : String(error)),
       );
     t.equal(await refusal(hers, 'usage'), await refusal(hers, 'no-such-command'));
-    t.equal(await refusal(stranger, 'help'), await refusal(stranger, 'no-such-command'));
+    // Who is not let in learns no more than of a client that is not there.
+    const nobody = at.bare.withResource('nobody');
+    for (const ask of [
+      (jid: Jid) => stranger.list(jid),
+      (jid: Jid) => stranger.execute(jid, 'help'),
+      (jid: Jid) => stranger.client.get(serviceDiscovery).info(jid),
+    ]) {
+      const [told, untold] = await Promise.allSettled([ask(at), ask(nobody)]);
+      t.match(told, { status: 'rejected', reason: { condition: 'service-unavailable', type: 'cancel' } });
+      t.match(untold, { status: 'rejected', reason: { condition: 'service-unavailable', type: 'cancel' } });
+    }
     await t.rejects(hers.client.get(serviceDiscovery).info(at, { node: 'usage' }));
 
     const textOf = ({ status, notes, form }: RunningCommand): string => {

@@ -1,8 +1,10 @@
 /** The XMPP client of an account: which extensions a bot has, and what of its configuration concerns the connection. */
 import { createClient, type Client } from '../../xmpp-core/client.js';
+import type { Jid } from '../../xmpp-core/jid/jid.js';
 import { subscriptions } from '../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 import { chatPlugins } from '../../xeps/index.js';
+import { muc } from '../../xeps/xep-0045-muc/index.js';
 import { adHocCommands } from '../../xeps/xep-0050-ad-hoc-commands.js';
 import { vcard } from '../../xeps/xep-0054-vcard-temp.js';
 import { userAvatar } from '../../xeps/xep-0084-user-avatar.js';
@@ -21,12 +23,16 @@ import { ownMessages } from './own-messages.js';
 /** How the program is called, to servers and to those who ask. */
 export const SOFTWARE = 'moltis-xmpp';
 
-/** Makes the client; nothing happens before it is started. */
-export function accountClient(config: AccountConfig, storage: Storage): Client {
-  return createClient({
+/**
+ * Makes the client; nothing happens before it is started.
+ * @param answers to whom it is a sign of life at all; those in the rooms that we are in see us anyway
+ */
+export function accountClient(config: AccountConfig, storage: Storage, answers: (requester: Jid) => boolean): Client {
+  const client: Client = createClient({
     jid: config.jid,
     password: config.password.reveal(),
     resource: config.resource,
+    answers: (requester) => client.get(muc).rooms.has(requester.bare.toString()) || answers(requester),
     plugins: [
       // First, so that it is there when others need that of a client without a name.
       sasl2As({ software: SOFTWARE }),
@@ -50,4 +56,5 @@ export function accountClient(config: AccountConfig, storage: Storage): Client {
     ...(config.websocket === undefined ? {} : { websocket: config.websocket }),
     ...(config.ca === undefined ? {} : { ca: config.ca }),
   });
+  return client;
 }

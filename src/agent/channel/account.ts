@@ -95,7 +95,11 @@ export class Account {
       failed: (error) => this.#report(error),
     });
     const limits = new Limits(config.limits, this.#ledger);
-    this.#client = accountClient(config, storage);
+    this.#client = accountClient(
+      config,
+      storage,
+      (requester) => directAccess(config, requester, this.#strangers.approved()).allowed,
+    );
     this.#commandsDone = new CommandsDone(storage, config.jid.toString());
     this.#appearance = new Appearance({ account: config, client: this.#client, storage });
     this.#rooms = new Rooms({
