@@ -1,8 +1,33 @@
 /** An account's sessions, rooms and looks: the built program, over XMPP. What is said there is for other tests. */
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { createClient, messageArchive, muc, writeMessage, type Client } from '../../src/index.js';
+import {
+  createClient,
+  el,
+  messageArchive,
+  muc,
+  NS_AVATAR_METADATA,
+  NS_PUBSUB,
+  NS_VCARD,
+  NS_VERSION,
+  readAvatarMetadata,
+  readCapabilities,
+  readDiscoInfo,
+  readSoftwareVersion,
+  readVCard,
+  serialize,
+  serviceDiscovery,
+  verificationString,
+  writeMessage,
+  type Client,
+} from '../../src/index.js';
+import { StanzaError } from '../../src/xmpp-core/errors.js';
+import { NS_CLIENT } from '../../src/xmpp-core/stanza/namespaces.js';
+import { errorReply } from '../../src/xmpp-core/stanza/stanza-error.js';
+import type { Element } from '../../src/xmpp-core/xml/element.js';
 import { ConversationStore } from '../../src/agent/conversation/history.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { askAgain, asked, PASSWORD, Stage, times } from '../support/bot.js';
@@ -226,6 +251,28 @@ t.test('rooms', async (t) => {
     },
   );
 
+  // [promise-rooms-kicked] [promise-log-events]
+  t.test('the log says why the bot is out of a room, and whither a room has gone that is no more', async (t) => {
+    const rooms = [stage.room('team').toString(), stage.room('gone').toString()];
+    await alice.enter(stage.room('gone'));
+    const bot = await stage.run({ rooms });
+    for (const room of rooms) await bot.expect('joined', { room });
+    const out = (room: string, what: string): void =>
+      server.inject(
+        stage.jid().withResource('moltis'),
+        `<presence from='${room}/moltis' type='unavailable'><x xmlns='http://jabber.org/protocol/muc#user'>${what}</x></presence>`,
+      );
+    const kick = `<item role='none' affiliation='none'><actor nick='alice'/><reason>too loud</reason></item>`;
+    out(stage.room('team').toString(), `${kick}<status code='307'/><status code='110'/>`);
+    t.match(await bot.expect('left', { why: 'kicked' }), { reason: 'too loud', by: 'alice', room: rooms[0] });
+    const end = `<item role='none' affiliation='none'/><destroy jid='new@rooms.localhost'><reason>moved</reason></destroy>`;
+    out(stage.room('gone').toString(), `${end}<status code='110'/>`);
+    t.match(await bot.expect('left', { why: 'destroyed' }), { reason: 'moved', alternate: 'new@rooms.localhost' });
+    await askAgain(stage, alice);
+    t.equal(bot.logged('joined').length, 2, 'it is not followed');
+    t.equal(await bot.stop(), 0);
+  });
+
   // [promise-group-policy]
   t.test('where group_policy is disabled, not even an operator gets the bot into a room', async (t) => {
     const club = alice.client.get(muc).rooms.get(stage.room('club').toString());
@@ -267,5 +314,87 @@ t.test('rooms', async (t) => {
     await bot.expect('online', { resumed: false });
     await bot.expect('joined', { nick: 'robot' });
     t.equal(await bot.stop(), 0);
+  });
+});
+
+t.test('what an account is like to others', async (t) => {
+  const stage = await Stage.set(t);
+  const alice = await stage.person('alice');
+  /** The account's card, and the items of its nodes, which this server does not keep by itself. */
+  let card: Element | undefined;
+  const nodes = new Map<string, Element>();
+  let writes = 0;
+  stage.server.misbehave({
+    answer(iq) {
+      const [payload] = iq.children();
+      if (iq.name !== 'iq' || payload === undefined) return undefined;
+      const node = payload.children()[0]?.attr('node') ?? '';
+      const isSet = iq.attr('type') === 'set';
+      if (payload.ns !== NS_VCARD && payload.ns !== NS_PUBSUB) return undefined;
+      if (isSet) writes += 1;
+      if (isSet && payload.ns === NS_VCARD) card = payload;
+      else if (isSet) nodes.set(node, payload.children()[0]?.child('item') ?? payload);
+      const item = nodes.get(node);
+      const items =
+        item === undefined ? undefined : el('pubsub', NS_PUBSUB, {}, el('items', NS_PUBSUB, { node }, item));
+      const found = payload.ns === NS_VCARD ? card : items;
+      if (!isSet && found === undefined) return serialize(errorReply(iq, StanzaError.of('item-not-found')));
+      const result = isSet ? undefined : found;
+      return serialize(el('iq', NS_CLIENT, { type: 'result', id: iq.attr('id') }, result));
+    },
+  });
+
+  // [promise-presence-identity]
+  t.test('it says that it is a bot, what it is called, and which version it is', async (t) => {
+    const bot = await stage.run({ nick: 'Robbie' });
+    const jid = stage.jid().withResource('moltis');
+    const query = await alice.client.get(serviceDiscovery).query(jid);
+    t.match(readDiscoInfo(query).identities, [{ category: 'client', type: 'bot', name: 'Robbie' }]);
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    const told = await alice.client.iq({ to: jid, type: 'get', payload: el('query', NS_VERSION) });
+    t.same(told === undefined ? undefined : readSoftwareVersion(told), { name: 'moltis-xmpp', version });
+
+    const presence = alice.client.events.once('presence', {
+      where: ({ from, type }) => type === 'available' && from.equals(jid),
+      timeoutMs: 10_000,
+    });
+    alice.client.send(el('presence', NS_CLIENT, { to: stage.jid().toString(), type: 'subscribe' }));
+    const capabilities = readCapabilities((await presence).element);
+    const ver = createHash('sha1')
+      .update(verificationString(query) ?? '')
+      .digest('base64');
+    t.equal(capabilities?.ver, ver, 'in its presence, too');
+    t.equal(await bot.stop(), 0);
+  });
+
+  // [promise-presence-picture]
+  t.test('it has a name and a picture, which were given to it once, and what a person chose stays', async (t) => {
+    const id = readAvatarMetadata(nodes.get(NS_AVATAR_METADATA)?.children()[0] ?? el('none', ''));
+    t.match(id, [{ type: 'image/png', width: 96, height: 96 }]);
+    const { fullName, photo } = readVCard(card ?? el('none', ''));
+    t.match({ fullName, type: photo?.mediaType }, { fullName: 'Robbie', type: 'image/png' });
+    t.equal(photo?.bytes.length, id?.[0]?.bytes);
+    const before = writes;
+    card = el('vCard', NS_VCARD);
+    nodes.clear();
+    const again = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(await again.stop(), 0);
+    t.equal(writes, before, 'who took it away gets no other one');
+
+    // Another folder: a bot that knows nothing of the account, which looks as a person wants it.
+    await rm(stage.dataDirectory, { recursive: true });
+    card = el(
+      'vCard',
+      NS_VCARD,
+      {},
+      el('FN', NS_VCARD, {}, 'Marvin'),
+      el('PHOTO', NS_VCARD, {}, el('BINVAL', NS_VCARD, {}, 'iVBORw0KGgo=')),
+    );
+    const other = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(await other.stop(), 0);
+    t.equal(readVCard(card).fullName, 'Marvin');
+    t.equal(writes, before);
   });
 });

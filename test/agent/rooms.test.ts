@@ -57,6 +57,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-mention-taken] [pitfall-nick-conflict]
+  // [promise-rooms-nick]
   t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
     const taken = await bob.enter(stage.room('taken'));
     const before = model.requests.length;

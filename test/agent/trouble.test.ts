@@ -193,6 +193,7 @@ t.test('a bot that is sent out of a room', async (t) => {
   await Promise.all([expect('joined', team.toString()), expect('joined', club.toString())]);
 
   // [pitfall-muc-lost]
+  // [promise-rooms-kicked]
   t.test('after a kick it says so in the log, comes back, and answers again', async (t) => {
     server.rooms.expel(team, 'moltis', [307]);
     t.match(await expect('left', team.toString()), { why: 'kicked' });
@@ -229,6 +230,7 @@ t.test('accounts that cannot go on', async (t) => {
   };
 
   // [pitfall-error-permanence]
+  // [promise-log-give-up]
   t.test('a wrong password is one plain sentence that says what to do', async (t) => {
     const bot = await outcome({ password: 'not-the-password' });
     t.match(bot.logged('error')[0], {
@@ -252,6 +254,7 @@ t.test('accounts that cannot go on', async (t) => {
   });
 
   // [promise-run-accounts]
+  // [promise-log-give-up] [promise-run-accounts]
   t.test('one account that cannot log in does not keep the other from answering', async (t) => {
     server.addAccount('locked', 'something else');
     const accounts = {
