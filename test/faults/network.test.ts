@@ -243,7 +243,10 @@ t.test(
     const ann = client('ann', { plugins: [pingWith({ silenceMs: 20, deadlineMs: 40 })] });
     await ann.start();
     const [offline, back] = [next(ann, 'offline'), next(ann, 'online')];
-    t.match(await offline, { willRetry: true, reason: { name: 'TimeoutError', message: /a sign of life from the server/ } });
+    t.match(await offline, {
+      willRetry: true,
+      reason: { name: 'TimeoutError', message: /a sign of life from the server/ },
+    });
     dead = false;
     await back;
     const log = recorder();
