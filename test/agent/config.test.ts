@@ -7,7 +7,6 @@ import { formatFinding } from '../../src/agent/config/finding.js';
 import { JidPattern } from '../../src/agent/config/jid-pattern.js';
 import { ConfigError, findDataDirectory, loadConfig } from '../../src/agent/config/load-config.js';
 import { matchesMediaType } from '../../src/agent/config/media-type.js';
-import { notYet } from '../../src/agent/config/not-yet.js';
 import { configJsonSchema, parseConfig } from '../../src/agent/config/parse-config.js';
 import { Secret } from '../../src/agent/config/secret.js';
 import { Jid, JidError } from '../../src/xmpp-core/jid/jid.js';
@@ -65,13 +64,7 @@ function firstAccount(text: string, env: Environment = {}): AccountConfig {
   return account;
 }
 
-const NO_EFFECT_YET = 'has no effect in this version';
-
-/** All findings but those of the settings that do nothing yet, which change with every version. */
-const check = (text: string) =>
-  parse(text)
-    .findings.map(formatFinding)
-    .filter((finding) => !finding.includes(NO_EFFECT_YET));
+const check = (text: string) => parse(text).findings.map(formatFinding);
 const placed = (findings: readonly string[]) => findings.map((finding) => `moltis.toml:${finding}`);
 
 // [promise-check-position] [promise-check-suggestion] [promise-check-open] [promise-config-errors] [promise-account-jid]
@@ -351,19 +344,6 @@ t.test('the documented example is read whole, without an error', async (t) => {
   });
   t.equal(config.providers.get('ollama')?.baseUrl, 'http://127.0.0.1:11434/v1', 'a local provider needs no table');
   t.same(config.skillPaths, [join(directory, 'skills')]);
-});
-
-t.test('a setting that does nothing yet is warned of where it is set, and only there', async (t) => {
-  const lines = EXAMPLE.split('\n');
-  const expected = [...notYet].map(([path, reason]) => {
-    const key = path.split('.').at(-1) ?? '';
-    const from = path.includes('muc_rooms') ? lines.findIndex((line) => line.includes('muc_rooms')) : 0;
-    const line = lines.findIndex((text, index) => index >= from && text.startsWith(`${key} = `));
-    return `moltis.toml:${line + 1}:${key.length + 4}: warning: ${key} ${NO_EFFECT_YET}: ${reason}`;
-  });
-  const found = parse(EXAMPLE, EXAMPLE_ENVIRONMENT).findings.map(formatFinding);
-  t.same(found.filter((finding) => finding.includes(NO_EFFECT_YET)).toSorted(), expected.toSorted());
-  t.same(parse(ACCOUNT + PROVIDER).findings, []);
 });
 
 t.test(

@@ -7,7 +7,6 @@ import { checkShape } from './check-shape.js';
 import { checkSkills } from './check-skills.js';
 import type { Config } from './config.js';
 import type { Finding } from './finding.js';
-import { notYet } from './not-yet.js';
 import { Providers } from './providers.js';
 import { Report, settingName } from './report.js';
 import { fileSchema, skillsSchema } from './schema.js';
@@ -49,7 +48,6 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
 
   const report = new Report(options.file, document);
   warnOfMisspeltTables(report, document.root);
-  warnOfIdleSettings(report, document.root);
   if (options.readableByOthers === true) warnOfReadableSecrets(report, document.root);
 
   const ours = ourTables(report, document.root, options.env);
@@ -122,14 +120,6 @@ function warnOfMisspeltTables(report: Report, root: TomlTable): void {
   for (const key of Object.keys(root)) {
     const near = ours.includes(key) ? undefined : nearestWord(key, ours);
     if (near !== undefined) report.warning([key], `[${key}] is not read; did you mean [${near}]?`);
-  }
-}
-
-function warnOfIdleSettings(report: Report, root: TomlTable): void {
-  for (const [pattern, reason] of notYet) {
-    for (const path of settingsAt(root, pattern)) {
-      report.warning(path, `${settingName(path)} has no effect in this version: ${reason}`);
-    }
   }
 }
 
