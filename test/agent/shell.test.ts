@@ -348,6 +348,9 @@ t.test('where and how an account connects', async (t) => {
 t.test('names and places in rooms', async (t) => {
   const stage = await Stage.set(t);
   const [team, club] = [stage.room('team'), stage.room('club')];
+  // Who comes first makes the room, and nobody else is let in while that goes on.
+  const alice = await stage.person('alice');
+  const hers = await alice.enter(team);
   const bot = await stage.start(
     stage.settings({
       named: stage.account({
@@ -362,8 +365,6 @@ t.test('names and places in rooms', async (t) => {
   t.test('the bot has its nick there, or else that of its resource', async (t) => {
     t.match(await bot.expect('joined', { account: 'named' }), { nick: 'Robbie' });
     t.match(await bot.expect('joined', { account: 'unnamed' }), { nick: 'hal' });
-    const alice = await stage.person('alice');
-    const hers = await alice.enter(team);
     stage.model.next(says('Yes?'));
     await alice.sayIn(hers, 'Robbie, are you there?');
     t.match(await alice.hears('Yes?'), { from: `${team.toString()}/Robbie` });
