@@ -88,7 +88,10 @@ export async function roomExtensions(server: Server): Promise<void> {
     const [ann, bob, eve] = [await person(t, server), await person(t, server), await person(t, server)];
     const jid = address();
     const hers = await join(ann, jid, 'ann', { configuration: { 'muc#roomconfig_whois': 'moderators' } });
+    // Who joins is seen by themselves at a time of their own.
+    const isSeen = next(ann, 'occupantJoined', ({ occupant }) => occupant.nick === 'bob');
     const his = await join(bob, jid, 'bob');
+    await isSeen;
     const third = await join(eve, jid, 'eve');
     t.equal(hers.occupants.get('bob')?.realJid?.toString(), bob.account.toString());
     t.equal(third.occupants.get('bob')?.realJid, undefined);
