@@ -592,6 +592,45 @@ t.test('what real servers say of stream management is understood', async (t) => 
   }
 });
 
+// [XEP-0198 §3]
+t.test('what was sent before the server refused to count is not sent again, and nobody waits for it', async (t) => {
+  const { client, peer, started, next } = await dialogue(t, {
+    presence: false,
+    plugins: [streamManagement],
+    reconnect: { firstMs: 1, maxMs: 1 },
+  });
+  const refused = `<failed xmlns='${NS_STREAM_MANAGEMENT}'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`;
+  await enables(peer);
+  await started;
+  await until(() => client.get(streamManagement).enabled, 'enabled');
+  client.send(chat('m1'));
+  await peer.hears(/<r [^>]*>/);
+  peer.says('</stream:stream>');
+
+  const second = await next();
+  await second.authenticates();
+  second.says(HEADER + features(BIND, SM));
+  const online = client.events.once('online', { timeoutMs: PATIENCE_MS });
+  second.binds(await second.hears(/<\/iq>/));
+  t.match(await second.hears(/<\/message>/), /<enable .*id='m1'/, 'what the lost session owed is paid');
+  await online;
+  client.send(chat('m2'));
+  const known = client.get(streamManagement).acknowledged('m2');
+  await second.hears(/<\/message>/);
+  second.says(refused);
+  await known;
+  t.strictSame(client.get(streamManagement).unacknowledged, []);
+  client.send(chat('m3'));
+  t.equal(await second.hears(/<\/message>/), wire('m3'), 'and the session goes on without counts');
+  second.says('</stream:stream>');
+
+  const third = await next();
+  await enables(third);
+  await until(() => client.get(streamManagement).enabled, 'enabled again');
+  client.send(chat('m4'));
+  t.equal(await third.hears(/<r [^>]*>/), wire('m4') + R, 'nothing goes out twice');
+});
+
 /** A session with nobody behind it: what it sends and tells. */
 function alone() {
   const sent: Element[] = [];
@@ -606,6 +645,7 @@ function alone() {
     },
     onAcknowledged: () => undefined,
     onFailed: (stanza) => failed.push(stanza.attr('id')),
+    onUncounted: () => undefined,
   });
   return { session, sent, failed };
 }

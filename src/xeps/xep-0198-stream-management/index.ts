@@ -25,6 +25,8 @@ export interface StreamManagementEvents {
   acknowledged: { readonly stanza: Element };
   /** The session was lost before the server took a stanza over, and it is not sent again. It may have arrived all the same. */
   failed: { readonly stanza: Element };
+  /** The server refused to count after all. The stanza was sent as where nobody counts: whether it arrives will not be known. */
+  uncounted: { readonly stanza: Element };
 }
 
 /** What users of the plugin get. */
@@ -57,6 +59,7 @@ export function streamManagementWith(limits: LedgerLimits): Plugin<StreamManagem
         onBroken: (error) => context.connectionLost(error),
         onAcknowledged: (stanza) => events.emit('acknowledged', { stanza }),
         onFailed: (stanza) => events.emit('failed', { stanza }),
+        onUncounted: (stanza) => events.emit('uncounted', { stanza }),
       });
       context.keepSession(session);
       context.streamFeature(resumption(session));
@@ -80,7 +83,7 @@ export function streamManagementWith(limits: LedgerLimits): Plugin<StreamManagem
             throw new XmppError(`the session was lost before the server took over the stanza '${id}'`);
           });
           try {
-            await Promise.race([events.once('acknowledged', options), failed]);
+            await Promise.race([events.once('acknowledged', options), events.once('uncounted', options), failed]);
           } finally {
             settled.abort();
           }

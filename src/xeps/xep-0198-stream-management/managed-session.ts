@@ -20,6 +20,8 @@ export interface ManagedSessionOptions {
   onBroken(error: StreamError): void;
   onAcknowledged(stanza: Element): void;
   onFailed(stanza: Element): void;
+  /** The server counts nothing in this session: nobody will know whether the stanza arrived. */
+  onUncounted(stanza: Element): void;
 }
 
 /** What the server promised when it began to count (§3, §5). */
@@ -66,7 +68,7 @@ export class ManagedSession implements SessionKeeper {
       if (element.name === 'r') this.#answer();
       else if (element.name === 'a') this.#answered(element);
       else if (element.name === 'enabled' && !this.#isEnabled) this.#enable(element);
-      else if (element.name === 'failed' && !this.#isEnabled) this.#disable();
+      else if (element.name === 'failed' && !this.#isEnabled) this.#refused();
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
       this.#options.onBroken(error);
@@ -134,7 +136,9 @@ export class ManagedSession implements SessionKeeper {
   }
 
   ended(): void {
-    this.#disable();
+    const left = this.#ledger?.queue ?? [];
+    this.#forget();
+    this.debts.take(left);
     this.#asking = 'no';
     this.#isParting = false;
   }
@@ -178,13 +182,18 @@ export class ManagedSession implements SessionKeeper {
     this.#promised = { id, ms, location: enabled.attr('location') };
   }
 
-  /** From now on nobody counts. What is not acknowledged now will not be in this session. */
-  #disable(): void {
+  /** §3: a session without counts, as where none are offered. All of it was sent, to a server that lives: it is no debt. */
+  #refused(): void {
     const left = this.#ledger?.queue ?? [];
+    this.#forget();
+    for (const { stanza } of left) this.#options.onUncounted(stanza);
+  }
+
+  /** From now on nobody counts. */
+  #forget(): void {
     this.#ledger = undefined;
     this.#promised = undefined;
     this.#isEnabled = false;
-    this.debts.take(left);
   }
 
   /** §5: the server has forgotten the session; one that still knows its count spares us what it has handled. */
