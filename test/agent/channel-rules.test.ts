@@ -3,6 +3,7 @@ import {
   type Access,
   directAccess,
   isOperator,
+  isOperatorIn,
   roomAccess,
   roomMessageAccess,
 } from '../../src/agent/channel/access.js';
@@ -11,6 +12,7 @@ import type { MentionMode, Policy } from '../../src/agent/config/config.js';
 import { JidPattern } from '../../src/agent/config/jid-pattern.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 
+const bot = Jid.parse('bot@home.example');
 const patterns = (...texts: string[]): JidPattern[] => texts.map((text) => JidPattern.parse(text));
 const jid = (text: string | undefined): Jid | undefined => Jid.tryParse(text);
 /** `yes`, or the rule that said no. */
@@ -37,18 +39,18 @@ t.test('a direct message is answered as dm_policy says', async (t) => {
     ['allowlist: no one whom a room hides', 'allowlist', undefined, 'hidden'],
   ];
   for (const [promise, dmPolicy, sender, expected] of cases) {
-    t.equal(verdict(directAccess({ dmPolicy, allowlist, operators }, jid(sender))), expected, promise);
+    t.equal(verdict(directAccess({ jid: bot, dmPolicy, allowlist, operators }, jid(sender))), expected, promise);
   }
 });
 
 // [promise-allowlist]
 t.test('an empty allowlist lets nobody in', async (t) => {
-  const account = { dmPolicy: 'allowlist', allowlist: [], operators: [] } as const;
+  const account = { jid: bot, dmPolicy: 'allowlist', allowlist: [], operators: [] } as const;
   t.equal(verdict(directAccess(account, jid('alice@example.com'))), 'list');
 });
 
 t.test('whom an operator let in is compared whole: a stranger named * opens no door to others', async (t) => {
-  const account = { dmPolicy: 'allowlist', allowlist: [], operators: [] } as const;
+  const account = { jid: bot, dmPolicy: 'allowlist', allowlist: [], operators: [] } as const;
   const approved = new Set(['*@evil.example', 'carol@example.com']);
   t.equal(verdict(directAccess(account, jid('carol@example.com/x'), approved)), 'yes');
   t.equal(verdict(directAccess(account, jid('other@evil.example'), approved)), 'list');
@@ -63,6 +65,40 @@ t.test('an operator is known by the bare JID, and a hidden one is none', async (
   t.equal(isOperator(account, undefined), false);
 });
 
+// [promise-operators]
+t.test('a room’s word makes an operator only on the bot’s own server and on that of the operator', async (t) => {
+  const account = {
+    jid: bot,
+    dmPolicy: 'allowlist',
+    groupPolicy: 'allowlist',
+    allowlist: patterns('alice@example.com'),
+    groupAllowlist: [],
+    operators: [Jid.parse('boss@example.com')],
+  } as const;
+  const boss = Jid.parse('boss@example.com/desk');
+  const rooms: [room: string, isTrusted: boolean][] = [
+    ['team@conference.example.com', true],
+    ['team@example.com', true],
+    ['team@rooms.home.example', true],
+    ['team@conference.evil.example', false],
+    ['team@evilexample.com', false],
+    ['team@example.com.evil.example', false],
+    ['team@com', false],
+  ];
+  for (const [name, isTrusted] of rooms) {
+    const room = Jid.parse(name);
+    const settings = { jid: room, enabled: true, users: patterns(), mentionMode: 'always' } as const;
+    t.equal(isOperatorIn(account, room, boss), isTrusted, name);
+    t.equal(verdict(directAccess(account, boss, new Set(), room)), isTrusted ? 'yes' : 'list', name);
+    const said = roomMessageAccess(account, settings, { sender: boss, addressed: true });
+    t.equal(verdict(said), isTrusted ? 'yes' : 'list', name);
+    const alice = Jid.parse('alice@example.com/phone');
+    t.equal(verdict(directAccess(account, alice, new Set(), room)), 'yes', 'the list takes the room’s word');
+    t.equal(isOperatorIn(account, room, alice), false);
+    t.equal(isOperatorIn(account, room, undefined), false);
+  }
+});
+
 interface RoomCase {
   readonly groupPolicy?: Policy;
   readonly groupAllowlist?: string[];
@@ -75,6 +111,7 @@ interface RoomCase {
 
 function roomVerdict(facts: RoomCase): string {
   const account = {
+    jid: bot,
     groupPolicy: facts.groupPolicy ?? 'open',
     groupAllowlist: patterns(...(facts.groupAllowlist ?? [])),
     operators: [Jid.parse('boss@example.com')],

@@ -34,18 +34,38 @@ export function isOperator(account: Pick<AccountConfig, 'operators'>, who: Jid |
 }
 
 /**
+ * Whether a room's word for who somebody is counts where much depends on it: a room can name anybody. So it counts only where it could be had
+ * without the room: the room is on our own server or on that of whom it names, and whoever runs that could speak for the account anyway.
+ */
+export function isTrustedAbout({ jid }: Pick<AccountConfig, 'jid'>, room: Jid, who: Jid): boolean {
+  return isOn(room, jid) || isOn(room, who);
+}
+
+/** Whether an occupant of a room is one of the account's operators. @param realJid as the room has it */
+export function isOperatorIn(
+  account: Pick<AccountConfig, 'jid' | 'operators'>,
+  room: Jid,
+  realJid: Jid | undefined,
+): boolean {
+  return realJid !== undefined && isOperator(account, realJid) && isTrustedAbout(account, room, realJid);
+}
+
+/**
  * Whether someone gets an answer in private.
  * @param sender the real JID, `undefined` when the message came through a room that hides it
  * @param approved canonical bare JIDs that operators let in, in addition to the list. They are compared, not matched: a stranger may
  *   be called `*`, which RFC 7622 allows.
+ * @param room the one that says who the sender is, when it is not their server that does
  */
 export function directAccess(
-  account: Pick<AccountConfig, 'dmPolicy' | 'allowlist' | 'operators'>,
+  account: Pick<AccountConfig, 'jid' | 'dmPolicy' | 'allowlist' | 'operators'>,
   sender: Jid | undefined,
   approved: ReadonlySet<string> = new Set(),
+  room?: Jid,
 ): Access {
   if (account.dmPolicy === 'disabled') return denied('policy', 'dm_policy is disabled');
-  if (account.dmPolicy === 'open' || isOperator(account, sender)) return ALLOWED;
+  const isOurs = room === undefined ? isOperator(account, sender) : isOperatorIn(account, room, sender);
+  if (account.dmPolicy === 'open' || isOurs) return ALLOWED;
   if (sender === undefined) return denied('hidden', 'dm_policy is allowlist and the room hides the real JID');
   if (matchesAny(account.allowlist, sender) || approved.has(sender.bare.toString())) return ALLOWED;
   return denied('list', 'not on the allowlist');
@@ -72,13 +92,14 @@ export function roomAccess(
  * The lists do not concern operators; the switches and the mention rule do.
  */
 export function roomMessageAccess(
-  account: Pick<AccountConfig, 'groupPolicy' | 'groupAllowlist' | 'operators'>,
+  account: Pick<AccountConfig, 'jid' | 'groupPolicy' | 'groupAllowlist' | 'operators'>,
   room: Pick<RoomConfig, 'jid' | 'enabled' | 'users' | 'mentionMode'>,
   { sender, addressed, vouchedBy }: RoomMessageFacts,
 ): Access {
-  const entry = roomAccess(account, room, isOperator(account, sender) ? sender : vouchedBy);
+  const isOurs = isOperatorIn(account, room.jid, sender);
+  const entry = roomAccess(account, room, isOurs ? sender : vouchedBy);
   if (!entry.allowed) return entry;
-  if (room.users !== undefined && !isOperator(account, sender)) {
+  if (room.users !== undefined && !isOurs) {
     if (sender === undefined) return denied('hidden', 'the room has users and hides the real JID');
     if (!matchesAny(room.users, sender)) return denied('list', "not among the room's users");
   }
@@ -89,6 +110,11 @@ function mentionRule({ mentionMode }: Pick<RoomConfig, 'mentionMode'>, addressed
   if (mentionMode === 'none') return denied('mention', 'mention_mode is none');
   if (mentionMode === 'mention' && !addressed) return denied('mention', 'the bot is not addressed');
   return ALLOWED;
+}
+
+/** Whether a room belongs to the server of an account. */
+function isOn(room: Jid, { domainpart }: Jid): boolean {
+  return room.domainpart === domainpart || room.domainpart.endsWith(`.${domainpart}`);
 }
 
 function matchesAny(patterns: readonly JidPattern[], jid: Jid): boolean {

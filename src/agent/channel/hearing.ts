@@ -7,7 +7,7 @@ import { readMucUser, type RoomMessage } from '../../xeps/xep-0045-muc/index.js'
 import { readDelay } from '../../xeps/xep-0203-delayed-delivery.js';
 import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
-import { directAccess, isOperator, roomAccess, roomMessageAccess } from './access.js';
+import { directAccess, isOperator, isOperatorIn, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
 import { readContent, type Content } from './content.js';
 import { identities } from './identities.js';
@@ -102,7 +102,7 @@ export class Hearing {
       sender: realJid?.toString() ?? from,
       from: realJid?.toString() ?? from,
       author,
-      isOperator: isOperator(account, realJid),
+      isOperator: isOperatorIn(account, room.jid, realJid),
       speaker: nick,
       key: keyOf(from, message),
       id: message.id,
@@ -110,7 +110,7 @@ export class Hearing {
       text: content.text,
       at,
       place,
-      access: directAccess(account, realJid, approved()),
+      access: directAccess(account, realJid, approved(), room.jid),
       asks: !this.isStale(at) && content.change === undefined,
       source,
     };
@@ -145,7 +145,7 @@ export class Hearing {
       sender: realJid?.toString() ?? `${room.jid.toString()}/${occupantId ?? nick}`,
       from: realJid?.toString() ?? from,
       author: client.get(identities).author(source),
-      isOperator: isOperator(account, realJid),
+      isOperator: isOperatorIn(account, room.jid, realJid),
       speaker: nick,
       key: stanzaId === undefined ? keyOf(from, message) : stanzaKey(stanzaId),
       id: message.id,

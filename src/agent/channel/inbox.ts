@@ -99,7 +99,9 @@ export class Inbox {
     const access =
       place.kind === 'room'
         ? roomAccess(account, roomConfig(account, place.to), this.#options.vouchedBy(place.to))
-        : directAccess(account, place.kind === 'direct' ? place.to : place.realJid, strangers.approved());
+        : place.kind === 'private'
+          ? directAccess(account, place.realJid, strangers.approved(), place.to)
+          : directAccess(account, place.to, strangers.approved());
     if (!access.allowed) denials.tell(place.to.toString(), access.why);
     return access.allowed;
   }
@@ -247,7 +249,9 @@ export class Inbox {
     const isRoom = client.get(muc).rooms.has(who.bare.toString());
     if (isRoom && who.resource === '') return roomAccess(account, roomConfig(account, who), vouchedBy(who)).allowed;
     if (who.localpart === '') return false;
-    return directAccess(account, isRoom ? this.#realJid(who) : who.bare, strangers.approved()).allowed;
+    return isRoom
+      ? directAccess(account, this.#realJid(who), strangers.approved(), who).allowed
+      : directAccess(account, who.bare, strangers.approved()).allowed;
   }
 
   /** Who is behind a nick now, where the room shows it. */

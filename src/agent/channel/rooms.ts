@@ -25,7 +25,7 @@ import { NS_OCCUPANT_ID, readOccupantId } from '../../xeps/xep-0421-occupant-id.
 import type { RoomSummary } from '../commands/command.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import { errorText, type Log } from '../log.js';
-import { isOperator, roomAccess } from './access.js';
+import { isOperator, isTrustedAbout, roomAccess } from './access.js';
 import type { RoomDesk } from './command-context.js';
 import type { Denials } from './denials.js';
 import { Hourly } from './hourly.js';
@@ -154,8 +154,8 @@ export class Rooms implements RoomDesk {
   }
 
   /**
-   * An operator's invitation is accepted. A direct one says itself whom it is from. In one that a room passes on that is the room's word, which
-   * counts only where it could be had without the room as well: the room is on the server of the operator, or on our own.
+   * An operator's invitation is accepted. A direct one says itself whom it is from. In one that a room passes on that is the room's word,
+   * which counts as far as that room is trusted about the operator.
    */
   async takeInvitation({ room, by, direct, password }: Invitation): Promise<void> {
     const { account, client, denials } = this.#options;
@@ -163,7 +163,7 @@ export class Rooms implements RoomDesk {
     if (by === undefined || !isOperator(account, by)) {
       return denials.tell(by?.toString() ?? name, `not an operator, and invites to ${name}`);
     }
-    if (!direct && !isOn(room, account.jid) && !isOn(room, by)) {
+    if (!direct && !isTrustedAbout(account, room, by)) {
       denials.tell(name, `says that ${by.bare.toString()} invites, which only they could say themselves`);
       const question = `The room ${name} says that you invite me. If that is so, tell me: /join ${name}`;
       if (this.#asked.isDue(by.bare.toString())) outletOf(client, { kind: 'direct', to: by.bare }).remark(question);
@@ -207,7 +207,8 @@ export class Rooms implements RoomDesk {
 
   #joinFailed(jid: Jid, error: unknown): void {
     const { client, log, rejoinMs, stopping } = this.#options;
-    if (stopping.aborted || client.state !== 'online') return;
+    // The next session joins all rooms.
+    if (stopping.aborted || client.state === 'offline') return;
     const room = jid.toString();
     const isFinal = error instanceof RoomError && REFUSED.has(error.condition);
     log('error', 'error', {
@@ -230,12 +231,18 @@ export class Rooms implements RoomDesk {
 
   #enterLater(jid: Jid): void {
     const { client, rejoinMs, stopping } = this.#options;
-    delay(rejoinMs, stopping).then(
-      () => {
-        const room = client.get(muc).rooms.get(jid.bare.toString());
-        const isDue = this.#wanted.has(jid.bare.toString()) && client.state === 'online' && room?.joined !== true;
+    const isOurs = async (): Promise<boolean> => {
+      await delay(rejoinMs, stopping);
+      // A session that begins anew has its rooms joined; one that is taken up again has not.
+      if (client.state !== 'online' && !(await client.events.once('online', { signal: stopping })).resumed) return false;
+      const room = jid.bare.toString();
+      return this.#wanted.has(room) && client.get(muc).rooms.get(room)?.joined !== true;
+    };
+    isOurs().then(
+      (isDue) => {
         if (isDue) this.#enter(jid).catch((error: unknown) => this.#joinFailed(jid, error));
       },
+      // The bot stops.
       () => undefined,
     );
   }
@@ -275,11 +282,6 @@ export class Rooms implements RoomDesk {
 
 function bookmarkList(client: Client) {
   return client.get(bookmarks);
-}
-
-/** Whether a room belongs to the server of an account: whoever runs that could speak for the account anyway. */
-function isOn(room: Jid, { domainpart }: Jid): boolean {
-  return room.domainpart === domainpart || room.domainpart.endsWith(`.${domainpart}`);
 }
 
 /** A message of a room's archive as if the room had sent it with its history. */
