@@ -12,6 +12,7 @@ import { codeFileName } from '../../src/agent/channel/code-splitter.js';
 import {
   el,
   httpUpload,
+  muc,
   newId,
   NS_HTTP_UPLOAD,
   readOutOfBandData,
@@ -20,6 +21,7 @@ import {
   writeMessage,
   writeOutOfBandData,
   writeSharedFile,
+  type Element,
   type Jid,
   type SharedFile,
 } from '../../src/index.js';
@@ -278,21 +280,29 @@ t.test('files that the bot sends', async (t) => {
   const stage = await Stage.set(t);
   const { model, server } = stage;
   const accounts = {
-    bot: stage.account({ ...UNLIMITED, text_chunk_limit: 300, media_max_mb: 1, blocked_media_types: ['text/csv'] }),
+    bot: stage.account({
+      ...UNLIMITED,
+      text_chunk_limit: 300,
+      media_max_mb: 1,
+      blocked_media_types: ['text/csv'],
+      rooms: [stage.room('open').toString()],
+    }),
     growing: stage.account({ ...UNLIMITED, text_chunk_limit: 300, stream_edits: 'always' }, 'growing'),
     plain: stage.account({ ...UNLIMITED, text_chunk_limit: 300, blocked_media_types: ['*/*'] }, 'plain'),
   };
-  let givesSlots = true;
+  const refuses = (request: Element): string => {
+    const condition = el('not-acceptable', 'urn:ietf:params:xml:ns:xmpp-stanzas');
+    const reply = { type: 'error', id: request.attr('id'), from: request.attr('to') };
+    return serialize(el('iq', 'jabber:client', reply, el('error', 'jabber:client', { type: 'cancel' }, condition)));
+  };
+  /** What is said to who asks for a slot, if not what the server says. */
+  let onSlot: (request: Element) => string | undefined = () => undefined;
   server.misbehave({
-    answer: (element) => {
-      if (givesSlots || element.child('request', NS_HTTP_UPLOAD) === undefined) return undefined;
-      const condition = el('not-acceptable', 'urn:ietf:params:xml:ns:xmpp-stanzas');
-      const reply = { type: 'error', id: element.attr('id'), from: element.attr('to') };
-      return serialize(el('iq', 'jabber:client', reply, el('error', 'jabber:client', { type: 'cancel' }, condition)));
-    },
+    answer: (element) => (element.child('request', NS_HTTP_UPLOAD) === undefined ? undefined : onSlot(element)),
   });
   const bot = await stage.start(stage.settings(accounts));
   for (const account of Object.keys(accounts)) await bot.expect('online', { account });
+  await bot.expect('joined');
   const alice = await stage.person('alice');
   /** The next message of the bot that has a file, and what the file is. */
   const receives = async (): Promise<{ url: string; content: string; shared: SharedFile | undefined }> => {
@@ -306,10 +316,22 @@ t.test('files that the bot sends', async (t) => {
     return { url, content: Buffer.from(body).toString(), shared: readSharedFiles(element)[0] };
   };
   const withoutUpload = async (during: () => Promise<void>): Promise<void> => {
-    givesSlots = false;
+    onSlot = refuses;
     await during();
-    givesSlots = true;
+    onSlot = () => undefined;
   };
+  /** Lets the next that asks for a slot wait. @returns that it asked, with what refuses it the slot */
+  const withholdsSlot = (): Promise<() => void> =>
+    new Promise((resolve) => {
+      onSlot = (request) => {
+        onSlot = () => undefined;
+        resolve(() => server.inject(stage.jid().withResource('moltis'), refuses(request)));
+        return '';
+      };
+    });
+  /** What the tools gave, as the model was told last. */
+  const results = (): readonly unknown[] =>
+    (model.requests.at(-1)?.body?.messages ?? []).flatMap(({ role, content }) => (role === 'tool' ? [content] : []));
   const code = Array.from({ length: 40 }, (_, line) => `print("line ${line}")  # héllo\n`).join('');
 
   // [promise-answer-long-code] [promise-account-ca]
@@ -398,6 +420,29 @@ t.test('files that the bot sends', async (t) => {
       await alice.hears(new RegExp(`"${file.name}", but it cannot be sent`));
       await alice.hears(`No ${file.name}.`);
     }
+  });
+
+  // [promise-rooms-same-person] [promise-rooms-private]
+  t.test('a file for an occupant never reaches another one who took the nick', async (t) => {
+    const open = stage.room('open');
+    const [first, second] = [await stage.person('first'), await stage.person('second')];
+    const at = { to: open.withResource('moltis') };
+    await first.client.get(muc).join(open, { nick: 'sam' });
+    const asksForSlot = withholdsSlot();
+    const before = model.requests.length;
+    const files = ['one', 'two'].map((name) => ['send_file', { name, content: 'the secret' }] as const);
+    model.next(calls(...files), says('Sent.'));
+    first.say('my secret as a file, please', at);
+    const refuse = await asksForSlot;
+    first.client.get(muc).leave(open);
+    await second.client.get(muc).join(open, { nick: 'sam' });
+    refuse();
+    await model.request(before + 1);
+    t.match(results().slice(-2), [/^Error: it was not sent/, /^Error: it was not sent/]);
+    model.next(says('We have not met.'));
+    second.say('what did I say?', at);
+    await second.hears('We have not met.');
+    t.same(second.texts, ['We have not met.']);
   });
 
   // [promise-answer-file]

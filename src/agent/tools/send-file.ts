@@ -25,6 +25,7 @@ const OUTCOMES: Readonly<Record<Sent, string>> = {
   inlined: 'There is no place for files here, so people got it as the text of a message.',
   refused:
     'it could not be sent, which people were told: its type or size is not allowed here, or there is no place for files',
+  unsent: 'it was not sent: the one who asked has left, or the connection was lost',
 };
 
 /** Sends a text as a file. */
@@ -54,7 +55,7 @@ export const sendFile = defineTool({
       ...(caption !== undefined && caption.trim() !== '' && { caption: caption.trim() }),
     };
     const sent = await context.sendFile(file, context.signal);
-    if (sent === 'refused') throw new ToolError(OUTCOMES.refused);
+    if (sent === 'refused' || sent === 'unsent') throw new ToolError(OUTCOMES[sent]);
     return OUTCOMES[sent];
   },
 });

@@ -15,8 +15,8 @@ export interface OutgoingFile {
   readonly caption?: string;
 }
 
-/** What became of a file: people have it behind a link; its text stands in a message; it could not be sent. */
-export type Sent = 'uploaded' | 'inlined' | 'refused';
+/** What became of a file: people have it behind a link; its text stands in a message; they were told that it cannot be sent; nobody is there. */
+export type Sent = 'uploaded' | 'inlined' | 'refused' | 'unsent';
 
 /** Somebody in the room. */
 export interface Member {
