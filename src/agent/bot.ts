@@ -41,7 +41,7 @@ export class Bot {
   readonly #unlock: () => Promise<void>;
   readonly #running = new Map<string, Running>();
   #settings: BotSettings;
-  /** The one change of settings at a time. */
+  /** The one change of settings at a time. Never rejects. */
   #reloading: Promise<void> = Promise.resolve();
   #isReloading = false;
   #stopping = false;
@@ -89,8 +89,10 @@ export class Bot {
    * where there still is such an account. One that had given up is tried again.
    */
   reload(settings: BotSettings): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reload(settings));
-    return this.#reloading;
+    const reloaded = this.#reloading.then(() => this.#reload(settings));
+    // Whoever asked is told what went wrong; what comes after it is none the worse.
+    this.#reloading = reloaded.catch(() => undefined);
+    return reloaded;
   }
 
   /** Ends in order: running answers get a grace period, are then stored as owed, and everybody is told good-bye. */

@@ -1,5 +1,5 @@
 /** The bot as its operator knows it: started, told anew, looked at, and configured. */
-import { readFile, writeFile, readdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, writeFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import t, { type Test } from 'tap';
@@ -90,6 +90,23 @@ t.test('a running bot that is told to read its configuration again', async (t) =
     t.same(bot.noise, []);
     t.same(model.violations, []);
   });
+});
+
+t.test('a bot that can no longer write says so, and stops in order all the same', async (t) => {
+  const stage = await Stage.set(t);
+  const room = stage.room('team');
+  const bot = await stage.run({ rooms: [room.toString()] });
+  await bot.expect('joined');
+  const alice = await stage.person('alice');
+  await askAgain(stage, alice);
+  // Where the next state would be written, a folder is in the way.
+  await mkdir(join(stage.dataDirectory, 'state.json.new'));
+  stage.model.next(says('I heard that.'));
+  await alice.sayIn(await alice.enter(room), 'moltis: hello');
+  await alice.hears('I heard that.');
+  t.equal(await bot.stop(), 0);
+  t.match(bot.logged('error').at(-1), { kind: 'internal', message: /cannot write .*state\.json/ });
+  t.match(bot.log.at(-1), { event: 'offline', reason: 'stopped' });
 });
 
 // [promise-run-one]

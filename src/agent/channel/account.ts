@@ -206,7 +206,9 @@ export class Account {
 
   async #stop(graceMs: number): Promise<void> {
     await this.#queue.close({ graceMs });
-    await Promise.all([this.#ledger.flush(), this.#rooms.flush()]);
+    // What cannot be written down must not keep us from saying good-bye.
+    const written = [this.#ledger.flush(), this.#rooms.flush()];
+    await Promise.all(written.map((one) => one.catch((error: unknown) => this.#report(error))));
     this.#stopping.abort();
     await this.#client.stop();
   }
