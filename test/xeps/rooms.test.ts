@@ -395,19 +395,20 @@ t.test('people are invited directly and by the room, once each, and not to where
   await until(() => invitations.length === 1, 'the invitation');
   t.match(invitations[0], { direct: true, reason: 'come', password: 'sesame', continues: { thread: 't1' } });
   t.equal(invitations[0]?.by?.bare.toString(), 'ann@localhost');
-  const invite = (from: string): string =>
-    `<message from='${from}'><x xmlns='${xeps.NS_MUC_USER}'><invite from='eve@localhost'/><password>p</password></x>` +
+  const invite = (from: string, by = 'ann@localhost/x'): string =>
+    `<message from='${from}'><x xmlns='${xeps.NS_MUC_USER}'><invite from='${by}'/><password>p</password></x>` +
     `<x xmlns='jabber:x:conference' jid='${from}'/></message>`;
   const word = `<message from='eve@localhost/x' type='chat'><body>well?</body></message>`;
-  // The same room again, then another; then something that no room can have sent.
-  const all = invite(ROOM_TEXT) + invite('other@rooms.localhost') + invite('rooms.localhost') + word;
+  // The same again, then by somebody else; then another room, and something that no room can have sent.
+  const same = invite(ROOM_TEXT) + invite(ROOM_TEXT, 'eve@localhost');
+  const all = same + invite('other@rooms.localhost') + invite('rooms.localhost') + word;
   server.inject(bob.jid ?? bob.account, all);
   await until(() => others.length > 0, 'the word after them');
   t.strictSame(
-    invitations.map((one) => one.room.toString()),
-    [ROOM_TEXT, 'other@rooms.localhost'],
+    invitations.map(({ room, by }) => `${room.toString()} by ${by?.bare.toString()}`),
+    [`${ROOM_TEXT} by ann@localhost`, `${ROOM_TEXT} by eve@localhost`, 'other@rooms.localhost by ann@localhost'],
   );
-  t.match(invitations[1], { direct: false, password: 'p' });
+  t.match(invitations[2], { direct: false, password: 'p' });
 });
 
 t.test(

@@ -5,15 +5,15 @@ const SAME_MS = 60_000;
 const MAX_REMEMBERED = 100;
 
 export class RecentInvitations {
-  /** When we were last invited to a room, and whether by the inviter themselves; the oldest first. */
+  /** By room and inviter: when we were last invited, and whether by the inviter themselves; the oldest first. */
   readonly #last = new Map<string, { readonly at: number; readonly direct: boolean }>();
 
   /**
-   * Whether we were not invited to this room a moment ago. One that the inviter sent is new after one that the room passed on: only then is it
+   * Whether they did not invite us to this room a moment ago: others who do cannot take the place of somebody whose word counts. One that the inviter sent is new after one that the room passed on: only then is it
    * certain who invites.
    */
-  isNew({ room, direct }: Invitation): boolean {
-    const key = room.bare.toString();
+  isNew({ room, by, direct }: Invitation): boolean {
+    const key = `${room.bare.toString()} ${by?.bare.toString() ?? ''}`;
     const at = performance.now();
     const last = this.#last.get(key);
     if (last !== undefined && at - last.at <= SAME_MS && (last.direct || !direct)) return false;
