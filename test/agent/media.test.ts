@@ -422,6 +422,21 @@ t.test('files that the bot sends', async (t) => {
     }
   });
 
+  // [promise-command-stop]
+  t.test('after /stop nothing is said of a file that was on its way', async (t) => {
+    const asksForSlot = withholdsSlot();
+    model.next(calls(['send_file', { name: 'late.md', content: 'late' }]));
+    alice.say('a file');
+    const refuse = await asksForSlot;
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    refuse();
+    model.next(says('Something else.'));
+    alice.say('and now?');
+    await alice.hears('Something else.');
+    t.notOk(alice.texts.some((text) => text.includes('late.md')));
+  });
+
   // [promise-rooms-same-person] [promise-rooms-private]
   t.test('a file for an occupant never reaches another one who took the nick', async (t) => {
     const open = stage.room('open');
@@ -509,13 +524,14 @@ t.test('what a file is, its bytes say', (t) => {
 t.test('a server that lets one wait is not waited for, and who stops the bot does not wait either', async (t) => {
   const files = await startMediaServer();
   t.teardown(() => files.close());
-  const fetcher = (timeoutMs: number): MediaFetcher =>
+  const fetcher = (timeoutMs: number, waitMs = timeoutMs): MediaFetcher =>
     new MediaFetcher({
       account: { mediaMaxMb: 1, blockedMediaTypes: [], mediaPrivateHosts: ['localhost'], ca: LOOPBACK_CERTIFICATE },
       store: { keep: async () => 'kept' },
       uploadOrigin: async () => undefined,
       log: () => undefined,
       timeoutMs,
+      waitMs,
     });
   const urls = Array.from({ length: 8 }, (_, index) => files.serve(`/drip-${index}`, drips));
   const links = urls.map((url) => ({ url, name: 'drip.txt' }));
@@ -526,9 +542,17 @@ t.test('a server that lets one wait is not waited for, and who stops the bot doe
     'those who wait in line too',
   );
   const stop = new AbortController();
-  const fetching = fetcher(60_000).fetch(links, { signal: stop.signal });
+  const busy = fetcher(60_000);
+  const before = files.requests.length;
+  const slow = busy.fetch(links, { signal: stop.signal, forWhom: 'mallory' });
+  const good = files.serve('/good.txt', gives('text/plain', 'good'));
+  const mine = { signal: new AbortController().signal, forWhom: 'alice' };
+  t.match(await busy.fetch([{ url: good, name: 'good.txt' }], mine), [{ text: 'good' }], 'others do not wait for it');
+  const dripping = files.requests.slice(before).filter((path) => path.startsWith('/drip'));
+  t.ok(dripping.length <= 2, 'two of one at once');
   stop.abort(new Error('stopped'));
-  await t.rejects(fetching, { message: 'stopped' });
+  await t.rejects(slow, { message: 'stopped' });
+  t.match(await busy.fetch([{ url: good, name: 'good.txt' }], { ...mine, forWhom: 'mallory' }), [{ text: 'good' }]);
   const huge = files.serve('/huge-headers', gives('text/plain', 'x', { 'x-huge': 'x'.repeat(100_000) }));
   t.match(await fetcher(10_000).fetch([{ url: huge, name: 'x' }], { signal: new AbortController().signal }), [
     { note: 'it could not be fetched' },

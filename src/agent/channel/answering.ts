@@ -200,10 +200,10 @@ export class Answering {
         ...scene,
         client,
         skills,
-        opened: async (to) => {
+        opened: async (to, ending) => {
           // From here on people see something of the answer.
           begins();
-          await opened(to, signal);
+          await opened(to, ending);
         },
       }),
       signal,

@@ -23,7 +23,7 @@ export function mayBeSent({ mediaType, data }: OutgoingFile, rules: FileRules): 
   return !isBlocked && data.byteLength > 0 && data.byteLength <= rules.mediaMaxMb * BYTES_PER_MB;
 }
 
-/** Puts a file where people can fetch it. @returns `undefined` when there is no such place, or it does not take the file */
+/** Puts a file where people can fetch it. @returns `undefined` when there is no such place, it does not take the file, or the signal ended it */
 export async function upload(
   client: Client,
   file: OutgoingFile,

@@ -39,7 +39,7 @@ export interface Outlet {
   /**
    * Sends a file: uploaded, with its link in a message. Where that cannot be done a text goes into messages, and of anything else, or
    * of what the settings do not let out, people are told that it cannot be sent. Without a way to go, also one that was closed while the
-   * file was uploaded, nothing is said.
+   * file was uploaded, nothing is said. @throws the signal's reason
    */
   sendFile(file: OutgoingFile, signal?: AbortSignal): Promise<Sent>;
   /** Puts a file where people can fetch it. @returns what `share` takes; `undefined` when that cannot be done, or may not be */
@@ -119,7 +119,8 @@ export function outletOf(client: Client, place: Place, rules?: FileRules): Outle
       const tell = (text: string): unknown => say(text, { last: !composing });
       if (!isOpen()) return 'unsent';
       const uploaded = await uploadFile(file, signal);
-      // The nick may have passed to somebody else by now.
+      // By now nothing may be wanted any more, and the nick may have passed to somebody else.
+      signal?.throwIfAborted();
       if (!isOpen()) return 'unsent';
       const isAllowed = rules !== undefined && mayBeSent(file, rules);
       const messages = isAllowed && uploaded === undefined ? asMessages(file, rules.textChunkLimit) : undefined;

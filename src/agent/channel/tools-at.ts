@@ -16,8 +16,8 @@ export interface Scene {
   readonly outlet: Outlet;
   readonly signs: Signs;
   readonly skills: readonly Skill[];
-  /** Resolves when something can be said at the place. */
-  readonly opened: (place: Place) => Promise<void>;
+  /** Resolves when something can be said at the place; rejects with the signal's reason. */
+  readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
 }
 
 export function toolsAt(scene: Scene): Omit<ToolContext, 'signal'> {
@@ -35,15 +35,15 @@ export function toolsAt(scene: Scene): Omit<ToolContext, 'signal'> {
       }));
     },
     recent: (limit) => conversation.recent(limit),
-    react: async (mark, emoji) => {
+    react: async (mark, emoji, signal) => {
       const target = reactionTarget(conversation.find((heard) => messageMark(heard.key) === mark));
       if (target === undefined) return false;
-      await opened(place);
+      await opened(place, signal);
       signs.react(outletOf(client, target.place), target.id, emoji);
       return true;
     },
     sendFile: async (file, signal) => {
-      await opened(place);
+      await opened(place, signal);
       return outlet.sendFile(file, signal);
     },
   };

@@ -20,7 +20,8 @@ export const react = defineTool({
     const emoji = [wanted.trim(), wanted.trim() + COLOURED].find((one) => EMOJI.test(one));
     if (emoji === undefined) throw new ToolError('emoji must be one emoji');
     const mark = /^\[?#?(\w+)\]?$/.exec(given.trim())?.[1] ?? '';
-    if (!(await context.react(mark, emoji))) throw new ToolError('there is no message with this message_id');
+    if (!(await context.react(mark, emoji, context.signal)))
+      throw new ToolError('there is no message with this message_id');
     return `Done: people see ${emoji} on the message. If that says it all, end with no text.`;
   },
 });

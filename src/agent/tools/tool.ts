@@ -42,7 +42,7 @@ export interface ToolContext {
   /** What was said last, at most so many, the oldest first. */
   readonly recent: (limit: number) => readonly Utterance[];
   /** Reacts to the message with this mark. Resolves to false when there is none. */
-  readonly react: (mark: string, emoji: string) => Promise<boolean>;
+  readonly react: (mark: string, emoji: string, signal: AbortSignal) => Promise<boolean>;
   readonly sendFile: (file: OutgoingFile, signal: AbortSignal) => Promise<Sent>;
   /** Ends what the tool does. */
   readonly signal: AbortSignal;
