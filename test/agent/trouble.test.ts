@@ -6,6 +6,7 @@ import t from 'tap';
 import { Bot } from '../../src/agent/bot.js';
 import { parseConfig } from '../../src/agent/config/parse-config.js';
 import { configuredModels } from '../../src/agent/model/configured-models.js';
+import { displayedMarkers, newId, writeMessage } from '../../src/index.js';
 import { Inbox } from '../interop/inbox.js';
 import { askAgain, asked, holds, PASSWORD, Stage, times, type BotProcess } from '../support/bot.js';
 import { cutsOff, fails, hangs, says, sendsPage, type Script } from '../support/openai-server.js';
@@ -146,6 +147,31 @@ t.test('a lost connection', async (t) => {
     t.match(await alice.hears(/\([\w-]+\)$/), { body: /please try again/ });
   });
 
+  // [promise-receipts]
+  t.test(
+    'a question whose turn begins while the connection is gone is answered, though it cannot be marked',
+    async (t) => {
+      const before = model.requests.length;
+      const cut = new AbortController();
+      model.next(async (exchange) => {
+        await once(cut.signal, 'abort');
+        exchange.cut();
+      }, says('Unmarked.'));
+      alice.say('a hopeless question');
+      await model.request(before);
+      const markers = alice.client.get(displayedMarkers);
+      const question = writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'a marked question' });
+      alice.client.send(markers.request(question));
+      alice.say('/status');
+      await alice.hears(/1 waiting/);
+      server.cutAll();
+      await bot.expect('offline');
+      cut.abort();
+      await alice.hears('Unmarked.');
+      t.equal(bot.logged('error').filter(({ kind }) => kind === 'internal').length, 0);
+    },
+  );
+
   t.test('an answer for a room waits until the bot is in it again', async (t) => {
     const bob = await stage.person('bob');
     const team = await bob.enter(stage.room('team'));
@@ -203,6 +229,7 @@ t.test('a bot that is sent out of a room', async (t) => {
     await alice.hears('I am back.');
   });
 
+  // [promise-rooms-kicked]
   t.test('after a ban it stays away', async (t) => {
     server.rooms.expel(club, 'moltis', [301]);
     t.match(await expect('left', club.toString()), { why: 'banned' });

@@ -64,7 +64,7 @@ export class Inbox {
     this.#options = options;
     this.#hearing = new Hearing({ account, client, approved: () => strangers.approved(), vouchedBy });
     this.#changes = new Changes({ client, queue, log, isWithinLimits: (said) => this.#isWithinLimits(said) });
-    this.#captions = new Captions(queue, (links, { signal }) => files.fetch(links, { signal }));
+    this.#captions = new Captions(queue, (links, options) => files.fetch(links, options));
     // XEP-0184 §8: who is not let in does not learn that we are there, from those who answer by themselves neither.
     client.get(deliveryReceipts).allow((sender) => this.#mayKnow(sender));
     client.get(displayedMarkers).allow((reader) => this.#mayKnow(reader));
@@ -225,12 +225,18 @@ export class Inbox {
       place,
       payer,
       ...(prepare === undefined ? {} : { prepare }),
-      ...(wantsMarker ? { begins: () => void client.get(displayedMarkers).mark(source) } : {}),
+      ...(wantsMarker ? { begins: () => this.#markDisplayed(source) } : {}),
     };
     const added = queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added !== 'full') return;
     await conversation.fail([key], FULL);
     outletOf(client, place).remark(FULL);
+  }
+
+  /** A sign that is lost when it cannot be given now: the answer comes all the same. */
+  #markDisplayed(source: Said['source']): void {
+    const { client } = this.#options;
+    if (client.state === 'online' || client.state === 'suspended') client.get(displayedMarkers).mark(source);
   }
 
   /** An encrypted message is explained once a sender, and never given to the model. */
