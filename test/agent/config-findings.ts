@@ -202,6 +202,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   [
     '[skills]\nsearch_paths = ["./skills"]\nauto_load = ["explain"]\nserch_paths = []',
+    '6:13: warning: auto_load is read by Moltis alone and has no effect here',
     '7:1: unknown key "serch_paths"; did you mean "search_paths"?',
   ],
   ['[skills]\nsearch_paths = "./skills"', '5:16: search_paths must be a list in square brackets'],
@@ -273,13 +274,15 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
   [ACCOUNT + '[providers.openai]\nbase_url = "http://localhost:8000/v1"\nmodels = ["m"]'],
   [
     ACCOUNT +
-      '[providers.a]\nbase_url = "ftp://a.example/v1"\nbase_ulr = 1\nmodels = ["m", ""]\nfirst_token_s = 0\nidle_s = "30"\nretries = -1\nenabled = true\nfetch_models = true',
+      '[providers.a]\nbase_url = "ftp://a.example/v1"\nbase_ulr = 1\nmodels = ["m", ""]\nfirst_token_s = 0\nidle_s = "30"\nretries = -1\nenabled = false\nfetch_models = true',
     '5:12: base_url must be an http:// or https:// URL, such as "https://llm.example.com/v1"',
     '6:1: unknown key "base_ulr"; did you mean "base_url"?',
     '7:16: models must not be empty',
     '8:17: first_token_s must be more than 0',
     '9:10: idle_s must be a number of seconds',
     '10:11: retries must be 0 or more',
+    '11:11: warning: enabled is read by Moltis alone and has no effect here',
+    '12:16: warning: fetch_models is read by Moltis alone and has no effect here',
   ],
   [
     ACCOUNT + '[providers.a]\nbase_url = "https://me:hunter2@a.example/v1"\nmodels = ["m"]',

@@ -9,7 +9,7 @@ import type { Config } from './config.js';
 import type { Finding } from './finding.js';
 import { Providers } from './providers.js';
 import { Report, settingName } from './report.js';
-import { fileSchema, skillsSchema } from './schema.js';
+import { fileSchema, moltisSettings, skillsSchema } from './schema.js';
 import { settingsAt } from './setting-path.js';
 import { nearestWord } from './suggestion.js';
 import { isTable, TomlDocument, TomlSyntaxError, type Path, type TomlTable } from './toml-document.js';
@@ -48,6 +48,7 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
 
   const report = new Report(options.file, document);
   warnOfMisspeltTables(report, document.root);
+  warnOfMoltisSettings(report, document.root);
   if (options.readableByOthers === true) warnOfReadableSecrets(report, document.root);
 
   const ours = ourTables(report, document.root, options.env);
@@ -123,11 +124,24 @@ function warnOfMisspeltTables(report: Report, root: TomlTable): void {
   }
 }
 
+/** What stands in a table of ours and only Moltis reads: whoever switches a provider off there has to know that it is not off here. */
+function warnOfMoltisSettings(report: Report, root: TomlTable): void {
+  for (const path of moltisSettings.flatMap((pattern) => settingsAt(root, pattern))) {
+    // What is there is enabled: that holds here, too.
+    if (path.at(-1) === 'enabled' && valueAt(root, path) === true) continue;
+    report.warning(path, `${settingName(path)} is read by Moltis alone and has no effect here`);
+  }
+}
+
+function valueAt(root: TomlTable, path: Path): unknown {
+  return path.reduce<unknown>((table, key) => (isTable(table) ? table[String(key)] : undefined), root);
+}
+
 const SECRETS = ['channels.xmpp.*.password', 'channels.xmpp.*.muc_rooms.*.password', 'providers.*.api_key'];
 
 function warnOfReadableSecrets(report: Report, root: TomlTable): void {
   for (const path of SECRETS.flatMap((pattern) => settingsAt(root, pattern))) {
-    const value = path.reduce<unknown>((table, key) => (isTable(table) ? table[String(key)] : undefined), root);
+    const value = valueAt(root, path);
     if (typeof value !== 'string' || value.includes('${')) continue;
     const remedy = 'take that right away (chmod 600), or keep it in an environment variable';
     report.warning(path, `${settingName(path)} stands in a file that others on this machine can read: ${remedy}`);

@@ -65,6 +65,25 @@ function read<T>(reader: (text: string) => T) {
 
 /** A key of these tables that Moltis itself reads and we do not. */
 const moltisOwn = () => z.unknown().optional().describe('Read by Moltis, left alone here.');
+const providerKeysOfMoltis = {
+  enabled: moltisOwn(),
+  alias: moltisOwn(),
+  fetch_models: moltisOwn(),
+  stream_transport: moltisOwn(),
+  wire_api: moltisOwn(),
+  tool_mode: moltisOwn(),
+  cache_retention: moltisOwn(),
+  policy: moltisOwn(),
+  model_overrides: moltisOwn(),
+  idle_timeout_secs: moltisOwn(),
+};
+const skillsKeysOfMoltis = { enabled: moltisOwn(), auto_load: moltisOwn() };
+
+/** The settings of these tables that are Moltis's alone, as paths; see `settingsAt`. */
+export const moltisSettings: readonly string[] = [
+  ...Object.keys(providerKeysOfMoltis).map((key) => `providers.*.${key}`),
+  ...Object.keys(skillsKeysOfMoltis).map((key) => `skills.${key}`),
+];
 
 const limitsSchema = table({
   messages_per_minute: limit().prefault(20).describe('Messages a sender may send in a minute.'),
@@ -150,16 +169,7 @@ export const providerSchema = table({
     .min(0, { error: 'must be 0 or more' })
     .prefault(2)
     .describe('Attempts after the first, before the first content only.'),
-  enabled: moltisOwn(),
-  alias: moltisOwn(),
-  fetch_models: moltisOwn(),
-  stream_transport: moltisOwn(),
-  wire_api: moltisOwn(),
-  tool_mode: moltisOwn(),
-  cache_retention: moltisOwn(),
-  policy: moltisOwn(),
-  model_overrides: moltisOwn(),
-  idle_timeout_secs: moltisOwn(),
+  ...providerKeysOfMoltis,
 });
 
 /** Keys of `[providers]` that are not providers. */
@@ -167,8 +177,7 @@ export const providersOwnKeys = { offered: moltisOwn(), show_legacy_models: molt
 
 export const skillsSchema = table({
   search_paths: list(text()).prefault([]).describe('Folders of skill folders, relative to this file.'),
-  enabled: moltisOwn(),
-  auto_load: moltisOwn(),
+  ...skillsKeysOfMoltis,
 });
 
 /** The whole file, for editors; `parseConfig` goes section by section, to find as much as it can in one go. */
