@@ -350,6 +350,20 @@ t.test('tools', async (t) => {
     t.match(results(model).at(-1), /^Error: the arguments are wrong: .*content/s);
   });
 
+  // [promise-tool-send-file]
+  t.test('of more than five files in a turn the others are not sent', async (t) => {
+    const files = Array.from(
+      { length: 6 },
+      (_, index) => ['send_file', { name: `${index}.md`, content: 'x' }] as const,
+    );
+    const before = alice.texts.length;
+    await ask('Many.', calls(...files), says('Many.'));
+    t.match(results(model).slice(-2), ['Done: people have the file.', /^Error: 5 files were sent/]);
+    t.equal(alice.texts.slice(before).filter((text) => text.startsWith('https:')).length, 5);
+    await ask('One more.', calls(['send_file', { name: 'more.md', content: 'x' }]), says('One more.'));
+    t.equal(results(model).at(-1), 'Done: people have the file.', 'the next turn may send files again');
+  });
+
   // [promise-tool-read-skill] [promise-skills]
   t.test('skills are named in the prompt, and read when they are needed', async (t) => {
     await ask('Read.', calls(['read_skill', { name: 'explain' }]), says('Read.'));

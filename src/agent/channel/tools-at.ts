@@ -4,10 +4,13 @@ import { muc } from '../../xeps/xep-0045-muc/index.js';
 import type { Conversation, Heard } from '../conversation/history.js';
 import { messageMark } from '../conversation/message-mark.js';
 import type { Skill } from '../skills/skill.js';
-import type { ToolContext } from '../tools/tool.js';
+import { ToolError, type ToolContext } from '../tools/tool.js';
 import { outletOf, type Outlet } from './outlet.js';
 import { messageIdAt, readPlace, type Place } from './place.js';
 import type { Signs } from './signs.js';
+
+/** A turn may send so many files. */
+const MAX_FILES = 5;
 
 export interface Scene {
   readonly client: Client;
@@ -20,8 +23,10 @@ export interface Scene {
   readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
 }
 
+/** What the tools of one turn reach. */
 export function toolsAt(scene: Scene): Omit<ToolContext, 'signal'> {
   const { client, conversation, place, outlet, signs, skills, opened } = scene;
+  let files = 0;
   return {
     now: () => new Date(),
     skills,
@@ -43,6 +48,9 @@ export function toolsAt(scene: Scene): Omit<ToolContext, 'signal'> {
       return true;
     },
     sendFile: async (file, signal) => {
+      // Of those that cannot be sent people are told, too.
+      files += 1;
+      if (files > MAX_FILES) throw new ToolError(`${MAX_FILES} files were sent, and no more may be in one turn`);
       await opened(place, signal);
       return outlet.sendFile(file, signal);
     },
