@@ -90,6 +90,26 @@ t.test('answers', async (t) => {
     t.ok(carl.heard.every(({ reactions }) => reactions === undefined));
   });
 
+  // [promise-answer-reactions]
+  t.test('the mark changes also when the connection was gone at the end of the turn', async (t) => {
+    const olaf = await stage.person('olaf');
+    for (const [answer, mark] of [
+      ['At long last.', '✅'],
+      ['', '⚠️'],
+    ] as const) {
+      const { script, letGo } = holds('', answer);
+      model.next(script);
+      const id = olaf.say('think', { to: stage.jid('narrow') });
+      const marks = async (): Promise<readonly string[] | undefined> =>
+        (await olaf.expect('a mark', ({ reactedTo }) => reactedTo === id)).reactions;
+      t.same(await marks(), ['👀']);
+      stage.server.inject(stage.jid('narrow').withResource('moltis'), '</stream:stream>');
+      await bot.expect('offline', { account: 'narrow' });
+      letGo();
+      t.same(await marks(), [mark]);
+    }
+  });
+
   // [promise-answer-chunks] [promise-answer-styling]
   t.test('a long one comes in pieces that fit, and Markdown becomes styling', async (t) => {
     const emma = await stage.person('emma');

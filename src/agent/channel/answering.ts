@@ -70,7 +70,7 @@ export class Answering {
 
   /** Answers a turn. Rejects only when it was aborted because the bot stops: then everything owed is still written down. */
   async run(turn: Turn<Question>): Promise<void> {
-    const { account, store, client } = this.#options;
+    const { account, store, client, opened, stopping, later } = this.#options;
     // A turn has at least one question; the answer goes where the last one came from.
     const place = turn.items.at(-1)?.place;
     if (place === undefined) return;
@@ -79,10 +79,13 @@ export class Answering {
     const signs = new Signs(outlet, place, account.reactions && place.kind !== 'private');
     try {
       await this.#answer(turn, { conversation, place, outlet, signs });
-      signs.end(DONE);
     } catch (error) {
-      signs.end(error instanceof TurnAborted ? undefined : FAILED);
+      const mark = error instanceof TurnAborted ? undefined : FAILED;
+      if (outlet.open) signs.end(mark);
+      else later(opened(place, stopping).then(() => signs.end(mark)));
       throw error;
+    } finally {
+      signs.rest();
     }
   }
 
@@ -123,7 +126,7 @@ export class Answering {
 
   async #answer(turn: Turn<Question>, scene: Scene): Promise<void> {
     const { account, log, stopping, later } = this.#options;
-    const { conversation, place, outlet } = scene;
+    const { conversation, place, outlet, signs } = scene;
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
     const isLive = account.streamEdits === 'always' || (account.streamEdits === 'dm' && place.kind !== 'room');
@@ -137,7 +140,7 @@ export class Answering {
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
-      const sent = this.#send(conversation, id, place, writer, stopping);
+      const sent = this.#send(conversation, id, place, writer, stopping).then(() => signs.end(DONE));
       // A way that is closed may stay so for long, and the turns of others must not wait for it.
       if (outlet.open) await sent;
       else later(sent);

@@ -41,9 +41,14 @@ export class Signs {
     outlet.mark([...opinion]);
   }
 
-  /** Ends the turn. @param mark in place of the one on a slow question; nothing takes that one back */
-  end(mark: string | undefined): void {
+  /** Shows nothing more by itself. */
+  rest(): void {
     for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** Shows the end of the turn; the place has to be open. @param mark in place of the one on a slow question; nothing takes that one back */
+  end(mark: string | undefined): void {
+    this.rest();
     // What the model thinks of the question says enough.
     if (this.#marked && !this.#hasOpinion) this.#mark(mark === undefined ? [] : [mark]);
     this.#outlet.state('active');
