@@ -402,7 +402,7 @@ t.test('sums and windows', async (t) => {
   t.test('who is over a limit is told once, until they were within it again', async (t) => {
     const { limits } = await open();
     const ask = (): boolean | undefined => {
-      const excess = limits.excess('a', 'a', String(now));
+      const excess = limits.excess('a', 'a');
       return excess && excess.tell !== undefined;
     };
     t.same([ask(), ask(), ask(), ask()], [undefined, undefined, true, false]);
@@ -412,6 +412,23 @@ t.test('sums and windows', async (t) => {
     }
     now += 61_000;
     t.same([ask(), ask(), ask()], [undefined, undefined, true]);
+  });
+
+  // [promise-limit-messages] [promise-limit-turns]
+  t.test('what waited is counted by its own time, and commands and turns each by themselves', async (t) => {
+    const { limits } = await open();
+    const ago = (minutes: number): Date => new Date(now - minutes * 60_000);
+    const isTooMuch = (minutes: number): boolean => limits.excess('b', 'b', ago(minutes)) !== undefined;
+    t.same([50, 50, 40, 40, 30, 30, 0, 0].map(isTooMuch), Array(8).fill(false), 'two in each of its minutes');
+    t.same([50, 40, 0].map(isTooMuch), [true, true, true], 'whatever time is written into it');
+    t.same([-5, -90].map(isTooMuch), [true, true], 'nothing comes from the future');
+    t.equal(limits.excessOfCommand('stop', 'b'), undefined, 'what is under way can always be stopped');
+    t.match(limits.excessOfCommand('status', 'b'), { why: 'over limits.messages_per_minute' });
+    const turn = (): string | undefined => limits.excessOfTurns('talk')?.why;
+    const over = 'over limits.turns_per_minute';
+    t.same([turn(), turn(), turn(), turn()], [undefined, undefined, undefined, over]);
+    now += 61_000;
+    t.equal(turn(), undefined);
   });
 
   // [promise-limit-tokens] [promise-limit-kept] [promise-command-usage]
@@ -515,7 +532,6 @@ t.test('the log', async (t) => {
       completionTokens: 7,
       model: 'local/mock',
     });
-    t.match(bot.logged('left')[0] ?? { room, why: String }, { room, why: String });
     t.match(bot.logged('offline').at(-1), { reason: 'stopped', retryInMs: null });
     for (const error of bot.logged('error')) t.match(error, { kind: String, message: String });
   });

@@ -77,7 +77,7 @@ async function begin(options: CommandButtonsOptions, command: Command, session: 
 
 async function run(options: CommandButtonsOptions, given: Given, conversation: Conversation): Promise<CommandStep> {
   const { client, commands, limits, denials } = options;
-  const excess = limits.excess(given.author, undefined, conversation.id);
+  const excess = limits.excessOfCommand(given.name, given.author);
   if (excess !== undefined) {
     denials.tell(given.author, excess.why);
     return { notes: [{ type: 'error', text: excess.tell ?? 'That is too much for now.' }] };

@@ -150,16 +150,17 @@ export class Inbox {
       return;
     }
     const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
-    const mayAsk = !said.asks || this.#isWithinLimits(said, parsed.kind === 'command');
+    const conversation = await store.conversation(said.conversation);
+    const isNew = !conversation.knows(key);
+    const mayAsk = !said.asks || !isNew || this.#isWithinLimits(said, parsed);
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
     if (!mayAsk && place.kind !== 'room') return;
-    const conversation = await store.conversation(said.conversation);
     if (parsed.kind === 'command' && mayAsk) {
       const { name, argument } = parsed;
       commands.take({ name, argument, key, place, isOperator, author, payer }, conversation);
       return;
     }
-    const joined = mayAsk && !conversation.knows(key) ? this.#captions.join(said) : undefined;
+    const joined = mayAsk && isNew ? this.#captions.join(said) : undefined;
     const asks = mayAsk && (said.asks || joined?.asked === true);
     const text = parsed.kind === 'text' ? parsed.text : said.text;
     if (!(await this.#hear(said, text, conversation, asks ? 'question' : 'context'))) return;
@@ -189,17 +190,22 @@ export class Inbox {
     return heard === 'new';
   }
 
-  #isWithinLimits({ sender, payer, conversation, place }: Said, isCommand = false): boolean {
-    const excess = this.#options.limits.excess(sender, isCommand ? undefined : payer, conversation);
+  #isWithinLimits({ sender, payer, place, at }: Said, parsed?: Parsed): boolean {
+    const { limits } = this.#options;
+    const excess =
+      parsed?.kind === 'command' ? limits.excessOfCommand(parsed.name, sender, at) : limits.excess(sender, payer, at);
     if (excess !== undefined) this.#tellExcess(excess, sender, place);
     return excess === undefined;
   }
 
-  /** Whether the day's tokens were used up while these questions waited for their turn; then they are settled without an answer. */
+  /**
+   * Whether the day's tokens were used up while these questions waited for their turn, or the conversation has had too many turns; then they are
+   * settled without an answer.
+   */
   async refuses({ conversation: id, items }: Turn<Question>): Promise<boolean> {
     const { limits, store } = this.#options;
     const last = items.at(-1);
-    const excess = last === undefined ? undefined : limits.overspent(last.payer);
+    const excess = last === undefined ? undefined : (limits.overspent(last.payer) ?? limits.excessOfTurns(id));
     if (last === undefined || excess === undefined) return false;
     const conversation = await store.conversation(id);
     const keys = items.map(({ key }) => key);

@@ -36,28 +36,41 @@ export class Limits {
   }
 
   /**
-   * Counts a question or a command.
+   * Counts a question.
    * @param sender who asks: a prepared bare JID, or what stands for it in a room
-   * @param payer whom tokens are counted for: the sender of a direct message, or the room; `undefined` for a command, which costs none:
-   *   who has used up the day can still end it, and operators can still do their work
+   * @param payer whom tokens are counted for: the sender of a direct message, or the room; `undefined` for what costs none
+   * @param at when they sent it: what waited for us did not come all at once
    * @returns why it is not to be answered, or `undefined` when all is well
    */
-  excess(sender: string, payer: string | undefined, conversation: string): Excess | undefined {
-    const { messagesPerMinute, turnsPerMinute } = this.#limits;
-    this.#messages.add(sender, 1);
-    const sent = this.#messages.sum(sender) > messagesPerMinute;
+  excess(sender: string, payer: string | undefined, at?: Date): Excess | undefined {
     const tooMuch = this.#judge(
-      sent,
+      this.isFlood(sender, at),
       sender,
       'messages_per_minute',
       'That was too much at once; please wait a minute.',
     );
-    if (tooMuch !== undefined) return tooMuch;
-    const tooDear = payer === undefined ? undefined : this.overspent(payer);
-    if (tooDear !== undefined) return tooDear;
-    const answered = this.#turns.sum(conversation) >= turnsPerMinute;
-    const tooOften = this.#judge(answered, conversation, 'turns_per_minute', undefined);
-    if (tooOften === undefined) this.#turns.add(conversation, 1);
+    return tooMuch ?? (payer === undefined ? undefined : this.overspent(payer));
+  }
+
+  /**
+   * Counts a command, which costs no tokens: who has used up the day can still end it, and operators can still do their work. What is under way
+   * can be stopped whatever was said before.
+   */
+  excessOfCommand(name: string, sender: string, at?: Date): Excess | undefined {
+    return name === 'stop' ? undefined : this.excess(sender, undefined, at);
+  }
+
+  /** Counts whatever somebody sent. @returns whether it is more than a minute may bring */
+  isFlood(sender: string, at?: Date): boolean {
+    this.#messages.add(sender, at);
+    return this.#messages.sum(sender, at) > this.#limits.messagesPerMinute;
+  }
+
+  /** Counts a turn that begins. @returns why it is not to be: the conversation has had too many */
+  excessOfTurns(conversation: string): Excess | undefined {
+    const isOver = this.#turns.sum(conversation) >= this.#limits.turnsPerMinute;
+    const tooOften = this.#judge(isOver, conversation, 'turns_per_minute', undefined);
+    if (tooOften === undefined) this.#turns.add(conversation);
     return tooOften;
   }
 
@@ -90,38 +103,47 @@ export class Limits {
   }
 }
 
-/** Sums of what happened lately, by key, in a bounded number of buckets a key. */
+/** How much happened about a moment, by key, in a bounded number of buckets a key. */
 class SlidingWindow {
   readonly #ms: number;
   readonly #now: () => number;
-  readonly #buckets = new Map<string, { at: number; amount: number }[]>();
+  readonly #buckets = new Map<string, { readonly at: number; amount: number }[]>();
 
   constructor(ms: number, now: () => number) {
     this.#ms = ms;
     this.#now = now;
   }
 
-  add(key: string, amount: number): void {
-    const recent = this.#recent(key);
-    const width = this.#ms / BUCKETS;
-    const last = recent.at(-1);
-    if (last !== undefined && this.#now() - last.at < width) last.amount += amount;
-    else recent.push({ at: this.#now(), amount });
-    remember(this.#buckets, key, recent);
+  add(key: string, at?: Date): void {
+    const oldest = this.#now() - OLDEST_MS - this.#ms;
+    const kept = (this.#buckets.get(key) ?? []).filter((bucket) => bucket.at > oldest);
+    const start = this.#bucket(at);
+    const bucket = kept.find((known) => known.at === start);
+    if (bucket === undefined) kept.push({ at: start, amount: 1 });
+    else bucket.amount += 1;
+    remember(this.#buckets, key, kept);
   }
 
-  sum(key: string): number {
-    return this.#recent(key).reduce((sum, { amount }) => sum + amount, 0);
+  sum(key: string, at?: Date): number {
+    const start = this.#bucket(at);
+    // To both sides: a sender can write any time into what they send, in any order.
+    const near = (this.#buckets.get(key) ?? []).filter((bucket) => Math.abs(bucket.at - start) < this.#ms);
+    return near.reduce((sum, { amount }) => sum + amount, 0);
   }
 
-  #recent(key: string): { at: number; amount: number }[] {
-    const since = this.#now() - this.#ms;
-    return (this.#buckets.get(key) ?? []).filter(({ at }) => at > since);
+  /** Where the bucket of a moment begins. What is of now is counted finely, what waited for us by the minute it was said in. */
+  #bucket(at?: Date): number {
+    const now = this.#now();
+    const moment = Math.max(at?.getTime() ?? now, now - OLDEST_MS);
+    const [when, width] = now - moment < this.#ms ? [now, this.#ms / BUCKETS] : [moment, this.#ms];
+    return Math.floor(when / width) * width;
   }
 }
 
 /** A window is remembered in so many parts. */
 const BUCKETS = 60;
+/** What is older is counted as if it were as old as this. */
+const OLDEST_MS = 60 * MINUTE_MS;
 
 /** Sets a value and moves it to the end; the oldest goes when there are too many. */
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
