@@ -22,15 +22,20 @@ export interface MediaFetcherOptions {
   /** The origin of the account's own upload service, such as `https://files.example.org`, when it is known or can be learnt. */
   readonly uploadOrigin: (signal: AbortSignal) => Promise<string | undefined>;
   readonly log: Log;
-  /** For one file, waiting for others included, in milliseconds; 45 seconds unless told. */
+  /** For one file, in milliseconds, from when it is its turn; 45 seconds unless told. */
   readonly timeoutMs?: number;
+  /** How long a file waits for its turn, in milliseconds; 45 seconds unless told. */
+  readonly waitMs?: number;
 }
 
 export const BYTES_PER_MB = 1024 * 1024;
 const TIMEOUT_MS = 45_000;
+const WAIT_MS = 45_000;
 const MAX_REDIRECTS = 3;
 /** So many files are on their way at once. */
 const MAX_AT_ONCE = 6;
+/** And so many of one conversation: somebody's slow server must not stop the files of others. */
+const MAX_EACH = 2;
 /** UTF-16 units of all the texts of one message: a request always carries them. */
 const MAX_TEXT = 40_000;
 /** What providers take: five million bytes of base64, and 8000 pixels a side. */
@@ -51,15 +56,23 @@ class NotTaken extends Error {
 
 export class MediaFetcher {
   readonly #options: MediaFetcherOptions;
-  readonly #permits = new Permits(MAX_AT_ONCE);
+  readonly #permits: Permits;
 
   constructor(options: MediaFetcherOptions) {
     this.#options = options;
+    this.#permits = new Permits({ count: MAX_AT_ONCE, each: MAX_EACH, waitMs: options.waitMs ?? WAIT_MS });
   }
 
-  /** Fetches the files of one message. @throws the signal's reason, and nothing else */
-  async fetch(links: readonly MediaLink[], { signal }: { signal: AbortSignal }): Promise<readonly HeardMedia[]> {
-    const heard = await Promise.all(links.map((link) => this.#hear(link, signal)));
+  /**
+   * Fetches the files of one message.
+   * @param forWhom the conversation that they are for: the files of one never take the turns of all others
+   * @throws the signal's reason, and nothing else
+   */
+  async fetch(
+    links: readonly MediaLink[],
+    { signal, forWhom = '' }: { readonly signal: AbortSignal; readonly forWhom?: string },
+  ): Promise<readonly HeardMedia[]> {
+    const heard = await Promise.all(links.map((link) => this.#hear(link, forWhom, signal)));
     let left = MAX_TEXT;
     return heard.map((one) => {
       const cut = withTextWithin(one, left);
@@ -68,13 +81,13 @@ export class MediaFetcher {
     });
   }
 
-  async #hear(link: MediaLink, signal: AbortSignal): Promise<HeardMedia> {
+  async #hear(link: MediaLink, forWhom: string, signal: AbortSignal): Promise<HeardMedia> {
     const { name, type, size, url } = link;
     const known = { name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }) };
     const { log, timeoutMs = TIMEOUT_MS } = this.#options;
     try {
-      return await withDeadline('fetching a file', timeoutMs, signal, (bounded) =>
-        this.#permits.run(bounded, () => this.#take(link, bounded)),
+      return await this.#permits.run(forWhom, signal, () =>
+        withDeadline('fetching a file', timeoutMs, signal, (bounded) => this.#take(link, bounded)),
       );
     } catch (error) {
       signal.throwIfAborted();
