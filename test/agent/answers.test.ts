@@ -1,5 +1,7 @@
 /** Answers as people get them: their signs and their shape, what the model is given to make them, and which model that is. */
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { el, NS_MAM, serialize } from '../../src/index.js';
 import { Stage, asked, askAgain, holds, type Person } from '../support/bot.js';
 import { fails, hangs, says, startOpenAiServer } from '../support/openai-server.js';
 
@@ -195,4 +197,39 @@ t.test('answers', async (t) => {
     t.same([...model.violations, ...other.violations], []);
     t.equal(await bot.stop(), 0);
   });
+});
+
+// [promise-conversation-crash]
+t.test('an answer that was shown in part when the bot was killed is sent again, marked as that', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const pia = await stage.person('pia');
+  const bot = await stage.run({ stream_edits: 'always' });
+  const { script, letGo } = holds('', ' a time.');
+  model.next(async (exchange) => {
+    exchange.text('Once');
+    // It is shown when it has grown for a while.
+    await delay(2_600);
+    exchange.text(' upon');
+    await script(exchange);
+  });
+  pia.say('a story');
+  await pia.hears('Once upon');
+  server.inject(stage.jid().withResource('moltis'), '</stream:stream>');
+  await bot.expect('offline');
+  letGo();
+  await bot.expect('turn');
+  t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+  // No archive can tell what people have of it.
+  server.misbehave({
+    answer: (element) => {
+      if (element.child('query', NS_MAM) === undefined) return undefined;
+      const condition = el('service-unavailable', 'urn:ietf:params:xml:ns:xmpp-stanzas');
+      const reply = { type: 'error', id: element.attr('id') };
+      return serialize(el('iq', 'jabber:client', reply, el('error', 'jabber:client', { type: 'cancel' }, condition)));
+    },
+  });
+  const next = await stage.run();
+  await pia.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nOnce upon a time\.$/);
+  t.equal(await next.stop(), 0);
 });

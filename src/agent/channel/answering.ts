@@ -137,6 +137,7 @@ export class Answering {
       const id = newId();
       // Written down before it is sent: what was paid for is not lost with a connection or a process.
       await conversation.answer(keys, { id, text, steps, model, usage });
+      if (writer.hasShown) await conversation.sending(id);
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
@@ -162,7 +163,7 @@ export class Answering {
     const { opened, isStillThere } = this.#options;
     await opened(place, signal);
     await writer.complete(signal);
-    await conversation.sending(answerId);
+    if (!writer.hasShown) await conversation.sending(answerId);
     // The way may have closed while that was written down.
     await opened(place, signal);
     // Nobody else gets it: then it is settled without being sent.

@@ -44,6 +44,7 @@ export class ReplyWriter {
   #files = 0;
   /** The message that still grows, as it was last sent. */
   #growing: { readonly id: string; text: string; edits: number } | undefined;
+  #hasShown = false;
   #nextEditAt: number;
   /** Ends the uploads when the answer is given up. */
   readonly #over = new AbortController();
@@ -56,6 +57,11 @@ export class ReplyWriter {
     this.#splitter = new CodeSplitter(chunkLimit);
     this.#chunker = new Chunker(chunkLimit);
     this.#nextEditAt = now() + EDIT_INTERVAL_MS;
+  }
+
+  /** Whether people have something of the answer already. */
+  get hasShown(): boolean {
+    return this.#hasShown;
   }
 
   /** Takes a piece of the answer; shows it when it is time to. */
@@ -141,6 +147,7 @@ export class ReplyWriter {
       if (typeof item === 'string') this.#settle(toMessageStyling(item), { last, id: idOfNext });
       else if (item.uploaded !== undefined) this.#outlet.share(item.uploaded, { last, id: idOfNext });
       else return; // What comes after it waits with it.
+      this.#hasShown = true;
       this.#full.shift();
       idOfNext = undefined;
     }
@@ -162,6 +169,7 @@ export class ReplyWriter {
   #show(rest: string): void {
     const text = toMessageStyling(rest);
     const growing = this.#growing;
+    this.#hasShown = true;
     if (growing === undefined) {
       this.#growing = { id: this.#outlet.say(text, { last: false }), text, edits: 0 };
     } else if (growing.text !== text && growing.edits < MAX_EDITS) {
