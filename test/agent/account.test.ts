@@ -33,7 +33,7 @@ import { ConversationStore } from '../../src/agent/conversation/history.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { askAgain, asked, PASSWORD, Stage, times } from '../support/bot.js';
 import { until } from '../support/loopback.js';
-import { says } from '../support/openai-server.js';
+import { hangs, says } from '../support/openai-server.js';
 
 // Programs are started here, which takes its time on a busy machine.
 t.setTimeout(180_000);
@@ -319,6 +319,32 @@ t.test('rooms', async (t) => {
     t.equal(await bot.stop(), 0);
   });
 });
+
+t.test(
+  'what is owed to a room that the bot is no longer meant to be in is settled, and not asked of the model',
+  async (t) => {
+    const stage = await Stage.set(t);
+    const { model } = stage;
+    const room = stage.room('team');
+    const inRoom = { rooms: [room.toString()], group_policy: 'open' };
+    const alice = await stage.person('alice');
+    const hers = await alice.enter(room);
+    const bot = await stage.run(inRoom);
+    await bot.expect('joined');
+    model.next(hangs, hangs);
+    await alice.sayIn(hers, 'moltis: a question');
+    await model.request(0);
+    alice.say('a question for you alone', { to: room.withResource('moltis') });
+    await model.request(1);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    for (const account of [{ group_policy: 'open' }, inRoom]) {
+      const next = await stage.run(account);
+      await askAgain(stage, alice);
+      t.equal(await next.stop(), 0);
+    }
+    t.equal(model.requests.length, 4, 'nor when it is meant to be there again');
+  },
+);
 
 t.test('what an account is like to others', async (t) => {
   const stage = await Stage.set(t);

@@ -293,11 +293,21 @@ export class Account {
     for (const { conversation, questions, undelivered } of debts) {
       for (const answer of undelivered) {
         const place = readPlace(answer.reference);
-        if (place === undefined || !this.#inbox.admits(place)) await conversation.delivered(answer.id);
-        else this.#tell(this.#deliver(conversation, answer, place));
+        const isDue = place !== undefined && this.#isWithinReach(place) && this.#inbox.admits(place);
+        if (isDue) this.#tell(this.#deliver(conversation, answer, place));
+        else await conversation.delivered(answer.id);
       }
-      for (const question of questions) await this.#inbox.resume(conversation, question);
+      for (const question of questions) {
+        const place = readPlace(question.reference);
+        if (place !== undefined && this.#isWithinReach(place)) await this.#inbox.resume(conversation, question);
+        else await conversation.fail([question.key]);
+      }
     }
+  }
+
+  /** Whether we can come to speak at a place: into a room that is not ours any more nobody would ever let us. */
+  #isWithinReach(place: Place): boolean {
+    return place.kind === 'direct' || this.#rooms.wants(place.to);
   }
 
   /** Sends what was not sent; where that is not known, the archive may know. */

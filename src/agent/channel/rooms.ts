@@ -25,7 +25,7 @@ import { NS_OCCUPANT_ID, readOccupantId } from '../../xeps/xep-0421-occupant-id.
 import type { RoomSummary } from '../commands/command.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import { errorText, type Log } from '../log.js';
-import { isOperator, isTrustedAbout, roomAccess } from './access.js';
+import { isOperator, isTrustedAbout, roomAccess, type Access } from './access.js';
 import type { RoomDesk } from './command-context.js';
 import type { Denials } from './denials.js';
 import { Hourly } from './hourly.js';
@@ -105,12 +105,17 @@ export class Rooms implements RoomDesk {
     return this.#memory.stay(room) === undefined ? undefined : this.#options.account.operators[0];
   }
 
+  /** Whether the bot is to be in a room, and may be. */
+  wants(room: Jid): boolean {
+    return this.#wanted.has(room.bare.toString()) && this.#entry(room).allowed;
+  }
+
   /** For each session that was not resumed. Rooms that were joined before are joined again by the plugin; the others are ours to join. */
   enterAll(): void {
-    const { account, client, denials } = this.#options;
+    const { client, denials } = this.#options;
     for (const room of this.#wanted.values()) {
       if (client.get(muc).rooms.has(room.toString())) continue;
-      const access = roomAccess(account, roomConfig(account, room), this.vouchedBy(room));
+      const access = this.#entry(room);
       if (access.allowed) this.#enter(room).catch((error: unknown) => this.#joinFailed(room, error));
       else denials.tell(room.toString(), access.why);
     }
@@ -175,6 +180,11 @@ export class Rooms implements RoomDesk {
     if (refusal !== undefined) this.#options.log('error', 'error', { kind: 'room', room: name, message: refusal });
   }
 
+  #entry(room: Jid): Access {
+    const { account } = this.#options;
+    return roomAccess(account, roomConfig(account, room), this.vouchedBy(room));
+  }
+
   async #enter(jid: Jid): Promise<void> {
     const { account, client, stopping } = this.#options;
     const password = roomConfig(account, jid).password?.reveal() ?? this.#memory.stay(jid)?.password;
@@ -234,7 +244,8 @@ export class Rooms implements RoomDesk {
     const isOurs = async (): Promise<boolean> => {
       await delay(rejoinMs, stopping);
       // A session that begins anew has its rooms joined; one that is taken up again has not.
-      if (client.state !== 'online' && !(await client.events.once('online', { signal: stopping })).resumed) return false;
+      const session = client.state === 'online' ? undefined : await client.events.once('online', { signal: stopping });
+      if (session?.resumed === false) return false;
       const room = jid.bare.toString();
       return this.#wanted.has(room) && client.get(muc).rooms.get(room)?.joined !== true;
     };
