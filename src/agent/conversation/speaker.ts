@@ -15,7 +15,12 @@ export const SPEAKERS_NOTE =
  * another message, and no name can.
  */
 export function attributed(speaker: string, text: string): string {
-  return `<${safeName(speaker)}> ${text.replace(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/gu, '\n  ')}`;
+  return `<${safeName(speaker)}> ${indented(text)}`;
+}
+
+/** A text of which only the first line begins at the margin. */
+export function indented(text: string): string {
+  return text.replace(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/gu, '\n  ');
 }
 
 /**

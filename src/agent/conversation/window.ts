@@ -3,7 +3,7 @@ import { FILES_NOTE, spokenMedia } from '../media/in-words.js';
 import type { PictureReference, PromptMessage } from '../media/pictures.js';
 import { estimateTokens } from '../model/tokens.js';
 import type { Heard } from './records.js';
-import { attributed, SPEAKERS_NOTE } from './speaker.js';
+import { attributed, indented, SPEAKERS_NOTE } from './speaker.js';
 import { cost, costOfAnswer, type Transcript, type Turn } from './transcript.js';
 
 /** For an answer without text (a reaction, a file): providers refuse an empty message, and two of one role in a row. */
@@ -61,9 +61,10 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
       hasFiles ||= files.lines.length > 0;
       picturesLeft -= files.pictures.length;
       pictures.unshift(...files.pictures);
-      const text = [one.text, ...files.lines].filter((line) => line !== '').join('\n');
+      const inLines = (text: string): string => [text, ...files.lines].filter((line) => line !== '').join('\n');
       // Between two people a question needs no name; context always says where it came from.
-      const line = room || one.kind === 'context' ? attributed(one.speaker, text) : text;
+      const line =
+        room || one.kind === 'context' ? attributed(one.speaker, inLines(one.text)) : inLines(indented(one.text));
       const mark = options.markOf?.(one);
       lines.unshift(mark === undefined ? line : `[#${mark}] ${line}`);
     }
