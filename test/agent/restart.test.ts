@@ -173,6 +173,26 @@ t.test('a bot that is asked to stop', async (t) => {
     t.same(bot.logged('error'), []);
   });
 
+  // [promise-run-stop] [promise-conversation-crash]
+  t.test('one signal is enough while the model hangs, and what it owes is kept', { timeout: 60_000 }, async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('Better late.'));
+    alice.say('an endless one');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    // Ten seconds for the answer under way, and then the good-bye.
+    await bot.expect('offline', { reason: 'stopped' }, 15_000);
+    t.equal(await bot.end(), 0);
+    t.notOk(alice.texts.includes('Better late.'));
+    const next = await stage.run();
+    await alice.hears('Better late.');
+    t.equal(times(alice.texts, 'Better late.'), 1);
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
   // [promise-run-stop]
   t.test('a second signal ends it at once, and what it owes is kept', async (t) => {
     const bot = await stage.run();
