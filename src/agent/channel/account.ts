@@ -217,6 +217,7 @@ export class Account {
     const { events } = this.#client;
     events.on('online', ({ jid, resumed }) => {
       this.#log('info', 'online', { jid: jid.toString(), resumed });
+      this.#strangers.online();
       // A session that was resumed is in its rooms still, and missed nothing.
       if (!resumed) this.#begin();
     });

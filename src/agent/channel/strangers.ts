@@ -25,6 +25,8 @@ export class Strangers {
   readonly #book: StrangerBook;
   /** Who asked to see the bot's presence and was not let in. */
   readonly #requests = new Set<string>();
+  /** Who may no longer see the bot's presence, and whose server could not be told yet; by bare JID. */
+  readonly #untold = new Map<string, Jid>();
 
   constructor(options: StrangersOptions) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class Strangers {
     const jid = stranger.bare.toString();
     const known = await this.#book.approve(jid);
     const { client } = this.#options;
+    this.#untold.delete(jid);
     if (this.#requests.delete(jid) && client.state === 'online') client.get(subscriptions).approve(stranger);
     if (known === 'waiting') this.#say(stranger, WELCOME);
     return known !== 'approved';
@@ -90,10 +93,20 @@ export class Strangers {
    * @returns whether they had been let in or waited. Rejects when it could not be written down
    */
   async deny(stranger: Jid): Promise<boolean> {
-    const known = await this.#book.deny(stranger.bare.toString());
-    const { client } = this.#options;
-    if (known === 'approved' && client.state === 'online') client.get(subscriptions).deny(stranger);
+    const jid = stranger.bare.toString();
+    const known = await this.#book.deny(jid);
+    // Whatever let them see the bot's presence: another rule, or a person at another client.
+    this.#untold.set(jid, stranger.bare);
+    this.online();
     return known !== 'unknown';
+  }
+
+  /** Says what could not be said without a connection. For each time that there is one. */
+  online(): void {
+    const { client } = this.#options;
+    if (client.state !== 'online') return;
+    for (const stranger of this.#untold.values()) client.get(subscriptions).deny(stranger);
+    this.#untold.clear();
   }
 
   #say(to: Jid, text: string): void {
