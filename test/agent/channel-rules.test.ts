@@ -8,6 +8,7 @@ import {
   roomMessageAccess,
 } from '../../src/agent/channel/access.js';
 import { readAddressing } from '../../src/agent/channel/addressing.js';
+import { payerAt } from '../../src/agent/channel/identities.js';
 import type { MentionMode, Policy } from '../../src/agent/config/config.js';
 import { JidPattern } from '../../src/agent/config/jid-pattern.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
@@ -98,6 +99,27 @@ t.test('a room’s word makes an operator only on the bot’s own server and on 
     t.equal(isOperatorIn(account, room, undefined), false);
   }
 });
+
+// [promise-limit-messages] [promise-limit-tokens]
+t.test(
+  'another nick is no other budget: alone in a room counts the person, else the occupant, else the room',
+  async (t) => {
+    const payer = (nick: string, occupant?: string, realJid?: string): string =>
+      payerAt({
+        kind: 'private',
+        to: Jid.parse(`team@rooms.example/${nick}`),
+        ...(occupant === undefined ? {} : { occupant }),
+        ...(realJid === undefined ? {} : { realJid: Jid.parse(realJid) }),
+      });
+    for (const nick of ['one', 'two']) {
+      t.equal(payer(nick, 'team@rooms.example occupant x', 'alice@example.com'), 'alice@example.com');
+      t.equal(payer(nick, 'team@rooms.example occupant x'), 'team@rooms.example occupant x');
+      t.equal(payer(nick, `team@rooms.example stay ${nick}`), 'team@rooms.example');
+      t.equal(payer(nick), 'team@rooms.example');
+    }
+    t.equal(payerAt({ kind: 'direct', to: Jid.parse('alice@example.com') }), 'alice@example.com');
+  },
+);
 
 interface RoomCase {
   readonly groupPolicy?: Policy;

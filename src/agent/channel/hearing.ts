@@ -10,7 +10,7 @@ import { roomConfig, type AccountConfig } from '../config/config.js';
 import { directAccess, isOperator, isOperatorIn, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
 import { readContent, type Content } from './content.js';
-import { identities } from './identities.js';
+import { identities, payerAt } from './identities.js';
 import { ownMessages } from './own-messages.js';
 import type { Place } from './place.js';
 import { senderKey, stanzaKey, type Said } from './said.js';
@@ -85,7 +85,8 @@ export class Hearing {
     if (content === undefined) return undefined;
     // Nobody is told what was said alone in the past, so that whoever has the nick now has said it, whatever delay is written into it.
     const realJid = room.occupants.get(nick)?.realJid;
-    const author = client.get(identities).at(message.from) ?? `${message.from.toString()} ${newId()}`;
+    // Of somebody who is gone nothing is known that lasts.
+    const author = client.get(identities).at(message.from) ?? `${room.jid.toString()} stay ${newId()}`;
     const from = `${room.jid.toString()}/${nick}`;
     const at = delayed ?? new Date();
     const place: Place = {
@@ -98,8 +99,8 @@ export class Hearing {
     return {
       // A nick can pass to somebody else, who must not find the talk of the one before; and it can be spelt like anybody's JID.
       conversation: `${this.#id(room.jid)}/${realJid?.toString() ?? author.slice(room.jid.toString().length + 1)}`,
-      payer: realJid?.toString() ?? from,
-      sender: realJid?.toString() ?? from,
+      payer: payerAt(place),
+      sender: payerAt(place),
       from: realJid?.toString() ?? from,
       author,
       isOperator: isOperatorIn(account, room.jid, realJid),

@@ -71,3 +71,15 @@ export function isSameOccupant(client: Client, place: Place): boolean {
     place.kind !== 'private' || (place.occupant !== undefined && client.get(identities).at(place.to) === place.occupant)
   );
 }
+
+/**
+ * For whom limits count what is said at a place, and what its answer costs: a person, or a room. Who speaks alone in a room that hides them is
+ * known by the occupant id; where there is none it is the room, for anybody can take another nick.
+ */
+export function payerAt(place: Place): string {
+  if (place.kind !== 'private') return place.to.toString();
+  const { to, realJid, occupant } = place;
+  const room = to.bare.toString();
+  if (realJid !== undefined) return realJid.toString();
+  return occupant === undefined || occupant.startsWith(`${room} stay `) ? room : occupant;
+}
