@@ -6,7 +6,7 @@ import t from 'tap';
 import { Limits } from '../../src/agent/channel/limits.js';
 import { StrangerBook } from '../../src/agent/channel/stranger-book.js';
 import { TokenLedger } from '../../src/agent/channel/token-ledger.js';
-import { memoryStorage, roster, subscriptions } from '../../src/index.js';
+import { memoryStorage, newId, roster, subscriptions, writeCorrection, writeMessage } from '../../src/index.js';
 import {
   askAgain,
   asked,
@@ -180,6 +180,9 @@ t.test('strangers', async (t) => {
     await askAgain(stage, alice);
     t.same(annas, ['approved']);
     t.same([eriks, erik.heard], [[], []], 'neither granted nor refused');
+    const denied = anna.client.get(subscriptions).events.once('denied', { timeoutMs: 10_000 });
+    boss.say('/deny anna@localhost');
+    t.ok(await denied, 'until an operator says otherwise, whoever let them in');
   });
 });
 
@@ -310,6 +313,30 @@ t.test('limits', async (t) => {
     await greg.hears('You said: hello');
     t.equal(greg.texts.length, 4);
     t.equal(model.requests.length, before + 3);
+  });
+
+  // [promise-limit-messages] [promise-conversation-correction]
+  t.test('corrections count as what is sent, and those beyond the limit are dropped without a word', async (t) => {
+    const [cora, dora] = [await stage.person('cora'), await stage.person('dora')];
+    const to = stage.jid('strict');
+    const before = model.requests.length;
+    const { script, letGo } = holds('', 'First.');
+    model.next(script);
+    cora.say('one', { to });
+    await model.request(before);
+    const id = cora.say('tow', { to });
+    const payloads = [writeCorrection(id)];
+    cora.client.send(writeMessage({ to, type: 'chat', id: newId(), body: 'two', payloads }));
+    // Another's question to the same account comes after it.
+    dora.say('three', { to });
+    await dora.hears('You said: three');
+    letGo();
+    await cora.hears('You said: tow');
+    t.same(cora.texts, ['First.', 'You said: tow']);
+    cora.say('four', { to });
+    await cora.hears(/too much at once/);
+    cora.say('/stop', { to });
+    await cora.hears(/^There is nothing|^Nothing|^Stopped/);
   });
 
   // [promise-limit-history]

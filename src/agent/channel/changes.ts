@@ -70,7 +70,7 @@ export class Changes {
   }
 
   async #retract(said: Said, id: string, conversation: Conversation): Promise<void> {
-    const names = new Set([stanzaKey(id), senderKey(said.sender, id)]);
+    const names = new Set([stanzaKey(id), senderKey(said.from, id)]);
     const original = conversation.find(
       (heard) => heard.author === said.author && (heard.id === id || names.has(heard.key)),
     );

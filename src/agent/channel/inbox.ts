@@ -20,7 +20,7 @@ import { Changes } from './changes.js';
 import type { CommandDesk } from './command-desk.js';
 import type { Denials } from './denials.js';
 import { Hearing } from './hearing.js';
-import { isSameOccupant } from './identities.js';
+import { isSameOccupant, payerAt } from './identities.js';
 import { InOrder } from './in-order.js';
 import type { Excess, Limits } from './limits.js';
 import { outletOf } from './outlet.js';
@@ -63,7 +63,12 @@ export class Inbox {
     const { account, client, queue, log, files, strangers, vouchedBy } = options;
     this.#options = options;
     this.#hearing = new Hearing({ account, client, approved: () => strangers.approved(), vouchedBy });
-    this.#changes = new Changes({ client, queue, log, isWithinLimits: (said) => this.#isWithinLimits(said) });
+    this.#changes = new Changes({
+      client,
+      queue,
+      log,
+      isWithinLimits: (said) => said.place.kind !== 'room' || this.#isWithinLimits(said),
+    });
     this.#captions = new Captions(queue, (links, options) => files.fetch(links, options));
     // XEP-0184 §8: who is not let in does not learn that we are there, from those who answer by themselves neither.
     client.get(deliveryReceipts).allow((sender) => this.#mayKnow(sender));
@@ -121,7 +126,7 @@ export class Inbox {
     if (place === undefined || this.#hearing.isStale(at) || !this.admits(place)) return conversation.fail([key]);
     const links = linksOf(heard);
     const prepare = (signal: AbortSignal): Promise<void> => this.#captions.fetch(key, links, conversation, signal);
-    const question: Question = { kind: 'question', key, place, payer: place.to.toString(), prepare };
+    const question: Question = { kind: 'question', key, place, payer: payerAt(place), prepare };
     const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added === 'full') await conversation.fail([key]);
   }
@@ -141,9 +146,11 @@ export class Inbox {
   }
 
   async #takeUp(said: Said): Promise<void> {
-    const { store, commands } = this.#options;
-    const { key, place, content, isOperator, author, payer } = said;
+    const { store, commands, limits } = this.#options;
+    const { key, place, content, isOperator, author, payer, sender, at } = said;
     if (content.change !== undefined) {
+      // Each is written down, wanted or not. In a room all that is said is.
+      if (place.kind !== 'room' && limits.isFlood(sender, at)) return;
       const conversation = await store.conversation(said.conversation);
       const isDone = await this.#changes.take(said, conversation);
       if (!isDone && said.text !== '') await this.#hear(said, said.text, conversation, 'context');
