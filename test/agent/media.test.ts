@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { readPicture, readText, sniffedType } from '../../src/agent/media/content-type.js';
 import { MediaFetcher } from '../../src/agent/media/fetcher.js';
-import { captionOf, readLinks } from '../../src/agent/media/links.js';
+import { captionOf, readLinks } from '../../src/agent/channel/media-links.js';
 import { MediaStore } from '../../src/agent/media/store.js';
 import { codeFileName } from '../../src/agent/channel/code-splitter.js';
 import {

@@ -10,7 +10,6 @@ import { TurnQueue } from '../conversation/queue.js';
 import { errorText, withFields, type Log } from '../log.js';
 import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
-import { uploadOriginOf } from '../media/upload-origin.js';
 import type { Model } from '../model/model.js';
 import { SkillShelf } from '../skills/skill-shelf.js';
 import { directAccess } from './access.js';
@@ -32,6 +31,7 @@ import { Rooms } from './rooms.js';
 import { Strangers } from './strangers.js';
 import { perform, questionsOf, type Task } from './tasks.js';
 import { TokenLedger } from './token-ledger.js';
+import { uploadOriginOf } from './upload-origin.js';
 
 export interface AccountOptions {
   readonly config: AccountConfig;

@@ -7,7 +7,7 @@ import { delay } from '../../xmpp-core/deadline.js';
 import { RecentMap } from '../../xmpp-core/jid/recent-map.js';
 import type { Conversation, HeardMedia } from '../conversation/history.js';
 import type { TurnQueue } from '../conversation/queue.js';
-import type { MediaLink } from '../media/links.js';
+import type { MediaLink } from '../media/link.js';
 import { isAdmitted, isOnlyFile, type Said } from './said.js';
 import type { Task } from './tasks.js';
 

@@ -10,7 +10,8 @@ import { withoutFallback } from '../../xeps/xep-0428-fallback-indication.js';
 import { NS_REACTIONS, readReactions } from '../../xeps/xep-0444-message-reactions.js';
 import { NS_FILE_SHARING } from '../../xeps/xep-0447-stateless-file-sharing.js';
 import { NS_REPLY, readReply, type Reply } from '../../xeps/xep-0461-message-replies.js';
-import { captionOf, readLinks, type MediaLink } from '../media/links.js';
+import type { MediaLink } from '../media/link.js';
+import { captionOf, readLinks } from './media-links.js';
 
 /** What a message says of an earlier one, which is named by `id`. */
 export type Change =

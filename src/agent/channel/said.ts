@@ -2,7 +2,7 @@
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
 import type { RoomMessage } from '../../xeps/xep-0045-muc/index.js';
 import type { Heard, HeardMedia } from '../conversation/records.js';
-import type { MediaLink } from '../media/links.js';
+import type { MediaLink } from '../media/link.js';
 import type { Access } from './access.js';
 import type { Content } from './content.js';
 import type { Place } from './place.js';

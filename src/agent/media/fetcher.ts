@@ -12,7 +12,7 @@ import { AddressError } from '../../xmpp-core/transport/addresses.js';
 import { HttpError, httpRequest, ResponseTooLargeError, type HttpResponse } from '../../xmpp-core/transport/http.js';
 import { unbracketed } from '../../xmpp-core/transport/targets.js';
 import { readPicture, readText, sniffedType } from './content-type.js';
-import type { MediaLink } from './links.js';
+import type { MediaLink } from './link.js';
 import { Permits } from './permits.js';
 import type { MediaStore } from './store.js';
 

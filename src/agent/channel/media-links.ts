@@ -3,18 +3,7 @@ import { readOutOfBandData } from '../../xeps/xep-0066-out-of-band-data.js';
 import { safeFileName } from '../../xeps/xep-0446-file-metadata.js';
 import { readSharedFiles, usableUrls } from '../../xeps/xep-0447-stateless-file-sharing.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
-
-/** A file that somebody says is at a URL. */
-export interface MediaLink {
-  /** Of the scheme `https:`, `http:` or `aesgcm:`. */
-  readonly url: string;
-  /** Can stand in a directory, and shows nothing that people would not see. */
-  readonly name: string;
-  /** Such as `image/png`. */
-  readonly type?: string;
-  /** In bytes. */
-  readonly size?: number;
-}
+import type { MediaLink } from '../media/link.js';
 
 /** So many files of one message are looked at. */
 export const MAX_LINKS = 5;
