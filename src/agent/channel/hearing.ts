@@ -5,7 +5,7 @@ import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
 import { readMucUser, type RoomMessage } from '../../xeps/xep-0045-muc/index.js';
 import { readDelay } from '../../xeps/xep-0203-delayed-delivery.js';
-import { readOriginId } from '../../xeps/xep-0359-stable-ids.js';
+import { readOriginId, readStanzaId } from '../../xeps/xep-0359-stable-ids.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import { directAccess, isOperator, isOperatorIn, roomAccess, roomMessageAccess } from './access.js';
 import { readAddressing } from './addressing.js';
@@ -65,7 +65,7 @@ export class Hearing {
       author: sender,
       isOperator: isOperator(account, peer),
       speaker: peer.localpart,
-      key: keyOf(sender, message),
+      key: keyOf(sender, message, readStanzaId(message.element, client.account)),
       id: message.id,
       content,
       text: content.text,
@@ -179,7 +179,7 @@ export class Hearing {
   }
 }
 
-/** What tells one message from another when no room or archive does. */
-function keyOf(sender: string, { element, id }: Message): string {
-  return senderKey(sender, readOriginId(element) ?? id ?? newId());
+/** What tells one message from another when no room does. @param archiveId of a direct message: some senders give theirs no id */
+function keyOf(sender: string, { element, id }: Message, archiveId?: string): string {
+  return senderKey(sender, readOriginId(element) ?? id ?? archiveId ?? newId());
 }

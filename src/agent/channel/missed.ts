@@ -10,7 +10,7 @@ import type { Storage } from '../../xmpp-core/storage.js';
 import { Element } from '../../xmpp-core/xml/element.js';
 import { muc, type Invitation } from '../../xeps/xep-0045-muc/index.js';
 import { readMediatedInvitation } from '../../xeps/xep-0045-muc/invitations.js';
-import { writeDelay, type Delay } from '../../xeps/xep-0203-delayed-delivery.js';
+import { writeDelay } from '../../xeps/xep-0203-delayed-delivery.js';
 import { NS_DIRECT_INVITATION, readDirectInvitation } from '../../xeps/xep-0249-direct-invitations.js';
 import {
   ArchiveError,
@@ -18,6 +18,7 @@ import {
   NS_MAM,
   type ArchivedMessage,
 } from '../../xeps/xep-0313-message-archive/index.js';
+import { writeStanzaId } from '../../xeps/xep-0359-stable-ids.js';
 import type { AccountConfig } from '../config/config.js';
 import type { Place } from './place.js';
 
@@ -37,6 +38,8 @@ const LONGEST_MS = 24 * 60 * MINUTE_MS;
 /** How far before an answer the question is looked for, to see whether the archive keeps this talk at all. */
 const AROUND_MS = 10 * MINUTE_MS;
 const MAX_LOOKED_AT = 500;
+/** How much of what came in an earlier run is read again: a message may have come and not been written down when that run was killed. */
+const OVERLAP_MS = MINUTE_MS;
 
 /** Whether the account was seen to have an archive, which then tells what was missed. */
 export async function hasArchive(storage: Storage, account: Jid): Promise<boolean> {
@@ -56,14 +59,17 @@ export class Missed {
    */
   async catchUp(): Promise<void> {
     const { account, client, storage, stopping } = this.#options;
+    const startedAt = new Date();
     const freshMs = Math.min(account.limits.staleAfterMinutes * MINUTE_MS, LONGEST_MS);
-    const known = await hasArchive(storage, account.jid);
-    const since = known ? { otherwise: new Date(Date.now() - freshMs) } : {};
+    const firstRead = await storage.get(archiveKey(account.jid));
+    const since = firstRead === undefined ? {} : { otherwise: new Date(startedAt.getTime() - freshMs) };
+    const query = { ...since, overlapMs: OVERLAP_MS, signal: stopping };
     try {
-      for await (const missed of client.get(messageArchive).catchUp({ ...since, signal: stopping })) {
-        await this.#take(missed);
+      for await (const missed of client.get(messageArchive).catchUp(query)) {
+        // Read from a little before, it may have what is from before the bot's time.
+        if (firstRead === undefined || !isBefore(missed, new Date(firstRead))) await this.#take(missed);
       }
-      if (!known) await storage.set(archiveKey(account.jid), 'read');
+      if (firstRead === undefined) await storage.set(archiveKey(account.jid), startedAt.toISOString());
     } catch (error) {
       if (!(error instanceof StanzaError || error instanceof ArchiveError)) throw error;
       // Without an archive it is the server that keeps what comes meanwhile, and it must not be told that we read one.
@@ -95,7 +101,7 @@ export class Missed {
     return isKept ? false : undefined;
   }
 
-  async #take({ message, archive, at = new Date() }: ArchivedMessage): Promise<void> {
+  async #take({ id, message, archive, at = new Date() }: ArchivedMessage): Promise<void> {
     const { account, client, invitation } = this.#options;
     const { element, from, to, type } = message;
     if (type === 'groupchat' || from.bare.equals(account.jid)) return;
@@ -107,15 +113,21 @@ export class Missed {
     if (invited !== undefined) return invitation(invited);
     // What an occupant of a room said to us alone cannot be told any more from what the room says.
     if (client.get(muc).rooms.has(from.bare.toString())) return;
-    await this.#options.message({ ...message, element: delayed(element, { stamp: at, from: archive }) });
+    const known = [writeDelay({ stamp: at, from: archive }), writeStanzaId(id, archive)];
+    await this.#options.message({ ...message, element: precededBy(element, known) });
   }
 }
 
-/** What the archive says goes before what others wrote into the message. */
-function delayed({ name, ns, attributes, nodes }: Element, delay: Delay): Element {
-  return new Element(name, ns, attributes, [writeDelay(delay), ...nodes]);
+function isBefore({ at }: ArchivedMessage, moment: Date): boolean {
+  return at !== undefined && at < moment;
 }
 
+/** What the archive says goes before what others wrote into the message. */
+function precededBy({ name, ns, attributes, nodes }: Element, payloads: readonly Element[]): Element {
+  return new Element(name, ns, attributes, [...payloads, ...nodes]);
+}
+
+/** Where it stands when the account's archive was read first. */
 function archiveKey(account: Jid): string {
   return `archive-read ${account.toString()}`;
 }

@@ -34,6 +34,11 @@ export class ArchiveMark {
     this.#onFault = onFault;
   }
 
+  /** Whether it is known what an earlier run of the program wrote down. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
   async load(): Promise<Mark | undefined> {
     if (!this.#isLoaded) {
       const stored = readMark(await this.#storage.get(this.#key));

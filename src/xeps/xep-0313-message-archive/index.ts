@@ -24,6 +24,11 @@ export type SinceOptions = Pick<ArchiveQuery, 'archive' | 'includeGroupchat' | '
 export interface CatchUpOptions extends SinceOptions {
   /** Where to begin when nothing is remembered of this archive; with its end unless told, so that nothing of before comes. */
   readonly otherwise?: Date;
+  /**
+   * How far before what is remembered to begin, in milliseconds, when this is the first time in this run of the program: what arrived
+   * just before a crash may have come to nothing. The caller has to know again what it has dealt with.
+   */
+  readonly overlapMs?: number;
 }
 
 export interface ArchiveEvents {
@@ -142,7 +147,12 @@ export const messageArchive = definePlugin({
        */
       async *catchUp(options: CatchUpOptions = {}): AsyncGenerator<ArchivedMessage> {
         const mark = markOf(archiveOf(options));
+        const isFirst = !mark.isLoaded;
         const last = (await mark.load()) ?? { id: undefined, at: options.otherwise };
+        if (last.at !== undefined && isFirst && options.overlapMs !== undefined) {
+          yield* onFrom(new Date(last.at.getTime() - options.overlapMs), mark, options);
+          return;
+        }
         if (last.at === undefined) {
           const { id, at = new Date() } = (await newest(options)) ?? {};
           mark.reached({ id, at });
