@@ -8,7 +8,6 @@ import type { Conversation, Heard } from '../conversation/history.js';
 import type { TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
 import { ownMessages } from './own-messages.js';
-import { quoting } from './quoting.js';
 import { isAdmitted, senderKey, stanzaKey, type Said } from './said.js';
 import type { Task } from './tasks.js';
 
@@ -56,13 +55,13 @@ export class Changes {
   }
 
   async #correct(said: Said, id: string, conversation: Conversation): Promise<boolean> {
-    const { queue, client } = this.#options;
+    const { queue } = this.#options;
     const original = conversation.find((heard) => heard.id === id && heard.author === said.author);
     if (original === undefined) return this.#ignored(said, id, conversation);
     const { key, kind } = original;
     const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
     const words = kind === 'question' ? said.text : said.content.text;
-    const written = conversation.correct(key, quoting(said, words, conversation, client));
+    const written = conversation.correct(key, words);
     // What waits is asked as it is by then. The request that is under way still has the old words.
     if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
     await written;
@@ -94,9 +93,8 @@ export class Changes {
     const own = this.#options.client.get(ownMessages).find(place.to, id);
     if (own === undefined || !isAdmitted(said) || own.reactions >= MAX_REACTIONS) return;
     own.reactions += 1;
-    const what = emoji.length === 0 ? 'took back a reaction' : `reacted with ${emoji.slice(0, MAX_EMOJI).join(' ')}`;
-    const text = `(${what} to what you said: “${own.excerpt}”)`;
-    await conversation.hear({ key, speaker, text, at, author, kind: 'context', reference: place });
+    const about = { text: own.excerpt, reaction: emoji.slice(0, MAX_EMOJI) };
+    await conversation.hear({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
   }
 
   /** @returns whether it was something that somebody else said */

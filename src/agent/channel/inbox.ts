@@ -25,7 +25,7 @@ import { InOrder } from './in-order.js';
 import type { Excess, Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import { readPlace, type Place } from './place.js';
-import { quoting } from './quoting.js';
+import { repliedTo } from './quoting.js';
 import { describeLink, linksOf, type Said } from './said.js';
 import type { Strangers } from './strangers.js';
 import type { Question, Task } from './tasks.js';
@@ -178,18 +178,20 @@ export class Inbox {
   }
 
   /** Writes it down. @returns whether it is new */
-  async #hear(said: Said, words: string, conversation: Conversation, kind: Heard['kind']): Promise<boolean> {
+  async #hear(said: Said, text: string, conversation: Conversation, kind: Heard['kind']): Promise<boolean> {
     const { key, speaker, at, author, content, place } = said;
     const id = content.change?.id ?? said.id;
+    const about = repliedTo(said, conversation, this.#options.client);
     const media = content.links.map(describeLink);
     const heard = await conversation.hear({
       key,
       speaker,
-      text: quoting(said, words, conversation, this.#options.client),
+      text,
       at,
       kind,
       author,
       ...(id === undefined ? {} : { id }),
+      ...(about === undefined ? {} : { about }),
       ...(media.length === 0 ? {} : { media }),
       reference: place,
     });

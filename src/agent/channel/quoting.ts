@@ -1,22 +1,17 @@
 /** What somebody replies to, for a model that sees only their words. */
 import type { Client } from '../../xmpp-core/client.js';
-import type { Conversation } from '../conversation/history.js';
-import { safeName } from '../conversation/speaker.js';
+import type { About, Conversation } from '../conversation/history.js';
 import { excerptOf, ownMessages } from './own-messages.js';
 import { stanzaKey, type Said } from './said.js';
 
-/**
- * The words, after a short quotation of what they answer (XEP-0461) and who said it: as the bot remembers it, whatever the reply claims. Of
- * something that it does not remember it says nothing.
- */
-export function quoting({ content, place }: Said, words: string, conversation: Conversation, client: Client): string {
+/** What a message answers (XEP-0461): as the bot remembers it, whatever the reply claims; `undefined` for what it does not remember. */
+export function repliedTo({ content, place }: Said, conversation: Conversation, client: Client): About | undefined {
   const { reply } = content;
-  if (reply === undefined || words === '') return words;
+  if (reply === undefined) return undefined;
   const own = client.get(ownMessages).find(place.to, reply.id);
-  if (own !== undefined) return `(in reply to your “${own.excerpt}”)\n${words}`;
+  if (own !== undefined) return { text: own.excerpt };
   // In a room only the room's own id names a message (XEP-0461 §4.1): the ids that people give may be those of others' messages.
   const isIt = place.kind === 'room' ? stanzaKey(reply.id) : undefined;
   const original = conversation.find(({ key, id }) => (isIt === undefined ? id === reply.id : key === isIt));
-  if (original === undefined) return words;
-  return `(in reply to ${safeName(original.speaker)}: “${excerptOf(original.text)}”)\n${words}`;
+  return original === undefined ? undefined : { speaker: original.speaker, text: excerptOf(original.text) };
 }

@@ -7,6 +7,7 @@
  *   one before it was full. Without it a new session begins, and nothing older is shown to the model.
  * - `question`, `context`: a message that was heard. A question is owed an answer; context is only to be known.
  *   `key` tells duplicates, `speaker` and `text` are the words of strangers, `reference` is the channel's own note.
+ *   `about` is the earlier message that it replies or reacts to, as the bot remembers it.
  * - `answer`: what the model said to the questions `keys`; written before it is sent, under an `id`.
  *   `steps` are the tools it used on the way.
  * - `sending`: the answer `id` is about to be sent; from here on people may have it.
@@ -39,10 +40,22 @@ export interface Heard {
   readonly author?: string;
   /** The id that its author gave it, by which a correction names it. */
   readonly id?: string;
+  /** What it replies or reacts to. */
+  readonly about?: About;
   /** Files that came with it. */
   readonly media?: readonly HeardMedia[];
   /** Any JSON the channel needs to answer after a restart: where to reply, the stanza's id. */
   readonly reference?: unknown;
+}
+
+/** An earlier message that somebody refers to, in the bot's own memory of it. */
+export interface About {
+  /** Who said it; the bot did where no speaker stands. */
+  readonly speaker?: string;
+  /** How it begins; empty for a file without words. */
+  readonly text: string;
+  /** The emoji of a reaction, none when it was taken back; without it, it is a reply. */
+  readonly reaction?: readonly string[];
 }
 
 /** A file that somebody sent, as much of it as the model can use. All of it is untrusted. */
@@ -110,6 +123,9 @@ const heard = {
   at: time,
   author: z.string().exactOptional(),
   id: z.string().exactOptional(),
+  about: z
+    .object({ speaker: z.string().exactOptional(), text: z.string(), reaction: z.array(z.string()).exactOptional() })
+    .exactOptional(),
   media: media.exactOptional(),
   reference: z.unknown().exactOptional(),
 };

@@ -3,6 +3,7 @@
  * conversation while it lives, so that both always agree.
  */
 import { estimateTokens } from '../model/tokens.js';
+import { noteOf } from './notes.js';
 import type { Answer, Heard, HistoryRecord, ModelChoice, Step, Unwritten } from './records.js';
 
 /** A closed turn: the messages that led to an answer (context and questions, in order), and what was said. */
@@ -26,6 +27,8 @@ export interface Utterance {
   readonly speaker?: string;
   readonly text: string;
   readonly at?: Date;
+  /** What it replies or reacts to, in words. */
+  readonly note?: string;
 }
 
 /** The part of a session that is kept in memory: closed turns, and what was heard since. */
@@ -91,15 +94,16 @@ export class Transcript {
 
   /** What was said last, at most so many messages, the oldest first. */
   recent(limit: number): readonly Utterance[] {
-    const latest: Utterance[] = this.#open.slice(-limit);
+    const latest: (Pick<Heard, 'text'> & Partial<Heard>)[] = this.#open.slice(-limit);
     for (const { heard, said } of this.#turns.toReversed()) {
       if (latest.length >= limit) break;
       latest.unshift(...heard, ...(said === '' ? [] : [{ text: said }]));
     }
-    return latest.slice(-limit).map(({ speaker, text, at }) => ({
+    return latest.slice(-limit).map(({ speaker, text, at, about }) => ({
       text,
       ...(speaker !== undefined && { speaker }),
       ...(at !== undefined && { at }),
+      ...(about !== undefined && { note: noteOf(about) }),
     }));
   }
 
@@ -286,12 +290,13 @@ export class Transcript {
 /** What a picture costs in a request, about: providers count it by its size in pixels, which nobody has looked at here. */
 const TOKENS_PER_PICTURE = 1000;
 
-/** What a heard message costs in a request: its words, the speaker's mark and its files, about. */
-export function cost({ text, speaker, media = [] }: Heard): number {
+/** What a heard message costs in a request: its words, the speaker's mark, what is noted of it and its files, about. */
+export function cost({ text, speaker, about, media = [] }: Heard): number {
   const files = media.map(
     (file) => estimateTokens(file.text ?? '') + (file.file === undefined ? 20 : TOKENS_PER_PICTURE),
   );
-  return estimateTokens(text) + estimateTokens(speaker) + 2 + files.reduce((sum, one) => sum + one, 0);
+  const note = about === undefined ? 0 : estimateTokens(noteOf(about));
+  return estimateTokens(text) + estimateTokens(speaker) + 2 + note + files.reduce((sum, one) => sum + one, 0);
 }
 
 /** What an answer costs in a later request: its words, and what was done on the way. */

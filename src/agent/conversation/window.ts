@@ -1,9 +1,10 @@
 /** The context window: as much of a conversation as one request to the model may carry, cut on whole turns. */
-import { FILES_NOTE, spokenMedia } from '../media/in-words.js';
+import { spokenMedia } from '../media/in-words.js';
 import type { PictureReference, PromptMessage } from '../media/pictures.js';
 import { estimateTokens } from '../model/tokens.js';
+import { NOTES_NOTE, noteOf } from './notes.js';
 import type { Heard } from './records.js';
-import { attributed, indented, SPEAKERS_NOTE } from './speaker.js';
+import { attributed, SPEAKERS_NOTE, unattributed } from './speaker.js';
 import { cost, costOfAnswer, type Transcript, type Turn } from './transcript.js';
 
 /** For an answer without text (a reaction, a file): providers refuse an empty message, and two of one role in a row. */
@@ -11,7 +12,7 @@ const WORDLESS = '(answered without words)';
 /** So many pictures go along, the newest; every further one is told of in words. */
 const MAX_PICTURES = 4;
 /** For a turn of which nothing is left that somebody asked. */
-const TAKEN_BACK = '(a message that was taken back)';
+const TAKEN_BACK = '[a message that was taken back]';
 
 /** What a request is made for. */
 export interface PromptOptions {
@@ -51,22 +52,22 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
   };
 
   let picturesLeft = MAX_PICTURES;
-  let hasFiles = false;
+  let hasNotes = false;
   /** One user message. What the newest of the messages show is found first. */
   const userMessage = (heard: readonly Heard[]): PromptMessage => {
     const lines: string[] = [];
     const pictures: PictureReference[] = [];
     for (const one of heard.toReversed()) {
       const files = spokenMedia(one.media ?? [], picturesLeft);
-      hasFiles ||= files.lines.length > 0;
+      const notes = [...(one.about === undefined ? [] : [noteOf(one.about)]), ...files.lines];
+      hasNotes ||= notes.length > 0;
       picturesLeft -= files.pictures.length;
       pictures.unshift(...files.pictures);
-      const inLines = (text: string): string => [text, ...files.lines].filter((line) => line !== '').join('\n');
       // Between two people a question needs no name; context always says where it came from.
-      const line =
-        room || one.kind === 'context' ? attributed(one.speaker, inLines(one.text)) : inLines(indented(one.text));
+      const words = room || one.kind === 'context' ? attributed(one.speaker, one.text) : unattributed(one.text);
       const mark = options.markOf?.(one);
-      lines.unshift(mark === undefined ? line : `[#${mark}] ${line}`);
+      const marked = [mark === undefined ? '' : `[#${mark}]`, words].filter((part) => part !== '').join(' ');
+      lines.unshift(...(marked === '' ? [] : [marked]), ...notes);
     }
     return { role: 'user', content: lines.join('\n'), ...(pictures.length === 0 ? {} : { pictures }) };
   };
@@ -86,7 +87,7 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
   const { summary } = transcript;
   if (summary !== undefined && !cut && estimateTokens(summary) <= left)
     messages.push(...asExchange(summary).toReversed());
-  const notes = [room ? SPEAKERS_NOTE : '', hasFiles ? FILES_NOTE : ''];
+  const notes = [room ? SPEAKERS_NOTE : '', hasNotes ? NOTES_NOTE : ''];
   const systemPrompt = [options.systemPrompt.trim(), ...notes].filter((part) => part !== '').join('\n\n');
   if (systemPrompt !== '') messages.push({ role: 'system', content: systemPrompt });
   return messages.toReversed();

@@ -33,12 +33,16 @@ export const roomHistory = defineTool({
     limit: z.int().min(1).max(MAX_LINES).default(20).describe('How many messages'),
   },
   run({ limit }, context) {
-    const lines = context.recent(limit).map(({ speaker, text, at }) => {
-      const line = speaker === undefined ? text : attributed(speaker, text);
-      if (speaker === undefined) return `you: ${line.replaceAll('\n', '\n  ')}`;
-      return at === undefined ? line : `${at.toISOString().slice(0, 16)}Z ${line}`;
+    const lines = context.recent(limit).flatMap(({ speaker, text, at, note }) => {
+      if (speaker === undefined) return `you: ${text.replaceAll('\n', '\n  ')}`;
+      const line = attributed(speaker, text);
+      const dated = at === undefined ? line : `${at.toISOString().slice(0, 16)}Z ${line}`;
+      return note === undefined ? dated : [dated, note];
     });
     if (lines.length === 0) return 'Nothing was said yet.';
-    return ['What was said (times in UTC); each message begins at the margin:', ...lines].join('\n');
+    return [
+      'What was said (times in UTC); each message begins at the margin, and so does what is noted of the one above it, in [brackets]:',
+      ...lines,
+    ].join('\n');
   },
 });

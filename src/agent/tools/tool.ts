@@ -32,6 +32,8 @@ export interface Utterance {
   readonly speaker?: string;
   readonly text: string;
   readonly at?: Date;
+  /** What it replies or reacts to: a line in brackets. */
+  readonly note?: string;
 }
 
 /** What tools can reach of the place they are used at. */
