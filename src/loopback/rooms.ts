@@ -1,4 +1,4 @@
-/** The loopback server's rooms: one XEP-0045 service, non-anonymous, with history, stanza ids and occupant ids. */
+/** The loopback server's rooms: one XEP-0045 service with history, stanza ids and occupant ids, and with owners who decide about their rooms. */
 import { createHash } from 'node:crypto';
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
@@ -7,15 +7,18 @@ import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../xmpp-core/stanza/stanza-error.js';
 import { el, Element } from '../xmpp-core/xml/element.js';
 import { writeDiscoInfo, writeDiscoItems, NS_DISCO_INFO, NS_DISCO_ITEMS } from '../xeps/xep-0030-service-discovery.js';
+import { childForm } from '../xeps/xep-0004-data-forms.js';
+import { NS_MUC_ADMIN, readList } from '../xeps/xep-0045-muc/admin.js';
 import { NS_MUC } from '../xeps/xep-0045-muc/join.js';
-import { Status, writeMucUser } from '../xeps/xep-0045-muc/muc-user.js';
-import { NS_MUC_OWNER } from '../xeps/xep-0045-muc/owner.js';
+import { Status, writeMucUser, type Affiliation } from '../xeps/xep-0045-muc/muc-user.js';
+import { NS_MUC_OWNER, writeConfiguration } from '../xeps/xep-0045-muc/owner.js';
 import { readDateTime } from '../xeps/xep-0082-date-time.js';
 import { NS_DELAY, writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
 import { NS_STABLE_IDS, writeStanzaId } from '../xeps/xep-0359-stable-ids.js';
 import { NS_MAM } from '../xeps/xep-0313-message-archive/codecs.js';
 import { NS_OCCUPANT_ID, writeOccupantId } from '../xeps/xep-0421-occupant-id.js';
 import { ARCHIVE_FEATURES, type Archives } from './archives.js';
+import { changedSettings, DEFAULT_SETTINGS, featuresOf, settingsForm, type RoomSettings } from './room-settings.js';
 
 interface Occupant {
   readonly nick: string;
@@ -27,6 +30,9 @@ interface LoopbackRoom {
   readonly jid: Jid;
   readonly occupants: Map<string, Occupant>;
   readonly history: { readonly message: Element; readonly at: Date }[];
+  /** By bare JID, of those who have one. */
+  readonly affiliations: Map<string, Affiliation>;
+  settings: RoomSettings;
   subject: string;
   locked: boolean;
 }
@@ -35,16 +41,7 @@ interface LoopbackRoom {
 export type Deliver = (stanza: Element) => void;
 
 const MAX_HISTORY = 100;
-const FEATURES = [
-  NS_DISCO_INFO,
-  NS_MUC,
-  NS_STABLE_IDS,
-  NS_OCCUPANT_ID,
-  'muc_nonanonymous',
-  'muc_open',
-  'muc_unsecured',
-  ...ARCHIVE_FEATURES,
-];
+const FEATURES = [NS_DISCO_INFO, NS_STABLE_IDS, NS_OCCUPANT_ID, ...ARCHIVE_FEATURES];
 /** What only the room may say: occupants who send it are not believed. */
 const ROOMS_OWN: ReadonlySet<string> = new Set([NS_DELAY, NS_OCCUPANT_ID, 'http://jabber.org/protocol/muc#user']);
 
@@ -101,15 +98,19 @@ export class Rooms {
     if (to.localpart !== '' && room === undefined) throw new StanzaError('cancel', 'item-not-found');
     if (payload?.ns === NS_DISCO_INFO) {
       const identity = { category: 'conference', type: 'text', name: room?.jid.localpart ?? 'Rooms' };
-      return result(writeDiscoInfo({ identities: [identity], features: new Set(FEATURES), forms: [] }));
+      const features = new Set([...FEATURES, ...featuresOf(room?.settings ?? DEFAULT_SETTINGS)]);
+      return result(writeDiscoInfo({ identities: [identity], features, forms: [] }));
     }
     if (payload?.ns === NS_DISCO_ITEMS && to.localpart === '') {
       return result(writeDiscoItems([...this.#rooms.values()].map(({ jid }) => ({ jid, name: jid.localpart }))));
     }
     if (payload?.ns === NS_MAM && room !== undefined)
       return result(this.#archives.answer(room.jid, from, payload, (found) => this.#deliver(found)));
-    if (payload?.ns === NS_MUC_OWNER && room !== undefined) {
-      room.locked = false;
+    if (payload !== undefined && room !== undefined && [NS_MUC_OWNER, NS_MUC_ADMIN].includes(payload.ns)) {
+      if (affiliationOf(room, from) !== 'owner') throw StanzaError.of('forbidden');
+      if (payload.ns === NS_MUC_ADMIN) this.#changeAffiliations(room, payload);
+      else if (iq.attr('type') === 'get') return result(writeConfiguration(settingsForm(room.settings)));
+      else configure(room, payload);
       return result(undefined);
     }
     throw new StanzaError('cancel', 'service-unavailable');
@@ -129,17 +130,35 @@ export class Rooms {
     const isJoin = present === undefined || presence.child('x', NS_MUC) !== undefined;
     if (present !== undefined && isJoin) room?.occupants.delete(present.nick);
     if (isJoin) this.#join(presence, from, to, room);
+    else if (room !== undefined && present.nick !== to.resource) this.#rename(room, present, to.resource);
+  }
+
+  /** §7.6: the old nick goes, and the new one comes. */
+  #rename(room: LoopbackRoom, before: Occupant, nick: string): void {
+    const after = { nick, jid: before.jid };
+    room.occupants.delete(before.nick);
+    room.occupants.set(nick, after);
+    for (const { jid } of room.occupants.values()) {
+      const own = jid === before.jid ? [Status.self] : [];
+      this.#tell(room, before, jid, [Status.nickChanged, ...own], { into: nick });
+      this.#tell(room, after, jid, own);
+    }
   }
 
   #join(presence: Element, from: Jid, to: Jid, existing: LoopbackRoom | undefined): void {
-    const room = existing ?? { jid: to.bare, occupants: new Map(), history: [], subject: '', locked: true };
     if (existing?.locked === true) throw new StanzaError('cancel', 'item-not-found');
+    if (existing !== undefined) admit(existing, from, presence.child('x', NS_MUC)?.childText('password'));
+    const room = existing ?? createdBy(from, to.bare);
     this.#rooms.set(room.jid.toString(), room);
     const newcomer = { nick: to.resource, jid: from };
     for (const other of room.occupants.values()) this.#tell(room, other, newcomer.jid, []);
     room.occupants.set(newcomer.nick, newcomer);
     for (const other of room.occupants.values()) {
-      const own = [Status.nonAnonymous, Status.self, ...(existing === undefined ? [Status.created] : [])];
+      const own = [
+        Status.self,
+        ...(room.settings.showsJids ? [Status.nonAnonymous] : []),
+        ...(existing === undefined ? [Status.created] : []),
+      ];
       this.#tell(room, newcomer, other.jid, other === newcomer ? own : []);
     }
     for (const message of wantedHistory(room, presence)) this.#deliver(message.withAttributes({ to: from.toString() }));
@@ -189,24 +208,80 @@ export class Rooms {
     room.occupants.delete(leaver.nick);
     for (const { jid } of [leaver, ...room.occupants.values()]) {
       const codes = jid === leaver.jid ? [Status.self, ...statuses] : statuses;
-      this.#tell(room, leaver, jid, codes, 'unavailable');
+      this.#tell(room, leaver, jid, codes, {});
     }
     if (room.occupants.size > 0) return;
     this.#rooms.delete(room.jid.toString());
     this.#archives.forget(room.jid);
   }
 
-  /** Tells `to` about an occupant. */
-  #tell(room: LoopbackRoom, about: Occupant, to: Jid, statuses: readonly number[], type?: 'unavailable'): void {
+  /** Only affiliations are changed so; who may not be there any more goes (§9.1, §9.4). */
+  #changeAffiliations(room: LoopbackRoom, query: Element): void {
+    for (const { jid, affiliation } of readList(query)) {
+      if (jid === undefined) throw StanzaError.of('bad-request');
+      room.affiliations.set(jid.toString(), affiliation);
+      const gone = [...room.occupants.values()].filter((occupant) => occupant.jid.bare.equals(jid));
+      const status = affiliation === 'outcast' ? Status.banned : Status.affiliationLost;
+      const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.settings.membersOnly);
+      if (isOut) for (const occupant of gone) this.#remove(room, occupant, [status]);
+    }
+  }
+
+  /** Tells `to` about an occupant. @param gone given when there is none of that nick any more; `into` which one it has become */
+  #tell(
+    room: LoopbackRoom,
+    about: Occupant,
+    to: Jid,
+    statuses: readonly number[],
+    gone?: { readonly into?: string },
+  ): void {
+    const affiliation = affiliationOf(room, about.jid);
+    const isShown = room.settings.showsJids || affiliationOf(room, to) === 'owner' || to.equals(about.jid);
     const user = writeMucUser({
-      affiliation: 'member',
-      role: type === undefined ? 'participant' : 'none',
-      jid: about.jid,
+      affiliation,
+      role: gone !== undefined ? 'none' : affiliation === 'owner' ? 'moderator' : 'participant',
+      jid: isShown ? about.jid : undefined,
+      nick: gone?.into,
       statuses: new Set(statuses),
     });
     const from = room.jid.withResource(about.nick).toString();
+    const type = gone === undefined ? undefined : 'unavailable';
     this.#deliver(el('presence', NS_CLIENT, { from, to: to.toString(), type }, user, occupantId(room, about)));
   }
+}
+
+/** Who makes a room is its owner (§10.1.1), and sets it up before anybody else comes in. */
+function createdBy(owner: Jid, jid: Jid): LoopbackRoom {
+  return {
+    jid,
+    occupants: new Map(),
+    history: [],
+    affiliations: new Map([[owner.bare.toString(), 'owner']]),
+    settings: DEFAULT_SETTINGS,
+    subject: '',
+    locked: true,
+  };
+}
+
+function affiliationOf({ affiliations }: LoopbackRoom, { bare }: Jid): Affiliation {
+  return affiliations.get(bare.toString()) ?? 'none';
+}
+
+/** @throws StanzaError for whom the room does not let in (§7.2.5 to §7.2.7) */
+function admit(room: LoopbackRoom, newcomer: Jid, password: string | undefined): void {
+  const { membersOnly, isProtected, secret } = room.settings;
+  const affiliation = affiliationOf(room, newcomer);
+  if (affiliation === 'outcast') throw StanzaError.of('forbidden');
+  if (affiliation === 'none' && membersOnly) throw StanzaError.of('registration-required');
+  if (affiliation !== 'owner' && isProtected && password !== secret) throw StanzaError.of('not-authorized');
+}
+
+/** Takes the owner's settings, with which a new room opens. */
+function configure(room: LoopbackRoom, query: Element): void {
+  const form = childForm(query);
+  if (form?.type !== 'submit') throw StanzaError.of('bad-request');
+  room.settings = changedSettings(room.settings, form);
+  room.locked = false;
 }
 
 function occupantOf(room: LoopbackRoom, jid: Jid): Occupant | undefined {

@@ -36,6 +36,7 @@ export interface LoopbackOptions {
 }
 
 const DOMAIN = 'localhost';
+const FOREIGN_ROOMS = 'rooms.example';
 const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
 const MAX_OFFLINE = 100;
 const SUBSCRIPTION_TYPES: ReadonlySet<string> = new Set(['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']);
@@ -45,6 +46,8 @@ const CLOSE_TIMEOUT_MS = 1_000;
 export class LoopbackServer {
   readonly domain = DOMAIN;
   readonly rooms: Rooms;
+  /** Rooms of another domain, as if of another server: this one does not vouch for what they say. */
+  readonly foreignRooms: Rooms;
   readonly #options: LoopbackOptions;
   readonly #accounts = new Accounts();
   readonly #archives = new Archives();
@@ -64,7 +67,9 @@ export class LoopbackServer {
 
   private constructor(options: LoopbackOptions) {
     this.#options = options;
-    this.rooms = new Rooms(`rooms.${DOMAIN}`, (stanza) => this.#deliver(stanza), this.#archives);
+    const deliver = (stanza: Element): void => this.#deliver(stanza);
+    this.rooms = new Rooms(`rooms.${DOMAIN}`, deliver, this.#archives);
+    this.foreignRooms = new Rooms(FOREIGN_ROOMS, deliver, this.#archives);
   }
 
   /** Starts a server on free ports of 127.0.0.1. */
@@ -192,7 +197,7 @@ export class LoopbackServer {
       this.#presence(session, el('presence', NS_CLIENT, { from: jid, type: 'unavailable' }));
     }
     this.#sessions.delete(jid);
-    this.rooms.drop(session.jid);
+    for (const service of [this.rooms, this.foreignRooms]) service.drop(session.jid);
     // What people wrote goes to the other clients of the account, or waits for the next one (XEP-0198 §5).
     const isTalk = (stanza: Element): boolean =>
       stanza.name === 'message' && stanza.child('body') !== undefined && stanza.attr('type') !== 'groupchat';
@@ -208,6 +213,7 @@ export class LoopbackServer {
     if (to === undefined) session.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
     else if (stanza.name === 'presence' && toText === undefined) this.#presence(session, stamped);
     else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
+    else if (to.domainpart === this.foreignRooms.domain) this.foreignRooms.take(stamped, from, to);
     else if (stanza.name === 'presence' && SUBSCRIPTION_TYPES.has(stanza.attr('type') ?? ''))
       this.#rosters.subscription(stanza, from, to);
     else if (stanza.name === 'message' && stanza.attr('type') !== 'error' && this.#isLocal(to))

@@ -86,6 +86,11 @@ export class Stage {
     return Jid.of(name, this.server.rooms.domain);
   }
 
+  /** The JID of a room on another domain than that of the accounts. */
+  foreignRoom(name: string): Jid {
+    return Jid.of(name, this.server.foreignRooms.domain);
+  }
+
   /** The table of an account on this server, which is made when it is another one than the bot's own. */
   account(more: Settings = {}, name = ACCOUNT): Settings {
     if (name !== ACCOUNT) this.server.addAccount(name, PASSWORD);
