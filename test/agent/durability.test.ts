@@ -2,9 +2,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeMessage } from '../../src/index.js';
-import { askAgain, Stage, times } from '../support/bot.js';
-import { says } from '../support/openai-server.js';
+import { ConversationStore } from '../../src/agent/conversation/history.js';
+import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
+import { chatPlugins, createClient, writeMessage, writeOriginId } from '../../src/index.js';
+import { askAgain, PASSWORD, Stage, times } from '../support/bot.js';
+import { hangs, says } from '../support/openai-server.js';
 
 // Programs are started here, which takes its time on a busy machine.
 t.setTimeout(180_000);
@@ -37,5 +39,69 @@ t.test('a message and the line that it becomes', async (t) => {
     t.equal(model.requests.length, before + 1, 'what stands there is known again, with or without an id');
     t.equal(times(alice.texts, 'Third.'), 1);
     t.equal(await last.stop(), 0);
+  });
+});
+
+t.test('an answer and the messages that it becomes', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  // [promise-conversation-crash] [promise-conversation-once]
+  t.test('of an answer that left in part, people get what is missing, and only that', async (t) => {
+    const asked = alice.say('a question');
+    // What the archive and the disk have when the process is killed between two messages, and in the middle of one that grew.
+    const bot = createClient({
+      jid: stage.jid(),
+      password: PASSWORD,
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
+      plugins: chatPlugins,
+    });
+    t.teardown(() => bot.stop());
+    await bot.start();
+    for (const [id, body] of [
+      ['half', 'The first message.'],
+      ['half.2', 'The sec'],
+    ] as const) {
+      bot.send(writeMessage({ to: alice.client.account, type: 'chat', id, body, payloads: [writeOriginId(id)] }));
+    }
+    await alice.hears('The sec');
+    await bot.stop();
+    const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+    const conversation = await store.conversation('moltis@localhost/alice@localhost');
+    const reference = { kind: 'direct', to: 'alice@localhost', messageId: asked };
+    const key = `id alice@localhost ${asked}`;
+    await conversation.hear({ kind: 'question', key, speaker: 'alice', text: '?', at: new Date(), reference });
+    const text = 'The first message.\n\nThe second message.\n\nThe last message.';
+    await conversation.answer([key], { id: 'half', text, begun: true });
+    await store.close();
+
+    const next = await stage.run({ text_chunk_limit: 20 });
+    t.match(await alice.hears('The second message.'), { replaces: 'half.2' });
+    t.match(await alice.hears('The last message.'), { id: 'half.3', replaces: undefined });
+    t.equal(times(alice.texts, 'The first message.'), 1);
+    t.match(
+      await alice.expect('the mark', ({ reactedTo }) => reactedTo === asked),
+      { reactions: [] },
+      'nor stays its mark',
+    );
+    await askAgain(stage, alice);
+    t.notOk(alice.texts.some((one) => one.includes('interrupted')));
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-answer-reactions]
+  t.test('the mark of a question that was being answered when the bot was killed does not stay', async (t) => {
+    const bot = await stage.run();
+    model.next(hangs, says('Now.'));
+    const id = alice.say('slowly, please');
+    const isMark = ({ reactedTo }: { readonly reactedTo: string | undefined }): boolean => reactedTo === id;
+    t.same((await alice.expect('the mark', isMark)).reactions, ['👀']);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const next = await stage.run();
+    await alice.hears('Now.');
+    t.same((await alice.expect('the mark', isMark)).reactions, []);
+    t.equal(await next.stop(), 0);
   });
 });

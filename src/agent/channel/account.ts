@@ -293,31 +293,33 @@ export class Account {
   async #pay(debts: readonly Debt[]): Promise<void> {
     for (const { conversation, questions, undelivered } of debts) {
       for (const answer of undelivered) {
-        const place = readPlace(answer.reference);
-        const isDue = place !== undefined && this.#isWithinReach(place) && this.#inbox.admits(place);
-        if (isDue) this.#tell(this.#deliver(conversation, answer, place));
-        else await conversation.delivered(answer.id);
+        const place = this.#placeToPay(answer);
+        if (place === undefined) await conversation.delivered(answer.id);
+        else this.#tell(this.#deliver(conversation, answer, place));
       }
       for (const question of questions) {
-        const place = readPlace(question.reference);
-        if (place !== undefined && this.#isWithinReach(place)) await this.#inbox.resume(conversation, question);
-        else await conversation.fail([question.key]);
+        const place = this.#placeToPay(question);
+        if (place === undefined) await conversation.fail([question.key]);
+        else {
+          this.#tell(this.#answering.unmark(place));
+          await this.#inbox.resume(conversation, question, place);
+        }
       }
     }
   }
 
-  /** Whether we can come to speak at a place: into a room that is not ours any more nobody would ever let us. */
-  #isWithinReach(place: Place): boolean {
-    return place.kind === 'direct' || this.#rooms.wants(place.to);
+  /** Where something that is owed can be paid and may be: into a room that is not ours any more nobody would ever let us. */
+  #placeToPay({ reference }: { readonly reference?: unknown }): Place | undefined {
+    const place = readPlace(reference);
+    if (place === undefined || (place.kind !== 'direct' && !this.#rooms.wants(place.to))) return undefined;
+    return this.#inbox.admits(place) ? place : undefined;
   }
 
   /** Sends what was not sent; where that is not known, the archive may know. */
   async #deliver(conversation: Conversation, answer: Undelivered, place: Place): Promise<void> {
-    const { signal } = this.#stopping;
-    if (answer.begun) await this.#opened(place, signal);
-    const sent = answer.begun ? await this.#missed.wasSent(place, answer.id, answer.at) : false;
-    if (sent === true) await conversation.delivered(answer.id);
-    else await this.#answering.deliver(conversation, { ...answer, begun: sent === undefined }, place, signal);
+    if (answer.begun) await this.#opened(place, this.#stopping.signal);
+    const sent = answer.begun ? await this.#missed.sentOf(place, answer.id, answer.at) : new Map<string, string>();
+    await this.#answering.deliver(conversation, answer, place, sent);
   }
 
   async #opened(place: Place, signal: AbortSignal): Promise<void> {

@@ -12,6 +12,7 @@ import { ModelError, type Model, type ModelUsage } from '../model/model.js';
 import type { SkillShelf } from '../skills/skill-shelf.js';
 import { answerWithTools, wordsOf, type Outcome, type Report } from '../tools/loop.js';
 import { offeredTools } from '../tools/offer.js';
+import { react } from '../tools/react.js';
 import { modelAsked } from './model-choice.js';
 import { outletOf, type Outlet } from './outlet.js';
 import type { Place } from './place.js';
@@ -89,16 +90,37 @@ export class Answering {
     }
   }
 
-  /** Sends an answer that was written down before a restart or a lost connection. */
-  async deliver(conversation: Conversation, answer: Undelivered, place: Place, signal: AbortSignal): Promise<void> {
-    const { account, client } = this.#options;
+  /**
+   * Sends an answer that was written down before a restart.
+   * @param sent what people have of it already, by the ids of its messages; `undefined` when nobody can tell
+   */
+  async deliver(
+    conversation: Conversation,
+    answer: Undelivered,
+    place: Place,
+    sent: ReadonlyMap<string, string> | undefined,
+  ): Promise<void> {
+    const { account, client, stopping } = this.#options;
+    const words = wordsOf(answer);
     const writer = new ReplyWriter(outletOf(client, place, account), {
       chunkLimit: account.textChunkLimit,
       live: false,
+      // What may come twice must not be taken for the same message, which clients pass over.
+      ...(sent === undefined ? { id: newId() } : { id: answer.id, sent }),
     });
-    const words = wordsOf(answer);
-    writer.push(answer.begun && words !== '' ? PERHAPS_AGAIN + words : words);
-    await this.#send(conversation, answer.id, place, writer, signal);
+    writer.push(sent === undefined && words !== '' ? PERHAPS_AGAIN + words : words);
+    await this.#send(conversation, answer.id, place, writer, stopping);
+    // What the model thinks of the question stays.
+    const hasOpinion = answer.steps?.some(({ calls }) => calls.some(({ name }) => name === react.definition.name)) === true;
+    if (!hasOpinion) await this.unmark(place);
+  }
+
+  /** Takes the mark of a slow question back that the process, when it was killed, could not take back any more. */
+  async unmark(place: Place): Promise<void> {
+    const { account, client, opened, stopping } = this.#options;
+    if (!account.reactions || place.kind === 'private') return;
+    await opened(place, stopping);
+    outletOf(client, place).mark([]);
   }
 
   /** Tells people, and the log, why a turn came to nothing. For the queue. */
@@ -130,14 +152,13 @@ export class Answering {
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
     const isLive = account.streamEdits === 'always' || (account.streamEdits === 'dm' && place.kind !== 'room');
-    const writer = new ReplyWriter(outlet, { chunkLimit: account.textChunkLimit, live: isLive });
+    const id = newId();
+    const writer = new ReplyWriter(outlet, { id, chunkLimit: account.textChunkLimit, live: isLive });
     try {
       const { text, steps, model, usage } = await this.#ask(turn, scene, (words) => writer.push(words));
       turn.signal.throwIfAborted();
-      const id = newId();
       // Written down before it is sent: what was paid for is not lost with a connection or a process.
-      await conversation.answer(keys, { id, text, steps, model, usage });
-      if (writer.hasShown) await conversation.sending(id);
+      await conversation.answer(keys, { id, text, steps, model, usage, begun: writer.hasShown });
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
@@ -167,7 +188,7 @@ export class Answering {
     // The way may have closed while that was written down.
     await opened(place, signal);
     // Nobody else gets it: then it is settled without being sent.
-    if (isStillThere(place)) writer.finish(answerId);
+    if (isStillThere(place)) writer.finish();
     await conversation.delivered(answerId);
   }
 

@@ -24,7 +24,7 @@ import { isSameOccupant, payerAt } from './identities.js';
 import { InOrder } from './in-order.js';
 import type { Excess, Limits } from './limits.js';
 import { outletOf } from './outlet.js';
-import { readPlace, type Place } from './place.js';
+import type { Place } from './place.js';
 import { repliedTo } from './quoting.js';
 import { describeLink, linksOf, type Said } from './said.js';
 import type { Strangers } from './strangers.js';
@@ -120,10 +120,9 @@ export class Inbox {
   }
 
   /** Takes up a question that was written down before the last stop. */
-  async resume(conversation: Conversation, heard: Heard): Promise<void> {
-    const { key, at, reference } = heard;
-    const place = readPlace(reference);
-    if (place === undefined || this.#hearing.isStale(at) || !this.admits(place)) return conversation.fail([key]);
+  async resume(conversation: Conversation, heard: Heard, place: Place): Promise<void> {
+    const { key, at } = heard;
+    if (this.#hearing.isStale(at)) return conversation.fail([key]);
     const links = linksOf(heard);
     const prepare = (signal: AbortSignal): Promise<void> => this.#captions.fetch(key, links, conversation, signal);
     const question: Question = { kind: 'question', key, place, payer: payerAt(place), prepare };

@@ -1,6 +1,6 @@
 /**
- * What the account's archive (XEP-0313) knows and the bot does not: what was said to it while it was away, and whether an answer left
- * before the process was killed.
+ * What the account's archive (XEP-0313) knows and the bot does not: what was said to it while it was away, and what of an answer
+ * left before the process was killed.
  */
 import type { Client } from '../../xmpp-core/client.js';
 import { StanzaError } from '../../xmpp-core/errors.js';
@@ -12,6 +12,7 @@ import { muc, type Invitation } from '../../xeps/xep-0045-muc/index.js';
 import { readMediatedInvitation } from '../../xeps/xep-0045-muc/invitations.js';
 import { writeDelay } from '../../xeps/xep-0203-delayed-delivery.js';
 import { NS_DIRECT_INVITATION, readDirectInvitation } from '../../xeps/xep-0249-direct-invitations.js';
+import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
 import {
   ArchiveError,
   messageArchive,
@@ -21,6 +22,8 @@ import {
 import { writeStanzaId } from '../../xeps/xep-0359-stable-ids.js';
 import type { AccountConfig } from '../config/config.js';
 import type { Place } from './place.js';
+import { isMessageOf } from './reply-writer.js';
+import { asSaid } from './rooms.js';
 
 export interface MissedOptions {
   readonly account: AccountConfig;
@@ -78,27 +81,31 @@ export class Missed {
   }
 
   /**
-   * Whether an answer of ours reached the server.
-   * @param id of its last message
-   * @param at when it was made
-   * @returns `undefined` when nobody can tell
+   * What of an answer of ours reached the server.
+   * @param id of the answer
+   * @param at when it was complete
+   * @returns the texts of its messages as they were corrected last, by their ids; `undefined` when nobody can tell
    */
-  async wasSent(place: Place, id: string, at: Date): Promise<boolean | undefined> {
+  async sentOf(place: Place, id: string, at: Date): Promise<ReadonlyMap<string, string> | undefined> {
     const { client, stopping } = this.#options;
     const room = place.kind === 'room' ? client.get(muc).rooms.get(place.to.bare.toString()) : undefined;
     if (place.kind === 'room' && room?.features.has(NS_MAM) !== true) return undefined;
     const where = room === undefined ? { with: place.to } : { archive: room.jid };
     const query = { ...where, start: new Date(at.getTime() - AROUND_MS), limit: MAX_LOOKED_AT, signal: stopping };
     let isKept = false;
+    const sent = new Map<string, string>();
     try {
-      for await (const { message } of client.get(messageArchive).messages(query)) {
-        if (message.id === id) return true;
+      for await (const archived of client.get(messageArchive).messages(query)) {
         isKept = true;
+        const { message } = archived;
+        const isOwn = room === undefined ? message.from.bare.equals(client.account) : asSaid(room, archived).own;
+        const name = readCorrection(message.element) ?? message.id;
+        if (isOwn && name !== undefined && isMessageOf(id, name)) sent.set(name, message.body ?? '');
       }
     } catch (error) {
       if (!(error instanceof StanzaError || error instanceof ArchiveError)) throw error;
     }
-    return isKept ? false : undefined;
+    return isKept ? sent : undefined;
   }
 
   async #take({ id, message, archive, at = new Date() }: ArchivedMessage): Promise<void> {

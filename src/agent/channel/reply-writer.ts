@@ -2,6 +2,8 @@
  * Brings an answer to a place while it is being made: cut into messages, and, where that is wanted, shown as it grows by
  * correcting the last message. Every correction carries the whole text, so they come seldom, and the seldomer the longer it is.
  * A block of code that is too long for a message goes as a file, where the place has a way for files.
+ *
+ * The messages of an answer are named after it, one by one, so that after a crash the archive can tell which of them people have.
  */
 import { untilAborted } from '../../xmpp-core/deadline.js';
 import type { SharedFile } from '../../xeps/xep-0447-stateless-file-sharing.js';
@@ -11,6 +13,10 @@ import type { Outlet } from './outlet.js';
 import { toMessageStyling } from './styling.js';
 
 export interface ReplyWriterOptions {
+  /** Of the answer. */
+  readonly id: string;
+  /** What people have of it from an earlier attempt: texts, by the ids of the messages. It is completed, and not sent again. */
+  readonly sent?: ReadonlyMap<string, string>;
   /** Unicode code points a message. */
   readonly chunkLimit: number;
   /** Whether the answer is shown while it grows. */
@@ -32,8 +38,20 @@ const EDIT_MS_PER_CHARACTER = 2;
 /** How often one message is corrected while it grows; its last correction does not count. */
 const MAX_EDITS = 12;
 
+/** The id of a message of an answer. @param index counted from 0 */
+function messageId(answerId: string, index: number): string {
+  return index === 0 ? answerId : `${answerId}.${index + 1}`;
+}
+
+/** Whether it is the id of a message of that answer. */
+export function isMessageOf(answerId: string, id: string): boolean {
+  return id === answerId || id.startsWith(`${answerId}.`);
+}
+
 export class ReplyWriter {
   readonly #outlet: Outlet;
+  readonly #id: string;
+  readonly #sent: ReadonlyMap<string, string>;
   readonly #limit: number;
   readonly #live: boolean;
   readonly #now: () => number;
@@ -42,15 +60,22 @@ export class ReplyWriter {
   /** Full messages and files that could not be sent yet, in order. */
   #full: (string | CodeFile)[] = [];
   #files = 0;
+  /** How many messages have got their final text. */
+  #settled = 0;
   /** The message that still grows, as it was last sent. */
-  #growing: { readonly id: string; text: string; edits: number } | undefined;
+  #growing: { text: string; edits: number } | undefined;
   #hasShown = false;
   #nextEditAt: number;
   /** Ends the uploads when the answer is given up. */
   readonly #over = new AbortController();
 
-  constructor(outlet: Outlet, { chunkLimit, live, now = () => performance.now() }: ReplyWriterOptions) {
+  constructor(
+    outlet: Outlet,
+    { id, sent = new Map(), chunkLimit, live, now = () => performance.now() }: ReplyWriterOptions,
+  ) {
     this.#outlet = outlet;
+    this.#id = id;
+    this.#sent = sent;
     this.#limit = chunkLimit;
     this.#live = live;
     this.#now = now;
@@ -91,23 +116,22 @@ export class ReplyWriter {
     }
   }
 
-  /** Sends all that is not sent. The outlet has to be open. @param id of the first message of it; a new one unless given */
-  finish(id?: string): void {
+  /** Sends all that is not sent. The outlet has to be open. */
+  finish(): void {
     this.#take(this.#splitter.end());
     this.#flushText();
     this.#full = this.#full.flatMap((item) =>
       typeof item === 'string' || item.uploaded !== undefined ? item : chunk(item.block, this.#limit),
     );
-    this.#sendFull(true, id);
+    this.#sendFull(true);
   }
 
   /** Brings what was already shown to an end: the answer will not be finished. Without anything shown it says nothing. */
   breakOff(): void {
     this.#over.abort();
     if (this.#growing === undefined) return;
-    const id = this.#growing.id;
     const text = this.#chunker.rest();
-    this.#outlet.say(`${toMessageStyling(text)} …`, { replaces: id });
+    this.#outlet.say(`${toMessageStyling(text)} …`, { replaces: this.#nextId });
     this.#growing = undefined;
   }
 
@@ -139,24 +163,29 @@ export class ReplyWriter {
     return file.uploading;
   }
 
+  get #nextId(): string {
+    return messageId(this.#id, this.#settled);
+  }
+
   /** A full message freezes what was growing, with its final text, and is never touched again. */
-  #sendFull(isEnd: boolean, id?: string): void {
-    let idOfNext = id;
+  #sendFull(isEnd: boolean): void {
     for (let item = this.#full[0]; item !== undefined; item = this.#full[0]) {
       const last = isEnd && this.#full.length === 1;
-      if (typeof item === 'string') this.#settle(toMessageStyling(item), { last, id: idOfNext });
-      else if (item.uploaded !== undefined) this.#outlet.share(item.uploaded, { last, id: idOfNext });
-      else return; // What comes after it waits with it.
+      if (typeof item === 'string') this.#settle(toMessageStyling(item), last);
+      else if (item.uploaded === undefined)
+        return; // What comes after it waits with it.
+      else if (!this.#sent.has(this.#nextId)) this.#outlet.share(item.uploaded, { last, id: this.#nextId });
       this.#hasShown = true;
       this.#full.shift();
-      idOfNext = undefined;
+      this.#settled += 1;
     }
   }
 
-  #settle(text: string, options: { readonly last: boolean; readonly id: string | undefined }): void {
-    const growing = this.#growing;
-    if (growing === undefined) this.#outlet.say(text, options);
-    else if (growing.text !== text) this.#outlet.say(text, { ...options, replaces: growing.id });
+  #settle(text: string, last: boolean): void {
+    const id = this.#nextId;
+    const shown = this.#growing?.text ?? this.#sent.get(id);
+    if (shown === undefined) this.#outlet.say(text, { last, id });
+    else if (shown !== text) this.#outlet.say(text, { last, replaces: id });
     this.#growing = undefined;
   }
 
@@ -171,9 +200,10 @@ export class ReplyWriter {
     const growing = this.#growing;
     this.#hasShown = true;
     if (growing === undefined) {
-      this.#growing = { id: this.#outlet.say(text, { last: false }), text, edits: 0 };
+      this.#outlet.say(text, { last: false, id: this.#nextId });
+      this.#growing = { text, edits: 0 };
     } else if (growing.text !== text && growing.edits < MAX_EDITS) {
-      this.#outlet.say(text, { replaces: growing.id, last: false });
+      this.#outlet.say(text, { replaces: this.#nextId, last: false });
       growing.text = text;
       growing.edits += 1;
     }

@@ -296,7 +296,7 @@ function bookmarkList(client: Client) {
 }
 
 /** A message of a room's archive as if the room had sent it with its history. */
-function asSaid(room: Room, { id, at = new Date(), message }: ArchivedMessage): RoomMessage {
+export function asSaid(room: Room, { id, at = new Date(), message }: ArchivedMessage): RoomMessage {
   const nick = message.from.resource;
   // Where the room does not say that it gives ids, they are anybody's (XEP-0421 §4, XEP-0359 §6).
   const occupantId = room.features.has(NS_OCCUPANT_ID) ? readOccupantId(message.element) : undefined;

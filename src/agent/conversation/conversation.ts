@@ -26,6 +26,8 @@ export interface Said {
   readonly steps?: readonly Step[];
   /** Any JSON the channel needs to send it after a restart; that of the last question unless given. */
   readonly reference?: unknown;
+  /** Whether people have seen some of it, as it grew. */
+  readonly begun?: boolean;
 }
 
 /** What people wait for. */
@@ -92,7 +94,7 @@ export class Conversation {
   /** Writes down what the model said to these questions, before it is sent. It is owed until `delivered`. */
   async answer(keys: readonly string[], said: Said): Promise<void> {
     const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((heard) => heard !== undefined);
-    const { id, text, model, usage, steps = [], reference = question?.reference } = said;
+    const { id, text, model, usage, steps = [], reference = question?.reference, begun = false } = said;
     await this.#write({
       kind: 'answer',
       at: this.#parts.now(),
@@ -102,6 +104,7 @@ export class Conversation {
       ...(usage === undefined ? {} : { usage }),
       ...(steps.length === 0 ? {} : { steps }),
       ...(reference === undefined ? {} : { reference }),
+      ...(begun ? { begun } : {}),
       text,
     });
   }

@@ -9,7 +9,7 @@
  *   `key` tells duplicates, `speaker` and `text` are the words of strangers, `reference` is the channel's own note.
  *   `about` is the earlier message that it replies or reacts to, as the bot remembers it.
  * - `answer`: what the model said to the questions `keys`; written before it is sent, under an `id`.
- *   `steps` are the tools it used on the way.
+ *   `steps` are the tools it used on the way; `begun` says that people have seen some of it as it grew.
  * - `sending`: the answer `id` is about to be sent; from here on people may have it.
  * - `delivered`: the answer `id` has been sent.
  * - `failed`: the questions `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
@@ -94,6 +94,8 @@ export interface Answer {
   readonly steps?: readonly Step[];
   /** Any JSON the channel needs to send it after a restart. */
   readonly reference?: unknown;
+  /** Whether people may have some of it already. */
+  readonly begun?: boolean;
 }
 
 /** A model by the names that `modelOf` knows. */
@@ -152,6 +154,7 @@ const schema = z.discriminatedUnion('kind', [
     usage: z.object({ promptTokens: z.number(), completionTokens: z.number(), estimated: z.boolean() }).exactOptional(),
     steps: z.array(z.object({ text: z.string(), calls: z.array(call) })).exactOptional(),
     reference: z.unknown().exactOptional(),
+    begun: z.boolean().exactOptional(),
   }),
   z.object({ v: z.literal(1), kind: z.literal('sending'), at: time, id: z.string() }),
   z.object({ v: z.literal(1), kind: z.literal('delivered'), at: time, id: z.string() }),

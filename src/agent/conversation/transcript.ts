@@ -126,10 +126,7 @@ export class Transcript {
     return [
       ...(this.#model === undefined ? [] : [{ kind: 'model' as const, at, ...this.#model }]),
       ...this.questions,
-      ...this.undelivered.flatMap(({ begun, ...answer }) => [
-        { kind: 'answer' as const, ...answer },
-        ...(begun ? [{ kind: 'sending' as const, at, id: answer.id }] : []),
-      ]),
+      ...this.undelivered.map((answer) => ({ kind: 'answer' as const, ...answer })),
     ];
   }
 
@@ -193,7 +190,7 @@ export class Transcript {
   }
 
   #answer(answer: Answer): void {
-    this.#undelivered.set(answer.id, { ...answer, begun: false });
+    this.#undelivered.set(answer.id, { ...answer, begun: answer.begun === true });
     this.#close(answer.keys, answer.text, answer.steps);
   }
 
