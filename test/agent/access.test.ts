@@ -253,6 +253,7 @@ t.test('limits', async (t) => {
     one: stage.account({ limits: { messages_per_minute: false, turns_per_minute: 5 } }, 'one'),
     two: stage.account({ limits: { messages_per_minute: false, turns_per_minute: 5 } }, 'two'),
     strict: stage.account({ limits: { messages_per_minute: 2 } }, 'strict'),
+    four: stage.account({ limits: { messages_per_minute: 4, turns_per_minute: 1 } }, 'four'),
   };
   const settings = stage.settings(accounts);
   const bot = await stage.start(settings);
@@ -370,22 +371,51 @@ t.test('limits', async (t) => {
     t.ok(count >= 9 && count <= 10, `${one} and ${two} had ${count} turns`);
   });
 
-  // [promise-limit-kept]
-  t.test('what was used of a day outlives even a process that was killed', async () => {
-    const ida = await stage.person('ida');
-    model.next(says('Dear.'));
-    ida.say('hello');
-    await ida.hears('Dear.');
-    // The sums are written within seconds.
-    const state = join(stage.dataDirectory, 'state.json');
-    while (!(await readFile(state, 'utf8').catch(() => '')).includes('ida@localhost')) await delay(50);
-    await bot.stop('SIGKILL');
-    const again = await stage.start(settings);
-    await again.expect('online', { account: 'bot' });
-    ida.say('hello again');
-    await ida.hears(/come back tomorrow/);
-    await again.stop();
+  // [promise-limit-messages] [promise-limit-turns] [promise-conversation-once]
+  t.test('what comes twice counts once, and commands take no turn', async (t) => {
+    const jane = await stage.person('jane');
+    const to = stage.jid('four');
+    const [command, question] = [jane.say('/new', { to }), jane.say('hm', { to })];
+    await jane.hears(/^A new session/);
+    await jane.hears('You said: hm');
+    jane.say('/new', { to, id: command });
+    jane.say('hm', { to, id: question });
+    const correction = { to, type: 'chat' as const, id: newId(), body: 'ham', payloads: [writeCorrection(question)] };
+    for (let count = 1; count <= 2; count++) jane.client.send(writeMessage(correction));
+    jane.say('/new', { to });
+    await jane.hears(/^A new session/);
+    jane.say('the fifth', { to });
+    await jane.hears(/too much at once/);
+    t.equal(jane.texts.length, 4);
   });
+
+  // [promise-limit-kept] [promise-limit-messages]
+  t.test(
+    'what was used of a day outlives a process that was killed, and what the archive has again counts no more',
+    async () => {
+      const [ida, kim] = [await stage.person('ida'), await stage.person('kim')];
+      const to = stage.jid('four');
+      kim.say('/status', { to });
+      await kim.hears(/^Account:/);
+      model.next(says('Dear.'));
+      ida.say('hello');
+      await ida.hears('Dear.');
+      // The sums are written within seconds.
+      const state = join(stage.dataDirectory, 'state.json');
+      while (!(await readFile(state, 'utf8').catch(() => '')).includes('ida@localhost')) await delay(50);
+      await bot.stop('SIGKILL');
+      const again = await stage.start(settings);
+      await again.expect('online', { account: 'bot' });
+      ida.say('hello again');
+      await ida.hears(/come back tomorrow/);
+      await again.expect('online', { account: 'four' });
+      for (let count = 1; count <= 3; count++) {
+        kim.say('/status', { to });
+        await kim.hears(/^Account:/);
+      }
+      await again.stop();
+    },
+  );
 });
 
 // [promise-check-open]

@@ -33,6 +33,11 @@ export class Changes {
     this.#options = options;
   }
 
+  /** Whether a change came before. @param key of its message */
+  knows(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
   /**
    * Takes what is said of an earlier message.
    * @returns false for a correction of something that was never heard: it is as good as the first version of it
@@ -40,7 +45,7 @@ export class Changes {
   async take(said: Said, conversation: Conversation): Promise<boolean> {
     const { change } = said.content;
     // The same change again, out of its order, must not undo one that came after it.
-    if (change === undefined || this.#keys.has(said.key)) return true;
+    if (change === undefined || this.knows(said.key)) return true;
     this.#keys.add(said.key);
     if (change.kind === 'reaction') await this.#react(said, change.id, change.emoji, conversation);
     else if (change.kind === 'retraction') await this.#retract(said, change.id, conversation);

@@ -28,6 +28,11 @@ export class CommandDesk {
     this.#options = options;
   }
 
+  /** Whether a command came before. @param key of its message */
+  knows(key: string): boolean {
+    return this.#options.done.has(key);
+  }
+
   /** Runs a command that came as a message, and answers there. It is not part of the conversation: the model does not see it. */
   take(given: Given, conversation: Conversation): void {
     if (!this.#options.done.add(given.key)) return;

@@ -28,6 +28,11 @@ export class CommandsDone {
     for (const key of this.#kept) this.#known.add(key);
   }
 
+  /** Whether a command was carried out, or is about to be. */
+  has(key: string): boolean {
+    return this.#known.has(key);
+  }
+
   /** Whether a command is new; then it counts as done. */
   add(key: string): boolean {
     if (this.#known.has(key)) return false;

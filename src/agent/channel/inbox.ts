@@ -149,7 +149,7 @@ export class Inbox {
     const { key, place, content, isOperator, author, payer, sender, at } = said;
     if (content.change !== undefined) {
       // Each is written down, wanted or not. In a room all that is said is.
-      if (place.kind !== 'room' && limits.isFlood(sender, at)) return;
+      if (place.kind !== 'room' && !this.#changes.knows(key) && limits.isFlood(sender, at)) return;
       const conversation = await store.conversation(said.conversation);
       const isDone = await this.#changes.take(said, conversation);
       if (!isDone && said.text !== '') await this.#hear(said, said.text, conversation, 'context');
@@ -157,7 +157,7 @@ export class Inbox {
     }
     const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
     const conversation = await store.conversation(said.conversation);
-    const isNew = !conversation.knows(key);
+    const isNew = !conversation.knows(key) && !commands.knows(key);
     const mayAsk = !said.asks || !isNew || this.#isWithinLimits(said, parsed);
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
     if (!mayAsk && place.kind !== 'room') return;
