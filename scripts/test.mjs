@@ -7,19 +7,15 @@
  * Each test file is a process of its own. Loading the compiler in every one of them takes longer than most tests do, so all are
  * transpiled first; their types are checked by `npm run types`.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
 import process from 'node:process';
 import t from 'tap';
-import ts from 'typescript';
+import { transpileTests } from './lib/transpile.mjs';
 
 const BUILD = '.build';
 const FILE_MS = 240_000;
 
-const tests = transpile(
-  readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')),
-);
+const tests = transpileTests(BUILD).filter((file) => file.endsWith('.test.js') && !file.includes('/interop/'));
 const words = process.argv.slice(2);
 const chosen = tests.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 if (chosen.length === 0) throw new Error(`no test file has ${words.join(' or ')} in its path`);
@@ -30,24 +26,3 @@ t.jobs = availableParallelism();
 // Options of its own for each: tap writes into them.
 const options = () => ({ buffered: true, timeout: FILE_MS });
 await Promise.all(chosen.map((file) => t.spawn(process.execPath, ['--enable-source-maps', file], options(), file)));
-
-/** Writes each file as JavaScript, beside links to what tests import and read. Returns the test files. */
-function transpile(names) {
-  rmSync(BUILD, { recursive: true, force: true });
-  for (const name of names) {
-    const target = join(BUILD, 'test', name.replace(/\.ts$/, '.js'));
-    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, inlineSourceMap: true };
-    const { outputText } = ts.transpileModule(readFileSync(join('test', name), 'utf8'), {
-      compilerOptions,
-      fileName: name,
-    });
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
-  }
-  symlinkSync('../dist', join(BUILD, 'src'));
-  symlinkSync('../fixtures', join(BUILD, 'fixtures'));
-  return names
-    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('interop'))
-    .map((name) => join(BUILD, 'test', name.replace(/\.ts$/, '.js')))
-    .toSorted();
-}

@@ -1,0 +1,46 @@
+/** Things that come, taken one by one by somebody who waits for them, but not for ever. */
+import { setTimeout as after } from 'node:timers/promises';
+
+/** How long the other side may take for one step; far more than any does. */
+export const PATIENCE_MS = 5_000;
+
+export class Queue<Thing> {
+  readonly #things: Thing[] = [];
+  #failure: Error | undefined;
+  #wake: () => void = () => undefined;
+
+  /** What has come and was not taken. */
+  get waiting(): readonly Thing[] {
+    return this.#things;
+  }
+
+  add(thing: Thing): void {
+    this.#things.push(thing);
+    this.#wake();
+  }
+
+  /** Nothing more comes, and why. What has come can still be taken. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  /** The next one. Rejects when none comes in time, or none can come any more. */
+  async next(): Promise<Thing> {
+    const expired = new AbortController();
+    const deadline = after(PATIENCE_MS, 'late', { signal: expired.signal, ref: true }).catch(() => 'in time');
+    try {
+      for (;;) {
+        const thing = this.#things.shift();
+        if (thing !== undefined) return thing;
+        if (this.#failure !== undefined) throw this.#failure;
+        const news = new Promise<string>((resolve) => {
+          this.#wake = () => resolve('news');
+        });
+        if ((await Promise.race([news, deadline])) === 'late') throw new Error(`nothing came for ${PATIENCE_MS} ms`);
+      }
+    } finally {
+      expired.abort();
+    }
+  }
+}

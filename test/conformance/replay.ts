@@ -1,0 +1,335 @@
+/** Plays the server's side of a scenario, and holds an implementation against the rest. */
+import type { SecureVersion } from 'node:tls';
+import { readLine, writeLine, type Implementation, type Line, type StartImplementation } from './implementation.js';
+import { ScriptedPeer, type Connection } from './peer.js';
+import { Queue } from './queue.js';
+import { SaslPeer } from './sasl-peer.js';
+import type { Scenario, Step } from './scenario.js';
+import { fill, matchText, matchTree, SASL, type Bindings, type Outcome } from './template.js';
+import { parseFrame, parseItem, withoutLayout, type Item, type XmlTree } from './xml-tree.js';
+
+/** The client did not do what a step says. `message` begins with its place, and tells what was wanted and what came. */
+export class ReplayError extends Error {
+  override readonly name = 'ReplayError';
+}
+
+export interface ReplayOptions {
+  /** Whether each byte of the server is a write of its own; else each turn is one. */
+  readonly byteByByte?: boolean;
+}
+
+/**
+ * Plays a scenario once.
+ * @throws ReplayError at the first step that does not hold
+ */
+export async function replay(
+  scenario: Scenario,
+  start: StartImplementation,
+  { byteByByte = false }: ReplayOptions = {},
+): Promise<void> {
+  const peer = await ScriptedPeer.listen(scenario.settings.way);
+  const told = new Queue<Line>();
+  let implementation: Implementation | undefined;
+  try {
+    implementation = await start(scenario.settings, peer.site, (event) => told.add(event));
+    await new Replay(scenario, peer, implementation, told, byteByByte).run();
+  } finally {
+    peer.close();
+    await implementation?.stop();
+  }
+}
+
+/** One side of the client: what it sends, or what it tells. */
+interface Side<Thing> {
+  /** What a step wants. */
+  readonly read: (step: Step) => Thing;
+  readonly next: () => Promise<Thing>;
+  readonly match: (wanted: Thing, came: Thing, bindings: Bindings) => Outcome;
+  /** What came, for people. */
+  readonly text: (came: Thing) => string;
+  readonly taken: (came: Thing) => void;
+}
+
+class Replay {
+  readonly #scenario: Scenario;
+  readonly #peer: ScriptedPeer;
+  readonly #implementation: Implementation;
+  readonly #told: Queue<Line>;
+  readonly #byteByByte: boolean;
+  readonly #tokens = new Map<string, string>();
+  #bindings: Bindings = new Map();
+  #connection: Connection | undefined;
+  #sasl: SaslPeer | undefined;
+  #advertised: { mechanisms: string[]; bindings: string[] } = { mechanisms: [], bindings: [] };
+  #fences = 0;
+
+  constructor(
+    scenario: Scenario,
+    peer: ScriptedPeer,
+    implementation: Implementation,
+    told: Queue<Line>,
+    byteByByte: boolean,
+  ) {
+    this.#scenario = scenario;
+    this.#peer = peer;
+    this.#implementation = implementation;
+    this.#told = told;
+    this.#byteByByte = byteByByte;
+  }
+
+  async run(): Promise<void> {
+    for (const turn of turnsOf(this.#scenario.allSteps)) {
+      const [first] = turn;
+      if (first === undefined) continue;
+      try {
+        await this.#take(first, turn);
+      } catch (error) {
+        if (error instanceof ReplayError) throw error;
+        throw new ReplayError(
+          `${first.at}: ${error instanceof Error ? error.message : String(error)}\n${shown(first)}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    }
+    this.#nothingLeft(this.#scenario.allSteps.at(-1));
+  }
+
+  async #take(step: Step, turn: readonly Step[]): Promise<void> {
+    switch (step.kind) {
+      case 'A':
+        return this.#implementation.act(readLine(this.#fill(step.content)));
+      case 'S':
+        return this.#say(turn);
+      case 'C':
+        return this.#hear(turn);
+      case 'E':
+        return step.content === 'nothing' ? this.#nothing(step) : this.#learn(turn);
+      case 'N':
+        return this.#network(step);
+      case 'O':
+      // What somebody else did shows in what the server says.
+    }
+  }
+
+  /** The server's turn: one write. */
+  async #say(turn: readonly Step[]): Promise<void> {
+    const connection = this.#connected();
+    if (this.#scenario.settings.way === 'WebSocket') {
+      for (const { content } of turn) await connection.say(this.#server(content), false);
+      return;
+    }
+    await connection.say(turn.map(({ content }) => this.#server(content)).join(''), this.#byteByByte);
+  }
+
+  #server(content: string): string {
+    const text = this.#fill(withoutLayout(content));
+    this.#noteAdvertised(text);
+    return text;
+  }
+
+  /** The client's turn: what it sends, one by one; those that may change places in any order. */
+  async #hear(turn: readonly Step[]): Promise<void> {
+    await this.#meet(turn, {
+      read: ({ content }) => this.#itemOf(content),
+      next: async () => this.#connected().items.next(),
+      match: matchItem,
+      text: (item) => `the client sent:\n   ${item.text}`,
+      taken: ({ tree }) => this.#hearSasl(tree),
+    });
+  }
+
+  /** What the client tells, likewise. */
+  async #learn(turn: readonly Step[]): Promise<void> {
+    await this.#meet(turn, {
+      read: ({ content }) => readLine(content),
+      next: async () => this.#told.next(),
+      match: matchLine,
+      text: (event) => `the client told:\n   ${writeLine(event)}`,
+      taken: () => undefined,
+    });
+  }
+
+  async #meet<Thing>(turn: readonly Step[], side: Side<Thing>): Promise<void> {
+    const open = turn.map((step) => ({ step, wanted: side.read(step) }));
+    while (open.length > 0) {
+      const came = await side.next();
+      const outcomes = open.map(({ wanted }) => side.match(wanted, came, this.#bindings));
+      const index = outcomes.findIndex((outcome) => 'bindings' in outcome);
+      const outcome = outcomes[index];
+      if (outcome === undefined || !('bindings' in outcome)) throw differs(open[0]?.step, outcomes[0], side.text(came));
+      open.splice(index, 1);
+      this.#bindings = outcome.bindings;
+      side.taken(came);
+    }
+  }
+
+  #hearSasl(tree: XmlTree): void {
+    const mechanism = tree.attributes.get('mechanism');
+    if ((tree.name === 'auth' || tree.name === 'authenticate') && mechanism !== undefined) {
+      const { account, password } = this.#scenario.settings;
+      const connection = this.#connected();
+      this.#sasl = new SaslPeer({
+        username: account.slice(0, account.indexOf('@')),
+        password,
+        binding: (type) => connection.binding(type),
+        tokens: this.#tokens,
+        advertised: this.#advertised,
+      });
+      this.#sasl.begin(mechanism);
+    }
+    const payload = this.#bindings.get(SASL);
+    if (payload === undefined) return;
+    this.#bindings = new Map([...this.#bindings].filter(([name]) => name !== SASL));
+    if (this.#sasl === undefined) throw new Error('there is no SASL exchange that this could belong to');
+    this.#sasl.hear(payload);
+  }
+
+  /** Any entity answers a request (RFC 6120 §8.2.3): what came before the answer is all that there was. */
+  async #nothing(step: Step): Promise<void> {
+    this.#fences += 1;
+    const id = `fence-${this.#fences}`;
+    const connection = this.#connected();
+    const { account, way } = this.#scenario.settings;
+    const framed = way === 'WebSocket' ? ` xmlns='jabber:client'` : '';
+    const server = account.slice(account.indexOf('@') + 1);
+    await connection.say(
+      `<iq${framed} type='get' id='${id}' from='${server}'><ping xmlns='urn:xmpp:ping'/></iq>`,
+      false,
+    );
+    const item = await connection.items.next();
+    const type = item.tree.attributes.get('type');
+    if (item.tree.attributes.get('id') !== id || (type !== 'result' && type !== 'error')) {
+      throw new ReplayError(`${step.at}: the client sent something:\n   ${item.text}`);
+    }
+    const [event] = this.#told.waiting;
+    if (event !== undefined) throw new ReplayError(`${step.at}: the client told something:\n   ${writeLine(event)}`);
+  }
+
+  async #network({ content }: Step): Promise<void> {
+    const { verb, fields } = readLine(content);
+    switch (verb) {
+      case 'connected':
+        this.#connection = await this.#peer.connections.next();
+        return;
+      case 'TLS':
+        return this.#connected().secure(handshakeOf(fields));
+      case 'TLS-refused': {
+        const refused = await this.#connected()
+          .secure(handshakeOf(fields))
+          .then(
+            async () => this.#connected().closed,
+            () => undefined,
+          );
+        return refused;
+      }
+      case 'WebSocket':
+        return;
+      case 'cut':
+        return this.#connected().cut();
+      case 'ended':
+        return this.#connected().end();
+      case 'closed':
+        return this.#connected().closed;
+      default:
+        throw new Error(`nothing like '${verb}' happens to a connection; docs/fixtures.md lists what does`);
+    }
+  }
+
+  #nothingLeft(last: Step | undefined): void {
+    const at = last === undefined ? this.#scenario.file : `after ${last.at}`;
+    const [item] = this.#connection?.items.waiting ?? [];
+    if (item !== undefined) throw new ReplayError(`${at}: the client sent something more:\n   ${item.text}`);
+    const [event] = this.#told.waiting;
+    if (event !== undefined) throw new ReplayError(`${at}: the client told something more:\n   ${writeLine(event)}`);
+  }
+
+  #connected(): Connection {
+    if (this.#connection === undefined) throw new Error(`there is no connection yet: 'N: connected' comes first`);
+    return this.#connection;
+  }
+
+  #itemOf(content: string): Item {
+    const text = withoutLayout(content);
+    return this.#scenario.settings.way === 'WebSocket' ? parseFrame(text) : parseItem(text);
+  }
+
+  #fill(text: string): string {
+    return fill(text, (name) => this.#valueOf(name));
+  }
+
+  #valueOf(name: string): string {
+    const [kind, which] = name.split(':');
+    if (kind === SASL) {
+      if (this.#sasl === undefined) throw new Error('there is no SASL exchange that this could belong to');
+      return this.#sasl.say(which);
+    }
+    if (kind === 'token') {
+      const token = this.#tokens.get(name) ?? `a-${name}-of-the-peer`;
+      this.#tokens.set(name, token);
+      return token;
+    }
+    const value = this.#bindings.get(name);
+    if (value === undefined) throw new Error(`{${name}} stands for nothing yet: the client has not said it`);
+    return value;
+  }
+
+  /** What the features of this stream said about SASL. */
+  #noteAdvertised(text: string): void {
+    if (!text.includes('<mechanism')) return;
+    const every = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name = '']) => name);
+    this.#advertised = {
+      mechanisms: [...new Set(every(/<mechanism>([^<]*)<\/mechanism>/g))],
+      bindings: every(/<channel-binding type=['"]([^'"]*)['"]/g),
+    };
+  }
+}
+
+/** Steps that belong together: what the server says in one write, and what may change places. */
+function turnsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const turns: Step[][] = [];
+  let last: Step | undefined;
+  for (const step of steps) {
+    const isSame = last?.kind === step.kind;
+    if (isSame && (step.kind === 'S' || (step.unordered && last?.unordered === true))) turns.at(-1)?.push(step);
+    else turns.push([step]);
+    last = step;
+  }
+  return turns;
+}
+
+function matchItem(wanted: Item, came: Item, bindings: Bindings): Outcome {
+  if (wanted.kind !== came.kind) return { difference: `not the ${wanted.kind} of a stream` };
+  return matchTree(wanted.tree, came.tree, bindings);
+}
+
+function matchLine(wanted: Line, came: Line, bindings: Bindings): Outcome {
+  if (wanted.verb !== came.verb) return { difference: `'${came.verb}' is not '${wanted.verb}'` };
+  let known = bindings;
+  for (const [name, value] of wanted.fields) {
+    const actual = came.fields.get(name);
+    if (actual === undefined) return { difference: `it does not tell '${name}'` };
+    const outcome = matchText(value, actual, known);
+    if ('difference' in outcome) return { difference: `${name}: ${outcome.difference}` };
+    known = outcome.bindings;
+  }
+  return { bindings: known };
+}
+
+function handshakeOf(fields: ReadonlyMap<string, string>): { certificate: string; version: SecureVersion } {
+  return {
+    certificate: fields.get('certificate') ?? 'good',
+    version: fields.get('version') === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+  };
+}
+
+/** What a step wanted, and what came instead. */
+function differs(step: Step | undefined, outcome: Outcome | undefined, came: string): ReplayError {
+  const difference = outcome !== undefined && 'difference' in outcome ? outcome.difference : 'this was not wanted';
+  return new ReplayError(`${step?.at}: ${difference}\n${step === undefined ? '' : shown(step)}\nbut ${came}`);
+}
+
+function shown({ kind, content }: Step): string {
+  return `${kind}: ${content.replaceAll('\n', '\n   ')}`;
+}
