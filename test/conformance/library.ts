@@ -137,10 +137,15 @@ class Library implements Implementation {
       tellMessage: (said, more = {}) => {
         const message = messageOf(said);
         this.#remember(message, said);
-        this.#tell('message', { ...application.messageFields(message), ...more });
+        this.#tell('message', { ...application.messageFields(said), ...more });
       },
-      messageFields: (message) =>
-        Object.assign(messageFields(message), ...extensions.map(({ read }) => read?.(message, application))),
+      messageFields: (said) => {
+        const message = messageOf(said);
+        return Object.assign(
+          messageFields(message),
+          ...extensions.map(({ read }) => read?.(message, application, said)),
+        ) as Fields;
+      },
       heard: (id) => {
         const said = this.#heard.get(id);
         if (said === undefined) throw new ActionError(`no message with the id '${id}' came`);

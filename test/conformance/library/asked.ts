@@ -80,11 +80,10 @@ export class Asked {
     return this.word(name, words) ?? this.#never(name);
   }
 
-  /** The fields that nothing else has read, as those of a form are: name and value. */
-  others(): Readonly<Record<string, string>> {
-    const names = [...this.#unread];
-    this.#unread.clear();
-    return Object.fromEntries(names.map((name) => [name, this.#line.fields.get(name) ?? '']));
+  /** The values for a form: of the fields whose names are in its style, with a `#`, or with `field:` before a name that has none. */
+  form(): Readonly<Record<string, string>> {
+    const names = [...this.#unread].filter((name) => name.includes('#') || name.startsWith('field:'));
+    return Object.fromEntries(names.map((name) => [name.replace(/^field:/, ''), this.need(name)]));
   }
 
   /** @throws ActionError when there are fields that the action does not know */

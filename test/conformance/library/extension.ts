@@ -1,5 +1,5 @@
 /** What the application of a scenario does with one extension: what it can ask for, and what it tells. */
-import type { Client, Element, Message, Plugin, Said } from '../../../src/index.js';
+import type { Client, DataForm, Element, Message, Plugin, Said } from '../../../src/index.js';
 import type { Asked } from './asked.js';
 
 export type Fields = Readonly<Record<string, string | number | undefined>>;
@@ -12,7 +12,7 @@ export interface Application {
   /** Tells a message: what is known of each, and what the extensions that are switched on read in it. */
   readonly tellMessage: (said: Said, more?: Fields) => void;
   /** The same fields, for a message that is part of something else. */
-  readonly messageFields: (message: Message) => Fields;
+  readonly messageFields: (said: Said) => Fields;
   /** A message that came earlier. @throws ActionError when none had that id */
   readonly heard: (id: string) => Said;
   /** A message to be sent, with what the extensions that are switched on make of the fields of an action. */
@@ -32,8 +32,8 @@ export interface Extension {
   readonly plugins?: readonly Plugin<unknown>[];
   /** Listens to what there is to tell of, and gives what can be asked for. Called once for each client. */
   readonly attach?: (application: Application) => Actions | void;
-  /** What a message says by this extension. */
-  readonly read?: (message: Message, application: Application) => Fields;
+  /** What a message says by this extension; `said` is what the room makes of it, for one that came through a room. */
+  readonly read?: (message: Message, application: Application, said: Said) => Fields;
   /** Puts into a message that is sent what the fields of its action ask for. */
   readonly compose?: (message: Element, asked: Asked, client: Client) => Element;
 }
@@ -54,4 +54,11 @@ export function list(values: Iterable<unknown>): string | undefined {
 /** A time as it stands in a field: in UTC, with milliseconds only where there are some. */
 export function time(date: Date | undefined): string | undefined {
   return date?.toISOString().replace('.000Z', 'Z');
+}
+
+/** A form as one item for each of its fields that has a name and a value. */
+export function formItems(form: DataForm | undefined): readonly Fields[] {
+  return (form?.fields ?? []).flatMap(({ name, values }) =>
+    name === undefined || values.length === 0 ? [] : [{ field: name, value: values.join(', ') }],
+  );
 }

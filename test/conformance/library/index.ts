@@ -1,8 +1,12 @@
 /** Everything that a scenario can switch on in the library's client. */
 import { coreExtensions } from './core.js';
 import type { Extension } from './extension.js';
+import { messageExtensions } from './messages.js';
+import { roomExtensions } from './rooms.js';
 
-const EXTENSIONS: ReadonlyMap<string, Extension> = new Map(Object.entries({ ...coreExtensions }));
+const EXTENSIONS: ReadonlyMap<string, Extension> = new Map(
+  Object.entries({ ...coreExtensions, ...messageExtensions, ...roomExtensions }),
+);
 
 /** The names of all of them, as they stand in the header `Client`. */
 export const extensionNames: readonly string[] = [...EXTENSIONS.keys()].toSorted();
