@@ -223,6 +223,8 @@ t.test('the book of strangers', async (t) => {
     t.equal(await first.approve('other@example.org'), 'unknown');
     const second = await open();
     t.same([...second.approved], ['new@example.org', 'other@example.org']);
+    t.same([...second.approvedAt(new Date(now))], [...second.approved]);
+    t.same([...second.approvedAt(new Date(now - 1))], [], 'what was said before is not answered');
     t.equal(await second.deny('new@example.org'), 'approved');
     t.same(await second.knock('new@example.org'), { kind: 'silence' });
     const third = await open();

@@ -18,8 +18,8 @@ import { senderKey, stanzaKey, type Said } from './said.js';
 export interface HearingOptions {
   readonly account: AccountConfig;
   readonly client: Client;
-  /** Those whom operators let in, as canonical bare JIDs. */
-  readonly approved: () => ReadonlySet<string>;
+  /** Those whom operators had let in at that time, as canonical bare JIDs. */
+  readonly approved: (at: Date) => ReadonlySet<string>;
   /** The operator who had the bot join a room, if one did. */
   readonly vouchedBy: (room: Jid) => Jid | undefined;
 }
@@ -71,7 +71,7 @@ export class Hearing {
       text: content.text,
       at,
       place,
-      access: directAccess(account, peer, approved()),
+      access: directAccess(account, peer, approved(at)),
       asks: !this.isStale(at) && content.change === undefined,
       source: message,
     };
@@ -111,7 +111,7 @@ export class Hearing {
       text: content.text,
       at,
       place,
-      access: directAccess(account, realJid, approved(), room.jid),
+      access: directAccess(account, realJid, approved(at), room.jid),
       asks: !this.isStale(at) && content.change === undefined,
       source,
     };

@@ -62,7 +62,7 @@ export class Inbox {
   constructor(options: InboxOptions) {
     const { account, client, queue, log, files, strangers, vouchedBy } = options;
     this.#options = options;
-    this.#hearing = new Hearing({ account, client, approved: () => strangers.approved(), vouchedBy });
+    this.#hearing = new Hearing({ account, client, approved: (at) => strangers.approved(at), vouchedBy });
     this.#changes = new Changes({
       client,
       queue,

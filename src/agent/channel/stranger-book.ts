@@ -7,7 +7,7 @@ import { readStored } from './stored-json.js';
  * What comes of a stranger's message:
  * - `announce`: they are new, and there is room for them. `unannounced` others were not, since the last one was.
  * - `last`: the same, and for a while nobody else will be announced.
- * - `silence`: they were announced before, or turned away lately, or too many strangers came.
+ * - `silence`: they were announced before, or turned away lately, or said this before they were let in; or too many strangers came.
  */
 export type Knock = { readonly kind: 'announce' | 'last'; readonly unannounced: number } | { readonly kind: 'silence' };
 
@@ -21,7 +21,7 @@ const MAX_REMEMBERED = 500;
 
 const times = z.array(z.tuple([z.string(), z.number()]));
 const schema = z.object({
-  approved: z.array(z.string()),
+  approved: times,
   waiting: times,
   denied: times,
   announced: z.array(z.number()),
@@ -32,8 +32,8 @@ export class StrangerBook {
   readonly #storage: Storage;
   readonly #key: string;
   readonly #now: () => number;
-  /** An operator gives each of them by hand, which bounds them. */
-  #approved = new Set<string>();
+  /** Who was let in, and when. An operator gives each of them by hand, which bounds them. */
+  #approved = new Map<string, number>();
   /** Who was announced and not decided on yet, and when. */
   #waiting = new Map<string, number>();
   /** Who was turned away, and when. */
@@ -53,7 +53,7 @@ export class StrangerBook {
   async load(): Promise<void> {
     const stored = await readStored(this.#storage, this.#key, schema);
     if (stored === undefined) return;
-    this.#approved = new Set(stored.approved);
+    this.#approved = new Map(stored.approved);
     this.#waiting = new Map(stored.waiting);
     this.#denied = new Map(stored.denied);
     this.#announced = stored.announced;
@@ -61,7 +61,12 @@ export class StrangerBook {
 
   /** Who was let in. */
   get approved(): ReadonlySet<string> {
-    return this.#approved;
+    return new Set(this.#approved.keys());
+  }
+
+  /** Who had been let in at a time, and has not been turned away since. */
+  approvedAt(time: Date): ReadonlySet<string> {
+    return new Set([...this.#approved].flatMap(([jid, at]) => (at <= time.getTime() ? jid : [])));
   }
 
   /** Who was announced and waits for an operator, the oldest first. */
@@ -74,7 +79,7 @@ export class StrangerBook {
     const now = this.#now();
     this.#announced = this.#announced.filter((at) => now - at < DAY_MS);
     for (const [denied, at] of this.#denied) if (now - at >= DAY_MS) this.#denied.delete(denied);
-    if (this.#waiting.has(jid) || this.#denied.has(jid)) return { kind: 'silence' };
+    if ([this.#approved, this.#waiting, this.#denied].some((known) => known.has(jid))) return { kind: 'silence' };
     const lately = this.#announced.filter((at) => now - at < HOUR_MS).length;
     if (lately >= HOURLY || this.#announced.length >= DAILY) {
       this.#unannounced += 1;
@@ -94,7 +99,7 @@ export class StrangerBook {
     if (this.#approved.has(jid)) return 'approved';
     const waited = this.#waiting.delete(jid);
     this.#denied.delete(jid);
-    this.#approved.add(jid);
+    this.#approved.set(jid, this.#now());
     await this.#write();
     return waited ? 'waiting' : 'unknown';
   }

@@ -38,9 +38,12 @@ export class Strangers {
     return this.#book.load();
   }
 
-  /** The canonical bare JIDs of those whom operators let in; for `directAccess`. */
-  approved(): ReadonlySet<string> {
-    return this.#book.approved;
+  /**
+   * The canonical bare JIDs of those whom operators let in; for `directAccess`.
+   * @param at when something was said, which may be long ago: what was said before its sender was let in is not answered
+   */
+  approved(at?: Date): ReadonlySet<string> {
+    return at === undefined ? this.#book.approved : this.#book.approvedAt(at);
   }
 
   /** The canonical bare JIDs of those who were announced and are not decided on, the oldest first. */
