@@ -1,4 +1,5 @@
 /** Files that people send to the bot, and files that it sends: the built program, over XMPP, with servers that keep to nothing. */
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -167,6 +168,35 @@ t.test('files that people send', async (t) => {
     await alice.hears('Too large.');
     t.match(lastWords(stage), /"film\.bin", 5000\.0 MB, it is larger than 1 MB\]$/);
     t.equal(files.requests.length, before, 'what is said to be too large is not asked for');
+  });
+
+  // [promise-media-hash]
+  t.test('a file that has not the hash that its sender gave is not taken', async (t) => {
+    const url = files.serve('/recipe.txt', gives('text/plain', 'three eggs'));
+    const told = async (...hashes: readonly (readonly [algorithm: string, value: string])[]): Promise<string> => {
+      model.next(says('Well.'));
+      const file = { name: 'recipe.txt', hashes: new Map(hashes) };
+      sends(alice, 'this', { shared: [{ file, urls: [url] }], to: stage.jid() });
+      await alice.hears('Well.');
+      return lastWords(stage);
+    };
+    const hashOf = (name: string, content: string): string => createHash(name).update(content).digest('base64');
+    const names = { 'sha-256': 'sha256', 'sha-512': 'sha512', 'sha3-256': 'sha3-256', 'blake2b-512': 'blake2b512' };
+    for (const [algorithm, name] of Object.entries(names)) {
+      t.match(await told([algorithm, hashOf(name, 'three eggs')]), /three eggs/, algorithm);
+      const other = await told([algorithm, hashOf(name, 'three cups of poison')]);
+      t.match(other, /"recipe\.txt", text\/plain, .*not the file that its sender meant: its hash is another one\]$/);
+    }
+    const message = 'it is not the file that its sender meant: its hash is another one';
+    await bot.expect('media', { host: new URL(url).host, message });
+    t.match(await told(['sha-256', 'nonsense']), /its hash is another one/);
+    t.match(
+      await told(['sha-1', hashOf('sha1', 'other')], ['md4', '?']),
+      /three eggs/,
+      'what vouches for nothing is no word',
+    );
+    const [weak, strong] = [hashOf('sha256', 'three eggs'), hashOf('sha512', 'other')];
+    t.match(await told(['sha-256', weak], ['sha-512', strong]), /its hash is another one/, 'the best of them counts');
   });
 
   // [promise-media-blocked]

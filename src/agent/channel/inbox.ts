@@ -26,7 +26,7 @@ import type { Excess, Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import type { Place } from './place.js';
 import { repliedTo } from './quoting.js';
-import { describeLink, linksOf, type Said } from './said.js';
+import { linksOf, type Said } from './said.js';
 import type { Strangers } from './strangers.js';
 import type { Question, Task } from './tasks.js';
 
@@ -179,9 +179,9 @@ export class Inbox {
   /** Writes it down. @returns whether it is new */
   async #hear(said: Said, text: string, conversation: Conversation, kind: Heard['kind']): Promise<boolean> {
     const { key, speaker, at, author, content, place } = said;
+    const { links: media } = content;
     const id = content.change?.id ?? said.id;
     const about = repliedTo(said, conversation, this.#options.client);
-    const media = content.links.map(describeLink);
     const heard = await conversation.hear({
       key,
       speaker,

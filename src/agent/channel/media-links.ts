@@ -3,6 +3,7 @@ import { readOutOfBandData } from '../../xeps/xep-0066-out-of-band-data.js';
 import { safeFileName } from '../../xeps/xep-0446-file-metadata.js';
 import { readSharedFiles, usableUrls } from '../../xeps/xep-0447-stateless-file-sharing.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
+import { bestHash } from '../media/content-hash.js';
 import type { MediaLink } from '../media/link.js';
 
 /** So many files of one message are looked at. */
@@ -21,11 +22,13 @@ export function readLinks(message: Element): readonly MediaLink[] {
     // What can be fetched first; an encrypted link is still worth telling of.
     const [url] = [...usableUrls(shared), ...shared.urls].filter(isLink);
     if (url === undefined) continue;
+    const hash = bestHash(file.hashes ?? new Map());
     links.set(url, {
       url,
       name: safeFileName(file.name ?? lastSegment(url)),
       ...(file.mediaType === undefined ? {} : { type: file.mediaType }),
       ...(file.size === undefined ? {} : { size: file.size }),
+      ...(hash === undefined ? {} : { hash }),
     });
     for (const other of shared.urls) if (other !== url && !links.has(other)) alias(links, other, url);
   }

@@ -1,7 +1,7 @@
 /** Something said, in terms that do not depend on where it was said. */
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
 import type { RoomMessage } from '../../xeps/xep-0045-muc/index.js';
-import type { Heard, HeardMedia } from '../conversation/records.js';
+import type { Heard } from '../conversation/records.js';
 import type { MediaLink } from '../media/link.js';
 import type { Access } from './access.js';
 import type { Content } from './content.js';
@@ -45,18 +45,9 @@ export function isOnlyFile({ text, content }: Said): boolean {
   return text === '' && content.links.length > 0;
 }
 
-/** A file as it is written down when nobody has tried to fetch it. */
-export function describeLink({ url, name, type, size }: MediaLink): HeardMedia {
-  return { name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }), url };
-}
-
 /** The files of a message that are still to be fetched, as far as is written down. */
 export function linksOf({ media = [] }: Heard): MediaLink[] {
-  return media.flatMap(({ url, name, type, size }) =>
-    url === undefined
-      ? []
-      : { url, name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }) },
-  );
+  return media.flatMap(({ url, ...known }) => (url === undefined ? [] : { url, ...known }));
 }
 
 /** What tells a message of a room from others. */

@@ -27,6 +27,7 @@ import { z } from 'zod';
 import type { ModelUsage, ToolCall } from '../model/model.js';
 
 /** A message that was heard in a conversation. */
+import type { ContentHash } from '../media/content-hash.js';
 export interface Heard {
   /** Tells duplicates of one message, however they arrive. Chosen by the channel. */
   readonly key: string;
@@ -93,6 +94,8 @@ export interface Answer {
   readonly usage?: ModelUsage;
   readonly steps?: readonly Step[];
   /** Any JSON the channel needs to send it after a restart. */
+  /** What it has to have then. */
+  readonly hash?: ContentHash;
   readonly reference?: unknown;
   /** Whether people may have some of it already. */
   readonly begun?: boolean;
@@ -135,6 +138,7 @@ const call = z.object({ id: z.string(), name: z.string(), arguments: z.string(),
 
 const schema = z.discriminatedUnion('kind', [
   z.object({
+    hash: z.object({ algorithm: z.string(), value: z.string() }).exactOptional(),
     v: z.literal(1),
     kind: z.literal('session'),
     at: time,

@@ -11,6 +11,7 @@ import { withDeadline } from '../../xmpp-core/deadline.js';
 import { AddressError } from '../../xmpp-core/transport/addresses.js';
 import { HttpError, httpRequest, ResponseTooLargeError, type HttpResponse } from '../../xmpp-core/transport/http.js';
 import { unbracketed } from '../../xmpp-core/transport/targets.js';
+import { hasHash } from './content-hash.js';
 import { readPicture, readText, sniffedType } from './content-type.js';
 import type { MediaLink } from './link.js';
 import { Permits } from './permits.js';
@@ -100,7 +101,7 @@ export class MediaFetcher {
 
   /** @throws NotTaken, or what the request throws */
   async #take(link: MediaLink, signal: AbortSignal): Promise<HeardMedia> {
-    const { name, url, size = 0 } = link;
+    const { name, url, size = 0, hash } = link;
     const { mediaMaxMb } = this.#options.account;
     if (new URL(url).protocol === 'aesgcm:') throw new NotTaken('it is encrypted');
     this.#admit(link.type);
@@ -109,6 +110,8 @@ export class MediaFetcher {
     const { headers, body } = await this.#get(url, signal);
     const data = new Uint8Array(body);
     const stated = typeOf(headers);
+    if (hash !== undefined && !hasHash(data, hash))
+      throw new NotTaken('it is not the file that its sender meant: its hash is another one', stated);
     const type = sniffedType(data) ?? stated ?? link.type;
     this.#admit(type);
     const told = { name, size: data.byteLength };

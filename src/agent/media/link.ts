@@ -1,5 +1,7 @@
 /** What is known of a file before anything of it was fetched. */
 
+import type { ContentHash } from './content-hash.js';
+
 /** A file that somebody says is at a URL. */
 export interface MediaLink {
   /** Of the scheme `https:`, `http:` or `aesgcm:`. */
@@ -10,4 +12,6 @@ export interface MediaLink {
   readonly type?: string;
   /** In bytes. */
   readonly size?: number;
+  /** What it has to have, or it is another file. */
+  readonly hash?: ContentHash;
 }
