@@ -9,6 +9,8 @@ export interface Site {
   readonly webSocket: string;
   /** The authority's certificate, PEM. */
   readonly authority: string;
+  /** What the client shows in a TLS handshake where it logs in by certificate, PEM. */
+  readonly identity: { readonly certificate: string; readonly key: string };
 }
 
 /**

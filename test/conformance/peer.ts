@@ -56,6 +56,7 @@ export class ScriptedPeer {
       port,
       webSocket: `wss://localhost:${port}/ws`,
       authority: read('authority.crt'),
+      identity: { certificate: read('ann.crt'), key: read('ann.key') },
     };
     server.on(way === 'WebSocket' ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#open.add(socket);

@@ -62,6 +62,7 @@ export class ScenarioError extends Error {
 
 const HEADERS = ['Title', 'Server', 'Recorded', 'Written', 'Shows', 'Covers', 'After'];
 const SETTINGS = ['Account', 'Password', 'Resource', 'Way', 'Client', 'Login'];
+const LINE_LENGTH = 137;
 const WAYS: readonly Way[] = ['StartTLS', 'direct TLS', 'WebSocket'];
 const LOGINS = ['password', 'anonymous', 'external'] as const;
 const STEP = /^([CSAENO])(&?):(?: (.*))?$/;
@@ -115,7 +116,7 @@ export function parseScenario(text: string, file: string, read: (file: string) =
 
 /** The text of a scenario with other steps, ready to be written to its file. */
 export function writeScenario(headers: ReadonlyMap<string, string>, steps: readonly Step[]): string {
-  const top = [...headers].map(([name, value]) => `${name}: ${continued(value)}`);
+  const top = [...headers].map(([name, value]) => continued(wrapped(`${name}: ${value}`)));
   const blocks: string[] = [];
   for (const { kind, unordered, content, remarks } of steps) {
     const lines = [...remarks.map((remark) => `# ${remark}`), `${kind}${unordered ? '&' : ''}: ${continued(content)}`];
@@ -124,6 +125,17 @@ export function writeScenario(headers: ReadonlyMap<string, string>, steps: reado
     blocks.push(`${isBeginning && blocks.length > 0 ? '\n' : ''}${lines.join('\n')}`);
   }
   return `${top.join('\n')}\n\n${blocks.join('\n')}\n`;
+}
+
+/** Lines of a length that is read well. */
+function wrapped(text: string): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + word.length >= LINE_LENGTH) lines.push(word);
+    else lines.splice(-1, 1, line === '' ? word : `${line} ${word}`);
+  }
+  return lines.join('\n');
 }
 
 function continued(content: string): string {
