@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { stringify } from 'smol-toml';
@@ -19,15 +18,13 @@ export interface BotEvent {
   readonly [field: string]: unknown;
 }
 
-/** The `[channels.xmpp.bot]` table. */
+/** The `[channels.xmpp.bot]` table: any of its settings. */
 export interface BotAccount {
   readonly jid: string;
   readonly password: string;
-  readonly server?: string;
-  readonly direct_tls?: boolean;
-  readonly websocket?: string;
   readonly ca_file: string;
-  readonly rooms?: readonly string[];
+  readonly direct_tls?: boolean;
+  readonly [setting: string]: unknown;
 }
 
 /** The model that the bot asks: an OpenAI-compatible endpoint. */
@@ -40,26 +37,36 @@ export interface BotModel {
 export class Bot {
   readonly #program: Program;
   readonly #events = new Inbox<BotEvent>('the bot');
-  readonly #directory: string;
+  readonly #home: string;
 
-  private constructor(program: Program, directory: string) {
+  private constructor(program: Program, home: string) {
     this.#program = program;
-    this.#directory = directory;
+    this.#home = home;
     program.onLine((line) => this.#events.put(JSON.parse(line) as BotEvent));
     void program.ended.then((end) =>
       this.#events.close(new Error(`it ended (${end}): ${program.output.slice(-2_000)}`)),
     );
   }
 
-  /** Writes a configuration with one account and one provider, and runs the bot with it. */
-  static async run(account: BotAccount, model: BotModel): Promise<Bot> {
-    const directory = await mkdtemp(join(tmpdir(), 'bot-'));
-    const configuration = join(directory, 'moltis.toml');
-    const provider = { base_url: model.baseUrl, api_key: model.apiKey, models: ['mock'] };
-    const settings = { channels: { xmpp: { bot: account } }, providers: { local: provider } };
-    await writeFile(configuration, stringify(settings), { mode: 0o600 });
-    const args = ['run', '--config', configuration, '--data-dir', join(directory, 'data'), '--log-format', 'json'];
-    return new Bot(new Program('the bot', process.execPath, [COMMAND, ...args]), directory);
+  /** Writes a configuration with one account and one provider, and runs the bot with it. @param home where it and the bot's data are */
+  static async run(home: string, account: BotAccount, model: BotModel): Promise<Bot> {
+    const configuration = await configure(home, account, model);
+    const args = ['run', '--config', configuration, '--data-dir', join(home, 'data'), '--log-format', 'json'];
+    return new Bot(new Program('the bot', process.execPath, [COMMAND, ...args]), home);
+  }
+
+  /** Writes another configuration, and has the bot read it. */
+  async reload(account: BotAccount, model: BotModel): Promise<void> {
+    await configure(this.#home, account, model);
+    this.#program.signal('SIGHUP');
+    await this.expect('reloaded');
+  }
+
+  /** What the bot keeps of its sessions and rooms, by name, and who may read the file. */
+  async state(): Promise<{ readonly mode: number; readonly values: Readonly<Record<string, string>> }> {
+    const file = join(this.#home, 'data', 'state.json');
+    const values = JSON.parse(await readFile(file, 'utf8')) as Readonly<Record<string, string>>;
+    return { mode: (await stat(file)).mode & 0o777, values };
   }
 
   /** What the bot printed. */
@@ -88,8 +95,15 @@ export class Bot {
 
   /** Asks the bot to stop, as a service manager does, and says how it ended. */
   async stop(): Promise<End> {
-    const end = await this.#program.stop('SIGTERM', 10_000);
-    await rm(this.#directory, { recursive: true, force: true });
-    return end;
+    return this.#program.stop('SIGTERM', 10_000);
   }
+}
+
+/** @returns the path of the configuration */
+async function configure(home: string, account: BotAccount, { baseUrl, apiKey }: BotModel): Promise<string> {
+  const path = join(home, 'moltis.toml');
+  const provider = { base_url: baseUrl, api_key: apiKey, models: ['mock'] };
+  const settings = { channels: { xmpp: { bot: account } }, providers: { local: provider } };
+  await writeFile(path, stringify(settings), { mode: 0o600 });
+  return path;
 }

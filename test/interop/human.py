@@ -21,6 +21,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 
 PLUGINS = (
     "xep_0030",
+    "xep_0050",
     "xep_0184",
     "xep_0199",
     "xep_0308",
@@ -34,7 +35,11 @@ PLUGINS = (
 CLIENT = "{jabber:client}"
 MUC = "{http://jabber.org/protocol/muc}"
 MUC_USER = "{http://jabber.org/protocol/muc#user}"
+MUC_ADMIN = "{http://jabber.org/protocol/muc#admin}"
 MUC_OWNER = "{http://jabber.org/protocol/muc#owner}"
+MUC_CONFIGURATION = "http://jabber.org/protocol/muc#roomconfig"
+DIRECT_INVITATION = "{jabber:x:conference}"
+COMMANDS = "http://jabber.org/protocol/commands"
 FORM = "{jabber:x:data}"
 CHAT_STATES = "{http://jabber.org/protocol/chatstates}"
 CORRECTION = "{urn:xmpp:message-correct:0}replace"
@@ -46,7 +51,8 @@ STABLE_IDS = "{urn:xmpp:sid:0}"
 OCCUPANT = "{urn:xmpp:occupant-id:0}occupant-id"
 DELAY = "{urn:xmpp:delay}delay"
 UPLOAD = "{urn:xmpp:http:upload:0}"
-OOB_URL = "{jabber:x:oob}x/{jabber:x:oob}url"
+OOB = "{jabber:x:oob}"
+OOB_URL = f"{OOB}x/{OOB}url"
 
 
 def tell(line):
@@ -166,25 +172,57 @@ class Human:
         elif presence["type"] == "error":
             waiting.set_exception(ConnectionError(presence["xml"]))
 
-    async def join(self, room, nick):
+    async def join(self, room, nick, password, configuration):
         occupant = f"{room}/{nick}"
         self.waiting_for_rooms[occupant] = asyncio.get_running_loop().create_future()
         presence = self.client.make_presence(pto=occupant)
-        ElementTree.SubElement(presence.xml, MUC + "x")
+        entrance = ElementTree.SubElement(presence.xml, MUC + "x")
+        if password is not None:
+            ElementTree.SubElement(entrance, MUC + "password").text = password
         presence.send()
         statuses = await self.waiting_for_rooms[occupant]
         if "201" in statuses:
-            # The room is new and locked until its owner accepts it as it is: an instant room (XEP-0045 §10.1.2).
+            # The room is new and locked until its owner says how it shall be (XEP-0045 §10.1); what is not said stays as it is.
             accept = self.client.make_iq_set(ito=room)
             query = ElementTree.SubElement(accept.xml, MUC_OWNER + "query")
-            ElementTree.SubElement(query, FORM + "x", type="submit")
+            form = ElementTree.SubElement(query, FORM + "x", type="submit")
+            for name, value in {"FORM_TYPE": MUC_CONFIGURATION, **configuration}.items():
+                field = ElementTree.SubElement(form, FORM + "field", var=name)
+                ElementTree.SubElement(field, FORM + "value").text = value
             await accept.send()
+
+    async def invite(self, to, room, password):
+        """XEP-0249: tells it to somebody oneself."""
+        message = self.client.make_message(mto=to)
+        invitation = ElementTree.SubElement(message.xml, DIRECT_INVITATION + "x", jid=room)
+        if password is not None:
+            invitation.set("password", password)
+        message.send()
+
+    async def have_invited(self, to, room):
+        """XEP-0045 §7.8.2: has the room tell it."""
+        message = self.client.make_message(mto=room, mtype="normal")
+        ElementTree.SubElement(ElementTree.SubElement(message.xml, MUC_USER + "x"), MUC_USER + "invite", to=to)
+        message.send()
+
+    async def ban(self, room, jid):
+        ban = self.client.make_iq_set(ito=room)
+        query = ElementTree.SubElement(ban.xml, MUC_ADMIN + "query")
+        ElementTree.SubElement(query, MUC_ADMIN + "item", affiliation="outcast", jid=jid)
+        await ban.send()
 
     async def send(self, to, body, type):
         message = self.client.make_message(mto=to, mbody=body, mtype=type)
         message["id"] = self.client.new_id()
         message.send()
         return {"id": message["id"]}
+
+    async def share(self, to, url):
+        """A link to a file, as clients send it (XEP-0066): the body is the link too, for those that know no better."""
+        message = self.client.make_message(mto=to, mbody=url, mtype="chat")
+        message["id"] = self.client.new_id()
+        ElementTree.SubElement(ElementTree.SubElement(message.xml, OOB + "x"), OOB + "url").text = url
+        message.send()
 
     async def ask(self, to, body):
         """Wants to hear when it arrives (XEP-0184) and when it is displayed (XEP-0333)."""
@@ -216,6 +254,16 @@ class Human:
     async def features(self, of):
         info = await self.client["xep_0030"].get_info(jid=of)
         return {"features": sorted(info["disco_info"]["features"])}
+
+    async def commands(self, of):
+        items = await self.client["xep_0030"].get_items(jid=of, node=COMMANDS)
+        return {"nodes": sorted(node for _, node, _ in items["disco_items"]["items"])}
+
+    async def carry_out_command(self, of, node):
+        """A command of one stage (XEP-0050): all that its result says, whether as a note or in a form."""
+        result = (await self.client["xep_0050"].send_command(of, node)).xml.find(f"{{{COMMANDS}}}command")
+        texts = [*result.iter(f"{{{COMMANDS}}}note"), *result.iter(FORM + "value")]
+        return {"status": result.get("status"), "text": "\n".join(text.text or "" for text in texts)}
 
     async def ping(self, jid):
         await self.client["xep_0199"].send_ping(jid)
@@ -253,6 +301,10 @@ async def carry_out(human, command):
     do = {
         "connect": human.connect,
         "join": human.join,
+        "invite": human.invite,
+        "have_invited": human.have_invited,
+        "ban": human.ban,
+        "share": human.share,
         "send": human.send,
         "ask": human.ask,
         "mark": human.mark,
@@ -262,6 +314,8 @@ async def carry_out(human, command):
         "reply": human.reply,
         "presence": human.presence,
         "features": human.features,
+        "commands": human.commands,
+        "carry_out_command": human.carry_out_command,
         "ping": human.ping,
         "upload": human.upload,
         "fetch": human.fetch,

@@ -100,9 +100,32 @@ export class Human {
     await this.#do('connect', { jid, password, host, port, direct_tls: directTls });
   }
 
-  /** Joins a room; one that did not exist becomes an instant room. */
-  async join(room: string, nick: string): Promise<void> {
-    await this.#do('join', { room, nick });
+  /**
+   * Joins a room.
+   * @param configuration of a room that did not exist: fields of `muc#roomconfig` (XEP-0045 §15.5.3); without them it is an instant room
+   */
+  async join(
+    room: string,
+    nick: string,
+    configuration: Readonly<Record<string, string>> = {},
+    password?: string,
+  ): Promise<void> {
+    await this.#do('join', { room, nick, configuration, password: password ?? null });
+  }
+
+  /** Invites somebody into a room directly (XEP-0249). */
+  async invite(to: string, room: string, password?: string): Promise<void> {
+    await this.#do('invite', { to, room, password: password ?? null });
+  }
+
+  /** Has a room invite somebody (XEP-0045 §7.8.2). */
+  async haveInvited(to: string, room: string): Promise<void> {
+    await this.#do('have_invited', { to, room });
+  }
+
+  /** Bans somebody from a room of one's own (XEP-0045 §9.1). */
+  async ban(room: string, jid: string): Promise<void> {
+    await this.#do('ban', { room, jid });
   }
 
   /** Sends a direct message and returns its id. */
@@ -113,6 +136,11 @@ export class Human {
   /** Speaks in a room and returns the id of the message. */
   async sayInRoom(room: string, body: string): Promise<string> {
     return this.#send(room, body, 'groupchat');
+  }
+
+  /** Sends a link to a file (XEP-0066). */
+  async share(to: string, url: string): Promise<void> {
+    await this.#do('share', { to, url });
   }
 
   /** Sends a message that wants a receipt (XEP-0184) and a marker (XEP-0333), and returns its id. */
@@ -156,6 +184,17 @@ export class Human {
   async features(of: string): Promise<readonly string[]> {
     const { features } = (await this.#do('features', { of })) as { features: string[] };
     return features;
+  }
+
+  /** The nodes of the commands that an entity offers (XEP-0050). */
+  async commands(of: string): Promise<readonly string[]> {
+    const { nodes } = (await this.#do('commands', { of })) as { nodes: string[] };
+    return nodes;
+  }
+
+  /** Has a command of one stage carried out (XEP-0050). @returns its status, and all that the result says */
+  async carryOut(of: string, node: string): Promise<{ readonly status: string; readonly text: string }> {
+    return (await this.#do('carry_out_command', { of, node })) as { status: string; text: string };
   }
 
   /** XEP-0199. */

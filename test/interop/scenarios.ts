@@ -8,8 +8,11 @@ import type { Bot } from './bot.js';
 import { breakableWay } from './breakable-way.js';
 import { FAULTS, faultyHost } from './certificates.js';
 import { botIsSeen, contactsComeAndGo } from './contacts.js';
-import type { Human, HumanMessage } from './human.js';
+import { filesComeAndGo, strangersAreLetIn, talks } from './daily-life.js';
+import { directMessageIsAnswered, mentionIsAnswered } from './questions.js';
+import { invitations, roomsOfTheirOwn } from './rooms.js';
 import { Server, type ServerSoftware } from './servers/server.js';
+import { secondStart } from './sessions.js';
 import { BOT_NICK, BOT_PASSWORD, Stage } from './stage.js';
 
 /** A server that was killed is back within seconds; the bot may have backed off for longer. */
@@ -195,6 +198,38 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     t.equal(await bot.stop(), 0);
   });
 
+  // [promise-account-back] [promise-account-resource] [promise-conversation-waited] [promise-conversation-once] [promise-data-places]
+  // [promise-log-private]
+  await test(
+    'at its second start the bot needs no password, takes a session up again, and answers once what waited',
+    secondStart,
+  );
+
+  // [promise-rooms-invited] [promise-rooms-history]
+  await test(
+    'rooms that an operator invites the bot into are bookmarked, joined again after a restart, and forgotten',
+    invitations,
+  );
+
+  // [promise-rooms-config] [promise-rooms-nick] [promise-room-users] [promise-denied-silence]
+  await test(
+    'each room has its own password, prompt and users; where it hides who somebody is, nobody is let in by name',
+    roomsOfTheirOwn,
+  );
+
+  // [promise-receipts] [promise-answer-state] [promise-conversation-reactions] [promise-conversation-correction]
+  // [promise-conversation-retraction] [promise-command-status] [promise-command-buttons] [promise-command-operators]
+  await test('a person’s client shows that the bot types, what it has read, and its commands as buttons', talks);
+
+  // [promise-media-fetch] [promise-media-hosts] [promise-media-text] [promise-media-image] [promise-media-caption] [promise-answer-file]
+  await test(
+    'files that are uploaded to the server are read, and one that the model writes is sent back',
+    filesComeAndGo,
+  );
+
+  // [promise-stranger] [promise-command-approve] [promise-subscriptions] [promise-run-reload]
+  await test('an operator lets a stranger in, and a configuration that is read again keeps to that', strangersAreLetIn);
+
   await test('after the server was killed the bot comes back, rejoins its room, and answers', async (_t, stage) => {
     const room = server.room('lasting');
     const founder = await stage.human();
@@ -220,34 +255,6 @@ const FAULT_IN_WORDS = {
   expired: 'expired',
   'self-signed': 'self-signed',
 } as const;
-
-const ANSWER = 'It is forty-two.';
-
-async function directMessageIsAnswered({ model, server }: Stage, human: Human): Promise<void> {
-  model.next(says('It is ', 'forty-two.'));
-  await human.say(`bot@${server.domain}`, 'What is six times seven?');
-  // In a direct message the answer may be shown while it grows: its last correction is the answer then.
-  await human.expect(
-    'answer',
-    ({ type, from, body }) => type === 'chat' && from.startsWith(`bot@${server.domain}/`) && body === ANSWER,
-  );
-}
-
-/** @returns the stanza id that the room gave to the question, and the answer */
-async function mentionIsAnswered(
-  { model }: Stage,
-  human: Human,
-  room: string,
-): Promise<{ question: string | undefined; answer: HumanMessage }> {
-  model.next(says('It is ', 'forty-two.'));
-  const id = await human.sayInRoom(room, `${BOT_NICK}: what is six times seven?`);
-  const reflection = await human.expect('own message back from the room', (message) => message.id === id);
-  const answer = await human.expect(
-    'answer in the room',
-    ({ type, from, body }) => type === 'groupchat' && from === `${room}/${BOT_NICK}` && body === ANSWER,
-  );
-  return { question: reflection.stanzaIds.find(({ by }) => by === room)?.id, answer };
-}
 
 async function givesUp(test: Test, bot: Bot, kind: 'tls' | 'auth'): Promise<void> {
   await bot.expect('error', { level: 'error', kind });

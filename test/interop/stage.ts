@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import type { Test } from 'tap';
 
@@ -20,32 +23,41 @@ export class Stage {
   readonly server: Server;
   readonly model: OpenAiServer;
   readonly #test: Test;
+  readonly #home: string;
 
-  private constructor(test: Test, server: Server, model: OpenAiServer) {
+  private constructor(test: Test, server: Server, model: OpenAiServer, home: string) {
     this.#test = test;
+    this.#home = home;
     this.server = server;
     this.model = model;
   }
 
   static async open(test: Test, server: Server): Promise<Stage> {
     const model = await startOpenAiServer();
-    const stage = new Stage(test, server, model);
+    const home = await mkdtemp(join(tmpdir(), 'bot-'));
+    const stage = new Stage(test, server, model, home);
     test.teardown(async () => {
       stage.#explain(server.name, server.log);
       await model.close();
+      await rm(home, { recursive: true, force: true });
     });
     return stage;
   }
 
-  /** Runs the bot on an account of this server. What is given replaces the usual settings. */
-  async bot(settings: Partial<BotAccount> = {}): Promise<Bot> {
-    const usual: BotAccount = {
+  /** The settings of an account of this server. What is given replaces the usual ones. */
+  account(settings: Partial<BotAccount> = {}): BotAccount {
+    return {
       jid: `bot@${this.server.domain}`,
       password: BOT_PASSWORD,
       ca_file: this.server.authority,
       server: this.server.address(settings.direct_tls ?? false),
+      ...settings,
     };
-    const bot = await Bot.run({ ...usual, ...settings }, this.model);
+  }
+
+  /** Runs the bot on such an account. One that is run after another in the same test remembers what that one did. */
+  async bot(settings: Partial<BotAccount> = {}): Promise<Bot> {
+    const bot = await Bot.run(this.#home, this.account(settings), this.model);
     this.#test.teardown(async () => {
       await bot.stop();
       this.#explain('the bot', bot.log);

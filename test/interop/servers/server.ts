@@ -70,12 +70,15 @@ export class Server {
     this.#identity = identity;
   }
 
-  /** Makes the certificates and the configuration, and starts the server; it is ready when this returns. */
-  static async start(software: ServerSoftware): Promise<Server> {
+  /**
+   * Makes the certificates and the configuration, and starts the server; it is ready when this returns.
+   * @param domain `prosody.test` or the like unless told
+   */
+  static async start(software: ServerSoftware, domain = `${software.name}.test`): Promise<Server> {
     const identity = await systemUser(software.systemUser);
     const root = await mkdtemp(join(tmpdir(), `${software.name}-`));
     try {
-      const site = await prepare(software, root);
+      const site = await prepare(software, root, domain);
       await giveAway(root, identity);
       const server = new Server(software, root, site, identity);
       await server.start();
@@ -125,7 +128,7 @@ export class Server {
     return `${user}@${host}`;
   }
 
-  /** Starts the server again after `kill`. */
+  /** Starts the server again after `kill` or `halt`. */
   async start(): Promise<void> {
     const { file, args, environment } = this.#software.serve(this.site);
     this.#program = new Program(this.name, file, args, this.#options(environment));
@@ -140,6 +143,11 @@ export class Server {
   /** The server dies at once and says goodbye to nobody. */
   async kill(): Promise<void> {
     await this.#program?.stop('SIGKILL');
+  }
+
+  /** The server ends in order, and keeps what it has. */
+  async halt(): Promise<void> {
+    await this.#program?.stop();
   }
 
   /** Stops the server and removes everything it wrote. */
@@ -166,8 +174,7 @@ export class Server {
   }
 }
 
-async function prepare(software: ServerSoftware, root: string): Promise<Site> {
-  const domain = `${software.name}.test`;
+async function prepare(software: ServerSoftware, root: string, domain: string): Promise<Site> {
   const certificateDirectory = join(root, 'certificates');
   const directory = join(root, 'server');
   await mkdir(certificateDirectory);
