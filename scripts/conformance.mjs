@@ -1,5 +1,5 @@
 /**
- * Writes docs/conformance.md: what the specifications ask of a client, and the tests that prove it.
+ * Writes docs/conformance.md: what the specifications ask of a client, and the tests and recorded streams that prove it.
  *
  *   node scripts/conformance.mjs            # writes the page
  *   node scripts/conformance.mjs --check    # writes nothing; fails when the page is not current or something is amiss
@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parse } from 'smol-toml';
 import { anchor, cell, finish, linksTo, table } from './lib/pages.mjs';
+import { scenarios } from './lib/scenarios.mjs';
 import { filesOf, ROOT, testsNaming } from './lib/tests.mjs';
 
 const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'];
@@ -25,6 +26,7 @@ const requirements = new Map(
   chapters.flatMap(({ sections }) => sections.flatMap((one) => one.requirements)).map((one) => [one.id, one]),
 );
 collectTests();
+collectScenarios();
 for (const requirement of requirements.values()) judge(requirement);
 finish({ 'docs/conformance.md': page() }, problems, 'node scripts/conformance.mjs');
 
@@ -33,6 +35,8 @@ function readChapter(file) {
   const { title, prefix, link, ...tables } = parse(readFileSync(new URL(file, ROOT), 'utf8'));
   const sections = Object.entries(tables).map(([heading, entries]) => ({
     heading,
+    name: `${prefix} §${numberOf(heading)}`,
+    scenarios: [],
     requirements: Object.entries(entries).map(([key, entry]) => readRequirement(file, prefix, heading, key, entry)),
   }));
   return { name: basename(file, '.toml'), title, link, sections };
@@ -41,11 +45,27 @@ function readChapter(file) {
 /** One requirement. Its id is made of the prefix of its file, the number that its section's heading begins with, and its key. */
 function readRequirement(file, prefix, heading, key, { not, ...rest }) {
   const [level, ...others] = Object.keys(rest);
-  const [number] = /^[\d.]+(?= )/.exec(heading) ?? [];
-  const id = [prefix, number, key].filter((part) => part !== undefined).join('-');
+  const id = [prefix, numberOf(heading), key].filter((part) => part !== undefined).join('-');
   if (others.length > 0 || !LEVELS.includes(level))
     problems.push(`${file}: ${id} needs one level of ${LEVELS.join(', ')}`);
   return { id, level, text: rest[level], not, tests: [] };
+}
+
+function numberOf(heading) {
+  return /^[\d.]+(?= )/.exec(heading)?.[0];
+}
+
+/** Enters the scenarios at the requirements that they name, and at the sections that they cover. */
+function collectScenarios() {
+  const sections = new Map(chapters.flatMap((chapter) => chapter.sections).map((section) => [section.name, section]));
+  for (const { file, title, ...covered } of scenarios()) {
+    for (const id of covered.ids.flatMap(eachOf)) {
+      const requirement = requirements.get(id);
+      if (requirement === undefined) problems.push(`${file}: names ${id}, which does not exist`);
+      else requirement.tests.push({ file, title });
+    }
+    for (const name of covered.sections) sections.get(name)?.scenarios.push({ file, title });
+  }
 }
 
 /** Enters the tests at the requirements that they name, in their title or in the comment above it. */
@@ -76,7 +96,8 @@ function page() {
   return [
     '# Conformance\n',
     'What the specifications ask of a client, in our own words, and the tests that prove it, or the reason why it is not done. Below them is what',
-    'other clients got wrong. Written by `node scripts/conformance.mjs` from [docs/requirements](requirements/README.md) and from the titles of the tests.\n',
+    'other clients got wrong. *Streams* are [recorded](fixtures.md) conversations in which a section is seen at work. Written by `node scripts/conformance.mjs` from',
+    '[docs/requirements](requirements/README.md), the titles of the tests and the headers of the streams.\n',
     ...table(
       ['Specification', 'Asked', 'Proven by tests', 'Not done, or not ours to do', 'Open'],
       chapters.map(countsOf),
@@ -95,11 +116,16 @@ function countsOf({ title, sections }) {
 
 function chapterPage({ title, link, sections }) {
   const rows = sections.flatMap((section) => [
-    [`**${section.heading}**`, '', ''],
+    [`**${section.heading}**`, '', streamsOf(section)],
     ...section.requirements.map(requirementRow),
   ]);
   const source = link === undefined ? [] : [`<${link}>\n`];
   return [`\n## ${title}\n`, ...source, ...table(['Id', 'What is asked', 'Proven by'], rows)];
+}
+
+/** The recorded streams in which a section is seen at work. */
+function streamsOf({ scenarios }) {
+  return scenarios.length === 0 ? '' : `*Streams:* ${linksTo(scenarios).replaceAll('<br>', ', ')}`;
 }
 
 function requirementRow({ id, level, text, not, tests }) {
