@@ -4,9 +4,18 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Limits } from '../../src/agent/channel/limits.js';
+import { OnceEach } from '../../src/agent/channel/once-each.js';
 import { StrangerBook } from '../../src/agent/channel/stranger-book.js';
 import { TokenLedger } from '../../src/agent/channel/token-ledger.js';
-import { memoryStorage, newId, roster, subscriptions, writeCorrection, writeMessage } from '../../src/index.js';
+import {
+  memoryStorage,
+  newId,
+  roster,
+  subscriptions,
+  writeCorrection,
+  writeEncryption,
+  writeMessage,
+} from '../../src/index.js';
 import {
   askAgain,
   asked,
@@ -155,15 +164,24 @@ t.test('strangers', async (t) => {
     },
   );
 
-  // [promise-stranger] [promise-limit-kept]
+  // [promise-stranger] [promise-limit-kept] [promise-encrypted]
   t.test('who was told is not told again after a restart', async (t) => {
+    const amy = await stage.person('ann-amy');
+    const sendSecret = (): void => {
+      const payloads = [writeEncryption('eu.siacs.conversations.axolotl')];
+      amy.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'secret', payloads }));
+    };
+    sendSecret();
+    await amy.hears(/^I cannot read OMEMO messages/);
     await bot.stop();
     bot = await stage.start(settings);
     await bot.expect('online', { account: 'bot' });
     const carol = await stage.person('carol');
     carol.say('hello again');
     await bot.expect('denied', { from: 'carol@localhost' });
-    await askAgain(stage, alice);
+    sendSecret();
+    await askAgain(stage, amy);
+    t.equal(amy.texts.length, 2, 'nor is it explained again that nobody here can decrypt');
     t.same(carol.heard, []);
     for (const { path, mode, text } of await stage.data())
       t.equal(mode, text === undefined ? 0o700 : 0o600, `${path} is for its owner alone`);
@@ -241,6 +259,27 @@ t.test('the book of strangers', async (t) => {
     t.same([...(await open()).approved], []);
   });
 });
+
+// [promise-encrypted]
+t.test(
+  'who was told something is remembered, up to a bound, and begins anew when what was kept is damaged',
+  async (t) => {
+    const storage = memoryStorage();
+    const open = async (): Promise<OnceEach> => {
+      const told = new OnceEach(storage, 'told');
+      await told.load();
+      return told;
+    };
+    const told = await open();
+    t.same(await Promise.all(['a', 'a', 'b'].map((who) => told.isDue(who))), [true, false, true]);
+    t.equal(await (await open()).isDue('b'), false);
+    for (let count = 1; count < 1_000; count++) await told.isDue(`stranger ${count}`);
+    t.equal(JSON.parse((await storage.get('told')) ?? '').length, 1_000);
+    t.equal(await (await open()).isDue('a'), true, 'the oldest go first');
+    await storage.set('told', '{');
+    t.equal(await (await open()).isDue('b'), true);
+  },
+);
 
 t.test('limits', async (t) => {
   const stage = await Stage.set(t);

@@ -162,6 +162,7 @@ export class Account {
       ...rules,
       vouchedBy: (room) => this.#rooms.vouchedBy(room),
       store,
+      storage,
       files,
       commands,
     });
@@ -178,7 +179,7 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
-    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms];
+    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms, this.#inbox];
     const prepared = [...kept.map((one) => one.load()), this.#appearance.prepare()];
     await Promise.all(prepared).catch((error: unknown) => this.#report(error));
     // Read before anything new can come: what arrives from now on is taken up as it arrives, and must not be so twice.

@@ -5,6 +5,7 @@
 import type { Client } from '../../xmpp-core/client.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
+import type { Storage } from '../../xmpp-core/storage.js';
 import { muc, type RoomMessage } from '../../xeps/xep-0045-muc/index.js';
 import { deliveryReceipts } from '../../xeps/xep-0184-message-delivery-receipts.js';
 import { displayedMarkers, isMarkable } from '../../xeps/xep-0333-displayed-markers.js';
@@ -23,6 +24,7 @@ import { Hearing } from './hearing.js';
 import { isSameOccupant, payerAt } from './identities.js';
 import { InOrder } from './in-order.js';
 import type { Excess, Limits } from './limits.js';
+import { OnceEach } from './once-each.js';
 import { outletOf } from './outlet.js';
 import type { Place } from './place.js';
 import { repliedTo } from './quoting.js';
@@ -34,6 +36,7 @@ export interface InboxOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
+  readonly storage: Storage;
   readonly queue: TurnQueue<Task>;
   readonly commands: CommandDesk;
   readonly limits: Limits;
@@ -46,8 +49,6 @@ export interface InboxOptions {
   readonly log: Log;
 }
 
-/** So many senders are told why their encrypted messages are not read. */
-const MAX_EXPLAINED = 10_000;
 const FULL = 'I still have a lot to answer here; please ask again when I have caught up.';
 const SOMEBODY_ELSE = 'whoever this is for is not there any more';
 
@@ -57,11 +58,12 @@ export class Inbox {
   readonly #changes: Changes;
   readonly #captions: Captions;
   readonly #arrivals = new InOrder();
-  readonly #explainedEncryption = new Set<string>();
+  readonly #encryptionExplained: OnceEach;
 
   constructor(options: InboxOptions) {
-    const { account, client, queue, log, files, strangers, vouchedBy } = options;
+    const { account, client, storage, queue, log, files, strangers, vouchedBy } = options;
     this.#options = options;
+    this.#encryptionExplained = new OnceEach(storage, `encryption explained ${account.jid.toString()}`);
     this.#hearing = new Hearing({ account, client, approved: (at) => strangers.approved(at), vouchedBy });
     this.#changes = new Changes({
       client,
@@ -73,6 +75,11 @@ export class Inbox {
     // XEP-0184 §8: who is not let in does not learn that we are there, from those who answer by themselves neither.
     client.get(deliveryReceipts).allow((sender) => this.#mayKnow(sender));
     client.get(displayedMarkers).allow((reader) => this.#mayKnow(reader));
+  }
+
+  /** Reads what was kept at the last stop. Rejects when it cannot be read. */
+  load(): Promise<void> {
+    return this.#encryptionExplained.load();
   }
 
   /** A message that no room sent. */
@@ -140,7 +147,7 @@ export class Inbox {
       // What is said in a room is known to all who are there.
       if (place.kind !== 'room') return;
     }
-    if (content.encryption !== undefined) this.#explainEncryption(content.encryption, place);
+    if (content.encryption !== undefined) await this.#explainEncryption(content.encryption, place);
     else await this.#arrivals.run(said.conversation, () => this.#takeUp(said));
   }
 
@@ -254,10 +261,8 @@ export class Inbox {
   }
 
   /** An encrypted message is explained once a sender, and never given to the model. */
-  #explainEncryption(encryption: string, place: Place): void {
-    const sender = place.to.toString();
-    if (this.#explainedEncryption.has(sender) || this.#explainedEncryption.size >= MAX_EXPLAINED) return;
-    this.#explainedEncryption.add(sender);
+  async #explainEncryption(encryption: string, place: Place): Promise<void> {
+    if (!(await this.#encryptionExplained.isDue(place.to.toString()))) return;
     outletOf(this.#options.client, place).remark(
       `I cannot read ${encryption} messages. Please switch encryption off for me.`,
     );
