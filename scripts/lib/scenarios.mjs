@@ -8,7 +8,7 @@ export function scenarios() {
     const [header] = readFileSync(new URL(file, ROOT), 'utf8').split('\n\n', 1);
     const value = (name) =>
       new RegExp(`^${name}: (.*(?:\\n {3}.*)*)`, 'm').exec(header)?.[1]?.replaceAll(/\s+/g, ' ') ?? '';
-    const covers = value('Covers').split(/; */);
+    const covers = value('Covers').split(/; */).flatMap(eachSection);
     return {
       file,
       title: `${value('Title')} (${file.split('/')[2]})`,
@@ -16,4 +16,10 @@ export function scenarios() {
       ids: covers.flatMap((one) => (one.startsWith('[') ? [one.slice(1, -1)] : [])),
     };
   });
+}
+
+/** `XEP-0045 §7.2, §7.4` is two of them. */
+function eachSection(covered) {
+  const [specification, ...sections] = covered.split(/,? §/);
+  return sections.length === 0 ? [covered] : sections.map((section) => `${specification} §${section}`);
 }

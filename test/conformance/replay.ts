@@ -301,7 +301,7 @@ function turnsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
 
 function matchItem(wanted: Item, came: Item, bindings: Bindings): Outcome {
   if (wanted.kind !== came.kind) return { difference: `not the ${wanted.kind} of a stream` };
-  return matchTree(wanted.tree, came.tree, bindings);
+  return wanted.kind === 'end' ? { bindings } : matchTree(wanted.tree, came.tree, bindings);
 }
 
 function matchLine(wanted: Line, came: Line, bindings: Bindings): Outcome {

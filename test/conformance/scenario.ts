@@ -103,15 +103,19 @@ export function parseScenario(text: string, file: string, read: (file: string) =
     server: need(headers, 'Server', file),
     made: { on, byHand },
     shows: need(headers, 'Shows', file),
-    covers: need(headers, 'Covers', file)
-      .split(';')
-      .map((one) => one.trim()),
+    covers: need(headers, 'Covers', file).split(/; */).flatMap(eachSection),
     after: base?.file,
     settings: base === undefined ? readSettings(headers, file) : inherited(base, headers, file),
     steps,
     allSteps: [...(base?.allSteps ?? []), ...steps],
     headers,
   };
+}
+
+/** `XEP-0045 §7.2, §7.4` is two of them. */
+function eachSection(covered: string): readonly string[] {
+  const [specification = '', ...sections] = covered.split(/,? §/);
+  return sections.length === 0 ? [covered] : sections.map((section) => `${specification} §${section}`);
 }
 
 /** The text of a scenario with other steps, ready to be written to its file. */

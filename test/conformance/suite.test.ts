@@ -13,7 +13,7 @@ Server: none
 Written: 2026-11-23
 Shows: something
    of note
-Covers: RFC6120 §4.3.2; [a-requirement]
+Covers: RFC6120 §4.3.2, §4.4; [a-requirement]
 Account: ann@example.org
 Password: pencil
 Way: StartTLS
@@ -34,7 +34,7 @@ E&: message body one
 E&: state from bob@example.org
 `);
   t.equal(scenario.shows, 'something of note');
-  t.strictSame(scenario.covers, ['RFC6120 §4.3.2', '[a-requirement]']);
+  t.strictSame(scenario.covers, ['RFC6120 §4.3.2', 'RFC6120 §4.4', '[a-requirement]']);
   t.strictSame(scenario.settings.client, ['roster', 'XEP-0184']);
   t.match(scenario.steps, [
     {
