@@ -48,6 +48,7 @@ function optionsOf(settings: Settings, site: Site, extensions: readonly Extensio
       ? { websocket: site.webSocket }
       : { server: { host: site.host, port: site.port, directTls: way === 'direct TLS' } }),
     ca: site.authority,
+    ...(login === 'external' ? { certificate: site.identity } : {}),
     plugins: extensions.flatMap(({ plugins = [] }) => plugins),
     reconnect: { firstMs: 1, maxMs: 20 },
   };
