@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import type { Test } from 'tap';
 
 import { bookmarks, createClient, Jid } from '../../src/index.js';
+import { holds } from '../support/bot.js';
+import { says } from '../support/openai-server.js';
+import type { HumanMessage } from './human.js';
 import { lastRequest, mentionIsAnswered, until } from './questions.js';
 import { BOT_NICK, BOT_PASSWORD, type Stage } from './stage.js';
 
@@ -88,19 +91,38 @@ export async function roomsOfTheirOwn(t: Test, stage: Stage): Promise<void> {
   await bot.expect('joined', { room: seen, nick: BOT_NICK });
   await bot.expect('joined', { room: hidden });
 
-  await mentionIsAnswered(stage, ann, locked, nick);
+  const search = holds('', 'Under the mat.');
+  model.next(search.script);
+  const sent = await ann.sayInRoom(locked, `${nick}: where is the key?`);
+  const { stanzaIds } = await ann.expect('own message back from the room', ({ id }) => id === sent);
+  const question = stanzaIds.find(({ by }) => by === locked)?.id;
+  t.type(question, 'string', 'the room names its messages');
+  const isMarked = (emoji: string) => (message: HumanMessage) =>
+    message.reactsTo === question && message.reactions?.join() === emoji;
+  await ann.expect('that it takes a while', isMarked('👀'));
+  search.letGo();
+  await ann.expect('the answer', ({ body }) => body === 'Under the mat.');
+  await ann.expect('that it is done', isMarked('✅'));
   t.match(lastRequest(stage), /You keep the keys\./);
 
   await ann.sayInRoom(hidden, `${BOT_NICK}: it is me.`);
   await bot.expect('denied', { from: `${hidden}/ann` });
+  model.next(says('Between us.'));
+  await ann.say(`${hidden}/${BOT_NICK}`, 'A word?');
+  await ann.expect(
+    'an answer to them alone, for the bot is open in private',
+    ({ type, from, body }) => type === 'chat' && from === `${hidden}/${BOT_NICK}` && body === 'Between us.',
+  );
   await bob.sayInRoom(seen, `${BOT_NICK}: me too?`);
   await bot.expect('denied', { from: bob.jid });
   await mentionIsAnswered(stage, ann, seen);
   t.match(lastRequest(stage), /You keep the window\./);
 
-  t.equal(model.requests.length, 2, 'nobody else was answered');
+  t.equal(model.requests.length, 3, 'nobody else was answered');
   t.same(model.violations, [], 'the model was asked properly');
-  const signs = [...ann.unexpected, ...bob.unexpected].filter(({ from }) => from === `${hidden}/${BOT_NICK}`);
+  const signs = [...ann.unexpected, ...bob.unexpected].filter(
+    ({ from, type }) => from === `${hidden}/${BOT_NICK}` && type === 'groupchat',
+  );
   t.same(signs, [], 'where nobody is let in there is no sign of it');
   t.equal(await bot.stop(), 0);
 }

@@ -211,7 +211,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     invitations,
   );
 
-  // [promise-rooms-config] [promise-rooms-nick] [promise-room-users] [promise-denied-silence]
+  // [promise-rooms-config] [promise-rooms-nick] [promise-room-users] [promise-denied-silence] [promise-rooms-private] [promise-answer-reactions]
   await test(
     'each room has its own password, prompt and users; where it hides who somebody is, nobody is let in by name',
     roomsOfTheirOwn,
@@ -230,23 +230,25 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
   // [promise-stranger] [promise-command-approve] [promise-subscriptions] [promise-run-reload]
   await test('an operator lets a stranger in, and a configuration that is read again keeps to that', strangersAreLetIn);
 
-  await test('after the server was killed the bot comes back, rejoins its room, and answers', async (_t, stage) => {
+  // [promise-account-back] [promise-rooms-join]
+  await test('after the server was shut down, or killed, the bot comes back, rejoins its room, and answers', async (_t, stage) => {
     const room = server.room('lasting');
     const founder = await stage.human();
     await founder.join(room, 'alice');
     const bot = await stage.bot({ rooms: [room] });
+    await bot.expect('online');
     await bot.expect('joined', { room });
 
-    await server.kill();
-    await bot.expect('suspended');
-    await server.start();
-    await bot.expect('online', {}, RETURN_TIME);
-    await bot.expect('joined', { room }, RETURN_TIME);
-
-    const human = await stage.human();
-    await human.join(room, 'bob');
-    await directMessageIsAnswered(stage, human);
-    await mentionIsAnswered(stage, human, room);
+    for (const end of [() => server.shutDown(), () => server.kill()]) {
+      await end();
+      await server.start();
+      await bot.expect('online', { resumed: false }, RETURN_TIME);
+      await bot.expect('joined', { room }, RETURN_TIME);
+      const human = await stage.human();
+      await human.join(room, `bob-${stage.model.requests.length}`);
+      await directMessageIsAnswered(stage, human);
+      await mentionIsAnswered(stage, human, room);
+    }
   });
 }
 

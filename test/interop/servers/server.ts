@@ -150,9 +150,14 @@ export class Server {
     await this.#program?.stop();
   }
 
+  /** The server ends, and says goodbye to everybody (RFC 6120 §4.9.3.19). */
+  async shutDown(): Promise<void> {
+    await this.#program?.stop();
+  }
+
   /** Stops the server and removes everything it wrote. */
   async stop(): Promise<void> {
-    await this.#program?.stop();
+    await this.shutDown();
     await rm(this.#root, { recursive: true, force: true });
   }
 
