@@ -31,12 +31,11 @@ t.test('a room that hides who is behind a nick', async (t) => {
   // [promise-room-users]
   t.test('lets nobody in whom its users name, an operator neither, whatever nick they take', async (t) => {
     const hers = await alice.client.get(muc).join(closed, { nick: 'alice@localhost' });
-    const seen = [...hers.occupants.values()].map(({ nick, realJid }) => [nick, realJid?.toString()]);
-    t.same(seen.toSorted(), [
-      ['alice@localhost', 'alice@localhost'],
-      ['moltis', undefined],
-      ['owner', undefined],
-    ]);
+    const shown = [...hers.occupants.values()].filter(({ realJid }) => realJid !== undefined);
+    t.same(
+      shown.map(({ nick }) => nick),
+      ['alice@localhost'],
+    );
     await alice.sayIn(hers, 'moltis: it is me');
     await bot.expect('denied', {
       from: `${closed.toString()}/alice@localhost`,
@@ -69,7 +68,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
   });
 
   // [promise-limit-tokens] [promise-rooms-private]
-  t.test('has a budget of tokens for each occupant who speaks to the bot alone, under whichever nick', async (t) => {
+  t.test('has a budget of tokens for each occupant who speaks to the bot alone, under whichever nick', async () => {
     const [carol, dora] = [await stage.person('carol'), await stage.person('dora')];
     const [hers] = [await carol.enter(open), await dora.enter(open)];
     const to = open.withResource('moltis');

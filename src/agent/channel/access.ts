@@ -71,6 +71,15 @@ export function directAccess(
   return denied('list', 'not on the allowlist');
 }
 
+/** Whether someone may see when the bot is there, and get a sign of life: who may write to it, and operators, who run it, whatever the policy. */
+export function presenceAccess(
+  account: Pick<AccountConfig, 'jid' | 'dmPolicy' | 'allowlist' | 'operators'>,
+  contact: Jid,
+  approved: ReadonlySet<string>,
+): Access {
+  return isOperator(account, contact) ? ALLOWED : directAccess(account, contact, approved);
+}
+
 /**
  * Whether the bot may be in a room at all. A room that is denied is not joined.
  * @param invitedBy who asks the bot into it, if someone does: an operator may, past the list

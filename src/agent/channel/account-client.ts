@@ -1,6 +1,7 @@
 /** The XMPP client of an account: which extensions a bot has, and what of its configuration concerns the connection. */
 import { createClient, type Client } from '../../xmpp-core/client.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { roster } from '../../xmpp-core/im/roster.js';
 import { subscriptions } from '../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 import { chatPlugins } from '../../xeps/index.js';
@@ -41,6 +42,7 @@ export function accountClient(config: AccountConfig, storage: Storage, answers: 
       ...chatPlugins,
       identities,
       ownMessages,
+      roster,
       subscriptions,
       entityCapabilities,
       softwareVersion,

@@ -1,7 +1,5 @@
 /** One XMPP account of the bot: what comes in is let through or not, becomes questions and context, and is answered in turn. */
 import type { Client, Offline } from '../../xmpp-core/client.js';
-import type { Jid } from '../../xmpp-core/jid/jid.js';
-import { subscriptions } from '../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 import { muc } from '../../xeps/xep-0045-muc/index.js';
 import type { AccountConfig, Config } from '../config/config.js';
@@ -12,7 +10,7 @@ import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
 import type { Model } from '../model/model.js';
 import { SkillShelf } from '../skills/skill-shelf.js';
-import { directAccess } from './access.js';
+import { presenceAccess } from './access.js';
 import { accountClient } from './account-client.js';
 import { Answering } from './answering.js';
 import { Appearance } from './appearance.js';
@@ -32,6 +30,7 @@ import { Strangers } from './strangers.js';
 import { perform, questionsOf, type Task } from './tasks.js';
 import { TokenLedger } from './token-ledger.js';
 import { uploadOriginOf } from './upload-origin.js';
+import { Watchers } from './watchers.js';
 
 export interface AccountOptions {
   readonly config: AccountConfig;
@@ -66,6 +65,7 @@ export class Account {
   readonly #inbox: Inbox;
   readonly #denials: Denials;
   readonly #strangers: Strangers;
+  readonly #watchers: Watchers;
   readonly #ledger: TokenLedger;
   readonly #commandsDone: CommandsDone;
   readonly #rooms: Rooms;
@@ -98,7 +98,7 @@ export class Account {
     this.#client = accountClient(
       config,
       storage,
-      (requester) => directAccess(config, requester, this.#strangers.approved()).allowed,
+      (requester) => presenceAccess(config, requester, this.#strangers.approved()).allowed,
     );
     this.#commandsDone = new CommandsDone(storage, config.jid.toString());
     this.#appearance = new Appearance({ account: config, client: this.#client, storage });
@@ -143,7 +143,14 @@ export class Account {
       failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
-    this.#strangers = new Strangers({ account: config, client: this.#client, storage });
+    this.#watchers = new Watchers({
+      account: config,
+      client: this.#client,
+      denials: this.#denials,
+      approved: () => this.#strangers.approved(),
+      failed: (error) => this.#serverFailed(error),
+    });
+    this.#strangers = new Strangers({ account: config, client: this.#client, storage, watchers: this.#watchers });
     const rules = { limits, denials: this.#denials, strangers: this.#strangers };
     const commands = new CommandDesk({
       ...shared,
@@ -162,7 +169,6 @@ export class Account {
       ...rules,
       vouchedBy: (room) => this.#rooms.vouchedBy(room),
       store,
-      storage,
       files,
       commands,
     });
@@ -179,9 +185,12 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
-    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms, this.#inbox];
+    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms];
     const prepared = [...kept.map((one) => one.load()), this.#appearance.prepare()];
-    await Promise.all(prepared).catch((error: unknown) => this.#report(error));
+    await Promise.all(prepared).then(
+      () => this.#watchers.keepToTheRules(),
+      (error: unknown) => this.#report(error),
+    );
     // Read before anything new can come: what arrives from now on is taken up as it arrives, and must not be so twice.
     const debts = await this.#debts().catch((error: unknown) => {
       this.#report(error);
@@ -218,7 +227,7 @@ export class Account {
     const { events } = this.#client;
     events.on('online', ({ jid, resumed }) => {
       this.#log('info', 'online', { jid: jid.toString(), resumed });
-      this.#strangers.online();
+      this.#watchers.online();
       // A session that was resumed is in its rooms still, and missed nothing.
       if (!resumed) this.#begin();
     });
@@ -227,7 +236,6 @@ export class Account {
     });
     events.on('offline', (offline) => this.#wentOffline(offline));
     events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
-    this.#client.get(subscriptions).events.on('requested', ({ contact }) => this.#subscriptionRequested(contact));
     const undelivered = new Hourly();
     events.on('undelivered', ({ from, error }) => {
       // Anybody can send errors, to messages of ours that never were, too.
@@ -246,11 +254,13 @@ export class Account {
   #begin(): void {
     this.#rooms.enterAll();
     for (const work of [this.#missed.catchUp(), this.#appearance.publish()]) {
-      work.catch((error: unknown) => {
-        // When it was the connection that failed, the next session tries again.
-        if (this.#client.state === 'online') this.#log('warn', 'error', { kind: 'server', message: errorText(error) });
-      });
+      work.catch((error: unknown) => this.#serverFailed(error));
     }
+  }
+
+  /** When it was the connection that failed, the next session tries again. */
+  #serverFailed(error: unknown): void {
+    if (this.#client.state === 'online') this.#log('warn', 'error', { kind: 'server', message: errorText(error) });
   }
 
   /** Nothing that goes wrong on the way is left untold. */
@@ -270,16 +280,6 @@ export class Account {
       else this.#log('error', 'error', { kind, message: `${reason.message}; ${remedyFor(kind, this.#config.name)}` });
     }
     this.#log('info', 'offline', { reason: reason?.message ?? 'stopped', retryInMs: retryInMs ?? null });
-  }
-
-  /** Whoever may write to the bot may see when it is there (RFC 6121 §3.1). */
-  #subscriptionRequested(contact: Jid): void {
-    const access = directAccess(this.#config, contact, this.#strangers.approved());
-    if (access.allowed) this.#client.get(subscriptions).approve(contact);
-    else {
-      this.#strangers.askedForPresence(contact);
-      this.#denials.tell(contact.toString(), access.why);
-    }
   }
 
   /** What was left undone in this account's conversations at the last stop. */
