@@ -169,6 +169,7 @@ export class Account {
       ...rules,
       vouchedBy: (room) => this.#rooms.vouchedBy(room),
       store,
+      storage,
       files,
       commands,
     });
@@ -185,7 +186,7 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
-    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms];
+    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms, this.#inbox];
     const prepared = [...kept.map((one) => one.load()), this.#appearance.prepare()];
     await Promise.all(prepared).then(
       () => this.#watchers.keepToTheRules(),
