@@ -1,0 +1,135 @@
+/** The accounts of a recording: new for each scenario, and those in it who are not the client that is recorded. */
+import { readFile } from 'node:fs/promises';
+import type { Server } from '../../interop/servers/server.js';
+import { RawClient } from './raw-client.js';
+
+/** Everybody has it but the client, which has its scenario's. */
+const PASSWORD = 'pencil';
+const RESOURCE = 'phone';
+
+const WORDS: readonly (readonly [RegExp, (people: People, user: string, words: readonly string[]) => Promise<void>])[] =
+  [
+    [/^(\w+) sends (<.*)$/s, async (people, user, [xml = '']) => people.says(user, xml)],
+    [/^(\w+) enters(?: as (\S+))?$/, async (people, user, [resource]) => people.enters(user, resource)],
+    [
+      /^(\w+) joins room (\S+) as (\S+)$/,
+      async (people, user, [room, nick]) =>
+        people.says(user, `<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`),
+    ],
+    [/^(\w+) answers(?: (<.*))?$/s, async (people, user, [payload]) => people.answers(user, 'result', payload ?? '')],
+    [/^(\w+) refuses (<.*)$/s, async (people, user, [error = '']) => people.answers(user, 'error', error)],
+    [/^(\w+) leaves$/, async (people, user) => people.leaves(user)],
+  ];
+
+export class People {
+  readonly #server: Server;
+  readonly #authority: string;
+  /** Users by name, with their passwords. */
+  readonly #accounts = new Map<string, string>();
+  readonly #online = new Map<string, RawClient>();
+
+  private constructor(server: Server, authority: string) {
+    this.#server = server;
+    this.#authority = authority;
+  }
+
+  static async at(server: Server): Promise<People> {
+    return new People(server, await readFile(server.authority, 'utf8'));
+  }
+
+  /** Whether an `O:` step speaks of somebody. */
+  static knows(words: string): boolean {
+    return WORDS.some(([pattern]) => pattern.test(words));
+  }
+
+  /** Does what an `O:` step says. @throws Error when it is not understood */
+  async do(words: string): Promise<void> {
+    for (const [pattern, act] of WORDS) {
+      const [, user = '', ...rest] = pattern.exec(words) ?? [];
+      if (user !== '') return act(this, user, rest);
+    }
+    throw new Error(`nobody knows what this means: O: ${words}`);
+  }
+
+  /** Makes an account, in place of what was there before under this name: nothing of an earlier recording is left. */
+  async renew(user: string, password: string = PASSWORD): Promise<void> {
+    await this.remove(user);
+    await this.#server.register(user, password);
+    this.#accounts.set(user, password);
+  }
+
+  /** Says goodbye for all, and removes all accounts. */
+  async removeAll(): Promise<void> {
+    for (const user of this.#accounts.keys()) await this.remove(user);
+  }
+
+  /** The server forgets an account, and what it kept for it, when the account asks for it (XEP-0077 §3.2). */
+  async remove(user: string): Promise<void> {
+    await this.leaves(user);
+    const password = this.#accounts.get(user);
+    if (password === undefined) return;
+    const client = await this.#login(user, password, 'removal');
+    client.send(`<iq type='set' id='remove'><query xmlns='jabber:iq:register'><remove/></query></iq>`);
+    await client.hears(
+      'the removal of the account',
+      ({ tree }) => tree.attributes.get('id') === 'remove' || tree.elements[0]?.name === 'not-authorized',
+    );
+    await client.leave();
+    this.#accounts.delete(user);
+  }
+
+  /** What the server calls itself (XEP-0092): `Prosody 13.0.1`. */
+  async serverVersion(): Promise<string> {
+    await this.renew('asker');
+    const client = await this.#login('asker', PASSWORD, RESOURCE);
+    client.send(`<iq type='get' id='version' to='${this.#server.domain}'><query xmlns='jabber:iq:version'/></iq>`);
+    const { tree } = await client.answer('version');
+    await client.leave();
+    await this.remove('asker');
+    const texts = new Map(tree.elements[0]?.elements.map(({ name, text }) => [name, text]));
+    // What stands after the numbers is of the package, or of the day it was built.
+    const [number = ''] = /^\d+(?:\.\d+)*/.exec(texts.get('version') ?? '') ?? [];
+    return `${texts.get('name') ?? 'unknown'} ${number}`;
+  }
+
+  async enters(user: string, resource: string = RESOURCE): Promise<void> {
+    await this.#session(user, resource);
+    await this.says(user, '<presence/>');
+  }
+
+  async says(user: string, xml: string): Promise<void> {
+    (await this.#session(user, RESOURCE)).send(xml);
+  }
+
+  async answers(user: string, type: 'result' | 'error', content: string): Promise<void> {
+    const client = await this.#session(user, RESOURCE);
+    const { from, id } = await client.request();
+    client.send(`<iq type='${type}' id='${id}' to='${from}'>${content}</iq>`);
+  }
+
+  async leaves(user: string): Promise<void> {
+    await this.#online.get(user)?.leave();
+    this.#online.delete(user);
+  }
+
+  async #session(user: string, resource: string): Promise<RawClient> {
+    const present = this.#online.get(user);
+    if (present !== undefined) return present;
+    if (!this.#accounts.has(user)) await this.renew(user);
+    const client = await this.#login(user, this.#accounts.get(user) ?? PASSWORD, resource);
+    this.#online.set(user, client);
+    return client;
+  }
+
+  async #login(user: string, password: string, resource: string): Promise<RawClient> {
+    const { domain, site } = this.#server;
+    return RawClient.login({
+      user,
+      domain,
+      password,
+      resource,
+      port: site.ports.directTls,
+      authority: this.#authority,
+    });
+  }
+}
