@@ -1,27 +1,49 @@
-/** The tests as JavaScript: loading the compiler in every test file takes longer than most tests do. Types are checked by `npm run types`. */
+/** Sources as JavaScript: loading the compiler in every test file takes longer than most tests do. Types are checked by `npm run types`. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 
 const COMPILER = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, inlineSourceMap: true };
 
 /**
- * Writes every file of `test` as JavaScript below a folder, beside links to what tests import and read: `src` is the built program there.
- * @param folder one level below the root, such as `.build`; what was there is gone
+ * Writes the tests as JavaScript below a folder, beside links to what they import and read; `src` is the built program there.
+ * @param folder below the root, such as `.build`; what was there is gone
  * @returns the files that were written, in the order of their names
  */
 export function transpileTests(folder) {
   rmSync(folder, { recursive: true, force: true });
-  const names = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  const files = names.toSorted().map((name) => {
-    const target = join(folder, 'test', name.replace(/\.ts$/, '.js'));
-    const source = readFileSync(join('test', name), 'utf8');
-    const { outputText } = ts.transpileModule(source, { compilerOptions: COMPILER, fileName: name });
+  const files = transpileFolder('test', folder);
+  link(folder, { src: 'dist', fixtures: 'fixtures' });
+  return files;
+}
+
+/** Writes the program and its tests as JavaScript below a folder, which needs no build then. Returns the files of the tests. */
+export function transpileSources(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  transpileFolder('src', folder);
+  const files = transpileFolder('test', folder);
+  link(folder, { fixtures: 'fixtures', 'package.json': 'package.json' });
+  return files;
+}
+
+/** One file's source as JavaScript. */
+export function transpile(source, name) {
+  return ts.transpileModule(source, { compilerOptions: COMPILER, fileName: name }).outputText;
+}
+
+function transpileFolder(root, folder) {
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  return names.toSorted().map((name) => {
+    const file = join(root, name);
+    const target = join(folder, file.replace(/\.ts$/, '.js'));
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
+    writeFileSync(target, transpile(readFileSync(file, 'utf8'), file));
     return target;
   });
-  symlinkSync('../dist', join(folder, 'src'));
-  symlinkSync('../fixtures', join(folder, 'fixtures'));
-  return files;
+}
+
+function link(folder, links) {
+  for (const [name, target] of Object.entries(links)) {
+    symlinkSync(relative(resolve(folder), resolve(target)), join(folder, name));
+  }
 }
