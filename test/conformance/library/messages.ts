@@ -26,7 +26,6 @@ import {
   readFallbacks,
   readHints,
   readMentions,
-  readNickname,
   readOccupantId,
   readOriginId,
   readOutOfBandData,
@@ -43,7 +42,6 @@ import {
   writeEncryption,
   writeHint,
   writeMention,
-  writeNickname,
   writeOriginId,
   writeOutOfBandData,
   writeQuotedReply,
@@ -89,10 +87,6 @@ export const messageExtensions: Extensions = {
         },
       };
     },
-  },
-  'XEP-0172': {
-    read: ({ element }) => ({ nick: readNickname(element) }),
-    compose: payload('nick', writeNickname),
   },
   'XEP-0184': {
     plugins: [deliveryReceipts],
@@ -234,7 +228,7 @@ export const messageExtensions: Extensions = {
 };
 
 /** A payload that is written when the action has that field. */
-function payload(field: string, write: (value: string, asked: Asked) => Element) {
+export function payload(field: string, write: (value: string, asked: Asked) => Element) {
   return (message: Element, asked: Asked): Element => {
     const value = asked.text(field);
     return value === undefined ? message : message.withNodes(write(value, asked));

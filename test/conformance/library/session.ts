@@ -1,0 +1,87 @@
+/** Extensions of the session itself: how it begins, how it is kept, and what the account's server does for it. */
+import {
+  bind2,
+  blocking,
+  clientStateIndication,
+  fast,
+  Jid,
+  ping,
+  registration,
+  sasl2,
+  streamManagement,
+  type Element,
+} from '../../../src/index.js';
+import type { Asked } from './asked.js';
+import { list, type Extensions } from './extension.js';
+
+export const sessionExtensions: Extensions = {
+  'XEP-0077': {
+    plugins: [registration],
+    attach({ client }) {
+      const account = client.get(registration);
+      return {
+        'password-change': async (asked) => account.changePassword(asked.need('password')),
+        'account-cancel': async () => account.cancelAccount(),
+      };
+    },
+  },
+  'XEP-0191': {
+    plugins: [blocking],
+    attach({ client, tell }) {
+      const blocks = client.get(blocking);
+      blocks.events.on('blocked', ({ jids }) => tell('blocked', { jids: list(jids) }));
+      blocks.events.on('unblocked', ({ jids }) => tell('unblocked', { jids: list(jids) }));
+      return {
+        blocklist: async () => ({ jids: list(await blocks.list()) }),
+        block: async (asked) => blocks.block(...jidsOf(asked)),
+        unblock: async (asked) => blocks.unblock(...jidsOf(asked)),
+        'unblock-all': async () => blocks.unblockAll(),
+      };
+    },
+  },
+  'XEP-0198': {
+    plugins: [streamManagement],
+    attach({ client, tell }) {
+      const { events } = client.get(streamManagement);
+      // Those of presence and of requests would say what the application cannot use.
+      const ofMessages =
+        (verb: string) =>
+        ({ stanza }: { readonly stanza: Element }): void => {
+          if (stanza.name === 'message') tell(verb, { id: stanza.attr('id') });
+        };
+      events.on('acknowledged', ofMessages('acknowledged'));
+      events.on('failed', ofMessages('unacknowledged'));
+    },
+  },
+  'XEP-0199': {
+    plugins: [ping],
+    attach({ client }) {
+      return {
+        async ping(asked) {
+          await client.get(ping).ping(asked.jid('to') ?? Jid.parse(client.account.domainpart));
+        },
+      };
+    },
+  },
+  'XEP-0352': {
+    plugins: [clientStateIndication],
+    attach({ client }) {
+      const state = client.get(clientStateIndication);
+      return { active: () => state.setActive(true), inactive: () => state.setActive(false) };
+    },
+  },
+  'XEP-0386': { plugins: [bind2] },
+  'XEP-0388': { plugins: [sasl2] },
+  'XEP-0484': {
+    plugins: [fast],
+    attach({ client }) {
+      const tokens = client.get(fast);
+      return { 'token-forget': async () => tokens.forget(), 'token-revoke': async () => tokens.revoke() };
+    },
+  },
+};
+
+function jidsOf(asked: Asked): readonly [Jid, ...Jid[]] {
+  const [first, ...more] = asked.list('jids').map((jid) => Jid.parse(jid));
+  return [first ?? asked.needJid('jids'), ...more];
+}
