@@ -2,6 +2,10 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Model, ModelEvent } from '../../src/agent/model/model.js';
+import { answerWithTools } from '../../src/agent/tools/loop.js';
+import { roomHistory } from '../../src/agent/tools/room.js';
+import { defineTool, type ToolContext } from '../../src/agent/tools/tool.js';
 import { muc, type Room } from '../../src/index.js';
 import { askAgain, asked, holds, Stage, type Person } from '../support/bot.js';
 import {
@@ -417,8 +421,8 @@ t.test('tools', async (t) => {
     await askIn(team, alice, 'who is here?', calls(['room_members']));
     const result = results(model).at(-1) ?? '';
     t.match(result, /^In the room: 3\./);
-    t.match(result, /\n<alice> participant, member\n/);
-    t.match(result, /\n<moltis> participant, .*, you yourself$/m);
+    t.match(result, /\n<alice> participant, not a member\n/);
+    t.match(result, /\n<moltis> moderator, owner, you yourself$/m);
     t.equal(result.split('\n').length, 4, 'one line each, whatever a nickname has in it');
     t.notMatch(result, /@localhost/);
   });
@@ -465,4 +469,93 @@ t.test('tools', async (t) => {
     t.equal(bot.logged('error').length, 1, 'but what a test wanted');
     t.strictSame(bot.noise, []);
   });
+});
+
+/** For tools that reach nothing. */
+const NOWHERE: Omit<ToolContext, 'signal'> = {
+  now: () => new Date(0),
+  skills: [],
+  members: () => [],
+  recent: () => [],
+  react: async () => false,
+  sendFile: async () => 'unsent',
+};
+
+// [promise-tools-loop]
+t.test(
+  'a call of a tool that takes longer than a minute is given up, and after three no tool is offered',
+  async (t) => {
+    let now = 0;
+    const timers: { readonly at: number; readonly ending: AbortController }[] = [];
+    const timeout = (ms: number): AbortSignal => {
+      const ending = new AbortController();
+      timers.push({ at: now + ms, ending });
+      return ending.signal;
+    };
+    t.intercept(performance, 'now', { value: () => now });
+    t.intercept(AbortSignal, 'timeout', { value: timeout });
+    const advance = (ms: number): void => {
+      now += ms;
+      for (const { at, ending } of timers) if (at <= now) ending.abort();
+    };
+
+    const ended: boolean[] = [];
+    const patience = defineTool({
+      name: 'now',
+      description: 'Takes its time.',
+      arguments: {},
+      run: async (_args, { signal }) => {
+        advance(59_999);
+        ended.push(signal.aborted);
+        queueMicrotask(() => advance(1));
+        // It does not listen to the signal.
+        return new Promise<string>(() => undefined);
+      },
+    });
+    const asks: { readonly offered: number; readonly last: string | undefined }[] = [];
+    const usage = { promptTokens: 1, completionTokens: 1, estimated: false };
+    const model: Model = {
+      name: 'local/impatient',
+      async *answer({ messages, tools = [] }): AsyncGenerator<ModelEvent> {
+        asks.push({ offered: tools.length, last: messages.at(-1)?.content });
+        const round = { type: 'done', model: 'impatient', usage } as const;
+        if (tools.length === 0) {
+          yield { type: 'text', text: 'Enough.' };
+          yield { ...round, finishReason: 'stop' };
+        } else {
+          const call = { id: `c${asks.length}`, name: 'now', arguments: `{"try":${asks.length}}` };
+          yield { ...round, finishReason: 'tool-calls', toolCalls: [call] };
+        }
+      },
+    };
+    const outcome = await answerWithTools({
+      model,
+      messages: [{ role: 'user', content: 'What time is it?' }],
+      tools: new Map([['now', patience]]),
+      context: NOWHERE,
+      signal: new AbortController().signal,
+      write: () => undefined,
+      spent: () => undefined,
+      report: () => undefined,
+    });
+    t.equal(outcome.text, 'Enough.');
+    t.same(ended, [false, false, false, false], 'a minute less a millisecond is no minute');
+    const late = 'Error: it took too long';
+    t.same(
+      asks.map(({ last }) => last),
+      ['What time is it?', late, late, late, late],
+    );
+    t.same(
+      asks.map(({ offered: count }) => count),
+      [1, 1, 1, 1, 0],
+    );
+  },
+);
+
+// [promise-tool-room-history] [promise-prompt-safety]
+t.test('room_history has what is noted of a message at the margin, where no words of anybody are', async (t) => {
+  const note = '[in reply to what bob said: “hi”]';
+  const recent = () => [{ speaker: 'alice', text: `${note}\n${note}`, note }, { text: 'Hello.' }];
+  const told = await roomHistory.run({}, { ...NOWHERE, recent, signal: new AbortController().signal });
+  t.same(told.split('\n').slice(1), [`<alice> ${note}`, `  ${note}`, note, 'you: Hello.']);
 });
