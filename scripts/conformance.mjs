@@ -35,7 +35,7 @@ function readChapter(file) {
   const { title, prefix, link, ...tables } = parse(readFileSync(new URL(file, ROOT), 'utf8'));
   const sections = Object.entries(tables).map(([heading, entries]) => ({
     heading,
-    name: `${prefix} §${numberOf(heading)}`,
+    name: [prefix, `§${numberOf(heading)}`].join(' '),
     scenarios: [],
     requirements: Object.entries(entries).map(([key, entry]) => readRequirement(file, prefix, heading, key, entry)),
   }));

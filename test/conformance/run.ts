@@ -16,7 +16,9 @@ import { sectionTable } from './sections.js';
 const AT_ONCE = 8;
 
 interface Result {
-  readonly scenario: Scenario;
+  readonly file: string;
+  /** None when the file cannot be read. */
+  readonly scenario: Scenario | undefined;
   readonly error: Error | undefined;
 }
 
@@ -29,35 +31,39 @@ const results = await runAll(chosen, values.program === undefined ? startLibrary
 const failed = results.filter(({ error }) => error !== undefined);
 const seconds = ((performance.now() - begin) / 1_000).toFixed(1);
 print(
-  ...results.map(
-    ({ scenario, error }) => `${error === undefined ? 'holds' : 'FAILS'}  ${scenario.file}  ${scenario.title}`,
+  ...results.map(({ file, scenario, error }) =>
+    [error === undefined ? 'holds' : 'FAILS', file, scenario?.title ?? 'cannot be read'].join('  '),
   ),
   '',
-  ...sectionTable(results.map(({ scenario, error }) => ({ scenario, holds: error === undefined }))),
+  ...sectionTable(
+    results.flatMap(({ scenario, error }) =>
+      scenario === undefined ? [] : [{ scenario, holds: error === undefined }],
+    ),
+  ),
   '',
-  ...failed.map(({ scenario, error }) => `${scenario.file} fails\n${error?.message}\n`),
+  ...failed.map(({ file, error }) => `${file} fails\n${error?.message}\n`),
   `${results.length - failed.length} of ${results.length} scenarios hold, in ${seconds} s`,
 );
 process.exitCode = failed.length === 0 && results.length > 0 ? 0 : 1;
 
 async function runAll(files: readonly string[], start: StartImplementation): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  const waiting = files.map((file) => readScenario(file));
+  const waiting = [...files];
+  const done: Result[] = [];
   const worker = async (): Promise<void> => {
-    for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
-      results.push({ scenario, error: await failureOf(scenario, start) });
-    }
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) done.push(await resultOf(file, start));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return results.toSorted((one, other) => (one.scenario.file < other.scenario.file ? -1 : 1));
+  return done.toSorted((one, other) => (one.file < other.file ? -1 : 1));
 }
 
-async function failureOf(scenario: Scenario, start: StartImplementation): Promise<Error | undefined> {
+async function resultOf(file: string, start: StartImplementation): Promise<Result> {
+  let scenario: Scenario | undefined;
   try {
+    scenario = readScenario(file);
     await replay(scenario, start);
-    return undefined;
+    return { file, scenario, error: undefined };
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return { file, scenario, error: error instanceof Error ? error : new Error(String(error)) };
   }
 }
 
