@@ -29,7 +29,7 @@ export interface Connection {
   /** Resolves when the client has closed it. */
   readonly closed: Promise<void>;
   /** @param byteByByte in as many writes as there are bytes */
-  say(text: string, byteByByte: boolean): Promise<void>;
+  say(data: string | Buffer, byteByByte: boolean): Promise<void>;
   /** The server's side of the handshake. Rejects when the client ends it. */
   secure(handshake: Handshake): Promise<void>;
   /** What the channel of this type is bound to (RFC 9266, RFC 5929). */
@@ -99,12 +99,12 @@ class TcpConnection implements Connection {
     else this.#read(socket);
   }
 
-  async say(text: string, byteByByte: boolean): Promise<void> {
+  async say(data: string | Buffer, byteByByte: boolean): Promise<void> {
     if (!byteByByte) {
-      this.#socket.write(text);
+      this.#socket.write(data);
       return;
     }
-    for (const byte of Buffer.from(text)) {
+    for (const byte of Buffer.from(data)) {
       this.#socket.write(Uint8Array.of(byte));
       await nextTurn();
     }
@@ -120,8 +120,10 @@ class TcpConnection implements Connection {
       ca: [read('authority.crt')],
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
+      minVersion: version === 'TLSv1.1' ? version : 'TLSv1.2',
       maxVersion: version,
+      // Without the lowest level of security OpenSSL speaks no version that is out of use.
+      ...(version === 'TLSv1.1' ? { ciphers: 'DEFAULT:@SECLEVEL=0' } : {}),
       ALPNProtocols: ['xmpp-client'],
     });
     this.#secure = secure;
@@ -196,7 +198,7 @@ class WebSocketConnection implements Connection {
     });
   }
 
-  async say(text: string): Promise<void> {
+  async say(text: string | Buffer): Promise<void> {
     this.#socket.send(text);
   }
 

@@ -4,6 +4,22 @@ import { setTimeout as after } from 'node:timers/promises';
 /** How long the other side may take for one step; far more than any does. */
 export const PATIENCE_MS = 5_000;
 
+/** What it resolves to. Rejects when that takes too long. */
+export async function inTime<Value>(coming: Promise<Value>): Promise<Value> {
+  const settled = new AbortController();
+  const deadline = after(PATIENCE_MS, undefined, { signal: settled.signal });
+  const late = deadline.then(() => {
+    throw new Error(`nothing came for ${PATIENCE_MS} ms`);
+  });
+  // Once the other has won nobody asks how this one ends.
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([coming, late]);
+  } finally {
+    settled.abort();
+  }
+}
+
 export class Queue<Thing> {
   readonly #things: Thing[] = [];
   #failure: Error | undefined;
@@ -27,20 +43,15 @@ export class Queue<Thing> {
 
   /** The next one. Rejects when none comes in time, or none can come any more. */
   async next(): Promise<Thing> {
-    const expired = new AbortController();
-    const deadline = after(PATIENCE_MS, 'late', { signal: expired.signal, ref: true }).catch(() => 'in time');
-    try {
-      for (;;) {
-        const thing = this.#things.shift();
-        if (thing !== undefined) return thing;
-        if (this.#failure !== undefined) throw this.#failure;
-        const news = new Promise<string>((resolve) => {
-          this.#wake = () => resolve('news');
-        });
-        if ((await Promise.race([news, deadline])) === 'late') throw new Error(`nothing came for ${PATIENCE_MS} ms`);
-      }
-    } finally {
-      expired.abort();
+    for (;;) {
+      const thing = this.#things.shift();
+      if (thing !== undefined) return thing;
+      if (this.#failure !== undefined) throw this.#failure;
+      await inTime(
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+      );
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { SecureVersion } from 'node:tls';
 import { readLine, writeLine, type Implementation, type Line, type StartImplementation } from './implementation.js';
 import { ScriptedPeer, type Connection } from './peer.js';
-import { Queue } from './queue.js';
+import { inTime, Queue } from './queue.js';
 import { SaslPeer } from './sasl-peer.js';
 import type { Scenario, Step } from './scenario.js';
 import { fill, matchText, matchTree, SASL, type Bindings, type Outcome } from './template.js';
@@ -12,6 +12,11 @@ import { parseFrame, parseItem, withoutLayout, type Item, type XmlTree } from '.
 export class ReplayError extends Error {
   override readonly name = 'ReplayError';
 }
+
+const VERSIONS: ReadonlyMap<string, SecureVersion> = new Map([
+  ['1.1', 'TLSv1.1'],
+  ['1.2', 'TLSv1.2'],
+]);
 
 export interface ReplayOptions {
   /** Whether each byte of the server is a write of its own; else each turn is one. */
@@ -117,14 +122,23 @@ class Replay {
   async #say(turn: readonly Step[]): Promise<void> {
     const connection = this.#connected();
     if (this.#scenario.settings.way === 'WebSocket') {
-      for (const { content } of turn) await connection.say(this.#server(content), false);
+      for (const { content } of turn) await connection.say(this.#server(withoutLayout(content)), false);
       return;
     }
-    await connection.say(turn.map(({ content }) => this.#server(content)).join(''), this.#byteByByte);
+    const said = turn.map(({ content }) => this.#bytes(withoutLayout(content)));
+    await connection.say(Buffer.concat(said), this.#byteByByte);
+  }
+
+  /** Between texts there may be bytes that are none. */
+  #bytes(content: string): Buffer {
+    const parts = content.split(/\{bytes:([0-9a-f]+)\}/);
+    return Buffer.concat(
+      parts.map((part, index) => (index % 2 === 1 ? Buffer.from(part, 'hex') : Buffer.from(this.#server(part)))),
+    );
   }
 
   #server(content: string): string {
-    const text = this.#fill(withoutLayout(content));
+    const text = this.#fill(content);
     this.#noteAdvertised(text);
     return text;
   }
@@ -214,15 +228,16 @@ class Replay {
         this.#connection = await this.#peer.connections.next();
         return;
       case 'TLS':
-        return this.#connected().secure(handshakeOf(fields));
+        return inTime(this.#connected().secure(handshakeOf(fields)));
       case 'TLS-refused': {
-        const refused = await this.#connected()
+        // In TLS 1.3 the server is done before the client has judged its certificate.
+        const refused = this.#connected()
           .secure(handshakeOf(fields))
           .then(
             async () => this.#connected().closed,
             () => undefined,
           );
-        return refused;
+        return inTime(refused);
       }
       case 'WebSocket':
         return;
@@ -231,7 +246,7 @@ class Replay {
       case 'ended':
         return this.#connected().end();
       case 'closed':
-        return this.#connected().closed;
+        return inTime(this.#connected().closed);
       default:
         throw new Error(`nothing like '${verb}' happens to a connection; docs/fixtures.md lists what does`);
     }
@@ -270,6 +285,7 @@ class Replay {
       this.#tokens.set(name, token);
       return token;
     }
+    if (kind === 'long') return 'x'.repeat(Number(which));
     const value = this.#bindings.get(name);
     if (value === undefined) throw new Error(`{${name}} stands for nothing yet: the client has not said it`);
     return value;
@@ -320,7 +336,7 @@ function matchLine(wanted: Line, came: Line, bindings: Bindings): Outcome {
 function handshakeOf(fields: ReadonlyMap<string, string>): { certificate: string; version: SecureVersion } {
   return {
     certificate: fields.get('certificate') ?? 'good',
-    version: fields.get('version') === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+    version: VERSIONS.get(fields.get('version') ?? '') ?? 'TLSv1.3',
   };
 }
 
