@@ -12,7 +12,6 @@ import type { Way } from './scenario.js';
 import { ItemReader, parseFrame, type Item } from './xml-tree.js';
 
 const CERTIFICATES = new URL('../../fixtures/certificates/', import.meta.url);
-const NO_BINDING = Buffer.alloc(0);
 
 /** What the server shows in a TLS handshake. */
 export interface Handshake {
@@ -137,10 +136,7 @@ class TcpConnection implements Connection {
   }
 
   binding(type: string): Buffer {
-    if (this.#secure === undefined) return NO_BINDING;
-    if (type === 'tls-exporter') return this.#secure.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', NO_BINDING);
-    if (type !== 'tls-server-end-point') throw new Error(`the peer cannot bind to ${type}`);
-    return createHash('sha256').update(new X509Certificate(this.#certificate).raw).digest();
+    return bindingOf(type, this.#secure, this.#certificate);
   }
 
   end(): void {
@@ -180,9 +176,11 @@ class WebSocketConnection implements Connection {
   readonly items = new Queue<Item>();
   readonly closed: Promise<void>;
   readonly #socket: WebSocket;
+  readonly #carrier: Socket;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, carrier: Socket) {
     this.#socket = socket;
+    this.#carrier = carrier;
     socket.on('message', (data: Buffer) => {
       try {
         this.items.add(parseFrame(data.toString()));
@@ -206,8 +204,8 @@ class WebSocketConnection implements Connection {
     // It came with the connection.
   }
 
-  binding(): Buffer {
-    return NO_BINDING;
+  binding(type: string): Buffer {
+    return bindingOf(type, this.#carrier, read('good.crt'));
   }
 
   end(): void {
@@ -219,13 +217,21 @@ class WebSocketConnection implements Connection {
   }
 }
 
+/** What is bound to (RFC 9266 §2; RFC 5929 §4.1, for a certificate signed with SHA-256); nothing without TLS. */
+function bindingOf(type: string, socket: Socket | undefined, certificate: string): Buffer {
+  if (!(socket instanceof tls.TLSSocket)) return Buffer.alloc(0);
+  if (type === 'tls-exporter') return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+  if (type !== 'tls-server-end-point') throw new Error(`the peer cannot bind to ${type}`);
+  return createHash('sha256').update(new X509Certificate(certificate).raw).digest();
+}
+
 function webServer(connections: Queue<Connection>): Server {
   const server = createWebServer({ key: read('good.key'), cert: read('good.crt') });
   const sockets = new WebSocketServer({
     server,
     handleProtocols: (offered) => (offered.has('xmpp') ? 'xmpp' : false),
   });
-  sockets.on('connection', (socket) => connections.add(new WebSocketConnection(socket)));
+  sockets.on('connection', (socket, request) => connections.add(new WebSocketConnection(socket, request.socket)));
   return server;
 }
 
