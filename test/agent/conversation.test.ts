@@ -8,6 +8,7 @@ import { folderId, folderName } from '../../src/agent/conversation/folder-name.j
 import {
   type Conversation,
   ConversationStore,
+  type GivenCommand,
   HistoryError,
   type HistoryNotice,
   type HistoryOptions,
@@ -45,6 +46,10 @@ function fileOf(directory: string, id = ALICE, number = 1): string {
   return join(folderOf(directory, id), `${String(number).padStart(6, '0')}.jsonl`);
 }
 
+function command(key: string, name = 'retry'): GivenCommand {
+  return { kind: 'command', key, at: new Date(), name, argument: '', author: 'alice', from: 'alice@example.com' };
+}
+
 /** Heard, answered and delivered. */
 async function turn(conversation: Conversation, key: string, text?: string, said = `answer ${key}`): Promise<void> {
   await conversation.hear(question(key, text));
@@ -53,7 +58,7 @@ async function turn(conversation: Conversation, key: string, text?: string, said
 }
 
 function pendingKeys(conversation: Conversation): string[] {
-  return conversation.pending().questions.map(({ key }) => key);
+  return conversation.pending().waiting.map(({ key }) => key);
 }
 
 /** What a request carries, a line a message, without the system prompt. */
@@ -78,8 +83,8 @@ t.test('what is owed is known after a restart: questions without answers, answer
   const second = await ConversationStore.open(directory);
   t.same(await second.unfinished(), [ALICE]);
   const after = await second.conversation(ALICE);
-  const { questions, undelivered } = after.pending();
-  t.same(questions, [{ v: 1, ...question('2', 'two') }]);
+  const { waiting, undelivered } = after.pending();
+  t.same(waiting, [{ v: 1, ...question('2', 'two') }]);
   t.match(undelivered, [{ id: 'a1', text: 'Answer one.', keys: ['1'], model: 'some/model' }]);
   t.same(undelivered[0]?.reference, { id: 'stanza-1' }, 'the channel knows where to send it');
   await after.delivered('a1');
@@ -88,8 +93,34 @@ t.test('what is owed is known after a restart: questions without answers, answer
 
   const third = await ConversationStore.open(directory);
   t.same(await third.unfinished(), [], 'a question given up is not asked again');
-  t.same((await third.conversation(ALICE)).pending(), { questions: [], undelivered: [] });
+  t.same((await third.conversation(ALICE)).pending(), { waiting: [], undelivered: [] });
   t.same(await third.list(), [ALICE]);
+});
+
+// [promise-command-crash]
+t.test('a command is owed its turn among the questions until it is done, or has had its effect', async (t) => {
+  const directory = join(t.testdir(), 'history');
+  const store = await ConversationStore.open(directory);
+  const before = await store.conversation(ALICE);
+  await turn(before, '1', 'one');
+  await before.hear(question('2', 'two'));
+  for (const key of ['first', 'second', 'third']) t.equal(await before.give(command(key)), 'new');
+  t.equal(await before.give(command('second')), 'duplicate');
+  await before.hear(question('3', 'three'));
+  await before.done('first');
+  await before.startNew();
+  await store.close();
+
+  const again = await opened(directory);
+  t.same(pendingKeys(again), ['2', 'second', 'third', '3'], 'also in a new session');
+  t.notMatch(said(again).join(), 'retry', 'and is nothing that the model sees');
+  t.equal(await again.give(command('first')), 'duplicate', 'one that was done is known');
+  await again.answer(['2', '3'], { id: 'a', text: 'Both.' });
+  t.same(pendingKeys(again), ['second', 'third']);
+  await again.reopen('second');
+  t.same(pendingKeys(await opened(directory)), ['2', '3', 'third'], 'the line that has the effect settles it');
+  await again.fail(['third', '2', '3'], 'That does not work.');
+  t.notOk(again.owes);
 });
 
 // [promise-conversation-repair]
@@ -282,7 +313,7 @@ t.test('any id becomes a safe folder name of its own, from which the conversatio
   t.same((await again.list()).toSorted(), sorted);
   t.same((await again.unfinished()).toSorted(), sorted);
   for (const id of ids)
-    t.equal((await again.conversation(id)).pending().questions[0]?.text, JSON.parse(JSON.stringify(id)));
+    t.match((await again.conversation(id)).pending().waiting, [{ text: JSON.parse(JSON.stringify(id)) as string }]);
   await t.rejects(again.conversation(''), RangeError);
 });
 
@@ -384,7 +415,7 @@ t.test('a new session begins in a new file with nothing of the past but what is 
   await conversation.startNew();
   for (const current of [conversation, await opened(directory)]) {
     t.same(said(current), ['user: question 3']);
-    t.match(current.pending(), { questions: [{ key: '3' }], undelivered: [{ id: 'a2' }] });
+    t.match(current.pending(), { waiting: [{ key: '3' }], undelivered: [{ id: 'a2' }] });
   }
   await conversation.answer(['3'], { id: 'a3', text: 'answer 3' });
   await conversation.delivered('a2');
@@ -413,8 +444,8 @@ t.test('whatever happens, memory and a fresh start agree, over many small files 
     model: one.model,
   });
   for (let step = 0; step < 200; step += 1) {
-    const { questions, undelivered } = conversation.pending();
-    const some = questions.filter(() => random(2) === 0).map(({ key }) => key);
+    const { waiting, undelivered } = conversation.pending();
+    const some = waiting.filter(() => random(2) === 0).map(({ key }) => key);
     const steps = [
       () => conversation.hear(question(`q${step}`)),
       () => conversation.hear(question(`q${step}`)),
@@ -428,8 +459,10 @@ t.test('whatever happens, memory and a fresh start agree, over many small files 
       () => conversation.sending(undelivered[0]?.id ?? 'none'),
       () => conversation.correct(`q${random(step + 1)}`, `corrected ${step}`),
       () => conversation.retract(`${random(2) === 0 ? 'q' : 'c'}${random(step + 1)}`),
-      () => conversation.reopen(),
-      () => (random(4) === 0 ? conversation.summarize(`summary ${step}`) : Promise.resolve()),
+      () => conversation.give(command(`k${step}`)),
+      () => conversation.done(some[0] ?? 'none'),
+      () => conversation.reopen(some[0]),
+      () => (random(4) === 0 ? conversation.summarize(`summary ${step}`, some[0]) : Promise.resolve()),
       () => conversation.chooseModel({ provider: 'local', model: `m${step}` }),
     ];
     await (random(40) === 0 ? conversation.startNew() : steps[random(steps.length)]?.());
@@ -460,7 +493,7 @@ t.test(
     await conversation.retract('2');
     for (const current of [conversation, await opened(directory)]) {
       t.same(said(current), ['user: Who is Alice?', 'assistant: answer 1', 'user: Who is Bob?']);
-      t.match(current.pending().questions, [{ key: '3', text: 'Who is Bob?' }]);
+      t.match(current.pending().waiting, [{ key: '3', text: 'Who is Bob?' }]);
     }
     await conversation.retract('1');
     await conversation.retract('3');

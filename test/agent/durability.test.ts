@@ -1,6 +1,7 @@
 /** What the bot owes when it is killed at the worst moment: what came was not written down yet, what waits is no question, what was sent is half of it. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ConversationStore } from '../../src/agent/conversation/history.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
@@ -102,6 +103,88 @@ t.test('an answer and the messages that it becomes', async (t) => {
     const next = await stage.run();
     await alice.hears('Now.');
     t.same((await alice.expect('the mark', isMark)).reactions, []);
+    t.equal(await next.stop(), 0);
+  });
+});
+
+t.test('commands that wait for their turn', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+  /** Commands stand in the file of their conversation. */
+  const written = async (count: number): Promise<void> => {
+    const commands = async (): Promise<number> =>
+      (await stage.data()).reduce((sum, { text = '' }) => sum + text.split('"kind":"command"').length - 1, 0);
+    while ((await commands()) < count) await delay(10);
+  };
+
+  // [promise-command-crash] [promise-conversation-once]
+  t.test('those that waited when the bot was killed have their turn after the start, in order and once', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('one');
+    await model.request(before);
+    alice.say('/retry');
+    alice.say('/new');
+    alice.say('two');
+    alice.say('/context');
+    await alice.hears(/^The next request carries/);
+    await written(3);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    model.next(says('First.'), says('First, again.'), says('Second.'));
+    const next = await stage.run();
+    await alice.hears('Second.');
+    t.same(
+      alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
+      ['First.', 'A new session. What came before is kept, but I no longer see it.', 'First, again.', 'Second.'],
+      'what /retry has asked again comes after what waits already',
+    );
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    const asked = model.requests.length;
+    const last = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, asked + 1);
+    t.equal(times(alice.texts, 'A new session. What came before is kept, but I no longer see it.'), 1);
+    t.equal(alice.texts.filter((text) => text.startsWith('The next request')).length, 1);
+    t.equal(await last.stop(), 0);
+  });
+
+  // [promise-command-crash] [promise-command-stop]
+  t.test('those that waited when the bot was asked to stop are carried out after the next start', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('one more');
+    await model.request(before);
+    alice.say('/compact');
+    await written(4);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    bot.signal('SIGTERM');
+    t.equal(await bot.end(), 1);
+    model.next(says('One more.'), says('Short.'));
+    const next = await stage.run();
+    await alice.hears('One more.');
+    await alice.hears(/^(Summarised|A summary would be no shorter)/);
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-command-crash] [promise-command-stop]
+  t.test('those that /stop dropped are not carried out after a crash either', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('another');
+    await model.request(before);
+    alice.say('/new');
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const sessions = alice.texts.filter((text) => text.startsWith('A new session')).length;
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(alice.texts.filter((text) => text.startsWith('A new session')).length, sessions);
     t.equal(await next.stop(), 0);
   });
 });

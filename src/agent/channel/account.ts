@@ -16,7 +16,6 @@ import { Answering } from './answering.js';
 import { Appearance } from './appearance.js';
 import { offerButtons } from './command-buttons.js';
 import { CommandDesk } from './command-desk.js';
-import { CommandsDone } from './commands-done.js';
 import { Denials } from './denials.js';
 import { errorKind, remedyFor } from './error-kind.js';
 import { Hourly } from './hourly.js';
@@ -67,7 +66,6 @@ export class Account {
   readonly #strangers: Strangers;
   readonly #watchers: Watchers;
   readonly #ledger: TokenLedger;
-  readonly #commandsDone: CommandsDone;
   readonly #rooms: Rooms;
   readonly #missed: Missed;
   readonly #appearance: Appearance;
@@ -100,7 +98,6 @@ export class Account {
       storage,
       (requester) => presenceAccess(config, requester, this.#strangers.approved()).allowed,
     );
-    this.#commandsDone = new CommandsDone(storage, config.jid.toString());
     this.#appearance = new Appearance({ account: config, client: this.#client, storage });
     this.#rooms = new Rooms({
       account: config,
@@ -155,7 +152,8 @@ export class Account {
     const commands = new CommandDesk({
       ...shared,
       ...rules,
-      done: this.#commandsDone,
+      opened: (place) => this.#opened(place, this.#stopping.signal),
+      later: (work) => this.#tell(work),
       modelOf,
       models,
       rooms: this.#rooms,
@@ -186,7 +184,7 @@ export class Account {
         if (!willRetry) resolve();
       });
     });
-    const kept = [this.#strangers, this.#ledger, this.#commandsDone, this.#rooms, this.#inbox];
+    const kept = [this.#strangers, this.#ledger, this.#rooms, this.#inbox];
     const prepared = [...kept.map((one) => one.load()), this.#appearance.prepare()];
     await Promise.all(prepared).then(
       () => this.#watchers.keepToTheRules(),
@@ -293,18 +291,18 @@ export class Account {
 
   /** What was asked and not answered is answered now; what was answered and not sent is sent. */
   async #pay(debts: readonly Debt[]): Promise<void> {
-    for (const { conversation, questions, undelivered } of debts) {
+    for (const { conversation, waiting, undelivered } of debts) {
       for (const answer of undelivered) {
         const place = this.#placeToPay(answer);
         if (place === undefined) await conversation.delivered(answer.id);
         else this.#tell(this.#deliver(conversation, answer, place));
       }
-      for (const question of questions) {
-        const place = this.#placeToPay(question);
-        if (place === undefined) await conversation.fail([question.key]);
+      for (const one of waiting) {
+        const place = this.#placeToPay(one);
+        if (place === undefined) await conversation.fail([one.key]);
         else {
-          this.#tell(this.#answering.unmark(place));
-          await this.#inbox.resume(conversation, question, place);
+          if (one.kind === 'question') this.#tell(this.#answering.unmark(place));
+          await this.#inbox.resume(conversation, one, place);
         }
       }
     }

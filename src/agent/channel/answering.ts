@@ -111,7 +111,8 @@ export class Answering {
     writer.push(sent === undefined && words !== '' ? PERHAPS_AGAIN + words : words);
     await this.#send(conversation, answer.id, place, writer, stopping);
     // What the model thinks of the question stays.
-    const hasOpinion = answer.steps?.some(({ calls }) => calls.some(({ name }) => name === react.definition.name)) === true;
+    const hasOpinion =
+      answer.steps?.some(({ calls }) => calls.some(({ name }) => name === react.definition.name)) === true;
     if (!hasOpinion) await this.unmark(place);
   }
 

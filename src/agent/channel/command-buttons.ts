@@ -57,6 +57,8 @@ async function begin(options: CommandButtonsOptions, command: Command, session: 
     argument: '',
     key: session.id,
     place: { kind: 'direct', to: peer },
+    at: new Date(),
+    from: peer.toString(),
     isOperator: isOperator(account, peer),
     author: peer.toString(),
     payer: peer.toString(),

@@ -48,7 +48,10 @@ export interface Given {
   /** Tells the message from others: what comes twice, as after a resumption, is done once. */
   readonly key: string;
   readonly place: Place;
+  readonly at: Date;
   readonly isOperator: boolean;
+  /** Who gave it, as the rules see them: a JID. */
+  readonly from: string;
   /** Who gave it, in the terms in which the authors of messages are written down. */
   readonly author: string;
   /** Whom its tokens are counted for. */
@@ -84,11 +87,12 @@ export function commandContext(
     startNew: () => conversation.startNew(),
     stop: async () => {
       const { aborted, dropped } = queue.stop(conversation.id);
-      const [begun, waiting] = [keysOf(aborted?.items ?? []), keysOf(dropped)];
-      // Written down before it is said: these questions are owed no answer any more, after a crash neither. The one that was being
-      // answered can be asked again.
-      if (begun.length > 0) await conversation.fail(begun, STOPPED);
-      if (waiting.length > 0) await conversation.fail(waiting);
+      // Written down before it is said: nothing of this is owed any more, after a crash neither. The question that was being answered
+      // can be asked again.
+      const answering = keysOf('question', aborted?.items ?? []);
+      const others = [...keysOf('command', aborted?.items ?? []), ...dropped.map(({ key }) => key)];
+      if (answering.length > 0) await conversation.fail(answering, STOPPED);
+      if (others.length > 0) await conversation.fail(others);
       return aborted !== undefined || dropped.length > 0;
     },
     status: () => {
@@ -123,7 +127,7 @@ export function commandContext(
       const { provider, model } = modelNow();
       const spent = (usage: { promptTokens: number; completionTokens: number }): void =>
         limits.spent(payer, usage.promptTokens + usage.completionTokens);
-      return compact(conversation, { ...window, model: modelOf(provider, model), spent, signal, log });
+      return compact(conversation, { ...window, model: modelOf(provider, model), spent, signal, log, by: given.key });
     },
     retry: async () => {
       const answered = conversation.answered;
@@ -131,7 +135,7 @@ export function commandContext(
       const isTheirs = room === undefined || isOperator || answered.every((question) => question.author === author);
       if (!isTheirs) return 'not theirs';
       if (limits.overspent(payer) !== undefined) return 'used up';
-      for (const { key, reference } of await conversation.reopen()) {
+      for (const { key, reference } of await conversation.reopen(given.key)) {
         const question: Question = { kind: 'question', key, place: readPlace(reference) ?? place, payer };
         const added = queue.add(conversation.id, question, { collect: room !== undefined });
         if (added === 'full') await conversation.fail([key]);
@@ -156,6 +160,6 @@ function operations({ account, limits, strangers, rooms }: CommandContextOptions
   };
 }
 
-function keysOf(tasks: readonly Task[]): readonly string[] {
-  return tasks.flatMap((task) => (task.kind === 'question' ? task.key : []));
+function keysOf(kind: Task['kind'], tasks: readonly Task[]): readonly string[] {
+  return tasks.flatMap((task) => (task.kind === kind ? task.key : []));
 }

@@ -13,6 +13,8 @@ export interface CompactionOptions {
   /** Told what it cost, also when nothing came of it. */
   readonly spent: (usage: ModelUsage) => void;
   readonly signal: AbortSignal;
+  /** The key of the command that wants it. */
+  readonly by: string;
   readonly log: Log;
 }
 
@@ -35,14 +37,14 @@ export function pastOf(
 
 /** Rejects with the signal's reason when it is aborted; what else goes wrong is its result, and in the log. */
 export async function compact(conversation: Conversation, options: CompactionOptions): Promise<Compaction> {
-  const { signal, log } = options;
+  const { signal, log, by } = options;
   const past = pastOf(conversation, options);
   if (conversation.past.turns === 0 || past.messages.length === 0) return { outcome: 'nothing there' };
   try {
     const summary = await summaryOf(past.messages, conversation.id, options);
     if (estimateTokens(summary) >= past.tokens) return { outcome: 'no shorter' };
     signal.throwIfAborted();
-    await conversation.summarize(summary);
+    await conversation.summarize(summary, by);
     return { outcome: 'done', before: past.tokens, after: pastOf(conversation, options).tokens };
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;

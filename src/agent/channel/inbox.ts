@@ -11,7 +11,7 @@ import { deliveryReceipts } from '../../xeps/xep-0184-message-delivery-receipts.
 import { displayedMarkers, isMarkable } from '../../xeps/xep-0333-displayed-markers.js';
 import { parseCommand, type Parsed } from '../commands/parse.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
-import type { Conversation, ConversationStore, Heard } from '../conversation/history.js';
+import type { Conversation, ConversationStore, GivenCommand, Heard } from '../conversation/history.js';
 import type { Turn, TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
 import type { MediaFetcher } from '../media/fetcher.js';
@@ -126,11 +126,12 @@ export class Inbox {
     return false;
   }
 
-  /** Takes up a question that was written down before the last stop. */
-  async resume(conversation: Conversation, heard: Heard, place: Place): Promise<void> {
-    const { key, at } = heard;
+  /** Takes up a question or a command that was written down before the last stop. */
+  async resume(conversation: Conversation, waiting: Heard | GivenCommand, place: Place): Promise<void> {
+    const { key, at } = waiting;
     if (this.#hearing.isStale(at)) return conversation.fail([key]);
-    const links = linksOf(heard);
+    if (waiting.kind === 'command') return this.#options.commands.resume(waiting, place, conversation);
+    const links = linksOf(waiting);
     const prepare = (signal: AbortSignal): Promise<void> => this.#captions.fetch(key, links, conversation, signal);
     const question: Question = { kind: 'question', key, place, payer: payerAt(place), prepare };
     const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
@@ -153,7 +154,7 @@ export class Inbox {
 
   async #takeUp(said: Said): Promise<void> {
     const { store, commands, limits } = this.#options;
-    const { key, place, content, isOperator, author, payer, sender, at } = said;
+    const { key, place, content, isOperator, author, from, payer, sender, at } = said;
     if (content.change !== undefined) {
       // Each is written down, wanted or not. In a room all that is said is.
       if (place.kind !== 'room' && !this.#changes.knows(key) && limits.isFlood(sender, at)) return;
@@ -164,13 +165,13 @@ export class Inbox {
     }
     const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
     const conversation = await store.conversation(said.conversation);
-    const isNew = !conversation.knows(key) && !commands.knows(key);
+    const isNew = !conversation.knows(key);
     const mayAsk = !said.asks || !isNew || this.#isWithinLimits(said, parsed);
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
     if (!mayAsk && place.kind !== 'room') return;
     if (parsed.kind === 'command' && mayAsk) {
       const { name, argument } = parsed;
-      commands.take({ name, argument, key, place, isOperator, author, payer }, conversation);
+      await commands.take({ name, argument, key, place, at, isOperator, from, author, payer }, conversation);
       return;
     }
     const joined = mayAsk && isNew ? this.#captions.join(said) : undefined;

@@ -51,6 +51,8 @@ export async function hasArchive(storage: Storage, account: Jid): Promise<boolea
 
 export class Missed {
   readonly #options: MissedOptions;
+  /** Before there was a connection. */
+  readonly #begun = new Date();
 
   constructor(options: MissedOptions) {
     this.#options = options;
@@ -62,17 +64,16 @@ export class Missed {
    */
   async catchUp(): Promise<void> {
     const { account, client, storage, stopping } = this.#options;
-    const startedAt = new Date();
     const freshMs = Math.min(account.limits.staleAfterMinutes * MINUTE_MS, LONGEST_MS);
     const firstRead = await storage.get(archiveKey(account.jid));
-    const since = firstRead === undefined ? {} : { otherwise: new Date(startedAt.getTime() - freshMs) };
+    const since = firstRead === undefined ? {} : { otherwise: new Date(Date.now() - freshMs) };
     const query = { ...since, overlapMs: OVERLAP_MS, signal: stopping };
     try {
       for await (const missed of client.get(messageArchive).catchUp(query)) {
         // Read from a little before, it may have what is from before the bot's time.
         if (firstRead === undefined || !isBefore(missed, new Date(firstRead))) await this.#take(missed);
       }
-      if (firstRead === undefined) await storage.set(archiveKey(account.jid), startedAt.toISOString());
+      if (firstRead === undefined) await storage.set(archiveKey(account.jid), this.#begun.toISOString());
     } catch (error) {
       if (!(error instanceof StanzaError || error instanceof ArchiveError)) throw error;
       // Without an archive it is the server that keeps what comes meanwhile, and it must not be told that we read one.
@@ -134,7 +135,7 @@ function precededBy({ name, ns, attributes, nodes }: Element, payloads: readonly
   return new Element(name, ns, attributes, [...payloads, ...nodes]);
 }
 
-/** Where it stands when the account's archive was read first. */
+/** Where it stands when the bot began that read the account's archive first. */
 function archiveKey(account: Jid): string {
   return `archive-read ${account.toString()}`;
 }

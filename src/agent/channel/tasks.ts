@@ -19,6 +19,7 @@ export interface Question {
 /** A command that waits for its turn. */
 export interface WaitingCommand {
   readonly kind: 'command';
+  readonly key: string;
   readonly place: Place;
   /** @param signal aborted when its turn is to end early. Never rejects. */
   run(signal: AbortSignal): Promise<void>;

@@ -4,6 +4,7 @@ import type { PromptMessage } from '../media/pictures.js';
 import type { ModelUsage } from '../model/model.js';
 import type { Journal } from './journal.js';
 import {
+  type GivenCommand,
   type Heard,
   type HeardMedia,
   type HistoryRecord,
@@ -32,8 +33,8 @@ export interface Said {
 
 /** What people wait for. */
 export interface Pending {
-  /** Heard and not answered, in order. */
-  readonly questions: readonly Heard[];
+  /** Questions that were not answered and commands that were not carried out, in order. */
+  readonly waiting: readonly (Heard | GivenCommand)[];
   /** Answered and not seen to be delivered, in order. After a crash those that were `begun` may have been sent already. */
   readonly undelivered: readonly Undelivered[];
 }
@@ -74,19 +75,21 @@ export class Conversation {
    *
    * @throws HistoryError when it could not be written; TypeError or RangeError when it is not JSON
    */
-  async hear(heard: Heard): Promise<'new' | 'duplicate'> {
-    const { keys, journal } = this.#parts;
-    if (keys.has(heard.key)) {
-      await journal.settled(); // The first of them may still be on its way to the disk.
-      return 'duplicate';
-    }
-    const written = this.#write(heard);
-    keys.add(heard.key);
-    await written;
-    return 'new';
+  hear(heard: Heard): Promise<'new' | 'duplicate'> {
+    return this.#take(heard);
   }
 
-  /** Whether a message was heard lately. */
+  /** Writes a command down, before it is carried out or waits for its turn; as `hear` does. It is owed until it is `done`. */
+  give(command: GivenCommand): Promise<'new' | 'duplicate'> {
+    return this.#take(command);
+  }
+
+  /** Writes down that a command was carried out, or dropped; what it did itself may have said so. */
+  async done(key: string): Promise<void> {
+    if (this.#parts.transcript.hasCommand(key)) await this.#write({ kind: 'done', at: this.#parts.now(), key });
+  }
+
+  /** Whether a message was heard lately, or a command given. */
   knows(key: string): boolean {
     return this.#parts.keys.has(key);
   }
@@ -120,7 +123,7 @@ export class Conversation {
   }
 
   /**
-   * Writes down that these questions get no answer, so that they are not asked again after a restart.
+   * Writes down that these questions or commands get no answer, so that they are not asked again after a restart.
    *
    * @param reason the sentence people were told instead; the model will see it as the answer. Without one, when nobody
    *   was told anything, the questions become context.
@@ -172,17 +175,19 @@ export class Conversation {
 
   /**
    * Makes the last answer count no more: what it answered is owed another one.
+   * @param by the key of the command that wants it, which is done with that
    * @returns the questions, in order; none when there is no answer to take back
    */
-  async reopen(): Promise<readonly Heard[]> {
+  async reopen(by?: string): Promise<readonly Heard[]> {
     const questions = this.answered;
-    if (questions.length > 0) await this.#write({ kind: 'reopened', at: this.#parts.now() });
+    if (questions.length > 0)
+      await this.#write({ kind: 'reopened', at: this.#parts.now(), ...(by === undefined ? {} : { by }) });
     return questions;
   }
 
-  /** Puts a summary in the place of all turns so far. They stay in the file. */
-  async summarize(text: string): Promise<void> {
-    await this.#write({ kind: 'summary', at: this.#parts.now(), text });
+  /** Puts a summary in the place of all turns so far. They stay in the file. @param by the key of the command that wants it, which is done with that */
+  async summarize(text: string, by?: string): Promise<void> {
+    await this.#write({ kind: 'summary', at: this.#parts.now(), text, ...(by === undefined ? {} : { by }) });
   }
 
   /** The model that was chosen for this session, if one was. */
@@ -202,8 +207,8 @@ export class Conversation {
 
   /** What people wait for, now or since before a restart. */
   pending(): Pending {
-    const { questions, undelivered } = this.#parts.transcript;
-    return { questions, undelivered };
+    const { waiting, undelivered } = this.#parts.transcript;
+    return { waiting, undelivered };
   }
 
   /** The messages of a request to the model; `withPictures` fetches their pictures from the disk. */
@@ -226,6 +231,18 @@ export class Conversation {
   /** Waits for what is being written, and refuses what comes later. */
   close(): Promise<void> {
     return this.#parts.journal.close();
+  }
+
+  async #take(one: Heard | GivenCommand): Promise<'new' | 'duplicate'> {
+    const { keys, journal } = this.#parts;
+    if (keys.has(one.key)) {
+      await journal.settled(); // The first of them may still be on its way to the disk.
+      return 'duplicate';
+    }
+    const written = this.#write(one);
+    keys.add(one.key);
+    await written;
+    return 'new';
   }
 
   /** Writes a record down; in memory it counts at once. */

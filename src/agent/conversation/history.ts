@@ -19,7 +19,7 @@ import { Transcript } from './transcript.js';
 export type { Conversation, Pending, Said } from './conversation.js';
 export { HistoryError } from './disk.js';
 export type { HistoryNotice } from './load.js';
-export type { About, Answer, Heard, HeardMedia, ModelChoice, Step } from './records.js';
+export type { About, Answer, GivenCommand, Heard, HeardMedia, ModelChoice, Step } from './records.js';
 export type { Undelivered } from './transcript.js';
 export type { PromptOptions } from './window.js';
 

@@ -8,26 +8,29 @@
  * - `question`, `context`: a message that was heard. A question is owed an answer; context is only to be known.
  *   `key` tells duplicates, `speaker` and `text` are the words of strangers, `reference` is the channel's own note.
  *   `about` is the earlier message that it replies or reacts to, as the bot remembers it.
+ * - `command`: somebody gave the bot a command, which is owed its turn: the `name` without its slash, and the `argument`. `from` is who gave
+ *   it, for the rules. The model sees nothing of it.
+ * - `done`: the command `key` was carried out, or dropped.
  * - `answer`: what the model said to the questions `keys`; written before it is sent, under an `id`.
  *   `steps` are the tools it used on the way; `begun` says that people have seen some of it as it grew.
  * - `sending`: the answer `id` is about to be sent; from here on people may have it.
  * - `delivered`: the answer `id` has been sent.
- * - `failed`: the questions `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
+ * - `failed`: the questions or commands `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
  * - `corrected`: who said the message `key` says that it should have been `text`.
  * - `attached`: `media` is what is known of the files of the message `key`, in place of what was.
  * - `retracted`: the message `key` was taken back, and is not shown to the model any more. The line that has it stays.
  * - `reopened`: the last answer does not count any more; its questions are owed another one.
- * - `summary`: `text` takes the place of all turns before it.
+ * - `summary`: `text` takes the place of all turns before it. Like `reopened`, it settles the command `by` which it was made.
  * - `model`: the model that is asked in this session from here on.
  *
  * A reader passes over kinds and versions it does not know, and over lines it cannot read, and leaves them where they are.
  * A kind that says something about an older message names it by its `key`.
  */
 import { z } from 'zod';
+import type { ContentHash } from '../media/content-hash.js';
 import type { ModelUsage, ToolCall } from '../model/model.js';
 
 /** A message that was heard in a conversation. */
-import type { ContentHash } from '../media/content-hash.js';
 export interface Heard {
   /** Tells duplicates of one message, however they arrive. Chosen by the channel. */
   readonly key: string;
@@ -46,6 +49,23 @@ export interface Heard {
   /** Files that came with it. */
   readonly media?: readonly HeardMedia[];
   /** Any JSON the channel needs to answer after a restart: where to reply, the stanza's id. */
+  readonly reference?: unknown;
+}
+
+/** A command that somebody gave in a conversation. */
+export interface GivenCommand {
+  readonly kind: 'command';
+  /** Tells duplicates, as that of a message does. */
+  readonly key: string;
+  readonly at: Date;
+  /** Without the slash. */
+  readonly name: string;
+  readonly argument: string;
+  /** Who gave it, as the authors of messages are written down. */
+  readonly author: string;
+  /** Who gave it, as the rules see them: a JID. */
+  readonly from: string;
+  /** Any JSON the channel needs to say what came of it. */
   readonly reference?: unknown;
 }
 
@@ -74,6 +94,8 @@ export interface HeardMedia {
   readonly note?: string;
   /** Where it is to be had, as long as nobody has tried to. */
   readonly url?: string;
+  /** What it has to have then. */
+  readonly hash?: ContentHash;
 }
 
 /** Tools that were used together on the way to an answer. */
@@ -94,8 +116,6 @@ export interface Answer {
   readonly usage?: ModelUsage;
   readonly steps?: readonly Step[];
   /** Any JSON the channel needs to send it after a restart. */
-  /** What it has to have then. */
-  readonly hash?: ContentHash;
   readonly reference?: unknown;
   /** Whether people may have some of it already. */
   readonly begun?: boolean;
@@ -118,6 +138,7 @@ const media = z.array(
     file: z.string().exactOptional(),
     note: z.string().exactOptional(),
     url: z.string().exactOptional(),
+    hash: z.object({ algorithm: z.string(), value: z.string() }).exactOptional(),
   }),
 );
 const heard = {
@@ -138,7 +159,6 @@ const call = z.object({ id: z.string(), name: z.string(), arguments: z.string(),
 
 const schema = z.discriminatedUnion('kind', [
   z.object({
-    hash: z.object({ algorithm: z.string(), value: z.string() }).exactOptional(),
     v: z.literal(1),
     kind: z.literal('session'),
     at: time,
@@ -147,6 +167,18 @@ const schema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('question'), ...heard }),
   z.object({ kind: z.literal('context'), ...heard }),
+  z.object({
+    v: z.literal(1),
+    kind: z.literal('command'),
+    key: z.string(),
+    at: time,
+    name: z.string(),
+    argument: z.string(),
+    author: z.string(),
+    from: z.string(),
+    reference: z.unknown().exactOptional(),
+  }),
+  z.object({ v: z.literal(1), kind: z.literal('done'), at: time, key: z.string() }),
   z.object({
     v: z.literal(1),
     kind: z.literal('answer'),
@@ -166,8 +198,14 @@ const schema = z.discriminatedUnion('kind', [
   z.object({ v: z.literal(1), kind: z.literal('corrected'), at: time, key: z.string(), text: z.string() }),
   z.object({ v: z.literal(1), kind: z.literal('attached'), at: time, key: z.string(), media }),
   z.object({ v: z.literal(1), kind: z.literal('retracted'), at: time, key: z.string() }),
-  z.object({ v: z.literal(1), kind: z.literal('reopened'), at: time }),
-  z.object({ v: z.literal(1), kind: z.literal('summary'), at: time, text: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('reopened'), at: time, by: z.string().exactOptional() }),
+  z.object({
+    v: z.literal(1),
+    kind: z.literal('summary'),
+    at: time,
+    text: z.string(),
+    by: z.string().exactOptional(),
+  }),
   z.object({ v: z.literal(1), kind: z.literal('model'), at: time, provider: z.string(), model: z.string() }),
 ]);
 
@@ -212,12 +250,14 @@ export function writeLine(record: Unwritten): { readonly line: string; readonly 
 export type Unwritten =
   | (Answer & { readonly kind: 'answer' })
   | Heard
+  | GivenCommand
+  | { readonly kind: 'done'; readonly at: Date; readonly key: string }
   | { readonly kind: 'session'; readonly at: Date; readonly conversation: string; readonly continues?: boolean }
   | { readonly kind: 'sending' | 'delivered'; readonly at: Date; readonly id: string }
   | { readonly kind: 'corrected'; readonly at: Date; readonly key: string; readonly text: string }
   | { readonly kind: 'attached'; readonly at: Date; readonly key: string; readonly media: readonly HeardMedia[] }
   | { readonly kind: 'retracted'; readonly at: Date; readonly key: string }
-  | { readonly kind: 'reopened'; readonly at: Date }
-  | { readonly kind: 'summary'; readonly at: Date; readonly text: string }
+  | { readonly kind: 'reopened'; readonly at: Date; readonly by?: string }
+  | { readonly kind: 'summary'; readonly at: Date; readonly text: string; readonly by?: string }
   | (ModelChoice & { readonly kind: 'model'; readonly at: Date })
   | { readonly kind: 'failed'; readonly at: Date; readonly keys: readonly string[]; readonly reason?: string };

@@ -4,7 +4,7 @@
  */
 import { estimateTokens } from '../model/tokens.js';
 import { noteOf } from './notes.js';
-import type { Answer, Heard, HistoryRecord, ModelChoice, Step, Unwritten } from './records.js';
+import type { Answer, GivenCommand, Heard, HistoryRecord, ModelChoice, Step, Unwritten } from './records.js';
 
 /** A closed turn: the messages that led to an answer (context and questions, in order), and what was said. */
 export interface Turn {
@@ -36,7 +36,8 @@ export class Transcript {
   #turns: Turn[] = [];
   /** Heard and not part of a closed turn: context, and questions not yet answered. */
   #open: Heard[] = [];
-  readonly #questions = new Map<string, Heard>();
+  /** Questions to be answered and commands to be carried out, by their keys, in order. */
+  readonly #waiting = new Map<string, Heard | GivenCommand>();
   readonly #undelivered = new Map<string, Undelivered>();
   #summary: string | undefined;
   #model: ModelChoice | undefined;
@@ -56,9 +57,9 @@ export class Transcript {
     return this.#open;
   }
 
-  /** The questions that are owed an answer, in order. */
-  get questions(): readonly Heard[] {
-    return [...this.#questions.values()];
+  /** The questions that are owed an answer and the commands that are owed their turn, in order. */
+  get waiting(): readonly (Heard | GivenCommand)[] {
+    return [...this.#waiting.values()];
   }
 
   /** What stands for everything before the turns that are left. */
@@ -78,7 +79,7 @@ export class Transcript {
 
   /** Whether people wait for something. */
   get owes(): boolean {
-    return this.#questions.size > 0 || this.#undelivered.size > 0;
+    return this.#waiting.size > 0 || this.#undelivered.size > 0;
   }
 
   /** Whether the session has anything in it. */
@@ -89,7 +90,13 @@ export class Transcript {
   }
 
   question(key: string): Heard | undefined {
-    return this.#questions.get(key);
+    const waiting = this.#waiting.get(key);
+    return waiting?.kind === 'command' ? undefined : waiting;
+  }
+
+  /** Whether a command is owed its turn. */
+  hasCommand(key: string): boolean {
+    return this.#waiting.get(key)?.kind === 'command';
   }
 
   /** What was said last, at most so many messages, the oldest first. */
@@ -125,7 +132,7 @@ export class Transcript {
   carriedOver(at: Date): Unwritten[] {
     return [
       ...(this.#model === undefined ? [] : [{ kind: 'model' as const, at, ...this.#model }]),
-      ...this.questions,
+      ...this.waiting,
       ...this.undelivered.map((answer) => ({ kind: 'answer' as const, ...answer })),
     ];
   }
@@ -138,6 +145,12 @@ export class Transcript {
       case 'question':
       case 'context':
         this.#hear(record);
+        break;
+      case 'command':
+        this.#waiting.set(record.key, record);
+        break;
+      case 'done':
+        this.#settle([record.key]);
         break;
       case 'answer':
         this.#answer(record);
@@ -161,9 +174,11 @@ export class Transcript {
         this.#change(record.key, () => undefined);
         break;
       case 'reopened':
+        if (record.by !== undefined) this.#settle([record.by]);
         this.#reopen();
         break;
       case 'summary':
+        if (record.by !== undefined) this.#settle([record.by]);
         this.#summarize(record.text);
         break;
       case 'model':
@@ -178,15 +193,20 @@ export class Transcript {
     this.#turns = [];
     this.#summary = undefined;
     this.#model = undefined;
-    this.#open = this.questions.slice();
+    this.#open = this.waiting.filter((one) => one.kind !== 'command');
     this.#tokens = costOf(this.#open);
   }
 
   #hear(heard: Heard): void {
-    if (this.#questions.has(heard.key)) return;
+    if (this.#waiting.has(heard.key)) return;
     this.#open.push(heard);
     this.#tokens += cost(heard);
-    if (heard.kind === 'question') this.#questions.set(heard.key, heard);
+    if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
+  }
+
+  /** Commands had their effect, or will have none. */
+  #settle(commands: readonly string[]): void {
+    for (const key of commands) if (this.hasCommand(key)) this.#waiting.delete(key);
   }
 
   #answer(answer: Answer): void {
@@ -212,10 +232,10 @@ export class Transcript {
     this.#turns = this.#turns.map((turn) =>
       turn.heard.some((one) => one.key === key) ? { ...turn, heard: changed(turn.heard) } : turn,
     );
-    const question = this.#questions.get(key);
+    const question = this.question(key);
     const other = question === undefined ? undefined : change(question);
-    if (other !== undefined) this.#questions.set(key, other);
-    else this.#questions.delete(key);
+    if (other !== undefined) this.#waiting.set(key, other);
+    else if (question !== undefined) this.#waiting.delete(key);
   }
 
   /** The last turn is open again, before whatever was heard since; if its answer waits to be delivered, it need not be any more. */
@@ -224,12 +244,12 @@ export class Transcript {
     if (turn === undefined) return;
     this.#tokens -= costOfAnswer(turn);
     this.#open = [...turn.heard, ...this.#open];
-    const later = [...this.#questions];
-    this.#questions.clear();
-    for (const heard of turn.heard) if (heard.kind === 'question') this.#questions.set(heard.key, heard);
+    const later = [...this.#waiting];
+    this.#waiting.clear();
+    for (const heard of turn.heard) if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
     for (const { id, keys } of this.undelivered)
-      if (keys.some((key) => this.#questions.has(key))) this.#undelivered.delete(id);
-    for (const [key, heard] of later) this.#questions.set(key, heard);
+      if (keys.some((key) => this.#waiting.has(key))) this.#undelivered.delete(id);
+    for (const [key, one] of later) this.#waiting.set(key, one);
   }
 
   #summarize(text: string): void {
@@ -240,12 +260,13 @@ export class Transcript {
 
   /** People who were told a sentence see it as the answer; a question given up in silence becomes context. */
   #fail(keys: readonly string[], reason: string | undefined): void {
+    this.#settle(keys);
     if (reason !== undefined) {
       this.#close(keys, reason);
       return;
     }
     const given = new Set(keys);
-    for (const key of keys) this.#questions.delete(key);
+    for (const key of keys) this.#waiting.delete(key);
     this.#open = this.#open.map((heard) => (given.has(heard.key) ? { ...heard, kind: 'context' } : heard));
   }
 
@@ -254,7 +275,8 @@ export class Transcript {
    * stays open, and so does a question that this turn was not about.
    */
   #close(keys: readonly string[], said: string, steps: readonly Step[] = []): void {
-    const answered = new Set(keys.filter((key) => this.#questions.delete(key)));
+    const answered = new Set(keys.filter((key) => this.question(key) !== undefined));
+    for (const key of answered) this.#waiting.delete(key);
     if (answered.size === 0) return;
     const last = this.#open.findLastIndex((heard) => answered.has(heard.key));
     const belongs = (heard: Heard, index: number): boolean =>
