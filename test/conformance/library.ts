@@ -122,8 +122,8 @@ class Library implements Implementation {
     const failed = (error: unknown): void => this.#tell('error', { of: asked.verb, ...failure(error, 'local') });
     try {
       const outcome = perform(asked, (fields) => this.#tell('item', { of: asked.verb, ...fields }));
-      asked.allRead();
       outcome?.then((fields) => this.#tell('done', { of: asked.verb, ...fields }), failed);
+      asked.allRead();
     } catch (error) {
       if (!(error instanceof XmppError)) throw error;
       failed(error);

@@ -217,8 +217,6 @@ function tellInfo({ identities, features, forms }: DiscoInfo, item: (fields: Fie
   for (const { category, type, name } of identities) item({ category, type, name });
   for (const feature of features) item({ feature });
   for (const form of forms.map(readDataForm)) {
-    for (const fields of formItems(form)) {
-      if (fields['field'] !== 'FORM_TYPE') item({ form: formType(form), ...fields });
-    }
+    for (const fields of formItems(form)) item({ form: formType(form), ...fields });
   }
 }

@@ -56,9 +56,11 @@ export function time(date: Date | undefined): string | undefined {
   return date?.toISOString().replace('.000Z', 'Z');
 }
 
-/** A form as one item for each of its fields that has a name and a value. */
+/** A form as one item for each of its fields that has a name and a value; what kind of form it is, is no field. */
 export function formItems(form: DataForm | undefined): readonly Fields[] {
   return (form?.fields ?? []).flatMap(({ name, values }) =>
-    name === undefined || values.length === 0 ? [] : [{ field: name, value: values.join(', ') }],
+    name === undefined || name === 'FORM_TYPE' || values.length === 0
+      ? []
+      : [{ field: name, value: values.join(', ') }],
   );
 }

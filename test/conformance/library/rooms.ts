@@ -130,7 +130,9 @@ function tellOfRooms({ client, tell, tellMessage }: Application): void {
   events.on('message', (message) => said(message));
   events.on('privateMessage', (message) => said(message, { private: 'yes' }));
   events.on('notice', ({ message }) => tellMessage(message));
-  events.on('subject', ({ room, nick, subject }) => tell('subject', { room: room.jid.toString(), nick, subject }));
+  events.on('subject', ({ room, nick, subject }) =>
+    tell('subject', { room: room.jid.toString(), nick: nick === '' ? undefined : nick, subject }),
+  );
   events.on('occupantJoined', ({ room, occupant }) => tell('occupant', occupantFields(room, occupant)));
   events.on('occupantChanged', ({ room, occupant }) => tell('occupant-changed', occupantFields(room, occupant)));
   events.on('occupantLeft', ({ room, occupant: { nick }, why, reason, by }) =>
