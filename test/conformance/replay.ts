@@ -285,6 +285,7 @@ class Replay {
       this.#tokens.set(name, token);
       return token;
     }
+    if (kind === 'peer') return `${this.#peer.site.host}:${this.#peer.site.port}`;
     if (kind === 'long') return 'x'.repeat(Number(which));
     const value = this.#bindings.get(name);
     if (value === undefined) throw new Error(`{${name}} stands for nothing yet: the client has not said it`);
