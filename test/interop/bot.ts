@@ -93,6 +93,11 @@ export class Bot {
     return this.#program.end();
   }
 
+  /** Ends it where it stands. */
+  async kill(): Promise<void> {
+    await this.#program.stop('SIGKILL');
+  }
+
   /** Asks the bot to stop, as a service manager does, and says how it ended. */
   async stop(): Promise<End> {
     return this.#program.stop('SIGTERM', 10_000);

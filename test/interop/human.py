@@ -52,6 +52,7 @@ OCCUPANT = "{urn:xmpp:occupant-id:0}occupant-id"
 DELAY = "{urn:xmpp:delay}delay"
 UPLOAD = "{urn:xmpp:http:upload:0}"
 OOB = "{jabber:x:oob}"
+VCARD = "{vcard-temp}"
 OOB_URL = f"{OOB}x/{OOB}url"
 
 
@@ -251,9 +252,19 @@ class Human:
     async def presence(self, to, type):
         self.client.send_presence(pto=to, ptype=type)
 
-    async def features(self, of):
-        info = await self.client["xep_0030"].get_info(jid=of)
-        return {"features": sorted(info["disco_info"]["features"])}
+    async def info(self, of):
+        info = (await self.client["xep_0030"].get_info(jid=of))["disco_info"]
+        identities = [f"{category}/{kind}" for category, kind, *_ in info["identities"]]
+        return {"identities": sorted(identities), "features": sorted(info["features"])}
+
+    async def picture_type(self, of):
+        request = self.client.make_iq_get(ito=of)
+        ElementTree.SubElement(request.xml, VCARD + "vCard")
+        try:
+            answer = await request.send()
+        except slixmpp.exceptions.IqError:
+            return {"type": None}
+        return {"type": answer.xml.findtext(f"{VCARD}vCard/{VCARD}PHOTO/{VCARD}TYPE")}
 
     async def commands(self, of):
         items = await self.client["xep_0030"].get_items(jid=of, node=COMMANDS)
@@ -313,7 +324,8 @@ async def carry_out(human, command):
         "react": human.react,
         "reply": human.reply,
         "presence": human.presence,
-        "features": human.features,
+        "info": human.info,
+        "picture_type": human.picture_type,
         "commands": human.commands,
         "carry_out_command": human.carry_out_command,
         "ping": human.ping,

@@ -180,10 +180,15 @@ export class Human {
     await this.#do('presence', { to, type });
   }
 
-  /** The features that an entity announces (XEP-0030). */
-  async features(of: string): Promise<readonly string[]> {
-    const { features } = (await this.#do('features', { of })) as { features: string[] };
-    return features;
+  /** What an entity is, as `category/type`, and what it supports (XEP-0030). */
+  async info(of: string): Promise<{ readonly identities: readonly string[]; readonly features: readonly string[] }> {
+    return (await this.#do('info', { of })) as { identities: string[]; features: string[] };
+  }
+
+  /** The media type of the picture in a vCard (XEP-0054); null when there is none. */
+  async pictureType(of: string): Promise<string | null> {
+    const { type } = (await this.#do('picture_type', { of })) as { type: string | null };
+    return type;
   }
 
   /** The nodes of the commands that an entity offers (XEP-0050). */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { says } from '../support/openai-server.js';
+import { says, type Script } from '../support/openai-server.js';
 import type { Human, HumanMessage } from './human.js';
 import { PATIENCE } from './inbox.js';
 import { BOT_NICK, type Stage } from './stage.js';
@@ -60,4 +60,20 @@ export async function until<Seen>(
     if (Date.now() > deadline) throw new Error(`${what}: not within ${PATIENCE} ms; it is ${JSON.stringify(seen)}`);
     await pause(50);
   }
+}
+
+/** A script whose words keep coming until it is enough: the test, not a clock, decides how long the answer takes. */
+export function keepsTalking(): { readonly script: Script; readonly enough: () => void } {
+  let enough = (): void => undefined;
+  const heard = new Promise<void>((resolve) => {
+    enough = resolve;
+  });
+  const script: Script = async (exchange) => {
+    const words = setInterval(() => exchange.text('and '), 50);
+    await Promise.race([heard, exchange.closed]);
+    clearInterval(words);
+    exchange.text('so on.');
+    exchange.finish();
+  };
+  return { script, enough };
 }

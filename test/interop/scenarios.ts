@@ -9,10 +9,10 @@ import { breakableWay } from './breakable-way.js';
 import { FAULTS, faultyHost } from './certificates.js';
 import { botIsSeen, contactsComeAndGo } from './contacts.js';
 import { filesComeAndGo, strangersAreLetIn, talks } from './daily-life.js';
-import { directMessageIsAnswered, mentionIsAnswered } from './questions.js';
+import { directMessageIsAnswered, keepsTalking, mentionIsAnswered, until } from './questions.js';
 import { invitations, roomsOfTheirOwn } from './rooms.js';
 import { Server, type ServerSoftware } from './servers/server.js';
-import { secondStart } from './sessions.js';
+import { killed, secondStart } from './sessions.js';
 import { BOT_NICK, BOT_PASSWORD, Stage } from './stage.js';
 
 /** A server that was killed is back within seconds; the bot may have backed off for longer. */
@@ -82,24 +82,14 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     const bot = await stage.bot();
     await bot.expect('online');
     const human = await stage.human();
-    let wasSeen = (): void => undefined;
-    const seen = new Promise<void>((resolve) => {
-      wasSeen = resolve;
-    });
-    stage.model.next(async (exchange) => {
-      // Words keep coming until the person has seen some of them: the test, not a clock, decides how long the answer takes.
-      const words = setInterval(() => exchange.text('and '), 50);
-      await seen;
-      clearInterval(words);
-      exchange.text('so on.');
-      exchange.finish();
-    });
+    const answer = keepsTalking();
+    stage.model.next(answer.script);
     await human.say(`bot@${server.domain}`, 'Tell me everything.');
     const beginning = await human.expect(
       'the beginning',
       ({ body, replaces }) => body?.startsWith('and ') === true && replaces === null,
     );
-    wasSeen();
+    answer.enough();
     const whole = await human.expect('the whole answer', ({ body }) => body?.endsWith('so on.') === true);
     t.equal(whole.replaces, beginning.id, 'XEP-0308 §4: a correction names the first version');
   });
@@ -138,15 +128,22 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     );
   });
 
-  await test('another client can ping the bot and read what it supports', async (t, stage) => {
+  // [promise-presence-identity] [promise-presence-picture]
+  await test('another client can ping the bot, read what it is and supports, and see its picture', async (t, stage) => {
     const bot = await stage.bot();
     const jid = String((await bot.expect('online'))['jid']);
     const human = await stage.human();
     await human.ping(jid);
-    const features = await human.features(jid);
+    const { identities, features } = await human.info(jid);
+    t.ok(identities.includes('client/bot'), 'it is a bot');
     for (const feature of ['http://jabber.org/protocol/disco#info', 'urn:xmpp:ping']) {
       t.ok(features.includes(feature), feature);
     }
+    await until(
+      'a picture in the vCard',
+      async () => human.pictureType(`bot@${server.domain}`),
+      (type) => type === 'image/png',
+    );
   });
 
   await test(
@@ -204,6 +201,9 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     'at its second start the bot needs no password, takes a session up again, and answers once what waited',
     secondStart,
   );
+
+  // [promise-conversation-crash] [promise-conversation-once]
+  await test('a bot that was killed in the middle of an answer answers after its next start, once', killed);
 
   // [promise-rooms-invited] [promise-rooms-history]
   await test(

@@ -2,7 +2,8 @@ import type { Test } from 'tap';
 
 import { says } from '../support/openai-server.js';
 import { breakableWay } from './breakable-way.js';
-import { until } from './questions.js';
+import type { Bot } from './bot.js';
+import { keepsTalking, until } from './questions.js';
 import { BOT_PASSWORD, type Stage } from './stage.js';
 
 /**
@@ -17,11 +18,7 @@ export async function secondStart(t: Test, stage: Stage): Promise<void> {
 
   const first = await stage.bot({ jid });
   t.equal((await first.expect('online'))['jid'], `${jid}/moltis`, 'the resource is as it is configured');
-  await until(
-    'that the archive was read',
-    async () => first.state().catch(() => undefined),
-    (state) => state !== undefined && `archive-read ${jid}` in state.values,
-  );
+  await archiveIsRead(first, jid);
   const { mode, values } = await first.state();
   t.equal(mode, 0o600, 'nobody else can read the token');
   t.equal(await first.stop(), 0);
@@ -53,4 +50,42 @@ export async function secondStart(t: Test, stage: Stage): Promise<void> {
     t.type(secret, 'string');
     t.notOk(`${first.log}${second.log}`.includes(secret ?? ''), 'no secret is in the log');
   }
+}
+
+/**
+ * The server does not learn that the bot is dead, and keeps for the session that it knows what comes meanwhile (XEP-0198 §5). Only the
+ * archive has that for a new one.
+ */
+export async function killed(t: Test, stage: Stage): Promise<void> {
+  const { server, model } = stage;
+  const jid = await server.register('mortal', BOT_PASSWORD);
+  const human = await stage.human();
+  const first = await stage.bot({ jid });
+  await first.expect('online');
+  await archiveIsRead(first, jid);
+
+  model.next(keepsTalking().script);
+  await human.say(jid, 'How far is the moon?');
+  await human.expect('the beginning of an answer', ({ body }) => body?.startsWith('and ') === true);
+  await first.kill();
+  await human.say(jid, 'And the sun?');
+  // The answer to a ping comes after the server has dealt with what was sent before it.
+  await human.ping(server.domain);
+
+  model.next(says('A light-second.'), says('Eight light-minutes.'));
+  const second = await stage.bot({ jid });
+  await second.expect('online');
+  await human.expect('what was asked and not answered', ({ body }) => body === 'A light-second.');
+  await human.expect('what was asked meanwhile', ({ body }) => body === 'Eight light-minutes.');
+  t.equal(model.requests.length, 3, 'and each was asked once more, or once');
+  t.same(model.violations, [], 'the model was asked properly');
+}
+
+/** From now on the bot takes what it missed from the archive, and may bind as XEP-0386 has it. Nothing is said of that but in its memory. */
+async function archiveIsRead(bot: Bot, jid: string): Promise<void> {
+  await until(
+    'that the archive was read',
+    async () => bot.state().catch(() => undefined),
+    (state) => state !== undefined && `archive-read ${jid}` in state.values,
+  );
 }
