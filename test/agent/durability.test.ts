@@ -17,7 +17,7 @@ t.test('a message and the line that it becomes', async (t) => {
   const { model } = stage;
   const alice = await stage.person('alice');
 
-  // [promise-conversation-crash] [promise-conversation-once]
+  // [promise-conversation-arrival] [promise-conversation-once]
   t.test('what came and was not written down when the bot was killed is read from the archive, once', async (t) => {
     const bot = await stage.run();
     model.next(says('First.'), says('Second.'));

@@ -1,6 +1,6 @@
 /** What people see of the bot in rooms: the built program, over XMPP, with a model that says what the test wants. */
 import t from 'tap';
-import { muc } from '../../src/index.js';
+import { el, muc, submitForm, writeDataForm } from '../../src/index.js';
 import { asked, holds, Stage } from '../support/bot.js';
 import { says } from '../support/openai-server.js';
 
@@ -176,4 +176,30 @@ t.test('rooms', async (t) => {
       [],
     );
   });
+});
+
+// [promise-rooms-locked]
+t.test('a room that somebody is making just now is entered as soon as it lets people in', async (t) => {
+  const stage = await Stage.set(t);
+  const { client } = await stage.person('alice');
+  const room = stage.room('new');
+  const seen = new Promise<void>((resolve) => {
+    stage.server.misbehave({
+      answer: (element) => {
+        if (element.name === 'presence' && element.attr('to') === `${room.toString()}/moltis`) resolve();
+        return undefined;
+      },
+    });
+  });
+  const entering = el('x', 'http://jabber.org/protocol/muc');
+  client.send(el('presence', 'jabber:client', { to: `${room.toString()}/alice` }, entering));
+  await client.iq({ type: 'get', to: room, payload: el('query', 'http://jabber.org/protocol/muc#owner') });
+  const bot = await stage.run({ rooms: [room.toString()] });
+  await seen;
+  const configuration = submitForm('http://jabber.org/protocol/muc#roomconfig', {});
+  const query = el('query', 'http://jabber.org/protocol/muc#owner', {}, writeDataForm(configuration));
+  await client.iq({ type: 'set', to: room, payload: query });
+  await bot.expect('joined', { room: room.toString() });
+  t.same(bot.logged('error'), []);
+  t.equal(await bot.stop(), 0);
 });

@@ -61,6 +61,9 @@ const REFUSED: ReadonlySet<string> = new Set([
 ]);
 /** After these we come back by and by; after `offline` and `lost` the plugins see to it. */
 const PASSING: ReadonlySet<Departure> = new Set<Departure>(['kicked', 'shutdown', 'error']);
+/** Where another account of ours makes the room, it lets us in a moment later. */
+const LOCKED_MS = 2_000;
+const LOCKED_ATTEMPTS = 3;
 /** After these we are no longer wanted, or there is nothing to come back to. */
 const FINAL: ReadonlySet<Departure> = new Set<Departure>(['banned', 'destroyed', 'membership']);
 
@@ -190,7 +193,15 @@ export class Rooms implements RoomDesk {
     const password = roomConfig(account, jid).password?.reveal() ?? this.#memory.stay(jid)?.password;
     const since = this.#memory.heardAt(jid);
     const history = since === undefined ? { maxStanzas: FIRST_HISTORY } : { since };
-    await client.get(muc).join(jid, { nick: account.nick, password, history }, stopping);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.get(muc).join(jid, { nick: account.nick, password, history }, stopping);
+        return;
+      } catch (error) {
+        if (!isLocked(error) || attempt === LOCKED_ATTEMPTS) throw error;
+        await delay(LOCKED_MS, stopping);
+      }
+    }
   }
 
   #joined(room: Room, nick: string): void {
@@ -316,3 +327,8 @@ export function asSaid(room: Room, { id, at = new Date(), message }: ArchivedMes
 function given(password: string | undefined): { readonly password?: string } {
   return password === undefined ? {} : { password };
 }
+/** XEP-0045 §7.2.10: nobody gets into a room that is being made. */
+function isLocked(error: unknown): boolean {
+  return error instanceof RoomError && error.condition === 'item-not-found';
+}
+
