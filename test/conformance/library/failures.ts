@@ -1,13 +1,5 @@
 /** Errors as fields: what kind of thing failed, and the condition that the protocol has for it. */
-import {
-  ConnectError,
-  NegotiationError,
-  SaslError,
-  StanzaError,
-  StreamError,
-  TimeoutError,
-  TlsError,
-} from '../../../src/index.js';
+import { ConnectError, SaslError, StanzaError, StreamError, TimeoutError, TlsError } from '../../../src/index.js';
 import { ActionError } from './asked.js';
 import type { Fields } from './extension.js';
 
@@ -32,8 +24,6 @@ function fieldsOf(error: unknown): Fields | undefined {
   if (error instanceof SaslError) return { kind: 'sasl', condition: error.condition };
   if (error instanceof TlsError) return { kind: 'tls' };
   if (error instanceof TimeoutError) return { kind: 'timeout' };
-  // What a connection failed of says more than that it did.
-  if (error instanceof NegotiationError && !(error instanceof ConnectError)) return { kind: 'negotiation' };
   if (error instanceof ActionError) return { kind: 'scenario', text: error.message };
   return undefined;
 }
