@@ -1,8 +1,8 @@
 /** Rooms as they are in the world: they hide who is there, want a password, belong to another server, have two bots. The built bot, over XMPP. */
 import t from 'tap';
 import { muc, type FormValues, type Jid, type Room } from '../../src/index.js';
-import { askAgain, asked, Stage, times, type Person } from '../support/bot.js';
-import { says } from '../support/openai-server.js';
+import { askAgain, asked, holds, Stage, times, type Person } from '../support/bot.js';
+import { hangs, says } from '../support/openai-server.js';
 
 // Programs are started here, which takes its time on a busy machine.
 t.setTimeout(180_000);
@@ -225,4 +225,52 @@ t.test('two accounts of one bot in one room', async (t) => {
     await askAgain(stage, alice);
     t.ok(model.requests.length - before <= 5, 'two turns of each, and the answer to alice alone');
   });
+});
+
+// [promise-rooms-refused] [promise-rooms-kicked]
+t.test('what is owed in a room that lets the bot in no more is settled, and not waited for', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const [club, den] = [stage.room('club'), stage.room('den')];
+  const alice = await stage.person('alice');
+  const [hers, there] = [await found(alice, club, {}), await found(alice, den, {})];
+  const rooms = [club.toString(), den.toString()];
+  const bot = await stage.run({ rooms });
+  for (const room of rooms) await bot.expect('joined', { room });
+
+  // Banned while an answer is being written, and another question waits.
+  const { script, letGo } = holds('', 'Nobody will hear this.');
+  model.next(script);
+  await alice.sayIn(hers, 'moltis: one');
+  await model.request(0);
+  await alice.sayIn(hers, 'moltis: two');
+  await alice.sayIn(hers, 'moltis: /status');
+  await alice.hears(/1 waiting/);
+  await hers.management.ban(stage.jid());
+  await bot.expect('left', { room: club.toString(), why: 'banned' });
+  letGo();
+  await bot.expect('error', { kind: 'room', room: club.toString(), level: 'warn' });
+  await askAgain(stage, alice);
+  t.equal(model.requests.length, 2, 'the question that waited is not asked of the model');
+
+  // Banned while the bot is away.
+  model.next(hangs);
+  await alice.sayIn(there, 'moltis: three');
+  await model.request(2);
+  t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+  await there.management.ban(stage.jid());
+  const next = await stage.run({ rooms });
+  for (const room of rooms) await next.expect('error', { kind: 'room', room, level: 'error' });
+  await next.expect('error', { kind: 'room', room: den.toString(), level: 'warn' });
+  await askAgain(stage, alice);
+  t.equal(next.logged('error').length, 3, 'in the other room nothing is owed any more');
+  t.equal(await next.stop(), 0);
+
+  for (const { management } of [hers, there]) await management.setAffiliation(stage.jid(), 'none');
+  const last = await stage.run({ rooms });
+  for (const room of rooms) await last.expect('joined', { room });
+  await askAgain(stage, alice);
+  t.equal(model.requests.length, 5, 'nor when it is let in again');
+  t.same(last.logged('error'), []);
+  t.equal(await last.stop(), 0);
 });

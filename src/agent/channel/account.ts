@@ -4,7 +4,7 @@ import type { Storage } from '../../xmpp-core/storage.js';
 import { muc } from '../../xeps/xep-0045-muc/index.js';
 import type { AccountConfig, Config } from '../config/config.js';
 import type { Conversation, ConversationStore, Pending, Undelivered } from '../conversation/history.js';
-import { TurnQueue } from '../conversation/queue.js';
+import { TurnQueue, type Turn } from '../conversation/queue.js';
 import { errorText, withFields, type Log } from '../log.js';
 import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
@@ -26,7 +26,7 @@ import { modelChoices } from './model-choice.js';
 import { readPlace, type Place } from './place.js';
 import { Rooms } from './rooms.js';
 import { Strangers } from './strangers.js';
-import { perform, questionsOf, type Task } from './tasks.js';
+import { perform, questionsOf, type Question, type Task } from './tasks.js';
 import { TokenLedger } from './token-ledger.js';
 import { uploadOriginOf } from './upload-origin.js';
 import { Watchers } from './watchers.js';
@@ -129,14 +129,14 @@ export class Account {
       models,
       skills,
       opened: (place, signal) => this.#opened(place, signal),
-      isStillThere: (place) => this.#inbox.isStillThere(place),
+      isStillThere: (place) => !this.#isClosed(place) && this.#inbox.isStillThere(place),
       stopping: this.#stopping.signal,
       later: (work) => this.#tell(work),
       spent: (payer, { promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
       log: this.#log,
     });
     this.#queue = new TurnQueue<Task>({
-      run: (turn) => perform(turn, this.#answering, (questions) => this.#inbox.refuses(questions)),
+      run: (turn) => perform(turn, this.#answering, (questions) => this.#refuses(questions)),
       failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
@@ -196,7 +196,9 @@ export class Account {
       return [];
     });
     this.#client.events.once('online', { signal: this.#stopping.signal }).then(
-      () => this.#tell(this.#pay(debts)),
+      () => {
+        for (const debt of debts) this.#tell(this.#pay(debt));
+      },
       () => undefined,
     );
     // The reason was told by the `offline` event.
@@ -290,20 +292,20 @@ export class Account {
   }
 
   /** What was asked and not answered is answered now; what was answered and not sent is sent. */
-  async #pay(debts: readonly Debt[]): Promise<void> {
-    for (const { conversation, waiting, undelivered } of debts) {
-      for (const answer of undelivered) {
-        const place = this.#placeToPay(answer);
-        if (place === undefined) await conversation.delivered(answer.id);
-        else this.#tell(this.#deliver(conversation, answer, place));
-      }
-      for (const one of waiting) {
-        const place = this.#placeToPay(one);
-        if (place === undefined) await conversation.fail([one.key]);
-        else {
-          if (one.kind === 'question') this.#tell(this.#answering.unmark(place));
-          await this.#inbox.resume(conversation, one, place);
-        }
+  async #pay({ conversation, waiting, undelivered }: Debt): Promise<void> {
+    for (const answer of undelivered) {
+      const place = this.#placeToPay(answer);
+      if (place === undefined) await conversation.delivered(answer.id);
+      else this.#tell(this.#deliver(conversation, answer, place));
+    }
+    for (const one of waiting) {
+      const place = this.#placeToPay(one);
+      // The model is not asked for what a room may never let us say.
+      if (place !== undefined) await this.#opened(place, this.#stopping.signal);
+      if (place === undefined || this.#isClosed(place)) await conversation.fail([one.key]);
+      else {
+        if (one.kind === 'question') this.#tell(this.#answering.unmark(place));
+        await this.#inbox.resume(conversation, one, place);
       }
     }
   }
@@ -322,13 +324,35 @@ export class Account {
     await this.#answering.deliver(conversation, answer, place, sent);
   }
 
+  /** Whether a place is a room that we shall not be in; then what is owed there is owed no more, which the log is told. */
+  #isClosed(place: Place): boolean {
+    if (place.kind === 'direct' || !this.#rooms.isClosed(place.to)) return false;
+    const room = place.to.bare.toString();
+    this.#log('warn', 'error', {
+      kind: 'room',
+      room,
+      message: `what is owed in ${room} is dropped: there is no way in`,
+    });
+    return true;
+  }
+
+  /** Settles questions that nobody would hear the answer to, or that the limits do not let through. @returns whether it did */
+  async #refuses(questions: Turn<Question>): Promise<boolean> {
+    const place = questions.items.at(-1)?.place;
+    if (place === undefined || !this.#isClosed(place)) return this.#inbox.refuses(questions);
+    const conversation = await this.#store.conversation(questions.conversation);
+    await conversation.fail(questions.items.map(({ key }) => key));
+    return true;
+  }
+
+  /** Resolves when something can be said at a place, or never will be; rejects with the signal's reason. */
   async #opened(place: Place, signal: AbortSignal): Promise<void> {
-    const room = place.kind === 'direct' ? undefined : place.to.bare.toString();
-    const { events, rooms } = this.#client.get(muc);
+    const { rooms } = this.#client.get(muc);
     for (;;) {
+      if (place.kind !== 'direct' && this.#rooms.isClosed(place.to)) return;
       if (this.#client.state !== 'online') await this.#client.events.once('online', { signal });
-      else if (room === undefined || rooms.get(room)?.joined === true) return;
-      else await events.once('joined', { signal });
+      else if (place.kind === 'direct' || rooms.get(place.to.bare.toString())?.joined === true) return;
+      else await this.#rooms.decided(place.to, signal);
     }
   }
 }

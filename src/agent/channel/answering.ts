@@ -33,9 +33,9 @@ export interface AnsweringOptions {
   readonly skills: SkillShelf;
   /** The models that can be chosen. */
   readonly models: readonly ModelChoice[];
-  /** Resolves when something can be said at the place; rejects with the signal's reason. */
+  /** Resolves when something can be said at the place, or never will be; rejects with the signal's reason. */
   readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
-  /** Whether who something is owed to is still the one at the place; tells the log when not. */
+  /** Whether there still is a way to the place, and who something is owed to is the one there; tells the log when not. */
   readonly isStillThere: (place: Place) => boolean;
   /** Aborted when the bot stops; what is not delivered by then is owed. */
   readonly stopping: AbortSignal;

@@ -2,6 +2,7 @@
 import type { Client } from '../../xmpp-core/client.js';
 import { delay } from '../../xmpp-core/deadline.js';
 import { StanzaError } from '../../xmpp-core/errors.js';
+import { Events } from '../../xmpp-core/events.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 import {
@@ -54,6 +55,7 @@ const MAX_MISSED = 100;
 /** Refusals of a room that only a person can lift (XEP-0045 §7.2). */
 const REFUSED: ReadonlySet<string> = new Set([
   'forbidden',
+  'gone',
   'not-authorized',
   'registration-required',
   'not-allowed',
@@ -72,11 +74,16 @@ export class Rooms implements RoomDesk {
   readonly #memory: RoomMemory;
   /** By bare JID. */
   readonly #wanted = new Map<string, Jid>();
+  /** Those that were refused for good when we last came. By bare JID. */
+  readonly #refused = new Set<string>();
+  /** Whether we are in a room, or are not going to be, is known. By bare JID. */
+  readonly #decisions: Events<{ readonly decided: string }>;
   readonly #asked = new Hourly();
 
   constructor(options: RoomsOptions) {
     this.#options = options;
-    const { account, client, storage, tell } = options;
+    const { account, client, storage, tell, log } = options;
+    this.#decisions = new Events((error) => log('error', 'error', { kind: 'internal', message: errorText(error) }));
     this.#memory = new RoomMemory(storage, account.jid, tell);
     const { events } = client.get(muc);
     events.on('joined', ({ room, nick }) => this.#joined(room, nick));
@@ -111,6 +118,17 @@ export class Rooms implements RoomDesk {
   /** Whether the bot is to be in a room, and may be. */
   wants(room: Jid): boolean {
     return this.#wanted.has(room.bare.toString()) && this.#entry(room).allowed;
+  }
+
+  /** Whether there is no way into a room: it is not ours, or let us in no more, and only a person can change that. */
+  isClosed(room: Jid): boolean {
+    return !this.wants(room) || this.#refused.has(room.bare.toString());
+  }
+
+  /** Resolves when we come into a room, or it is closed to us; rejects with the signal's reason. */
+  async decided(room: Jid, signal: AbortSignal): Promise<void> {
+    const key = room.bare.toString();
+    await this.#decisions.once('decided', { where: (decided) => decided === key, signal });
   }
 
   /** For each session that was not resumed. Rooms that were joined before are joined again by the plugin; the others are ours to join. */
@@ -207,6 +225,8 @@ export class Rooms implements RoomDesk {
   #joined(room: Room, nick: string): void {
     const { log, tell } = this.#options;
     log('info', 'joined', { room: room.jid.toString(), nick });
+    this.#refused.delete(room.jid.toString());
+    this.#decisions.emit('decided', room.jid.toString());
     const since = this.#memory.heardAt(room.jid);
     if (since !== undefined && room.features.has(NS_MAM)) tell(this.#readArchive(room, since));
   }
@@ -238,7 +258,9 @@ export class Rooms implements RoomDesk {
       message: `${room} does not let us in: ${errorText(error)}`,
       retryInMs: isFinal ? null : rejoinMs,
     });
-    if (!isFinal) this.#enterLater(jid);
+    if (!isFinal) return this.#enterLater(jid);
+    this.#refused.add(room);
+    this.#decisions.emit('decided', room);
   }
 
   #left({ room, why, reason, by, destruction }: MucEvents['left']): void {
@@ -272,7 +294,9 @@ export class Rooms implements RoomDesk {
   /** Goes, if we are there, and does not come back. */
   async #giveUp(room: Jid): Promise<void> {
     this.#wanted.delete(room.toString());
+    this.#refused.delete(room.toString());
     this.#options.client.get(muc).leave(room);
+    this.#decisions.emit('decided', room.toString());
     const isBookmarked = this.#memory.stay(room)?.bookmarked === true;
     await this.#memory.forget(room);
     if (isBookmarked) await this.#onServer((list) => list.remove(room));
