@@ -5,24 +5,25 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 export class Gate {
   readonly port: number;
   readonly #listener: net.Server;
-  readonly #clients: Set<Socket>;
+  readonly #to: number;
+  readonly #clients = new Set<Socket>();
+  /** Those that came while the server was away; there is no such list while it is there. */
+  #waiting: Socket[] | undefined;
 
-  private constructor(listener: net.Server, clients: Set<Socket>) {
+  private constructor(listener: net.Server, to: number) {
     this.port = (listener.address() as AddressInfo).port; // as that of a TCP socket is
     this.#listener = listener;
-    this.#clients = clients;
+    this.#to = to;
+    listener.on('connection', (client: Socket) => this.#enter(client));
   }
 
   /** Opens on a free port of this machine. @param to the server's port */
   static async open(to: number): Promise<Gate> {
-    const clients = new Set<Socket>();
-    const listener = net.createServer({ allowHalfOpen: true }, (client) => {
-      clients.add(client);
-      client.once('close', () => clients.delete(client));
-      connectThrough(client, to);
+    const listener = net.createServer({ allowHalfOpen: true });
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject).listen(0, '127.0.0.1', resolve);
     });
-    await listenAt(listener, 0);
-    return new Gate(listener, clients);
+    return new Gate(listener, to);
   }
 
   /** Breaks what is connected: nobody says goodbye. */
@@ -35,18 +36,32 @@ export class Gate {
     for (const client of this.#clients) client.end();
   }
 
-  /** Lets no new connection in, as when nobody listens. Those that are there go on. */
-  shut(): void {
-    this.#listener.close();
+  /** While the server is away who comes has to wait: a refusal would be tried again and again, and each try be in the recording. */
+  hold(): void {
+    this.#waiting ??= [];
   }
 
-  async reopen(): Promise<void> {
-    await listenAt(this.#listener, this.port);
+  /** The server is there again. */
+  release(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const client of waiting) connectThrough(client, this.#to);
+  }
+
+  get isHolding(): boolean {
+    return this.#waiting !== undefined;
   }
 
   close(): void {
     this.#listener.close();
     for (const client of this.#clients) client.destroy();
+  }
+
+  #enter(client: Socket): void {
+    this.#clients.add(client);
+    client.on('error', () => client.destroy()).once('close', () => this.#clients.delete(client));
+    if (this.#waiting === undefined) connectThrough(client, this.#to);
+    else this.#waiting.push(client);
   }
 }
 
@@ -54,17 +69,7 @@ function connectThrough(client: Socket, to: number): void {
   const server = net.connect({ port: to, host: '127.0.0.1', allowHalfOpen: true });
   client.pipe(server);
   server.pipe(client);
-  client.on('error', () => server.destroy());
   client.on('close', () => server.destroy());
   // A server that dies with unread bytes resets the connection: so do we.
   server.on('error', () => client.resetAndDestroy());
-}
-
-async function listenAt(listener: net.Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject).listen(port, '127.0.0.1', () => {
-      listener.off('error', reject);
-      resolve();
-    });
-  });
 }

@@ -51,22 +51,25 @@ const TIME = /(?<=["'>])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
  */
 export function nameValues(seen: readonly Sighting[], { plan, taken }: Place, names: Names = new Map()): Names {
   const all = new Map(names);
-  const used = new Set([...taken, ...names.values()]);
+  const used = new Set([...taken, ...[...names.values()].map(braces)]);
   /** What the server said first: that is its own when the client repeats it. */
   const servers = new Set<string>();
   const give = (value: string | undefined, base: string, form: (name: string) => string = placeholder): void => {
     if (value === undefined || value === '' || all.has(value) || servers.has(value) || plan.includes(value)) return;
     let number = 1;
-    while (used.has(form(`${base}${number}`))) number += 1;
-    all.set(value, form(`${base}${number}`));
-    used.add(form(`${base}${number}`));
+    while (used.has(braces(form(`${base}${number}`)))) number += 1;
+    const name = form(`${base}${number}`);
+    all.set(value, name);
+    used.add(braces(name));
   };
   for (const { kind, item } of seen) {
     if (item === undefined) continue;
     const { text } = item;
     if (kind === 'C') {
       give(USER_AGENT.exec(text)?.[2], 'user-agent:');
-      give(/\sver=(["'])(.*?)\1/.exec(CAPS.exec(text)?.[0] ?? '')?.[2], 'caps:');
+      const [caps = ''] = CAPS.exec(text) ?? [];
+      give(/\sver=(["'])(.*?)\1/.exec(caps)?.[2], 'caps:');
+      give(/\snode=(["'])(.*?)\1/.exec(caps)?.[2], 'caps-node:');
       give(STANZA_ID.exec(text)?.[2], 'id:');
       for (const [value] of text.matchAll(RANDOM)) give(value, 'id:');
     } else {
@@ -103,7 +106,6 @@ function clientsOwn(text: string): string {
   return text
     .replace(/^<\?xml[^>]*\?>\s*/, '')
     .replace(/^(<(?:stream:stream|open)\b[^>]*?\sxml:lang=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
-    .replace(CAPS, (caps) => caps.replace(/(\snode=)(["']).*?\2/, `$1$2${placeholder('*')}$2`))
     .replace(/<c\b[^>]*xmlns=["']urn:xmpp:caps["'].*?<\/c>/, (caps) => openTexts(caps, ['hash']))
     .replace(/<user-agent\b.*?<\/user-agent>/, (agent) => openTexts(agent, ['software', 'device']))
     .replace(/<query\b[^>]*xmlns=["']jabber:iq:version["'].*?<\/query>/, (query) =>

@@ -138,18 +138,18 @@ class Session {
     else if (kind === 'O') await this.#elsewhere(words);
   }
 
-  /** What others do, and the server. While it is away, nobody gets in: each try would be a connection in the recording. */
+  /** What others do, and the server. */
   async #elsewhere(words: string): Promise<void> {
     const { server, people } = this.#recording;
     const down = /^server (stops|restarts|is killed)$/.exec(words)?.[1];
     if (down === undefined && words !== 'server starts') return people.do(words);
     if (down !== undefined) {
-      this.#gate.shut();
+      this.#gate.hold();
       await (down === 'is killed' ? server.kill() : server.halt());
     }
     if (down === undefined || down === 'restarts') {
       await server.start();
-      await this.#gate.reopen();
+      this.#gate.release();
     }
   }
 
@@ -166,7 +166,7 @@ class Session {
       const { kind, text, item, remarks } = noted;
       const isOfPlan = kind === 'A' || kind === 'O';
       const content = isOfPlan ? text : layOut(generalise(noted, names, this.#place));
-      const isOneOfMany = [all[index - 1], all[index + 1]].some((other) => isSentWith(noted, other));
+      const isOneOfMany = [all[index - 1], all[index + 1]].some((other) => isExchangeable(noted, other));
       return { kind, unordered: item !== undefined && isOneOfMany, content, at: '', remarks };
     });
     return withRemarks(steps, this.#scenario.steps);
@@ -198,29 +198,37 @@ class Session {
     const deadline = this.#lastNews + LONGEST_MS;
     for (;;) {
       const left = this.#lastNews + quietMs - performance.now();
-      if (left <= 0 && !this.#isConnecting) return;
+      if (left <= 0 && (!this.#isConnecting || this.#gate.isHolding)) return;
       if (performance.now() > deadline) throw new Error(`${at}: after ${LONGEST_MS} ms they still talk`);
       await pause(Math.max(left, 10));
     }
   }
 }
 
-/** Whether both are stanzas of one write: then their order is the client's choice. */
-function isSentWith(one: Sighting, other: Sighting | undefined): boolean {
-  if (one.kind !== 'C' || other?.kind !== 'C' || one.write !== other.write) return false;
-  return [one, other].every(({ item }) => ['message', 'presence', 'iq'].includes(item?.tree.name ?? ''));
+/** Whether the client could as well have sent them the other way round: stanzas of one write, or a stanza and an acknowledgement of others. */
+function isExchangeable(one: Sighting, other: Sighting | undefined): boolean {
+  if (one.kind !== 'C' || other?.kind !== 'C') return false;
+  const names = [one, other].map(({ item }) => item?.tree.name ?? '');
+  const stanzas = names.filter((name) => ['message', 'presence', 'iq'].includes(name));
+  if (stanzas.length === 2) return one.write === other.write;
+  // XEP-0198 §4: what is acknowledged is what came, whatever was sent meanwhile.
+  return stanzas.length === 1 && names.includes('a');
 }
 
 /**
- * Puts the remarks of what came of a step of the plan back: each to what has its place now, among what is of its kind between the
- * same two steps of the plan.
+ * Puts back what somebody wrote to what came of a step of the plan, its remarks and that its order is free: each to what has its place now,
+ * among what is of its kind between the same two steps of the plan.
  */
 export function withRemarks(steps: readonly Step[], before: readonly Step[]): readonly Step[] {
-  const remarks = new Map<string, readonly string[]>();
-  for (const [place, step] of places(before)) if (!isPlanned(step)) remarks.set(place, step.remarks);
-  return places(steps).map(([place, step]) =>
-    step.remarks.length > 0 ? step : { ...step, remarks: remarks.get(place) ?? [] },
-  );
+  const earlier = new Map(places(before));
+  return places(steps).map(([place, step]) => {
+    const { remarks = [], unordered = false } = earlier.get(place) ?? {};
+    return {
+      ...step,
+      unordered: step.unordered || unordered,
+      remarks: step.remarks.length > 0 ? step.remarks : remarks,
+    };
+  });
 }
 
 /** Each step with its place: `2 S 3` is the third that the server said after the second step of the plan. */

@@ -27,6 +27,8 @@ type Method = (...values: unknown[]) => unknown;
  */
 export function tap(port: number, watcher: Watcher): () => void {
   const watched = new Map<unknown, Connection>();
+  /** What a WebSocket stands on is in a field that `ws` does not tell its users of. */
+  const carrierOf = (socket: WebSocket): Connection | undefined => watched.get(Reflect.get(socket, '_socket'));
   const undo = [
     replace(net, 'connect', (original) => (...values) => {
       const socket = original(...values);
@@ -48,7 +50,7 @@ export function tap(port: number, watcher: Watcher): () => void {
       'send',
       (original) =>
         function send(this: WebSocket, ...values) {
-          if (isTo(this, port)) watcher.said('client', parseFrame(String(values[0])), nextWrite());
+          carrierOf(this)?.frame('client', String(values[0]));
           return Reflect.apply(original, this, values);
         },
     ),
@@ -58,8 +60,8 @@ export function tap(port: number, watcher: Watcher): () => void {
       (original) =>
         function emit(this: WebSocket, ...values) {
           const [event, data] = values;
-          if (isTo(this, port) && event === 'open') watcher.happened('WebSocket');
-          if (isTo(this, port) && event === 'message') watcher.said('server', parseFrame(String(data)), nextWrite());
+          if (event === 'open') carrierOf(this)?.upgraded();
+          if (event === 'message') carrierOf(this)?.frame('server', String(data));
           return Reflect.apply(original, this, values);
         },
     ),
@@ -81,7 +83,7 @@ class Connection {
   readonly #watcher: Watcher;
   #top: Socket;
   #isSecure = false;
-  /** What is inside has frames of its own, which are told of where they are whole. */
+  /** What is inside are frames, which are told of when they are whole. */
   #isWebSocket = false;
   #serverIsDone = false;
   #isOver = false;
@@ -101,6 +103,20 @@ class Connection {
     this.#top = socket;
     this.#listen(socket);
     return this;
+  }
+
+  upgraded(): void {
+    this.#watcher.happened('WebSocket');
+  }
+
+  frame(who: 'client' | 'server', text: string): void {
+    const item = parseFrame(text);
+    this.#note(who, item, item.tree.name === 'close', nextWrite());
+  }
+
+  #note(who: 'client' | 'server', item: Item, isEnd: boolean, write: number): void {
+    if (who === 'server' && isEnd) this.#serverIsDone = true;
+    this.#watcher.said(who, item, write);
   }
 
   #listen(socket: Socket): void {
@@ -131,10 +147,7 @@ class Connection {
   #reader(who: 'client' | 'server'): (data: unknown) => void {
     const decoder = new TextDecoder();
     let write = 0;
-    const reader = new ItemReader((item) => {
-      if (who === 'server' && item.kind === 'end') this.#serverIsDone = true;
-      this.#watcher.said(who, item, write);
-    });
+    const reader = new ItemReader((item) => this.#note(who, item, item.kind === 'end', write));
     return (data) => {
       const text = typeof data === 'string' ? data : decoder.decode(data as Uint8Array, { stream: true });
       // The request for a WebSocket, and its answer, are HTTP.
@@ -147,7 +160,7 @@ class Connection {
 
   /** The server has ended its side. After the end of its stream that is what one expects, and tells nothing. */
   #ended(): void {
-    if (this.#isOver || this.#serverIsDone || this.#isWebSocket) return;
+    if (this.#isOver || this.#serverIsDone) return;
     this.#isOver = true;
     this.#watcher.happened('ended');
   }
@@ -157,9 +170,11 @@ class Connection {
     if (this.#isOver) return;
     this.#isOver = true;
     const code = reason instanceof Error && 'code' in reason ? reason.code : undefined;
+    // It was never open.
+    if (code === 'ECONNREFUSED') return;
     if (code === 'ECONNRESET' || code === 'EPIPE') this.#watcher.happened('cut');
     else if (this.#top instanceof tls.TLSSocket && !this.#isSecure) this.#watcher.happened('TLS refused');
-    else if (code !== 'ECONNREFUSED') this.#watcher.happened('closed');
+    else this.#watcher.happened('closed');
   }
 }
 
@@ -176,10 +191,6 @@ function replace(owner: object, name: string, make: (original: Method) => Method
     if (isOwn) Reflect.set(owner, name, before);
     else Reflect.deleteProperty(owner, name);
   };
-}
-
-function isTo(socket: WebSocket, port: number): boolean {
-  return URL.canParse(socket.url) && Number(new URL(socket.url).port) === port;
 }
 
 function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {

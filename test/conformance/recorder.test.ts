@@ -1,0 +1,169 @@
+/** What the recorder makes of what it saw: names for what differs from run to run, lines that can be read, remarks where they were. */
+import t from 'tap';
+import { layOut } from './recorder/layout.js';
+import { fillIn, generalise, nameValues, type Place, type Sighting } from './recorder/placeholders.js';
+import { withRemarks } from './recorder/recorder.js';
+import { parseScenario, type StepKind } from './scenario.js';
+import { parseItem, withoutLayout } from './xml-tree.js';
+
+const PLACE: Place = { httpsPort: 5281, plan: 'message to bob@example.org id chosen', taken: new Set() };
+const ID = 'q3ZkBv0Xh1mGd8Jw5TsYcA';
+const OTHER_ID = 'e7RfNu2LpKqWi4Ho9Vb_xZ';
+const SASL2 = `xmlns='urn:xmpp:sasl:2'`;
+
+function said(kind: 'C' | 'S', text: string): Sighting {
+  return { kind, text, item: parseItem(text) };
+}
+
+/** All as a scenario would say it. */
+function generalised(seen: readonly Sighting[], place = PLACE): readonly string[] {
+  const names = nameValues(seen, place);
+  return seen.map((one) => generalise(one, names, place));
+}
+
+t.test('an id that the client made has one name, wherever it comes again', async (t) => {
+  t.strictSame(
+    generalised([
+      said('C', `<message id='${ID}'><origin-id xmlns='urn:xmpp:sid:0' id='${ID}'/><body>${ID}</body></message>`),
+      said('C', `<iq type='get' id='${OTHER_ID}'/>`),
+      said('S', `<iq type='result' id="${OTHER_ID}"/>`),
+      { kind: 'E', text: `acknowledged id ${ID}` },
+    ]),
+    [
+      `<message id='{id:1}'><origin-id xmlns='urn:xmpp:sid:0' id='{id:1}'/><body>{id:1}</body></message>`,
+      `<iq type='get' id='{id:2}'/>`,
+      `<iq type='result' id="{id:2}"/>`,
+      'acknowledged id {id:1}',
+    ],
+  );
+});
+
+t.test('an id stays as it is when the plan chose it, or the server said it first', async (t) => {
+  const seen = [
+    said('C', `<message id='chosen'/>`),
+    said('S', `<iq type='get' id='${ID}'/>`),
+    said('C', `<iq type='result' id='${ID}'/>`),
+  ];
+  t.strictSame(
+    generalised(seen),
+    seen.map(({ text }) => text),
+  );
+});
+
+t.test('a scenario that comes after another gives its ids names that the other does not have', async (t) => {
+  const taken = new Set(['{id:1}', '{id:2}']);
+  t.strictSame(generalised([said('C', `<message id='${ID}'/>`)], { ...PLACE, taken }), [`<message id='{id:3}'/>`]);
+});
+
+t.test('what an archive calls a message has a name of the recording, by which a plan can speak of it', async (t) => {
+  const seen = [
+    said('S', `<message><stanza-id xmlns='urn:xmpp:sid:0' id='1763868245123456' by='ann@example.org'/></message>`),
+    said('S', `<message><result xmlns='urn:xmpp:mam:2' id='1763868245123456' queryid='f'/></message>`),
+  ];
+  t.match(generalised(seen).join(' '), /stanza-id [^>]*id='stanza-1'.*result [^>]*id='stanza-1'/);
+  t.equal(fillIn('retract id stanza-1', nameValues(seen, PLACE)), 'retract id 1763868245123456');
+});
+
+t.test('an exchange of SASL is left to be computed, in both forms of it', async (t) => {
+  t.strictSame(
+    generalised([
+      said('C', `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFubgBwZW5jaWw=</auth>`),
+      said('S', `<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`),
+      said(
+        'C',
+        `<authenticate ${SASL2} mechanism='PLAIN'><initial-response>AGFubg==</initial-response></authenticate>`,
+      ),
+      said('S', `<challenge ${SASL2}>cj1h</challenge>`),
+      said(
+        'S',
+        `<success ${SASL2}><additional-data>dj0x</additional-data><authorization-identifier>a@b</authorization-identifier></success>`,
+      ),
+    ]),
+    [
+      `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{sasl}</auth>`,
+      `<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`,
+      `<authenticate ${SASL2} mechanism='PLAIN'><initial-response>{sasl}</initial-response></authenticate>`,
+      `<challenge ${SASL2}>{sasl}</challenge>`,
+      `<success ${SASL2}><additional-data>{sasl}</additional-data><authorization-identifier>a@b</authorization-identifier></success>`,
+    ],
+  );
+});
+
+t.test('no token for logins or uploads is in a recording, and none expires before it is played', async (t) => {
+  const [fast = '', upload = ''] = generalised([
+    said(
+      'S',
+      `<success ${SASL2}><token xmlns='urn:xmpp:fast:0' expiry='2026-12-14T02:30:00Z' token='c2VjcmV0'/></success>`,
+    ),
+    said('S', `<put url='https://localhost:5281/f'><header name='Authorization'>Bearer aaa.bbb.ccc</header></put>`),
+  ]);
+  t.match(fast, `expiry='2099-01-01T00:00:00Z' token='{token:1}'`);
+  t.equal(upload, `<put url='https://upload.example.org/f'><header name='Authorization'>Bearer token</header></put>`);
+});
+
+t.test('what a client calls itself, and the time it has, is not what is recorded', async (t) => {
+  const caps = (ver: string, node: string): string =>
+    `<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='${node}' ver='${ver}'/></presence>`;
+  t.strictSame(
+    generalised([
+      said('C', caps('k0jLI+P9M67A9SqcTRFTIxs8Hi8=', 'https://client.example')),
+      said('S', caps('k0jLI+P9M67A9SqcTRFTIxs8Hi8=', 'https://client.example')),
+      said(
+        'C',
+        `<iq type='result' id='v'><query xmlns='jabber:iq:version'><name>Ours</name><version>1</version></query></iq>`,
+      ),
+      said('C', `<message><delay xmlns='urn:xmpp:delay' stamp='2026-11-23T02:30:00.123Z'/></message>`),
+      said('S', `<message><delay xmlns='urn:xmpp:delay' stamp='2026-11-23T02:31:00Z'/></message>`),
+    ]),
+    [
+      caps('{caps:1}', '{caps-node:1}'),
+      caps('{caps:1}', '{caps-node:1}'),
+      `<iq type='result' id='{id:1}'><query xmlns='jabber:iq:version'><name>{*}</name><version>{*}</version></query></iq>`,
+      `<message><delay xmlns='urn:xmpp:delay' stamp='{time}'/></message>`,
+      `<message><delay xmlns='urn:xmpp:delay' stamp='2026-11-23T02:31:00Z'/></message>`,
+    ],
+  );
+});
+
+t.test('a brace that was said is not taken for a placeholder', async (t) => {
+  t.strictSame(generalised([said('S', '<message><body>{id:1}</body></message>')]), [
+    '<message><body>{{id:1}</body></message>',
+  ]);
+});
+
+t.test('a long element is broken between tags, and is the same when the breaks are taken out', async (t) => {
+  const features = Array.from({ length: 5 }, (_, index) => `<feature var='urn:example:feature:${index}>'/>`).join('');
+  const long = `<iq type='result'><query xmlns='a'>${features}<note>two words</note></query></iq>`;
+  const laidOut = layOut(long);
+  t.ok(laidOut.split('\n').length > 3 && laidOut.split('\n').every((line) => line.length <= 140));
+  t.equal(withoutLayout(laidOut), long);
+});
+
+t.test('no break comes beside a text, and one inside a text is not lost', async (t) => {
+  const body = `<body>${'long '.repeat(40)}<b>text</b></body>`;
+  t.equal(layOut(body), body);
+  t.equal(layOut(`<body>\n</body>`), '<body>&#10;</body>');
+  t.strictSame(parseItem(withoutLayout(layOut(`<body>one\n\ntwo</body>`))).tree.text, 'one\n\ntwo');
+  const head = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
+  t.equal(layOut(head), head);
+  t.equal(layOut('</stream:stream>'), '</stream:stream>');
+});
+
+t.test('a remark stays with what it speaks of when a scenario is recorded anew', async (t) => {
+  const header = 'Title: t\nServer: s\nRecorded: 2026-11-23\nShows: s\nCovers: c\nAccount: a@b\nWay: StartTLS\n\n';
+  const steps = (text: string): ReturnType<typeof parseScenario>['steps'] =>
+    parseScenario(header + text, 't.txt', () => {
+      throw new Error('it comes after none');
+    }).steps;
+  const before = steps('A: start\nS: <a/>\n# The second.\nS: <b/>\nA: stop\n# The first after it.\nS: <c/>\n');
+  const now = steps('A: start\nC: <x/>\nS: <a/>\nS: <b2/>\nA: stop\nS: <c/>\nS: <d/>\n');
+  const remarked = withRemarks(now, before).filter(({ remarks }) => remarks.length > 0);
+  const expected: readonly [StepKind, string, string][] = [
+    ['S', '<b2/>', 'The second.'],
+    ['S', '<c/>', 'The first after it.'],
+  ];
+  t.strictSame(
+    remarked.map(({ kind, content, remarks }) => [kind, content, remarks[0]]),
+    expected,
+  );
+});
