@@ -82,16 +82,6 @@ export async function contactsComeAndGo(t: Test, stage: Stage): Promise<void> {
   );
 }
 
-/** The bot lets those see it who may write to it. */
-export async function botIsSeen(stage: Stage): Promise<void> {
-  const bot = await stage.bot();
-  const jid = String((await bot.expect('online'))['jid']);
-  const human = await stage.human();
-  await human.presence(`bot@${stage.server.domain}`, 'subscribe');
-  await human.expectPresence('the approval', ({ type }) => type === 'subscribed');
-  await human.expectPresence('the presence of the bot', ({ from, type }) => from === jid && type === 'available');
-}
-
 async function enter(t: Test, { server }: Stage, jid: Jid, storage: Storage): Promise<Client> {
   const client = createClient({
     jid,

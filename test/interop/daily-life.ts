@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 
 import { calls, hangs, says } from '../support/openai-server.js';
 import { directMessageIsAnswered, lastRequest, mentionIsAnswered } from './questions.js';
-import type { Stage } from './stage.js';
+import { BOT_PASSWORD, type Stage } from './stage.js';
 
 /** One red pixel. */
 const PNG = Buffer.from(
@@ -76,15 +76,27 @@ export async function filesComeAndGo(t: Test, stage: Stage): Promise<void> {
   t.same(model.violations, [], 'the model was asked properly');
 }
 
+/** The rules are closed while the bot runs; somebody whom they shut out is let in by an operator, for good. */
 export async function strangersAreLetIn(t: Test, stage: Stage): Promise<void> {
   const { server } = stage;
-  const jid = await server.register('porter', 'correct-horse-battery-staple');
+  const jid = await server.register('porter', BOT_PASSWORD);
   const [operator, stranger] = await Promise.all([stage.human(), stage.human()]);
-  const account = stage.account({ jid, dm_policy: 'allowlist', operators: [operator.jid] });
-  const bot = await stage.bot(account);
-  const { jid: full } = await bot.expect('online');
+  const bot = await stage.bot({ jid, operators: [operator.jid] });
+  const asksToSee = async (): Promise<string> => {
+    const full = String((await bot.expect('online'))['jid']);
+    await stranger.presence(jid, 'subscribe');
+    return full;
+  };
+  const isSeen = async (full: string): Promise<void> => {
+    await stranger.expectPresence('that they may see the bot', ({ type }) => type === 'subscribed');
+    await stranger.expectPresence('the bot', ({ from, type }) => from === full && type === 'available');
+  };
+  await isSeen(await asksToSee());
 
-  await stranger.presence(jid, 'subscribe');
+  const closed = stage.account({ jid, operators: [operator.jid], dm_policy: 'allowlist' });
+  await bot.reload(closed, stage.model);
+  await stranger.expectPresence('that they may not any more', ({ type }) => type === 'unsubscribed');
+  const full = await asksToSee();
   await stranger.say(jid, 'Hello?');
   await stranger.expect('one sentence', ({ body }) => body?.includes('An operator can let you in') === true);
   const words = `/approve ${stranger.jid}`;
@@ -92,18 +104,15 @@ export async function strangersAreLetIn(t: Test, stage: Stage): Promise<void> {
   await operator.say(jid, words);
   await operator.expect('that it is done', ({ body }) => body === `${stranger.jid} is let in.`);
   await stranger.expect('that they are let in', ({ body }) => body?.includes('You have been let in') === true);
-  await stranger.expectPresence('that they may see the bot', ({ type }) => type === 'subscribed');
-  await stranger.expectPresence('the bot', ({ from, type }) => from === full && type === 'available');
+  await isSeen(full);
   await directMessageIsAnswered(stage, stranger, jid);
 
   const room = server.room('lobby');
   await stranger.join(room, 'bob');
-  await bot.reload({ ...account, rooms: [room] }, stage.model);
+  await bot.reload({ ...closed, rooms: [room] }, stage.model);
   await bot.expect('joined', { room });
   await mentionIsAnswered(stage, stranger, room);
   await directMessageIsAnswered(stage, stranger, jid);
-  t.ok(
-    (await operator.commands(String((await bot.expect('online'))['jid']))).includes('approve'),
-    'operators have theirs',
-  );
+  const buttons = await operator.commands(String((await bot.expect('online'))['jid']));
+  t.ok(buttons.includes('approve'), 'operators have commands of their own');
 }
