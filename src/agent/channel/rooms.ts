@@ -61,11 +61,11 @@ const REFUSED: ReadonlySet<string> = new Set([
   'not-allowed',
   'jid-malformed',
 ]);
-/** After these we come back by and by; after `offline` and `lost` the plugins see to it. */
-const PASSING: ReadonlySet<Departure> = new Set<Departure>(['kicked', 'shutdown', 'error']);
 /** Where another account of ours makes the room, it lets us in a moment later. */
 const LOCKED_MS = 2_000;
 const LOCKED_ATTEMPTS = 3;
+/** After these we come back by and by; after `offline` and `lost` the plugins see to it. */
+const PASSING: ReadonlySet<Departure> = new Set<Departure>(['kicked', 'shutdown', 'error']);
 /** After these we are no longer wanted, or there is nothing to come back to. */
 const FINAL: ReadonlySet<Departure> = new Set<Departure>(['banned', 'destroyed', 'membership']);
 
@@ -348,11 +348,11 @@ export function asSaid(room: Room, { id, at = new Date(), message }: ArchivedMes
   };
 }
 
-function given(password: string | undefined): { readonly password?: string } {
-  return password === undefined ? {} : { password };
-}
 /** XEP-0045 §7.2.10: nobody gets into a room that is being made. */
 function isLocked(error: unknown): boolean {
   return error instanceof RoomError && error.condition === 'item-not-found';
 }
 
+function given(password: string | undefined): { readonly password?: string } {
+  return password === undefined ? {} : { password };
+}
