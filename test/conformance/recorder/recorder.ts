@@ -205,14 +205,14 @@ class Session {
   }
 }
 
-/** Whether the client could as well have sent them the other way round: stanzas of one write, or a stanza and an acknowledgement of others. */
+/** Whether the client could as well have sent them the other way round: stanzas of one write, or an acknowledgement and what is beside it. */
 function isExchangeable(one: Sighting, other: Sighting | undefined): boolean {
   if (one.kind !== 'C' || other?.kind !== 'C') return false;
   const names = [one, other].map(({ item }) => item?.tree.name ?? '');
-  const stanzas = names.filter((name) => ['message', 'presence', 'iq'].includes(name));
-  if (stanzas.length === 2) return one.write === other.write;
-  // XEP-0198 §4: what is acknowledged is what came, whatever was sent meanwhile.
-  return stanzas.length === 1 && names.includes('a');
+  const isOf = (...kinds: readonly string[]): boolean => names.every((name) => kinds.includes(name));
+  if (isOf('message', 'presence', 'iq')) return one.write === other.write;
+  // XEP-0198 §4: what is acknowledged is what came, whatever is sent meanwhile.
+  return names.includes('a') && isOf('message', 'presence', 'iq', 'a', 'r');
 }
 
 /**
