@@ -241,14 +241,14 @@ export class Router {
       return;
     }
     if (!senders.server.admits(sender, this.#scope) && !this.#out.answers(sender)) {
-      this.#out.send(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
+      this.#out.send(refusal(stanza, new StanzaError('cancel', 'service-unavailable')));
       return;
     }
     const children = stanza.children();
     const payload = children[0];
     // RFC 6120 §8.2.3: a request has an id, and exactly one child.
     if (id === undefined || (type !== 'get' && type !== 'set') || payload === undefined || children.length > 1) {
-      this.#out.send(errorReply(stanza, new StanzaError('modify', 'bad-request')));
+      this.#out.send(refusal(stanza, new StanzaError('modify', 'bad-request')));
       return;
     }
     this.#answer({ ...received, id, type, payload });
@@ -258,7 +258,7 @@ export class Router {
     const { element, payload, from } = request;
     const registered = this.#iqHandlers.get(iqKey(request.type, payload.ns, payload.name));
     if (registered === undefined || !registered.guard.admits(from, this.#scope)) {
-      this.#out.send(errorReply(element, new StanzaError('cancel', 'service-unavailable')));
+      this.#out.send(refusal(element, new StanzaError('cancel', 'service-unavailable')));
       return;
     }
     // A handler is called at once, and may answer at once or later; every request is answered exactly once.
@@ -266,14 +266,19 @@ export class Router {
       .then(
         (result) => el('iq', NS_CLIENT, { to: element.attr('from'), type: 'result', id: request.id }, result),
         (error: unknown) => {
-          if (error instanceof StanzaError) return errorReply(element, error);
+          if (error instanceof StanzaError) return refusal(element, error);
           this.#out.onFault(error, 'iq');
-          return errorReply(element, new StanzaError('cancel', 'internal-server-error'));
+          return refusal(element, new StanzaError('cancel', 'internal-server-error'));
         },
       )
       .then((reply) => this.#out.send(reply))
       .catch((error: unknown) => this.#out.onFault(error, 'iq'));
   }
+}
+
+/** RFC 6120 §8.1.2.1: from whom it is the server writes itself; to repeat the address that a stanza was sent to would be to trust it. */
+function refusal(stanza: Element, error: StanzaError): Element {
+  return errorReply(stanza, error).withAttributes({ from: undefined });
 }
 
 function matching(stanza: Element, match: Match): Element | undefined {

@@ -147,11 +147,7 @@ class Library implements Implementation {
           ...extensions.map(({ read }) => read?.(message, application, said)),
         ) as Fields;
       },
-      heard: (id) => {
-        const said = this.#heard.get(id);
-        if (said === undefined) throw new ActionError(`no message with the id '${id}' came`);
-        return said;
-      },
+      heard: (id) => this.#heard.get(id),
       compose: (message, asked) =>
         extensions.reduce((element: Element, { compose }) => compose?.(element, asked, client) ?? element, message),
     };

@@ -326,8 +326,8 @@ function matchLine(wanted: Line, came: Line, bindings: Bindings): Outcome {
   let known = bindings;
   for (const [name, value] of wanted.fields) {
     const actual = came.fields.get(name);
-    if (actual === undefined) return { difference: `it does not tell '${name}'` };
-    const outcome = matchText(value, actual, known);
+    if (actual === undefined && value !== '') return { difference: `it does not tell '${name}'` };
+    const outcome = matchText(value, actual ?? '', known);
     if ('difference' in outcome) return { difference: `${name}: ${outcome.difference}` };
     known = outcome.bindings;
   }

@@ -13,8 +13,8 @@ export interface Application {
   readonly tellMessage: (said: Said, more?: Fields) => void;
   /** The same fields, for a message that is part of something else. */
   readonly messageFields: (said: Said) => Fields;
-  /** A message that came earlier. @throws ActionError when none had that id */
-  readonly heard: (id: string) => Said;
+  /** A message that came earlier, if one had that id. */
+  readonly heard: (id: string) => Said | undefined;
   /** A message to be sent, with what the extensions that are switched on make of the fields of an action. */
   readonly compose: (message: Element, asked: Asked) => Element;
 }

@@ -12,6 +12,8 @@ import {
   isMarkable,
   isUnstyled,
   Jid,
+  mayCorrect,
+  mayRetract,
   messageCorrection,
   messageReactions,
   messageReplies,
@@ -49,7 +51,7 @@ import {
   writeUnstyled,
   XmppError,
 } from '../../../src/index.js';
-import type { Asked } from './asked.js';
+import { ActionError, type Asked } from './asked.js';
 import { list, time, yes, type Extensions } from './extension.js';
 
 const CHAT_STATES = ['active', 'composing', 'paused', 'inactive', 'gone'] as const;
@@ -121,7 +123,11 @@ export const messageExtensions: Extensions = {
   'XEP-0300': { plugins: [cryptographicHashes] },
   'XEP-0308': {
     plugins: [messageCorrection],
-    read: ({ element }) => ({ replaces: readCorrection(element) }),
+    read({ element }, { heard }, said) {
+      const replaces = readCorrection(element);
+      const original = heard(replaces ?? '');
+      return { replaces, 'by-author': yes(original !== undefined && mayCorrect(original, said)) };
+    },
     compose: payload('replaces', writeCorrection),
   },
   'XEP-0333': {
@@ -135,7 +141,10 @@ export const messageExtensions: Extensions = {
       markers.events.on('displayed', ({ from, id }) => tell('marker', { from: from.toString(), id }));
       return {
         mark(asked) {
-          if (!markers.mark(heard(asked.need('id')))) throw new XmppError('that message gets no marker');
+          const id = asked.need('id');
+          const said = heard(id);
+          if (said === undefined) throw new ActionError(`no message with the id '${id}' came`);
+          if (!markers.mark(said)) throw new XmppError('that message gets no marker');
         },
       };
     },
@@ -184,9 +193,17 @@ export const messageExtensions: Extensions = {
   },
   'XEP-0424': {
     plugins: [messageRetraction],
-    read({ element }) {
+    read({ element }, { heard }, said) {
       const tombstone = readTombstone(element);
-      return { retracts: readRetraction(element), retracted: tombstone?.id, 'retracted-at': time(tombstone?.stamp) };
+      const retracts = readRetraction(element);
+      const original = heard(retracts ?? '');
+      const isByAuthor = original !== undefined && mayRetract(original, said);
+      return {
+        retracts,
+        ...(isByAuthor ? { 'by-author': 'yes' } : {}),
+        retracted: tombstone?.id,
+        'retracted-at': time(tombstone?.stamp),
+      };
     },
     attach({ client }) {
       return {
