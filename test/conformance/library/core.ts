@@ -144,6 +144,6 @@ function rosterFields({ jid, name, subscription, isAsked, isApproved, groups }: 
     subscription,
     asked: yes(isAsked),
     approved: yes(isApproved),
-    groups: list(groups),
+    groups: list(groups.toSorted()),
   };
 }
