@@ -8,6 +8,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { ejabberd } from '../../interop/servers/ejabberd.js';
+import { prosody012 } from '../../interop/servers/prosody-0.12.js';
 import { prosody } from '../../interop/servers/prosody.js';
 import { Server, type ServerSoftware } from '../../interop/servers/server.js';
 import { startLibrary } from '../library.js';
@@ -19,6 +20,7 @@ const DOMAIN = 'example.org';
 
 const SOFTWARE: ReadonlyMap<string, ServerSoftware> = new Map([
   ['prosody-13', prosody],
+  ['prosody-0.12', prosody012],
   ['ejabberd-24.12', ejabberd],
 ]);
 

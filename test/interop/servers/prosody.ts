@@ -26,11 +26,23 @@ export const prosody: ServerSoftware = {
   },
 };
 
-function configurationFile(site: Site): string {
+/** Modules beside Prosody's own. */
+export interface Additions {
+  readonly logins: readonly string[];
+  readonly rooms: readonly string[];
+}
+
+const LOGINS = ['sasl2', 'sasl2_bind2', 'sasl2_fast', 'sasl2_sm', 'sasl_ssdp'];
+
+export function configurationFile(site: Site): string {
   return join(site.directory, 'prosody.cfg.lua');
 }
 
-function configuration({ domain, directory, ports, certificates }: Site): string {
+/** The configuration, with the modules that are not Prosody's own but Debian's prosody-modules unless told otherwise. */
+export function configuration(
+  { domain, directory, ports, certificates }: Site,
+  { logins, rooms }: Additions = { logins: LOGINS, rooms: ['muc_moderation'] },
+): string {
   const good = tls(certificates.good.certificate, certificates.good.key);
   const faultyHosts = FAULTS.map((fault) => {
     const { certificate, key } = certificates.faulty[fault];
@@ -53,7 +65,7 @@ https_ports = { ${ports.https} }
 modules_disabled = { "s2s" }
 modules_enabled = {
   "roster", "saslauth", "tls", "disco", "ping", "carbons", "pep", "bookmarks", "blocklist", "version", "time", "register_ibr", "user_account_management", "server_contact_info", "vcard4", "vcard_legacy",
-  "smacks", "csi_simple", "mam", "sasl2", "sasl2_bind2", "sasl2_fast", "sasl2_sm", "sasl_ssdp",
+  ${quoted(['smacks', 'csi_simple', 'mam', ...logins])}
 }
 allow_registration = true
 contact_info = { abuse = { "mailto:abuse@${domain}" } }
@@ -68,7 +80,7 @@ VirtualHost "${domain}"
   http_host = "localhost"
 
 Component "conference.${domain}" "muc"
-  modules_enabled = { "muc_mam", "muc_moderation" }
+  modules_enabled = { ${quoted(['muc_mam', ...rooms])} }
   muc_room_default_persistent = true
 
 Component "pubsub.${domain}" "pubsub"
@@ -77,6 +89,10 @@ Component "pubsub.${domain}" "pubsub"
 Component "upload.${domain}" "http_file_share"
   http_host = "localhost"
 ${faultyHosts.join('')}`;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
 }
 
 function tls(certificate: string, key: string): string {
