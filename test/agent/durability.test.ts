@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ConversationStore } from '../../src/agent/conversation/history.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { chatPlugins, createClient, writeMessage, writeOriginId } from '../../src/index.js';
+import { chatPlugins, createClient, newId, writeCorrection, writeMessage, writeOriginId } from '../../src/index.js';
 import { askAgain, PASSWORD, Stage, times } from '../support/bot.js';
 import { hangs, says } from '../support/openai-server.js';
 
@@ -91,6 +91,33 @@ t.test('an answer and the messages that it becomes', async (t) => {
     t.notOk(alice.texts.some((one) => one.includes('interrupted')));
     t.equal(await next.stop(), 0);
   });
+
+  // [promise-conversation-correction] [promise-conversation-once]
+  t.test(
+    'a correction that changes nothing any more, as one that an archive has again, begins no turn anew',
+    async (t) => {
+      const bot = await stage.run();
+      const before = model.requests.length;
+      model.next(hangs, hangs);
+      const id = alice.say('sloly, please');
+      await model.request(before);
+      const correct = (): void => {
+        const payloads = [writeCorrection(id)];
+        alice.client.send(
+          writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'slowly, please', payloads }),
+        );
+      };
+      correct();
+      await model.request(before + 1);
+      correct();
+      alice.say('/status');
+      await alice.hears(/^Account:/);
+      t.equal(model.requests.length, before + 2);
+      alice.say('/stop');
+      await alice.hears('Stopped.');
+      t.equal(await bot.stop(), 0);
+    },
+  );
 
   // [promise-answer-reactions]
   t.test('the mark of a question that was being answered when the bot was killed does not stay', async (t) => {

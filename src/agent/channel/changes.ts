@@ -64,8 +64,10 @@ export class Changes {
     const original = conversation.find((heard) => heard.id === id && heard.author === said.author);
     if (original === undefined) return this.#ignored(said, id, conversation);
     const { key, kind } = original;
-    const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
     const words = kind === 'question' ? said.text : said.content.text;
+    // As after a restart, when the archive has it again.
+    if (words === original.text) return true;
+    const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
     const written = conversation.correct(key, words);
     // What waits is asked as it is by then. The request that is under way still has the old words.
     if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
