@@ -177,7 +177,12 @@ export class Rooms {
     if (to.resource !== '') {
       const occupant = room.occupants.get(to.resource);
       if (occupant === undefined) throw new StanzaError('cancel', 'item-not-found');
-      this.#deliver(message.withAttributes({ from: source, to: occupant.jid.toString() }));
+      const whispered = message.withAttributes({ from: source, to: occupant.jid.toString() });
+      // Who hears it has it in their archive, as with real servers.
+      const account = occupant.jid.bare;
+      const isKept = message.child('body') !== undefined;
+      const id = isKept ? writeStanzaId(this.#archives.keep(account, whispered), account) : undefined;
+      this.#deliver(id === undefined ? whispered : whispered.withNodes(id));
       return;
     }
     const trusted = message.nodes.filter((node) => typeof node === 'string' || !this.#isForged(node, room));

@@ -274,3 +274,37 @@ t.test('what is owed in a room that lets the bot in no more is settled, and not 
   t.same(last.logged('error'), []);
   t.equal(await last.stop(), 0);
 });
+
+// [promise-rooms-private] [promise-conversation-once]
+t.test(
+  'what an occupant said to the bot alone is not taken from the archive, which cannot tell who it was',
+  async (t) => {
+    const stage = await Stage.set(t);
+    const { model } = stage;
+    const room = stage.room('team');
+    const [alice, eve] = [await stage.person('alice'), await stage.person('eve')];
+    const hers = await alice.enter(room);
+    const bot = await stage.run({ rooms: [room.toString()] });
+    await bot.expect('joined');
+    // Only who has an archive already reads it.
+    await askAgain(stage, alice);
+    model.next(says('Between us.'));
+    alice.say('a secret', { to: room.withResource('moltis') });
+    await alice.hears('Between us.');
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    // Meanwhile somebody else takes the nick.
+    await hers.changeNick('alice-2');
+    await eve.client.get(muc).join(room, { nick: 'alice' });
+    const next = await stage.run({ rooms: [room.toString()] });
+    await next.expect('joined');
+    await askAgain(stage, alice);
+    await askAgain(stage, eve);
+    t.equal(model.requests.filter(({ body }) => JSON.stringify(body).includes('a secret')).length, 1);
+    t.same(
+      eve.heard.filter(({ from, body }) => from.startsWith(room.toString()) && body !== undefined),
+      [],
+    );
+    t.same(next.logged('error'), []);
+    t.equal(await next.stop(), 0);
+  },
+);
