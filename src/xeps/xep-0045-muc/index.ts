@@ -93,6 +93,8 @@ export const muc = definePlugin({
       roomOf(message.from)?.takeMessage(message);
       return handled;
     });
+    // §7.4: what was said in no room of ours was said in none. Somebody makes it look so, or the room was left meanwhile.
+    context.onMessage('every', from.anyone, (_payload, { type }) => (type === 'groupchat' ? handled : undefined));
     context.onUndelivered(fromRoom, (undelivered) => roomOf(undelivered.from)?.takeUndelivered(undelivered));
     context.onMessage({ ns: NS_MUC_USER, name: 'x' }, from.anyone, (_payload, { element }) =>
       takeInvitation(readMediatedInvitation(element)),

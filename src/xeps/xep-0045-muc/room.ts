@@ -345,7 +345,7 @@ export class Room {
     const left: Left = { why: departureOf(user), reason, by };
     if (statuses.has(Status.nickChanged) && user.nick !== undefined) {
       this.#view.rename(nick, user.nick, isSelf);
-    } else if (isSelf || destruction !== undefined) {
+    } else if (isSelf || (destruction !== undefined && nick === this.#view.nick)) {
       const state = this.#state;
       if (state.name !== 'joining') this.#out(left, destruction);
       // While joining, a plain departure is the echo of an earlier stay that we ended ourselves.
