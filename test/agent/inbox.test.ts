@@ -81,6 +81,28 @@ t.test('what was said before', async (t) => {
     return allAsked(model);
   };
 
+  // [promise-conversation-clients]
+  t.test(
+    'a copy of what was said to the account is a question, a copy of what was said to another client is none',
+    async () => {
+      const before = model.requests.length;
+      const copy = (recipient: string, id: string, body: string): void =>
+        stage.server.inject(
+          to.withResource('moltis'),
+          `<message from="${to.toString()}" type="chat"><received xmlns="urn:xmpp:carbons:2"><forwarded xmlns="urn:xmpp:forward:0">` +
+            `<message xmlns="jabber:client" from="alice@localhost/phone" to="${recipient}" type="chat" id="${id}"><body>${body}</body></message>` +
+            `</forwarded></received></message>`,
+        );
+      model.next(says('For me, too.'));
+      copy(`${to.toString()}/desk`, 'copy-1', 'who is at the desk?');
+      copy(to.toString(), 'copy-2', 'who is there?');
+      await alice.hears('For me, too.');
+      t.match(lastAsked(model), /who is there\?$/);
+      t.notMatch(allAsked(model), /at the desk/);
+      t.equal(model.requests.length, before + 1);
+    },
+  );
+
   // [promise-conversation-correction]
   t.test('a question that is corrected before its answer began is answered as it was corrected, once', async (t) => {
     const before = model.requests.length;

@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 
+import { Jid, writeMessage } from '../../src/index.js';
 import { calls, hangs, says } from '../support/openai-server.js';
 import { directMessageIsAnswered, lastRequest, mentionIsAnswered } from './questions.js';
 import { BOT_PASSWORD, type Stage } from './stage.js';
@@ -48,6 +49,30 @@ export async function talks(t: Test, stage: Stage): Promise<void> {
   t.match(await human.carryOut(String(full), 'status'), { status: 'completed', text: /Model: local\/mock/ });
   t.equal(model.requests.length, 4);
   t.same(model.violations, [], 'the model was asked properly');
+}
+
+/** Servers send the bot copies of what the account's other clients say and hear (XEP-0280), and keep them in its archive. */
+export async function copies(t: Test, stage: Stage): Promise<void> {
+  const { server, model } = stage;
+  const jid = await server.register('shared', BOT_PASSWORD);
+  const human = await stage.human();
+  const first = await stage.bot({ jid });
+  await first.expect('online');
+  // What is said to the account goes to the client of the higher priority, and others get a copy of it (RFC 6121 §8.5.2.1.1).
+  const desk = await stage.desk(jid, { presence: { priority: 5 } });
+  desk.send(writeMessage({ to: Jid.parse(human.jid), type: 'chat', body: 'The landlord speaks.' }));
+  const { from } = await human.expect('a word of the landlord', ({ body }) => body === 'The landlord speaks.');
+  await human.say(from, 'Hello, landlord.');
+  await directMessageIsAnswered(stage, human, jid);
+  t.equal(await first.stop(), 0);
+
+  await human.say(from, 'Still there, landlord?');
+  await human.ping(server.domain);
+  const second = await stage.bot({ jid });
+  await second.expect('online');
+  await directMessageIsAnswered(stage, human, jid);
+  t.equal(model.requests.length, 2);
+  t.notMatch(JSON.stringify(model.requests), /landlord/, 'the model learns nothing of it');
 }
 
 export async function filesComeAndGo(t: Test, stage: Stage): Promise<void> {

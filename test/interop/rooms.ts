@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-
 import type { Test } from 'tap';
 
-import { bookmarks, createClient, Jid } from '../../src/index.js';
+import { bookmarks, Jid } from '../../src/index.js';
 import { holds } from '../support/bot.js';
 import { says } from '../support/openai-server.js';
 import type { HumanMessage } from './human.js';
@@ -26,7 +24,7 @@ export async function invitations(t: Test, stage: Stage): Promise<void> {
   // Where people are hidden, Prosody says that it is an occupant who invites: that is nobody's word (XEP-0045 §7.8.2).
   await operator.join(parlour, 'alice', { 'muc#roomconfig_whois': 'anyone' });
   await operator.join(vault, 'alice', LOCKED);
-  const desk = await anotherClient(t, stage, jid);
+  const desk = (await stage.desk(jid, { presence: false, plugins: [bookmarks] })).get(bookmarks);
   await desk.set({ jid: Jid.parse(foreign), autojoin: true });
   const bookmarked = async (...rooms: readonly string[]): Promise<unknown> =>
     until(
@@ -125,19 +123,4 @@ export async function roomsOfTheirOwn(t: Test, stage: Stage): Promise<void> {
   );
   t.same(signs, [], 'where nobody is let in there is no sign of it');
   t.equal(await bot.stop(), 0);
-}
-
-/** The bookmarks as another client of the account sees them, which takes no messages. */
-async function anotherClient(t: Test, { server }: Stage, account: string) {
-  const client = createClient({
-    jid: Jid.parse(account),
-    password: BOT_PASSWORD,
-    server: { host: '127.0.0.1', port: server.site.ports.startTls, directTls: false },
-    ca: await readFile(server.authority, 'utf8'),
-    presence: false,
-    plugins: [bookmarks],
-  });
-  t.teardown(async () => client.stop());
-  await client.start();
-  return client.get(bookmarks);
 }

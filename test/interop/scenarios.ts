@@ -1,14 +1,12 @@
-import { readFile } from 'node:fs/promises';
-
 import t, { type Test } from 'tap';
 
-import { createClient, httpUpload, Jid } from '../../src/index.js';
+import { httpUpload } from '../../src/index.js';
 import { says } from '../support/openai-server.js';
 import type { Bot } from './bot.js';
 import { breakableWay } from './breakable-way.js';
 import { FAULTS, faultyHost } from './certificates.js';
 import { contactsComeAndGo } from './contacts.js';
-import { filesComeAndGo, strangersAreLetIn, talks } from './daily-life.js';
+import { copies, filesComeAndGo, strangersAreLetIn, talks } from './daily-life.js';
 import { directMessageIsAnswered, keepsTalking, mentionIsAnswered, until } from './questions.js';
 import { invitations, roomsOfTheirOwn } from './rooms.js';
 import { Server, type ServerSoftware } from './servers/server.js';
@@ -161,15 +159,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
   );
 
   await test('a file is uploaded to the server, and another client fetches it unchanged', async (t, stage) => {
-    const client = createClient({
-      jid: Jid.parse(`bot@${server.domain}`),
-      password: BOT_PASSWORD,
-      server: { host: '127.0.0.1', port: server.site.ports.startTls, directTls: false },
-      ca: await readFile(server.authority, 'utf8'),
-      plugins: [httpUpload],
-    });
-    t.teardown(async () => client.stop());
-    await client.start();
+    const client = await stage.desk(`bot@${server.domain}`, { plugins: [httpUpload] });
     const data = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
     const url = await client.get(httpUpload).upload({ name: 'größe 1.bin', type: 'application/octet-stream', data });
 
@@ -227,6 +217,12 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
   // [promise-receipts] [promise-answer-state] [promise-conversation-reactions] [promise-conversation-correction]
   // [promise-conversation-retraction] [promise-command-status] [promise-command-buttons] [promise-command-operators]
   await test('a person’s client shows that the bot types, what it has read, and its commands as buttons', talks);
+
+  // [promise-conversation-clients] [promise-conversation-once]
+  await test(
+    'what is said to the account is for the bot, and what is said to or by another client of it is not',
+    copies,
+  );
 
   // [promise-media-fetch] [promise-media-hosts] [promise-media-text] [promise-media-image] [promise-media-caption] [promise-answer-file]
   await test(

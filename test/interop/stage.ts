@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Test } from 'tap';
 
+import { type Client, type ClientOptions, createClient, Jid } from '../../src/index.js';
 import { type OpenAiServer, startOpenAiServer } from '../support/openai-server.js';
 import { Bot, type BotAccount } from './bot.js';
 import { Human } from './human.js';
@@ -63,6 +64,21 @@ export class Stage {
       this.#explain('the bot', bot.log);
     });
     return bot;
+  }
+
+  /** Another client of a bot's account logs in: the library alone, called `desk`. */
+  async desk(account: string, options: Partial<ClientOptions>): Promise<Client> {
+    const client = createClient({
+      jid: Jid.parse(account),
+      password: BOT_PASSWORD,
+      resource: 'desk',
+      server: { host: '127.0.0.1', port: this.server.site.ports.startTls, directTls: false },
+      ca: await readFile(this.server.authority, 'utf8'),
+      ...options,
+    });
+    this.#test.teardown(async () => client.stop());
+    await client.start();
+    return client;
   }
 
   /** Somebody with a new account logs in. */

@@ -2,6 +2,7 @@
 import type { Client, Offline } from '../../xmpp-core/client.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 import { muc } from '../../xeps/xep-0045-muc/index.js';
+import { carbons } from '../../xeps/xep-0280-message-carbons.js';
 import type { AccountConfig, Config } from '../config/config.js';
 import type { Conversation, ConversationStore, Pending, Undelivered } from '../conversation/history.js';
 import { TurnQueue, type Turn } from '../conversation/queue.js';
@@ -237,6 +238,10 @@ export class Account {
     });
     events.on('offline', (offline) => this.#wentOffline(offline));
     events.on('message', (message) => this.#tell(this.#inbox.direct(message)));
+    // What is said to the account as a whole the server may give to another client of it (RFC 6121 §8.5.2.1.1).
+    this.#client.get(carbons).events.on('received', (message) => {
+      if (message.to?.isBare === true) this.#tell(this.#inbox.direct(message));
+    });
     const undelivered = new Hourly();
     events.on('undelivered', ({ from, error }) => {
       // Anybody can send errors, to messages of ours that never were, too.
