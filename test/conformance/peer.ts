@@ -81,12 +81,14 @@ export class ScriptedPeer {
 class TcpConnection implements Connection {
   readonly items = new Queue<Item>();
   readonly closed: Promise<void>;
+  readonly #carrier: Socket;
   #socket: Socket;
   #secure: tls.TLSSocket | undefined;
   #certificate = '';
   #close: () => void = () => undefined;
 
   constructor(socket: Socket, way: Way) {
+    this.#carrier = socket;
     this.#socket = socket;
     this.closed = new Promise((resolve) => {
       this.#close = resolve;
@@ -144,7 +146,7 @@ class TcpConnection implements Connection {
   }
 
   cut(): void {
-    this.#socket.destroy();
+    this.#carrier.resetAndDestroy();
   }
 
   #read(socket: Socket): void {

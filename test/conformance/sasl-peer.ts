@@ -30,7 +30,7 @@ interface Exchange {
   /** Checks the client's next message; throws when it is not what it has to be. */
   hear(message: Buffer): void;
   /** The server's next one. */
-  say(wrong: string | undefined): string;
+  say(wrong: string | undefined): Buffer;
 }
 
 const SALT = Buffer.from('salt of the streams').toString('base64');
@@ -64,7 +64,7 @@ export class SaslPeer {
 
   /** @param wrong in which way, in a hostile stream. @returns base64 */
   say(wrong: string | undefined): string {
-    return Buffer.from(this.#running().say(wrong)).toString('base64');
+    return this.#running().say(wrong).toString('base64');
   }
 
   #running(): Exchange {
@@ -91,7 +91,7 @@ function single(wanted: string): Exchange {
       if (message.toString() !== wanted)
         throw new Error(`said ${JSON.stringify(message.toString())} where ${JSON.stringify(wanted)} is right`);
     },
-    say: () => '',
+    say: () => Buffer.alloc(0),
   };
 }
 
@@ -113,7 +113,7 @@ function tokenExchange(bindingType: string | undefined, { username, tokens, bind
       }
       throw new Error('no token that was given out is proven');
     },
-    say: (wrong) => (wrong === undefined ? proof('Responder') : createHash('sha256').digest()).toString('latin1'),
+    say: (wrong) => (wrong === undefined ? proof('Responder') : createHash('sha256').digest()),
   };
 }
 
@@ -137,10 +137,13 @@ class ScramExchange implements Exchange {
     else this.#hearFinal(message.toString());
   }
 
-  say(wrong: string | undefined): string {
-    if (this.#signature === undefined) return this.#first(wrong);
+  say(wrong: string | undefined): Buffer {
+    return Buffer.from(this.#signature === undefined ? this.#first(wrong) : this.#final(this.#signature, wrong));
+  }
+
+  #final(signature: string, wrong: string | undefined): string {
     if (wrong === 'no-signature') return '';
-    return `v=${wrong === 'wrong-signature' ? Buffer.alloc(32).toString('base64') : this.#signature}`;
+    return `v=${wrong === 'wrong-signature' ? Buffer.alloc(32).toString('base64') : signature}`;
   }
 
   #hearFirst(message: string): void {
