@@ -19,7 +19,7 @@ export type Fault = (typeof FAULTS)[number];
 export interface Certificates {
   /** PEM file of the private certificate authority. */
   readonly authority: string;
-  /** For the server's domain, its services, and `localhost`, which the URLs of uploads name. */
+  /** For the server's domain, what is below it, and `localhost`, which the URLs of uploads name. */
   readonly good: Certificate;
   /** For the virtual hosts `FAULT.test`. */
   readonly faulty: Readonly<Record<Fault, Certificate>>;
@@ -39,7 +39,7 @@ export function faultyHost(fault: Fault): string {
 export async function makeCertificates(directory: string, domain: string): Promise<Certificates> {
   const authority = new Authority(directory);
   await authority.found();
-  const services = [domain, `conference.${domain}`, `upload.${domain}`, 'localhost'];
+  const services = [domain, `*.${domain}`, 'localhost'];
   return {
     authority: authority.certificate,
     good: await authority.issue('good', services),

@@ -7,6 +7,8 @@ export class Gate {
   readonly #listener: net.Server;
   readonly #to: number;
   readonly #clients = new Set<Socket>();
+  /** Clients, and what passes their words on. */
+  readonly #lines = new Map<Socket, Socket>();
   /** Those that came while the server was away; there is no such list while it is there. */
   #waiting: Socket[] | undefined;
 
@@ -36,6 +38,14 @@ export class Gate {
     for (const client of this.#clients) client.end();
   }
 
+  /** What is said on the connections of now arrives nowhere, and nobody is told. */
+  lose(): void {
+    for (const [client, server] of this.#lines) {
+      client.unpipe(server).resume();
+      server.unpipe(client).resume();
+    }
+  }
+
   /** While the server is away who comes has to wait: a refusal would be tried again and again, and each try be in the recording. */
   hold(): void {
     this.#waiting ??= [];
@@ -45,7 +55,7 @@ export class Gate {
   release(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    for (const client of waiting) connectThrough(client, this.#to);
+    for (const client of waiting) this.#connectThrough(client);
   }
 
   get isHolding(): boolean {
@@ -60,16 +70,20 @@ export class Gate {
   #enter(client: Socket): void {
     this.#clients.add(client);
     client.on('error', () => client.destroy()).once('close', () => this.#clients.delete(client));
-    if (this.#waiting === undefined) connectThrough(client, this.#to);
+    if (this.#waiting === undefined) this.#connectThrough(client);
     else this.#waiting.push(client);
   }
-}
 
-function connectThrough(client: Socket, to: number): void {
-  const server = net.connect({ port: to, host: '127.0.0.1', allowHalfOpen: true });
-  client.pipe(server);
-  server.pipe(client);
-  client.on('close', () => server.destroy());
-  // A server that dies with unread bytes resets the connection: so do we.
-  server.on('error', () => client.resetAndDestroy());
+  #connectThrough(client: Socket): void {
+    const server = net.connect({ port: this.#to, host: '127.0.0.1', allowHalfOpen: true });
+    this.#lines.set(client, server);
+    client.pipe(server);
+    server.pipe(client);
+    client.on('close', () => {
+      this.#lines.delete(client);
+      server.destroy();
+    });
+    // A server that dies with unread bytes resets the connection: so do we.
+    server.on('error', () => client.resetAndDestroy());
+  }
 }

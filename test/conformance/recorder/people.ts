@@ -9,16 +9,22 @@ const RESOURCE = 'phone';
 
 const WORDS: readonly (readonly [RegExp, (people: People, user: string, words: readonly string[]) => Promise<void>])[] =
   [
-    [/^(\w+) sends (<.*)$/s, async (people, user, [xml = '']) => people.says(user, xml)],
-    [/^(\w+) enters(?: as (\S+))?$/, async (people, user, [resource]) => people.enters(user, resource)],
+    [/^([\w/]+) sends (<.*)$/s, async (people, user, [xml = '']) => people.says(user, xml)],
+    [/^([\w/]+) enters(?: as (\S+))?$/, async (people, user, [resource]) => people.enters(user, resource)],
+    [/^(\w+) has the password (\S+)$/, async (people, user, [password]) => people.renew(user, password)],
+    [/^(\w+) has a new account$/, async (people, user) => people.renew(user, people.passwordOf(user))],
+    [/^(\w+) has no account$/, async (people, user) => people.remove(user)],
     [
       /^(\w+) joins room (\S+) as (\S+)$/,
       async (people, user, [room, nick]) =>
         people.says(user, `<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`),
     ],
-    [/^(\w+) answers(?: (<.*))?$/s, async (people, user, [payload]) => people.answers(user, 'result', payload ?? '')],
-    [/^(\w+) refuses (<.*)$/s, async (people, user, [error = '']) => people.answers(user, 'error', error)],
-    [/^(\w+) leaves$/, async (people, user) => people.leaves(user)],
+    [
+      /^([\w/]+) answers(?: (<.*))?$/s,
+      async (people, user, [payload]) => people.answers(user, 'result', payload ?? ''),
+    ],
+    [/^([\w/]+) refuses (<.*)$/s, async (people, user, [error = '']) => people.answers(user, 'error', error)],
+    [/^([\w/]+) leaves$/, async (people, user) => people.leaves(user)],
   ];
 
 export class People {
@@ -26,7 +32,10 @@ export class People {
   readonly #authority: string;
   /** Users by name, with their passwords. */
   readonly #accounts = new Map<string, string>();
+  /** By how the plan calls them: `bob`, or `bob/tablet`. */
   readonly #online = new Map<string, RawClient>();
+  /** Of other virtual hosts. */
+  readonly #elsewhere = new Set<string>();
 
   private constructor(server: Server, authority: string) {
     this.#server = server;
@@ -51,6 +60,23 @@ export class People {
     throw new Error(`nobody knows what this means: O: ${words}`);
   }
 
+  /**
+   * Makes the account of the client that is recorded.
+   * @param account its bare JID. One of another virtual host is made once: nothing but its login happens there
+   */
+  async settle(account: string, password: string): Promise<void> {
+    const [user = '', host = ''] = account.split('@');
+    if (host === this.#server.domain) return this.renew(user, password);
+    // Who is anonymous has no account.
+    if (host === '' || this.#elsewhere.has(account)) return;
+    await this.#server.register(user, password, host);
+    this.#elsewhere.add(account);
+  }
+
+  passwordOf(user: string): string | undefined {
+    return this.#accounts.get(user);
+  }
+
   /** Makes an account, in place of what was there before under this name: nothing of an earlier recording is left. */
   async renew(user: string, password: string = PASSWORD): Promise<void> {
     await this.remove(user);
@@ -65,7 +91,7 @@ export class People {
 
   /** The server forgets an account, and what it kept for it, when the account asks for it (XEP-0077 §3.2). */
   async remove(user: string): Promise<void> {
-    await this.leaves(user);
+    for (const name of this.#online.keys()) if (name.split('/')[0] === user) await this.leaves(name);
     const password = this.#accounts.get(user);
     if (password === undefined) return;
     const client = await this.#login(user, password, 'removal');
@@ -92,32 +118,33 @@ export class People {
     return `${texts.get('name') ?? 'unknown'} ${number}`;
   }
 
-  async enters(user: string, resource: string = RESOURCE): Promise<void> {
-    await this.#session(user, resource);
-    await this.says(user, '<presence/>');
+  async enters(name: string, resource?: string): Promise<void> {
+    await this.#session(name, resource);
+    await this.says(name, '<presence/>');
   }
 
-  async says(user: string, xml: string): Promise<void> {
-    (await this.#session(user, RESOURCE)).send(xml);
+  async says(name: string, xml: string): Promise<void> {
+    (await this.#session(name)).send(xml);
   }
 
-  async answers(user: string, type: 'result' | 'error', content: string): Promise<void> {
-    const client = await this.#session(user, RESOURCE);
+  async answers(name: string, type: 'result' | 'error', content: string): Promise<void> {
+    const client = await this.#session(name);
     const { from, id } = await client.request();
     client.send(`<iq type='${type}' id='${id}' to='${from}'>${content}</iq>`);
   }
 
-  async leaves(user: string): Promise<void> {
-    await this.#online.get(user)?.leave();
-    this.#online.delete(user);
+  async leaves(name: string): Promise<void> {
+    await this.#online.get(name)?.leave();
+    this.#online.delete(name);
   }
 
-  async #session(user: string, resource: string): Promise<RawClient> {
-    const present = this.#online.get(user);
+  async #session(name: string, as?: string): Promise<RawClient> {
+    const present = this.#online.get(name);
     if (present !== undefined) return present;
+    const [user = name, resource = RESOURCE] = name.split('/');
     if (!this.#accounts.has(user)) await this.renew(user);
-    const client = await this.#login(user, this.#accounts.get(user) ?? PASSWORD, resource);
-    this.#online.set(user, client);
+    const client = await this.#login(user, this.#accounts.get(user) ?? PASSWORD, as ?? resource);
+    this.#online.set(name, client);
     return client;
   }
 

@@ -89,7 +89,7 @@ class Session {
     const { account, password, way } = scenario.settings;
     const { server, people } = recording;
     const { startTls, directTls, https } = server.site.ports;
-    await people.renew(account.slice(0, account.indexOf('@')), password);
+    await people.settle(account, password);
     const gate = await Gate.open({ StartTLS: startTls, 'direct TLS': directTls, WebSocket: https }[way]);
     const session = new Session(scenario, recording, gate);
     await session.#begin();
@@ -141,6 +141,7 @@ class Session {
   /** What others do, and the server. */
   async #elsewhere(words: string): Promise<void> {
     const { server, people } = this.#recording;
+    if (words === 'the network loses all that is said') return this.#gate.lose();
     const down = /^server (stops|restarts|is killed)$/.exec(words)?.[1];
     if (down === undefined && words !== 'server starts') return people.do(words);
     if (down !== undefined) {
@@ -251,12 +252,7 @@ function headersOf({ headers }: Scenario, version: string): ReadonlyMap<string, 
   return new Map(
     [...headers].map(([name, value]) => {
       if (name === 'Recorded' || name === 'Written') return ['Recorded', today];
-      return [name, name === 'Server' ? version : wrapped(value)];
+      return [name, name === 'Server' ? version : value];
     }),
   );
-}
-
-/** Long headers go on in the next line. */
-function wrapped(value: string): string {
-  return value.replaceAll(/(.{1,120})(?: |$)/g, '$1\n').trimEnd();
 }

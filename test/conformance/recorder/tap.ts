@@ -115,6 +115,8 @@ class Connection {
   }
 
   #note(who: 'client' | 'server', item: Item, isEnd: boolean, write: number): void {
+    // What arrives at a socket that the client has closed, it does not read; and the next connection may be there already.
+    if (this.#isOver) return;
     if (who === 'server' && isEnd) this.#serverIsDone = true;
     this.#watcher.said(who, item, write);
   }
@@ -136,7 +138,8 @@ class Connection {
       const [event, data] = values;
       if (event === 'secureConnect') {
         this.#isSecure = true;
-        this.#watcher.happened('TLS');
+        const version = socket instanceof tls.TLSSocket ? socket.getProtocol() : undefined;
+        this.#watcher.happened(version === 'TLSv1.2' ? 'TLS version 1.2' : 'TLS');
       }
       if (this.#top === socket && event === 'data') server(data);
       if (this.#top === socket && event === 'end') this.#ended();

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { FAULTS, faultyHost } from '../certificates.js';
 import type { ServerSoftware, Site } from './server.js';
 
+/** Virtual hosts below the domain, which are there for their logins. */
+const LOGINS = ['plain', 'sha-1', 'unbound', 'anonymous', 'old-tls'];
+
 /** ejabberd 24.12. */
 export const ejabberd: ServerSoftware = {
   name: 'ejabberd',
@@ -49,7 +52,7 @@ function configurationFile(site: Site): string {
 }
 
 function configuration({ domain, directory, ports, certificates }: Site): string {
-  const hosts = [domain, ...FAULTS.map(faultyHost)];
+  const hosts = [domain, ...LOGINS.map((login) => `${login}.${domain}`), ...FAULTS.map(faultyHost)];
   const { good, faulty } = certificates;
   const certificateFiles = [good, ...FAULTS.map((fault) => faulty[fault])].flatMap(({ certificate, key }) => [
     certificate,
@@ -135,6 +138,19 @@ modules:
   mod_vcard: {}
   mod_vcard_xupdate: {}
   mod_version: {}
+# What they offer for a login differs.
+host_config:
+  plain.${domain}:
+    disable_sasl_mechanisms: ${list(['DIGEST-MD5', 'X-OAUTH2', ...scram('SHA-1', 'SHA-256', 'SHA-512')])}
+  sha-1.${domain}:
+    disable_sasl_mechanisms: ${list(['DIGEST-MD5', 'X-OAUTH2', ...scram('SHA-256', 'SHA-512')])}
+  unbound.${domain}:
+    disable_sasl_mechanisms: ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512-PLUS"]
+  anonymous.${domain}:
+    auth_method: [anonymous]
+    anonymous_protocol: sasl_anon
+  old-tls.${domain}:
+    c2s_protocol_options: [no_sslv3, no_tlsv1, no_tlsv1_1, no_tlsv1_3]
 # Hosts cannot share a put_url, and only this one has uploads.
 append_host_config:
   ${domain}:
@@ -145,6 +161,11 @@ append_host_config:
         docroot: "${join(directory, 'uploads')}"
         put_url: https://localhost:${ports.https}/upload
 `;
+}
+
+/** The mechanisms with these hashes. */
+function scram(...hashes: readonly string[]): readonly string[] {
+  return hashes.flatMap((hash) => [`SCRAM-${hash}`, `SCRAM-${hash}-PLUS`]);
 }
 
 function list(values: readonly string[]): string {

@@ -88,6 +88,36 @@ Component "pubsub.${domain}" "pubsub"
 
 Component "upload.${domain}" "http_file_share"
   http_host = "localhost"
+
+-- What they offer for a login differs.
+VirtualHost "plain.${domain}"
+  disable_sasl_mechanisms = { "DIGEST-MD5", ${scram('SHA-1', 'SHA-256')} }
+
+VirtualHost "sha-1.${domain}"
+  disable_sasl_mechanisms = { "DIGEST-MD5", ${scram('SHA-256')} }
+
+VirtualHost "unbound.${domain}"
+  disable_sasl_mechanisms = { "DIGEST-MD5", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS" }
+  modules_disabled = { "sasl2", "sasl2_bind2", "sasl2_fast", "sasl2_sm", "sasl_ssdp" }
+
+VirtualHost "anonymous.${domain}"
+  authentication = "anonymous"
+
+-- A certificate can be bound to where the connection cannot.
+VirtualHost "old-tls.${domain}"
+  ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
+  c2s_direct_tls_ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
+  tls_server_end_point_hash = "auto"
+
+-- Neither the connection nor the certificate can be bound to, by what is in use.
+VirtualHost "unlike.${domain}"
+  ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
+  c2s_direct_tls_ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
+
+-- Without an archive, what comes while somebody is away is kept for the next login.
+VirtualHost "offline.${domain}"
+  modules_enabled = { "offline" }
+  modules_disabled = { "mam" }
 ${faultyHosts.join('')}`;
 }
 
@@ -95,6 +125,11 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ');
 }
 
-function tls(certificate: string, key: string): string {
-  return `{ certificate = "${certificate}", key = "${key}" }`;
+function tls(certificate: string, key: string, more = ''): string {
+  return `{ certificate = "${certificate}", key = "${key}", ${more} }`;
+}
+
+/** The mechanisms with these hashes, as a list without its braces. */
+function scram(...hashes: readonly string[]): string {
+  return hashes.map((hash) => `"SCRAM-${hash}", "SCRAM-${hash}-PLUS"`).join(', ');
 }
