@@ -70,10 +70,14 @@ registration_timeout: infinity
 access_rules:
   loopback:
     allow: loopback
+  configure:
+    allow: administrator
 auth_password_format: plain
 acl:
   loopback:
     ip: 127.0.0.0/8
+  administrator:
+    user: admin@${domain}
 api_permissions:
   registration:
     from: mod_http_api
@@ -102,12 +106,14 @@ listen:
     request_handlers:
       /api: mod_http_api
 modules:
-  mod_adhoc: {}
+  mod_adhoc:
+    report_commands_node: true
   mod_auth_fast: {}
   mod_blocking: {}
   mod_caps: {}
   mod_carboncopy: {}
   mod_client_state: {}
+  mod_configure: {}
   mod_disco:
     server_info:
       - modules: all

@@ -64,7 +64,7 @@ http_ports = {}
 https_ports = { ${ports.https} }
 modules_disabled = { "s2s" }
 modules_enabled = {
-  "roster", "saslauth", "tls", "disco", "ping", "carbons", "pep", "bookmarks", "blocklist", "version", "time", "register_ibr", "user_account_management", "server_contact_info", "vcard4", "vcard_legacy",
+  "roster", "saslauth", "tls", "disco", "ping", "carbons", "pep", "bookmarks", "blocklist", "version", "time", "register_ibr", "user_account_management", "server_contact_info", "vcard4", "vcard_legacy", "private", "admin_adhoc", "uptime",
   ${quoted(['smacks', 'csi_simple', 'mam', ...logins])}
 }
 allow_registration = true
@@ -74,6 +74,7 @@ ssl = ${good}
 c2s_direct_tls_ssl = ${good}
 https_ssl = ${good}
 http_external_url = "https://localhost:${ports.https}/"
+admins = { "admin@${domain}" }
 
 VirtualHost "${domain}"
   modules_enabled = { "websocket" }
@@ -88,6 +89,7 @@ Component "pubsub.${domain}" "pubsub"
 
 Component "upload.${domain}" "http_file_share"
   http_host = "localhost"
+  http_file_share_allowed_file_types = { "application/*", "audio/*", "image/*", "text/*", "video/*" }
 
 -- What they offer for a login differs.
 VirtualHost "plain.${domain}"
