@@ -5,7 +5,7 @@ import { ScriptedPeer, type Connection } from './peer.js';
 import { inTime, Queue } from './queue.js';
 import { SaslPeer } from './sasl-peer.js';
 import type { Scenario, Step } from './scenario.js';
-import { fill, matchText, matchTree, SASL, type Bindings, type Outcome } from './template.js';
+import { bytesOf, fill, matchText, matchTree, SASL, type Bindings, type Outcome } from './template.js';
 import { parseFrame, parseItem, withoutLayout, type Item, type XmlTree } from './xml-tree.js';
 
 /** The client did not do what a step says. `message` begins with its place, and tells what was wanted and what came. */
@@ -125,16 +125,8 @@ class Replay {
       for (const { content } of turn) await connection.say(this.#server(withoutLayout(content)), false);
       return;
     }
-    const said = turn.map(({ content }) => this.#bytes(withoutLayout(content)));
+    const said = turn.map(({ content }) => bytesOf(withoutLayout(content), (text) => this.#server(text)));
     await connection.say(Buffer.concat(said), this.#byteByByte);
-  }
-
-  /** Between texts there may be bytes that are none. */
-  #bytes(content: string): Buffer {
-    const parts = content.split(/\{bytes:([0-9a-f]+)\}/);
-    return Buffer.concat(
-      parts.map((part, index) => (index % 2 === 1 ? Buffer.from(part, 'hex') : Buffer.from(this.#server(part)))),
-    );
   }
 
   #server(content: string): string {
@@ -295,7 +287,9 @@ class Replay {
   /** What the features of this stream said about SASL. */
   #noteAdvertised(text: string): void {
     if (!text.includes('<mechanism')) return;
-    const every = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name = '']) => name);
+    // Those of tokens (XEP-0484) are no mechanisms of SASL.
+    const login = text.replace(/<fast\b.*?<\/fast>/s, '');
+    const every = (pattern: RegExp): string[] => [...login.matchAll(pattern)].map(([, name = '']) => name);
     this.#advertised = {
       mechanisms: [...new Set(every(/<mechanism>([^<]*)<\/mechanism>/g))],
       bindings: every(/<channel-binding type=['"]([^'"]*)['"]/g),

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import t from 'tap';
 import { StreamParser, serialize } from '../../src/index.js';
 import { readScenario, scenarioFiles, type Scenario } from './scenario.js';
-import { fill } from './template.js';
+import { bytesOf, fill } from './template.js';
 import { withoutLayout } from './xml-tree.js';
 
 /** Longer things are cut at as many places as this, spread over them. */
@@ -23,31 +23,28 @@ for (const file of scenarioFiles()) {
     for (const stream of streamsOf(scenario)) streams.set(keyOf(stream), stream);
 }
 
+// More than one file's usual time, on a slow machine.
+t.setTimeout(120_000);
+
 t.test('each thing that a server says is told the same, wherever it is cut in two', async (t) => {
   let cuts = 0;
-  for (const stream of streams.values()) {
-    const head = whole([stream.head]).join();
-    for (const pieces of cutsOf(stream.head)) {
-      cuts += 1;
-      if (whole(pieces).join() !== head) t.equal(whole(pieces).join(), head);
-    }
-    const { told, write } = parser();
-    write(stream.head);
-    for (const item of stream.items) {
-      // After each thing the parser stands where it stood before it, so that the same can come again, cut elsewhere.
-      told.length = 0;
-      write(item);
-      const wanted = told.join();
-      for (const [first, second] of cutsOf(item)) {
-        told.length = 0;
-        write(first);
-        write(second);
+  const tried = new Set<string>();
+  for (const { head, items } of streams.values()) {
+    let before: Uint8Array = new Uint8Array();
+    for (const item of [head, ...items]) {
+      // Of the head only its namespaces matter to what follows, not which stream it is.
+      const key = `${text(head).replace(/ id=\S+/, '')} ${text(item)}`;
+      const wanted = whole([before, item]).join();
+      for (const [first, second] of tried.has(key) ? [] : cutsOf(item)) {
         cuts += 1;
-        if (told.join() !== wanted) t.equal(told.join(), wanted, `cut after ${first.length} bytes`);
+        const told = whole([before, first, second]).join();
+        if (told !== wanted) t.equal(told, wanted, `cut after ${first.length} bytes`);
       }
+      tried.add(key);
+      before = head;
     }
   }
-  t.comment(`${cuts} cuts in ${streams.size} streams`);
+  t.comment(`${cuts} cuts of ${tried.size} things in ${streams.size} streams`);
   t.pass('all of them');
 });
 
@@ -75,24 +72,25 @@ function whole(pieces: readonly Uint8Array[]): readonly string[] {
   return told;
 }
 
-/** What it is told becomes text. What may not be in a stream is told as its condition. */
+/** What it is told becomes text; the last is why a stream may not go on, where that is so. */
 function parser(): { told: string[]; write: (piece: Uint8Array) => void } {
   const told: string[] = [];
+  let hasFailed = false;
   const stream = new StreamParser({
     onOpen: (head) => told.push(`head ${serialize(head)}`),
     onElement: (element) => told.push(serialize(element)),
     onClose: () => told.push('end'),
   });
-  return {
-    told,
-    write: (piece) => {
-      try {
-        stream.write(piece);
-      } catch (error) {
-        told.push(String(error));
-      }
-    },
+  const write = (piece: Uint8Array): void => {
+    if (hasFailed) return;
+    try {
+      stream.write(piece);
+    } catch (error) {
+      hasFailed = true;
+      told.push(String(error));
+    }
   };
+  return { told, write };
 }
 
 function* cutsOf(bytes: Uint8Array): Generator<readonly [Uint8Array, Uint8Array]> {
@@ -105,17 +103,20 @@ function streamsOf(scenario: Scenario): readonly ServerStream[] {
   const found: { head: Uint8Array; items: Uint8Array[] }[] = [];
   for (const { kind, content } of scenario.allSteps) {
     if (kind !== 'S') continue;
-    const text = fill(withoutLayout(content), (name) => name);
-    const bytes = Buffer.from(text);
-    if (/^(<\?xml[^>]*>\s*)?<stream:stream/.test(text)) found.push({ head: bytes, items: [] });
-    // The end of a stream can be said only once; the whole stream is tried with it.
-    else if (text !== '</stream:stream>') found.at(-1)?.items.push(bytes);
+    const bytes = bytesOf(withoutLayout(content), (part) => fill(part, (name) => name));
+    if (/^(<\?xml[^>]*>\s*)?<stream:stream/.test(text(bytes))) found.push({ head: bytes, items: [] });
+    else found.at(-1)?.items.push(bytes);
   }
   return found;
 }
 
 function keyOf({ head, items }: ServerStream): string {
-  return Buffer.concat([head, ...items]).toString('latin1');
+  return text(Buffer.concat([head, ...items]));
+}
+
+/** Each byte as one character. */
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
 }
 
 /** Numbers of chance that a seed repeats (the minimal standard generator of Park and Miller). */

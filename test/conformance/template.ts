@@ -63,6 +63,17 @@ export function fill(text: string, value: (name: string) => string): string {
   return text.replaceAll(PLACEHOLDER, (_, name?: string) => (name === undefined ? '{' : escape(value(name))));
 }
 
+/**
+ * The bytes of what the server says, where `{bytes:c0af}` stands for some that may be no text.
+ * @param filled the texts between them
+ */
+export function bytesOf(content: string, filled: (text: string) => string): Buffer {
+  const parts = content.split(/\{bytes:([0-9a-f]+)\}/);
+  return Buffer.concat(
+    parts.map((part, index) => Buffer.from(index % 2 === 1 ? Buffer.from(part, 'hex') : filled(part))),
+  );
+}
+
 function patternOf(name: string | undefined, bindings: Bindings, names: string[]): string {
   if (name === undefined) return literal('{');
   if (name === '*' || name === '?') return '.*';
