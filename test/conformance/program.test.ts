@@ -31,7 +31,9 @@ class Told {
     while (this.events.length < count) {
       await new Promise<void>((resolve, reject) => {
         this.#news = resolve;
-        deadline.onabort = () => reject(new Error(`${count} events never came, but ${this.events.join('; ')}`));
+        deadline.addEventListener('abort', () =>
+          reject(new Error(`${count} events never came, but ${this.events.join('; ')}`)),
+        );
       });
     }
     return this.events.slice(0, count);
