@@ -6,7 +6,12 @@ import { withRemarks } from './recorder/recorder.js';
 import { parseScenario, type StepKind } from './scenario.js';
 import { parseItem, withoutLayout } from './xml-tree.js';
 
-const PLACE: Place = { httpsPort: 5281, plan: 'message to bob@example.org id chosen', taken: new Set() };
+const PLACE: Place = {
+  httpsPort: 5281,
+  plan: 'message to bob@example.org id chosen',
+  taken: new Set(),
+  resource: 'laptop',
+};
 const ID = 'q3ZkBv0Xh1mGd8Jw5TsYcA';
 const OTHER_ID = 'e7RfNu2LpKqWi4Ho9Vb_xZ';
 const SASL2 = `xmlns='urn:xmpp:sasl:2'`;
@@ -101,13 +106,23 @@ t.test('no token for logins or uploads is in a recording, and none expires befor
   t.equal(upload, `<put url='https://upload.example.org/f'><header name='Authorization'>Bearer token</header></put>`);
 });
 
+t.test('a time that the plan asks for stays in what the client says of it', async (t) => {
+  const place = { ...PLACE, plan: 'archive start 2026-11-01T00:00:00Z' };
+  t.strictSame(generalised([said('C', `<value>2026-11-01T00:00:00.000Z</value>`)], place), [
+    '<value>2026-11-01T00:00:00.000Z</value>',
+  ]);
+});
+
 t.test('what a client calls itself, and the time it has, is not what is recorded', async (t) => {
   const caps = (ver: string, node: string): string =>
     `<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='${node}' ver='${ver}'/></presence>`;
+  const caps2 = `<presence><c xmlns='urn:xmpp:caps'><hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>u79ZroNJbdSWhdSp311mddz44oHHPsEBntQ5b1jqBSY=</hash></c></presence>`;
   t.strictSame(
     generalised([
       said('C', caps('k0jLI+P9M67A9SqcTRFTIxs8Hi8=', 'https://client.example')),
       said('S', caps('k0jLI+P9M67A9SqcTRFTIxs8Hi8=', 'https://client.example')),
+      said('C', caps2),
+      said('S', caps2),
       said(
         'C',
         `<iq type='result' id='v'><query xmlns='jabber:iq:version'><name>Ours</name><version>1</version></query></iq>`,
@@ -118,6 +133,8 @@ t.test('what a client calls itself, and the time it has, is not what is recorded
     [
       caps('{caps:1}', '{caps-node:1}'),
       caps('{caps:1}', '{caps-node:1}'),
+      caps2.replace('u79ZroNJbdSWhdSp311mddz44oHHPsEBntQ5b1jqBSY=', '{caps-hash:1}'),
+      caps2.replace('u79ZroNJbdSWhdSp311mddz44oHHPsEBntQ5b1jqBSY=', '{caps-hash:1}'),
       `<iq type='result' id='{id:1}'><query xmlns='jabber:iq:version'><name>{*}</name><version>{*}</version></query></iq>`,
       `<message><delay xmlns='urn:xmpp:delay' stamp='{time}'/></message>`,
       `<message><delay xmlns='urn:xmpp:delay' stamp='2026-11-23T02:31:00Z'/></message>`,

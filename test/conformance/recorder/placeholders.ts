@@ -24,6 +24,8 @@ export interface Place {
   readonly plan: string;
   /** Names that stand for something else already. */
   readonly taken: ReadonlySet<string>;
+  /** The resource that the client asks for. */
+  readonly resource: string | undefined;
 }
 
 /** No character of XML: they stand for the braces of a placeholder until those of the text are doubled. */
@@ -39,9 +41,16 @@ const STANZA_ID = /^<(?:message|presence|iq)\b[^>]*?\sid=(["'])(.*?)\1/;
 const ANY_ID = /\sid=(["'])(.*?)\1/g;
 const USER_AGENT = /<user-agent\b[^>]*?\sid=(["'])(.*?)\1/;
 const CAPS = /<c\b[^>]*xmlns=["']http:\/\/jabber\.org\/protocol\/caps["'][^>]*>/;
+const CAPS_2 = /<c\b[^>]*xmlns=["']urn:xmpp:caps["'].*?<\/c>/;
+const HASH = /<hash\b[^>]*>([^<]+)</g;
 /** What an archive or a room calls a message (XEP-0359 §3, XEP-0313 §3.2). */
 const ARCHIVE_ID = /<(?:stanza-id|result)\b(?=[^>]*xmlns=["']urn:xmpp:(?:sid:0|mam:2)["'])[^>]*?\sid=(["'])(.*?)\1/g;
+/** The key to a session that can be resumed (XEP-0198 §3). */
+const SESSION = /<enabled\b(?=[^>]*xmlns=["']urn:xmpp:sm:3["'])[^>]*?\sid=(["'])(.*?)\1/;
+/** The resource that the client was given (RFC 6120 §7, XEP-0388 §4.4). */
+const RESOURCE = /<(?:jid|authorization-identifier)>[^/<]*\/([^<]+)</;
 const TOKEN = /<token\b[^>]*?\stoken=(["'])(.*?)\1/;
+const TIME_ANYWHERE = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g;
 const TIME = /(?<=["'>])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)(?=["'<])/g;
 
 /**
@@ -49,7 +58,11 @@ const TIME = /(?<=["'>])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
  * @param seen all of a run, from its beginning
  * @param names what is named already
  */
-export function nameValues(seen: readonly Sighting[], { plan, taken }: Place, names: Names = new Map()): Names {
+export function nameValues(
+  seen: readonly Sighting[],
+  { plan, taken, resource: wished }: Place,
+  names: Names = new Map(),
+): Names {
   const all = new Map(names);
   const used = new Set([...taken, ...[...names.values()].map(braces)]);
   /** What the server said first: that is its own when the client repeats it. */
@@ -62,6 +75,10 @@ export function nameValues(seen: readonly Sighting[], { plan, taken }: Place, na
     all.set(value, name);
     used.add(braces(name));
   };
+  /** One that the client asked for stays. */
+  const nameResource = (resource: string | undefined): void => {
+    if (resource !== wished) give(resource, `${wished ?? 'resource'}~`, itself);
+  };
   for (const { kind, item } of seen) {
     if (item === undefined) continue;
     const { text } = item;
@@ -70,11 +87,14 @@ export function nameValues(seen: readonly Sighting[], { plan, taken }: Place, na
       const [caps = ''] = CAPS.exec(text) ?? [];
       give(/\sver=(["'])(.*?)\1/.exec(caps)?.[2], 'caps:');
       give(/\snode=(["'])(.*?)\1/.exec(caps)?.[2], 'caps-node:');
+      for (const [, value] of (CAPS_2.exec(text)?.[0] ?? '').matchAll(HASH)) give(value, 'caps-hash:');
       give(STANZA_ID.exec(text)?.[2], 'id:');
       for (const [value] of text.matchAll(RANDOM)) give(value, 'id:');
     } else {
       give(TOKEN.exec(text)?.[2], 'token:');
-      for (const match of text.matchAll(ARCHIVE_ID)) give(match[2], 'stanza-', (name) => name);
+      for (const match of text.matchAll(ARCHIVE_ID)) give(match[2], 'stanza-', itself);
+      give(SESSION.exec(text)?.[2], 'session-', itself);
+      if (item.tree.name === 'iq' || item.tree.name === 'success') nameResource(RESOURCE.exec(text)?.[1]);
       for (const match of text.matchAll(ANY_ID)) servers.add(match[2] ?? '');
       for (const [value] of text.matchAll(RANDOM)) servers.add(value);
     }
@@ -90,29 +110,29 @@ export function fillIn(text: string, names: Names): string {
 }
 
 /** What was seen, as a scenario says it. */
-export function generalise({ kind, item, text }: Sighting, names: Names, { httpsPort }: Place): string {
+export function generalise({ kind, item, text }: Sighting, names: Names, { httpsPort, plan }: Place): string {
   let general = text.replaceAll('{', '{{');
   if (item !== undefined) general = withoutSasl(general, item);
   for (const [value, name] of names) {
     if (general.includes(value)) general = general.replaceAll(wholeWord(value), () => name);
   }
-  if (kind === 'C') general = clientsOwn(general);
+  if (kind === 'C') general = clientsOwn(general, plan);
   if (kind === 'S') general = serversOwn(general);
   return braces(general.replaceAll(`https://localhost:${httpsPort}`, 'https://upload.example.org'));
 }
 
-/** What is not the client's choice alone, nor worth comparing: times, and what it calls itself. */
-function clientsOwn(text: string): string {
+/** What is not the client's choice alone, nor worth comparing: times that nobody asked for, and what it calls itself. */
+function clientsOwn(text: string, plan: string): string {
+  const planned = new Set([...plan.matchAll(TIME_ANYWHERE)].map(([time]) => Date.parse(time)));
   return text
     .replace(/^<\?xml[^>]*\?>\s*/, '')
     .replace(/^(<(?:stream:stream|open)\b[^>]*?\sxml:lang=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
-    .replace(/<c\b[^>]*xmlns=["']urn:xmpp:caps["'].*?<\/c>/, (caps) => openTexts(caps, ['hash']))
     .replace(/<user-agent\b.*?<\/user-agent>/, (agent) => openTexts(agent, ['software', 'device']))
     .replace(/<query\b[^>]*xmlns=["']jabber:iq:version["'].*?<\/query>/, (query) =>
       openTexts(query, ['name', 'version', 'os']),
     )
     .replace(/<time\b[^>]*xmlns=["']urn:xmpp:time["'].*?<\/time>/, (time) => openTexts(time, ['tzo']))
-    .replaceAll(TIME, placeholder('time'));
+    .replaceAll(TIME, (time) => (planned.has(Date.parse(time)) ? time : placeholder('time')));
 }
 
 /** Secrets that were good for this server only, and a day that would be over at the replay. */
@@ -130,7 +150,16 @@ function openTexts(xml: string, names: readonly string[]): string {
 function withoutSasl(text: string, { tree: { ns, name } }: Item): string {
   const carriers = carriersOfSasl(ns, name);
   if (carriers === '') return text;
-  return text.replace(new RegExp(`(<(?:${carriers})\\b[^>]*>)[^<]+(?=<)`), `$1${placeholder('sasl')}`);
+  return text.replace(
+    new RegExp(`(<(?:${carriers})\\b[^>]*>)([^<]+)(?=<)`),
+    (_, tag: string, payload: string) => tag + placeholder(saslOf(name, payload)),
+  );
+}
+
+/** XEP-0474: a challenge can have a hash of what the server offered. */
+function saslOf(name: string, payload: string): string {
+  const hasHash = name === 'challenge' && /,h=/.test(Buffer.from(payload, 'base64').toString());
+  return hasHash ? 'sasl:downgrade-hash' : 'sasl';
 }
 
 function carriersOfSasl(ns: string, name: string): string {
@@ -139,6 +168,10 @@ function carriersOfSasl(ns: string, name: string): string {
   if (name === 'authenticate') return 'initial-response';
   if (name === 'success') return 'additional-data';
   return ['challenge', 'response'].includes(name) ? name : '';
+}
+
+function itself(name: string): string {
+  return name;
 }
 
 function placeholder(name: string): string {

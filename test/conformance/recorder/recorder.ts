@@ -15,7 +15,7 @@ import { tap } from './tap.js';
 const LONGEST_MS = 30_000;
 /** What an `N:` step of a plan asks for; the others happen by themselves. */
 const BREAKS: readonly string[] = ['cut', 'ended'];
-const PLACEHOLDER = /\{[a-z-]+:\d+\}|\bstanza-\d+\b/g;
+const PLACEHOLDER = /\{[a-z-]+:\d+\}|\b(?:stanza|session)-\d+\b|(?<=\/)[^\s/'"<]*~\d+\b/g;
 
 export interface Recording {
   readonly server: Server;
@@ -81,6 +81,7 @@ class Session {
         .filter(isPlanned)
         .map(({ content }) => content)
         .join('\n'),
+      resource: scenario.settings.resource,
       taken: new Set(base.flatMap(({ content }) => content.match(PLACEHOLDER) ?? [])),
     };
   }
@@ -166,7 +167,8 @@ class Session {
     const steps = this.#noted.slice(this.#own).map((noted, index, all): Step => {
       const { kind, text, item, remarks } = noted;
       const isOfPlan = kind === 'A' || kind === 'O';
-      const content = isOfPlan ? text : layOut(generalise(noted, names, this.#place));
+      const general = isOfPlan ? text : generalise(noted, names, this.#place);
+      const content = item === undefined ? general : layOut(general);
       const isOneOfMany = [all[index - 1], all[index + 1]].some((other) => isExchangeable(noted, other));
       return { kind, unordered: item !== undefined && isOneOfMany, content, at: '', remarks };
     });
