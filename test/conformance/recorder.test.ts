@@ -69,6 +69,34 @@ t.test('what an archive calls a message has a name of the recording, by which a 
   t.equal(fillIn('retract id stanza-1', nameValues(seen, PLACE)), 'retract id 1763868245123456');
 });
 
+t.test(
+  'a session has the same name in each recording, and so has the resource that the server made for it',
+  async (t) => {
+    const bound = `<success ${SASL2}><authorization-identifier>ann@example.org/laptop~8sX.+</authorization-identifier></success>`;
+    const seen = [
+      said('S', bound),
+      said('S', `<enabled xmlns='urn:xmpp:sm:3' id='d6euj4ohD_KK' resume='true'/>`),
+      said('C', `<resume xmlns='urn:xmpp:sm:3' h='1' previd='d6euj4ohD_KK'/>`),
+      { kind: 'E', text: 'online jid ann@example.org/laptop~8sX.+' } as const,
+    ];
+    t.strictSame(generalised(seen), [
+      bound.replace('~8sX.+', '~1'),
+      `<enabled xmlns='urn:xmpp:sm:3' id='session-1' resume='true'/>`,
+      `<resume xmlns='urn:xmpp:sm:3' h='1' previd='session-1'/>`,
+      'online jid ann@example.org/laptop~1',
+    ]);
+    const wished = said('S', `<iq type='result'><bind><jid>ann@example.org/laptop</jid></bind></iq>`);
+    t.strictSame(generalised([wished]), [wished.text]);
+  },
+);
+
+t.test('a challenge with a hash of what the server offered says so (XEP-0474)', async (t) => {
+  const payload = Buffer.from('r=a,s=b,i=4096,h=c').toString('base64');
+  t.strictSame(generalised([said('S', `<challenge ${SASL2}>${payload}</challenge>`)]), [
+    `<challenge ${SASL2}>{sasl:downgrade-hash}</challenge>`,
+  ]);
+});
+
 t.test('an exchange of SASL is left to be computed, in both forms of it', async (t) => {
   t.strictSame(
     generalised([
