@@ -375,7 +375,7 @@ t.test('files that the bot sends', async (t) => {
     t.match(url, /\/code\.py$/);
     t.match(shared, { file: { name: 'code.py', mediaType: 'text/plain', size: Buffer.byteLength(code) } });
     await alice.hears(/^https:.*code\.py$/);
-    await alice.hears('And a short one:\n```js\n1\n```\nGood luck!');
+    await alice.hears('And a short one:\n```\n1\n```\nGood luck!');
   });
 
   // [promise-answer-long-code]
@@ -399,7 +399,7 @@ t.test('files that the bot sends', async (t) => {
         await alice.hears('Done.');
         const bodies = alice.heard.slice(from).flatMap(({ body }) => body ?? []);
         const lines = bodies.slice(1, -1).flatMap((body) => {
-          t.match(body, /^```python\n[^]*\n```$/);
+          t.match(body, /^```\n[^]*\n```$/);
           return body.split('\n').slice(1, -1);
         });
         t.equal(`${lines.join('\n')}\n`, code);

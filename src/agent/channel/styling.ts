@@ -60,11 +60,16 @@ function tablePart(
 
 const QUOTE = /^(?: {0,3}>)+ ?/;
 
-/** XEP-0393 §5.1.2 knows a fence only at the start of the line, only of backticks, and closed by three of them alone. */
+/**
+ * XEP-0393 §5.1.2 knows a fence only at the start of the line, only of backticks, and closed by three of them alone. It lets words follow
+ * the first, to be ignored; but converse.js takes such a line for no fence, and styles what is in the code. So a language goes.
+ */
 function fenceLine(line: string, { marker }: Fence): string {
-  const own = line.trim();
+  const own = line.trim().replace(LANGUAGE, '$1');
   return marker === '~~~' && own.startsWith('~~~') ? own.replace(/^~+/, '```') : own;
 }
+
+const LANGUAGE = /^(`{3,}|~{3,})[ \t]*[\w.+#:/-]+$/;
 
 /** Without the indentation that the fence had (CommonMark §4.5). */
 function outdented(line: string, { indent }: Fence): string {
