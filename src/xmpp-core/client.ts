@@ -7,7 +7,7 @@ import { abortReason, Events, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { OutgoingIq, Plugin, Undelivered } from './plugin.js';
 import { Plugins, type PluginHost } from './plugins.js';
-import { backoffMs, DEFAULT_RECONNECT, isPermanent } from './reconnect.js';
+import { backoffMs, DEFAULT_RECONNECT, isConflict, isPermanent } from './reconnect.js';
 import { Router } from './router.js';
 import { isStanza } from './session.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
@@ -117,6 +117,8 @@ class XmppClient implements Client {
   #running: Promise<void> | undefined;
   /** Where the server that ended the last session has sent us. */
   #elsewhere: Target | undefined;
+  /** Who asked for it again would throw the other client out (RFC 6120 §4.9.3.3). */
+  #isResourceTaken = false;
   /** Until when a suspended session can be resumed, by `performance.now()`. */
   #keptUntil = 0;
 
@@ -228,6 +230,7 @@ class XmppClient implements Client {
     const policy = this.#options.reconnect ?? DEFAULT_RECONNECT;
     for (let failures = 0; ; failures++) {
       const { reason, onlineMs } = await this.#oneSession();
+      if (isConflict(reason)) this.#isResourceTaken = true;
       // Only a session that held ends the series: a server that accepts and then drops us is still failing.
       if (onlineMs >= policy.firstMs) failures = 0;
       const willRetry = !stopping.aborted && !isPermanent(reason);
@@ -280,7 +283,8 @@ class XmppClient implements Client {
   }
 
   async #enter(target: Target, signal: AbortSignal): Promise<Entry> {
-    const { jid, resource, ca, certificate, limits } = this.#options;
+    const { jid, ca, certificate, limits } = this.#options;
+    const resource = this.#isResourceTaken ? undefined : this.#options.resource;
     const account = jid.bare;
     const stream = await connectStream(target, { account, ca, certificate, limits }, signal);
     try {

@@ -27,6 +27,11 @@ export function isPermanent(error: unknown): boolean {
   return false;
 }
 
+/** Whether another client took our resource. */
+export function isConflict(reason: unknown): boolean {
+  return reason instanceof StreamError && reason.condition === 'conflict';
+}
+
 /**
  * Milliseconds to wait after that many failures in a row (0 for the first): exponential with full jitter, so that a server
  * which comes back is not met by all its clients at once.
@@ -34,6 +39,5 @@ export function isPermanent(error: unknown): boolean {
  */
 export function backoffMs(failures: number, reason: unknown, policy: ReconnectPolicy, random: number): number {
   const ceiling = Math.min(policy.maxMs, policy.firstMs * 2 ** Math.min(failures, 30));
-  const conflict = reason instanceof StreamError && reason.condition === 'conflict';
-  return Math.round(random * ceiling + (conflict ? Math.min(CONFLICT_MS, policy.maxMs) : 0));
+  return Math.round(random * ceiling + (isConflict(reason) ? Math.min(CONFLICT_MS, policy.maxMs) : 0));
 }
