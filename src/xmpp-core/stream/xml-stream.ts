@@ -206,6 +206,8 @@ export class XmlStream {
 
   /** Ends at once, without a word to the server; `reason` is told to those who listen for the end. */
   destroy(reason?: Error): void {
+    // What has ended closes its connection by itself, and its last words may be on their way.
+    if (this.#ended) return;
     this.#reason ??= reason;
     this.#transport.destroy();
     this.#end(this.#reason);
