@@ -129,7 +129,7 @@ function clientsOwn(text: string, plan: string): string {
     .replace(/^(<(?:stream:stream|open)\b[^>]*?\sxml:lang=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
     .replace(/<user-agent\b.*?<\/user-agent>/, (agent) => openTexts(agent, ['software', 'device']))
     .replace(/<query\b[^>]*xmlns=["']jabber:iq:version["'].*?<\/query>/, (query) =>
-      openTexts(query, ['name', 'version', 'os']),
+      openTexts(query, ['name', 'version', 'os'], plan),
     )
     .replace(/<time\b[^>]*xmlns=["']urn:xmpp:time["'].*?<\/time>/, (time) => openTexts(time, ['tzo']))
     .replaceAll(TIME, (time) => (planned.has(Date.parse(time)) ? time : placeholder('time')));
@@ -142,8 +142,12 @@ function serversOwn(text: string): string {
     .replace(/(<token\b[^>]*?\sexpiry=)(["']).*?\2/, '$1$22099-01-01T00:00:00Z$2');
 }
 
-function openTexts(xml: string, names: readonly string[]): string {
-  return xml.replaceAll(new RegExp(`(<(?:${names.join('|')})\\b[^>]*>)[^<]+(?=<)`, 'g'), `$1${placeholder('*')}`);
+/** @param plan what it says stays */
+function openTexts(xml: string, names: readonly string[], plan = ''): string {
+  return xml.replaceAll(
+    new RegExp(`(<(?:${names.join('|')})\\b[^>]*>)([^<]+)(?=<)`, 'g'),
+    (whole, tag: string, text: string) => (plan.includes(text) ? whole : tag + placeholder('*')),
+  );
 }
 
 /** Messages of a SASL exchange are computed anew each time (RFC 6120 §6, XEP-0388). */
