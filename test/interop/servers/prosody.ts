@@ -93,31 +93,38 @@ Component "upload.${domain}" "http_file_share"
 
 -- What they offer for a login differs.
 VirtualHost "plain.${domain}"
+  disco_hidden = true
   disable_sasl_mechanisms = { "DIGEST-MD5", ${scram('SHA-1', 'SHA-256')} }
 
 VirtualHost "sha-1.${domain}"
+  disco_hidden = true
   disable_sasl_mechanisms = { "DIGEST-MD5", ${scram('SHA-256')} }
 
 VirtualHost "unbound.${domain}"
+  disco_hidden = true
   disable_sasl_mechanisms = { "DIGEST-MD5", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS" }
   modules_disabled = { "sasl2", "sasl2_bind2", "sasl2_fast", "sasl2_sm", "sasl_ssdp" }
 
 VirtualHost "anonymous.${domain}"
+  disco_hidden = true
   authentication = "anonymous"
 
 -- A certificate can be bound to where the connection cannot.
 VirtualHost "old-tls.${domain}"
+  disco_hidden = true
   ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
   c2s_direct_tls_ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
   tls_server_end_point_hash = "auto"
 
 -- Neither the connection nor the certificate can be bound to, by what is in use.
 VirtualHost "unlike.${domain}"
+  disco_hidden = true
   ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
   c2s_direct_tls_ssl = ${tls(certificates.good.certificate, certificates.good.key, 'protocol = "tlsv1_2"')}
 
 -- Without an archive, what comes while somebody is away is kept for the next login.
 VirtualHost "offline.${domain}"
+  disco_hidden = true
   modules_enabled = { "offline" }
   modules_disabled = { "mam" }
 ${faultyHosts.join('')}`;
