@@ -15,6 +15,8 @@ import { BOT_NICK, BOT_PASSWORD, Stage } from './stage.js';
 /** Where pictures of what people saw are kept after a run. */
 const PICTURES = join(process.cwd(), 'artifacts/interop');
 
+const CODE = 'def hello(name):\n    return f"Hello, **{name}**"';
+
 /** Markdown of every kind that models write. */
 const MARKDOWN = [
   'good question.',
@@ -28,8 +30,7 @@ const MARKDOWN = [
   '   - which has a ~~wrong~~ point',
   '',
   '```python',
-  'def hello(name):',
-  '    return f"Hello, **{name}**"',
+  CODE,
   '```',
   '',
   '> Be kind.',
@@ -50,28 +51,41 @@ export async function clients(software: ServerSoftware): Promise<void> {
   const site = await ConverseSite.start(server.webSocket);
   t.teardown(async () => site.stop());
 
-  const ways: Readonly<Record<string, (login: Login) => Promise<Client>>> = {
-    profanity: async (login) => Profanity.logIn(login, server.site.ports.startTls, server.authority),
-    'converse.js': async (login) => site.enter(login),
-  };
-  for (const [name, enter] of Object.entries(ways)) {
-    const test = async (promise: string, play: (test: Test, stage: Stage, client: Client) => Promise<void>) =>
-      t.test(`in ${name} ${promise}`, async (t) => {
-        const stage = await Stage.open(t, server);
-        const client = await enter(await somebody(server));
-        t.teardown(async () => {
-          if (!t.passing()) t.comment(`what ${name} showed:\n${await client.screen()}`);
-          await keep(client, `${server.name}-${name}-${t.name.includes('room') ? 'room' : 'direct'}`);
-          await client.leave();
-        });
-        await play(t, stage, client);
-      });
+  const entrances: readonly [string, (login: Login) => Promise<Client>][] = [
+    ['profanity', async (login) => Profanity.logIn(login, server.site.ports.startTls, server.authority)],
+    ['converse.js', async (login) => site.enter(login)],
+  ];
+  for (const [name, enter] of entrances) {
+    await t.test(`somebody at ${name} talks to the bot`, async (t) => {
+      const client = await enter(await somebody(server));
+      t.teardown(async () => client.leave());
 
-    await test(
-      'a person sees the bot type, its answer grow as one message, and a file of it; what they correct is what is asked',
-      talk,
-    );
-    await test('a mention in a room is answered, and nothing else', roomTalk);
+      const test = async (
+        where: 'alone' | 'room',
+        promise: string,
+        play: (test: Test, stage: Stage, client: Client) => Promise<void>,
+      ) =>
+        t.test(promise, async (t) => {
+          const stage = await Stage.open(t, server);
+          try {
+            await play(t, stage, client);
+          } finally {
+            await keep(client, `${server.name}-${name}-${where}`);
+            if (!t.passing()) t.comment(`what ${name} showed:\n${await client.screen()}`);
+          }
+        });
+
+      // [promise-answer-state] [promise-answer-grows] [promise-answer-styling] [promise-answer-file] [promise-conversation-correction]
+      // [promise-conversation-reactions]
+      await test(
+        'alone',
+        'alone they see it type, its answer grow as one message, and a file; what they correct is what is asked',
+        talk,
+      );
+
+      // [promise-rooms-context] [promise-answer-reply]
+      await test('room', 'in a room it answers who mentions it, and nobody else', roomTalk);
+    });
   }
 }
 
@@ -85,48 +99,34 @@ async function talk(t: Test, stage: Stage, client: Client): Promise<void> {
   const begun = signal();
   model.next(grows(typing.given, begun.given, MARKDOWN));
   await client.say('How do I greet?');
-  await until('that the bot types', async () => client.isTyping(), Boolean);
+  await types(client, true);
   typing.give();
-  await until(
-    'the beginning',
-    async () => client.conversation(),
-    (shown) => shown.at(-1)?.text.startsWith('A very ') === true,
-  );
+  await shows(client, ({ mine, text }) => !mine && text.startsWith('A very '));
   begun.give();
-  const [question, answer, ...more] = await until(
-    'the whole answer',
-    async () => client.conversation(),
-    (shown) => shown.at(-1)?.text.endsWith('That is all.') === true,
-  );
-  t.match(question, { mine: true, text: 'How do I greet?', edited: false });
-  t.match(answer, { mine: false, edited: true }, 'it is one message that was edited');
-  t.same(more, [], 'and nothing else');
+  const [question, answer, ...more] = await shows(client, ({ text }) => text.endsWith('That is all.'));
+  t.match(question, { mine: true, text: 'How do I greet?', edited: false }, 'the question stands as it was asked');
+  t.match(answer, { mine: false, edited: true }, 'the answer is one message, which was edited');
+  t.same(more, [], 'and there is nothing else');
+  t.match(answer?.text, /\*Greetings\*[^]*\*two ways\*[^]*<https:\/\/example.org\/greetings>/, 'it reads well');
+  if (client instanceof Converse) t.same(await client.codeBlocks(), [CODE], 'code is set apart, as it is');
+  await types(client, false);
 
   model.next(hangs, says('Paris.'));
   await client.say('The capital of Frnace?');
   await model.request(1);
   await client.correct('The capital of France?');
-  const corrected = await sees(client, 'Paris.');
-  t.match(corrected.at(-2), { mine: true, text: 'The capital of France?', edited: true });
+  const corrected = await shows(client, ({ text }) => text === 'Paris.');
+  t.match(corrected.at(-2), { mine: true, text: 'The capital of France?', edited: true }, 'the correction is shown');
   t.match(lastRequest(stage), /capital of France/);
   t.notMatch(lastRequest(stage), /Frnace/, 'the correction takes the place of what was said');
 
-  if (client instanceof Converse) {
-    await client.react('👍');
-    await until(
-      'the reaction',
-      async () => client.reactions(),
-      (reactions) => reactions.includes('👍'),
-    );
-  }
-
+  if (client instanceof Converse) await client.react('👍');
   model.next(calls(['send_file', { name: 'greetings.md', content: '# Greetings\n' }]), says('There it is.'));
   await client.say('As a file, please.');
-  const files = await sees(client, 'There it is.');
-  t.match(files.at(-2), { mine: false, text: /greetings\.md/ }, 'the file is there');
+  const files = await shows(client, ({ text }) => text === 'There it is.');
+  t.match(files.at(-2), { mine: false, text: /^https:.*greetings\.md$/ }, 'the link to the file is there');
   if (client instanceof Converse) t.match(lastRequest(stage), /👍/, 'the reaction is a note');
   t.same(model.violations, [], 'the model was asked properly');
-  t.equal(await bot.stop(), 0);
 }
 
 async function roomTalk(t: Test, stage: Stage, client: Client): Promise<void> {
@@ -139,19 +139,32 @@ async function roomTalk(t: Test, stage: Stage, client: Client): Promise<void> {
   await client.say('The build is green again.');
   model.next(says('It is ', '**forty-two**.'));
   await client.say(`${BOT_NICK}: what is six times seven?`);
-  const shown = await sees(client, 'It is *forty-two*.');
-  t.equal(shown.length, 3, 'nothing else was answered');
+  const shown = await shows(client, ({ text }) => text === 'It is *forty-two*.');
+  t.same(
+    shown.map(({ mine }) => mine),
+    [true, true, false],
+    'nothing else was answered',
+  );
   if (client instanceof Converse) t.match(shown.at(-1)?.answers, /six times seven/, 'it is shown as a reply');
-  t.match(lastRequest(stage), /The build is green again/);
-  t.equal(await bot.stop(), 0);
+  t.match(lastRequest(stage), /The build is green again/, 'it knows what was said before');
+  t.same(model.violations, [], 'the model was asked properly');
 }
 
-/** Waits until the last message is one of the bot’s with this text. @returns all that is shown then */
-async function sees(client: Client, text: string): Promise<readonly Shown[]> {
+/** Waits until the last message on the screen is as it should be. @returns all that is shown then */
+async function shows(client: Client, isRight: (last: Shown) => boolean): Promise<readonly Shown[]> {
   return until(
-    text,
+    'what was awaited on the screen',
     async () => client.conversation(),
-    (shown) => shown.at(-1)?.mine === false && shown.at(-1)?.text === text,
+    (shown) => shown.slice(-1).some(isRight),
+  );
+}
+
+/** Waits until the bot is shown as typing, or no longer. */
+async function types(client: Client, expected: boolean): Promise<void> {
+  await until(
+    expected ? 'that the bot types' : 'that the bot types no more',
+    async () => client.isTyping(),
+    (isTyping) => isTyping === expected,
   );
 }
 

@@ -60,7 +60,7 @@ export class ConverseSite {
     const context = await this.#browser.newContext({
       // The authority of the server is private. What the browser trusts is the person's affair, not the bot's.
       ignoreHTTPSErrors: true,
-      viewport: { width: 1100, height: 900 },
+      viewport: { width: 1100, height: 1200 },
       locale: 'en',
     });
     context.setDefaultTimeout(PATIENCE);
@@ -131,6 +131,7 @@ export class Converse implements Client {
     const theirs = this.#messages.filter({ has: this.#page.locator('.chat-msg__content--them') }).last();
     await this.#act(theirs, 'Add Reaction');
     await theirs.getByRole('button', { name: emoji }).click();
+    await theirs.locator('.chat-msg__reaction', { hasText: emoji }).waitFor();
   }
 
   async conversation(): Promise<readonly Shown[]> {
@@ -154,9 +155,10 @@ export class Converse implements Client {
     await this.#page.context().close();
   }
 
-  /** The reactions that are shown on the messages of the open conversation. */
-  async reactions(): Promise<string> {
-    return (await this.#page.locator('.chat-msg__reaction').allInnerTexts()).join(' ');
+  /** What is shown as blocks of code in the open conversation. */
+  async codeBlocks(): Promise<readonly string[]> {
+    const blocks = await this.#page.locator('.chat-msg__text code.block').allInnerTexts();
+    return blocks.map((block) => block.trim());
   }
 
   get #messages(): Locator {
@@ -184,7 +186,8 @@ async function shown(message: Locator): Promise<Shown> {
   const [answers] = await message.locator('.chat-msg__reply-text').allInnerTexts();
   return {
     mine: (await message.locator('.chat-msg__content--me').count()) > 0,
-    text: (await message.locator('.chat-msg__text').allInnerTexts()).join('\n'),
+    // Where it does not find the link of a file in the text (ejabberd has the body last), it shows it below, and no text.
+    text: (await message.locator('.chat-msg__text, .chat-msg__media').allInnerTexts()).join('\n').trim(),
     edited: (await message.locator('.chat-msg__edit-modal').count()) > 0,
     answers,
   };
