@@ -69,6 +69,20 @@ t.test('what an archive calls a message has a name of the recording, by which a 
   t.equal(fillIn('retract id stanza-1', nameValues(seen, PLACE)), 'retract id 1763868245123456');
 });
 
+t.test('an occupant has the same name in each recording, wherever the id comes again', async (t) => {
+  const presence = `<presence><occupant-id id='g20AAAAgXWN6+/8=' xmlns='urn:xmpp:occupant-id:0'/></presence>`;
+  const seen = [
+    said('S', presence),
+    said('S', `<message><occupant-id xmlns='urn:xmpp:occupant-id:0' id='other'/></message>`),
+    { kind: 'E', text: 'message occupant-id g20AAAAgXWN6+/8= own yes' } as const,
+  ];
+  t.strictSame(generalised(seen), [
+    presence.replace('g20AAAAgXWN6+/8=', 'occupant-1'),
+    `<message><occupant-id xmlns='urn:xmpp:occupant-id:0' id='occupant-2'/></message>`,
+    'message occupant-id occupant-1 own yes',
+  ]);
+});
+
 t.test(
   'a session has the same name in each recording, and so has the resource that the server made for it',
   async (t) => {
@@ -194,12 +208,15 @@ t.test('no break comes beside a text, and one inside a text is not lost', async 
   t.equal(layOut('</stream:stream>'), '</stream:stream>');
 });
 
+const HEADER = 'Title: t\nServer: s\nRecorded: 2026-11-23\nShows: s\nCovers: c\nAccount: a@b\nWay: StartTLS\n\n';
+
+function steps(text: string): ReturnType<typeof parseScenario>['steps'] {
+  return parseScenario(HEADER + text, 't.txt', () => {
+    throw new Error('it comes after none');
+  }).steps;
+}
+
 t.test('a remark stays with what it speaks of when a scenario is recorded anew', async (t) => {
-  const header = 'Title: t\nServer: s\nRecorded: 2026-11-23\nShows: s\nCovers: c\nAccount: a@b\nWay: StartTLS\n\n';
-  const steps = (text: string): ReturnType<typeof parseScenario>['steps'] =>
-    parseScenario(header + text, 't.txt', () => {
-      throw new Error('it comes after none');
-    }).steps;
   const before = steps('A: start\nS: <a/>\n# The second.\nS: <b/>\nA: stop\n# The first after it.\nS: <c/>\n');
   const now = steps('A: start\nC: <x/>\nS: <a/>\nS: <b2/>\nA: stop\nS: <c/>\nS: <d/>\n');
   const remarked = withRemarks(now, before).filter(({ remarks }) => remarks.length > 0);
@@ -210,5 +227,14 @@ t.test('a remark stays with what it speaks of when a scenario is recorded anew',
   t.strictSame(
     remarked.map(({ kind, content, remarks }) => [kind, content, remarks[0]]),
     expected,
+  );
+});
+
+t.test('what an event must not say stays when a scenario is recorded anew', async (t) => {
+  const before = steps('A: start\nE: message id m1 by-author "" thread ""\nE: offline kind ""\n');
+  const now = steps('A: start\nE: message id m2 thread t1\nE: online\n');
+  t.strictSame(
+    withRemarks(now, before).map(({ content }) => content),
+    ['start', 'message id m2 thread t1 by-author ""', 'online'],
   );
 });

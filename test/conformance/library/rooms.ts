@@ -159,9 +159,6 @@ function tellOfRooms({ client, tell, tellMessage }: Application): void {
   events.on('approvalRequested', ({ room, request: { kind, nick, jid } }) =>
     tell('approval-requested', { room: room.jid.toString(), kind, nick, jid: jid?.toString() }),
   );
-  events.on('refused', ({ room, id, to, error }) =>
-    tell('undelivered', { from: roomJid(room, to), id, ...failure(error, 'local'), condition: error.condition }),
-  );
   events.on('invited', ({ room, by, reason, password, direct }) =>
     tell('invited', { room: room.toString(), by: by?.toString(), reason, password, direct: yes(direct) }),
   );
@@ -319,10 +316,6 @@ function known<Value>(values: ReadonlyMap<string, Value>, key: string, what: str
 
 function keyOf({ jid }: Room, nick: string | undefined): string {
   return `${jid.toString()}/${nick ?? ''}`;
-}
-
-function roomJid({ jid }: Room, nick: string): string {
-  return nick === '' ? jid.toString() : `${jid.toString()}/${nick}`;
 }
 
 function actorOf(actor: Actor | undefined): string | undefined {

@@ -45,6 +45,8 @@ const CAPS_2 = /<c\b[^>]*xmlns=["']urn:xmpp:caps["'].*?<\/c>/;
 const HASH = /<hash\b[^>]*>([^<]+)</g;
 /** What an archive or a room calls a message (XEP-0359 §3, XEP-0313 §3.2). */
 const ARCHIVE_ID = /<(?:stanza-id|result)\b(?=[^>]*xmlns=["']urn:xmpp:(?:sid:0|mam:2)["'])[^>]*?\sid=(["'])(.*?)\1/g;
+/** What a room calls an occupant (XEP-0421 §3): another in each run, and the same for all of it. */
+const OCCUPANT_ID = /<occupant-id\b(?=[^>]*xmlns=["']urn:xmpp:occupant-id:0["'])[^>]*?\sid=(["'])(.*?)\1/;
 /** The key to a session that can be resumed (XEP-0198 §3). */
 const SESSION = /<enabled\b(?=[^>]*xmlns=["']urn:xmpp:sm:3["'])[^>]*?\sid=(["'])(.*?)\1/;
 /** The resource that the client was given (RFC 6120 §7, XEP-0388 §4.4). */
@@ -93,6 +95,7 @@ export function nameValues(
     } else {
       give(TOKEN.exec(text)?.[2], 'token:');
       for (const match of text.matchAll(ARCHIVE_ID)) give(match[2], 'stanza-', itself);
+      give(OCCUPANT_ID.exec(text)?.[2], 'occupant-', itself);
       give(SESSION.exec(text)?.[2], 'session-', itself);
       if (item.tree.name === 'iq' || item.tree.name === 'success') nameResource(RESOURCE.exec(text)?.[1]);
       for (const match of text.matchAll(ANY_ID)) servers.add(match[2] ?? '');

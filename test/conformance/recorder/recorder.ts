@@ -15,7 +15,7 @@ import { tap } from './tap.js';
 const LONGEST_MS = 30_000;
 /** What an `N:` step of a plan asks for; the others happen by themselves. */
 const BREAKS: readonly string[] = ['cut', 'ended'];
-const PLACEHOLDER = /\{[a-z-]+:\d+\}|\b(?:stanza|session)-\d+\b|(?<=\/)[^\s/'"<]*~\d+\b/g;
+const PLACEHOLDER = /\{[a-z-]+:\d+\}|\b(?:stanza|occupant|session)-\d+\b|(?<=\/)[^\s/'"<]*~\d+\b/g;
 
 export interface Recording {
   readonly server: Server;
@@ -219,19 +219,29 @@ function isExchangeable(one: Sighting, other: Sighting | undefined): boolean {
 }
 
 /**
- * Puts back what somebody wrote to what came of a step of the plan, its remarks and that its order is free: each to what has its place now,
- * among what is of its kind between the same two steps of the plan.
+ * Puts back what somebody wrote to what came of a step of the plan, its remarks, that its order is free and what an event must not say: each to
+ * what has its place now, among what is of its kind between the same two steps of the plan.
  */
 export function withRemarks(steps: readonly Step[], before: readonly Step[]): readonly Step[] {
   const earlier = new Map(places(before));
   return places(steps).map(([place, step]) => {
-    const { remarks = [], unordered = false } = earlier.get(place) ?? {};
+    const { remarks = [], unordered = false, content = '' } = earlier.get(place) ?? {};
     return {
       ...step,
+      content: step.kind === 'E' ? withAbsences(step.content, content) : step.content,
       unordered: step.unordered || unordered,
       remarks: step.remarks.length > 0 ? step.remarks : remarks,
     };
   });
+}
+
+/** What is not told cannot be seen in a run: a field that somebody wrote as empty stays so while the event has no such field. */
+function withAbsences(event: string, before: string): string {
+  const { verb, fields } = readLine(event);
+  const earlier = readLine(before);
+  if (earlier.verb !== verb) return event;
+  const absent = [...earlier.fields].filter(([name, value]) => value === '' && !fields.has(name));
+  return [event, ...absent.map(([name]) => `${name} ""`)].join(' ');
 }
 
 /** Each step with its place: `2 S 3` is the third that the server said after the second step of the plan. */
