@@ -195,14 +195,13 @@ function nodeActions(service: (asked: Asked) => PubsubService): Actions {
     async publish(asked) {
       const id = asked.text('id');
       const content = asked.text('payload');
-      const options = optionsOf(asked);
       return {
         id: await service(asked).publish(
           asked.need('node'),
           content === undefined ? undefined : parseElement(content),
           {
             ...(id === undefined ? {} : { id }),
-            ...(Object.keys(options).length === 0 ? {} : { options }),
+            ...given(optionsOf(asked)),
           },
         ),
       };
@@ -210,7 +209,7 @@ function nodeActions(service: (asked: Asked) => PubsubService): Actions {
     'item-retract': async (asked) =>
       service(asked).retract(asked.need('node'), asked.list('ids'), { notify: asked.flag('notify') }),
     'node-subscribe': async (asked) => {
-      const subscription = await service(asked).subscribe(asked.need('node'), { options: asked.form() });
+      const subscription = await service(asked).subscribe(asked.need('node'), given(optionsOf(asked)));
       return subscriptionFields(subscription);
     },
     'node-unsubscribe': async (asked) => {
@@ -229,7 +228,10 @@ function nodeActions(service: (asked: Asked) => PubsubService): Actions {
 
 function ownerActions(service: (asked: Asked) => PubsubService): Actions {
   return {
-    'node-create': async (asked) => ({ node: await service(asked).create(asked.text('node'), optionsOf(asked)) }),
+    'node-create': async (asked) => {
+      const { options } = given(optionsOf(asked));
+      return { node: await service(asked).create(asked.text('node'), options) };
+    },
     async 'node-configuration'(asked, item) {
       const node = asked.text('node');
       const owned = service(asked);
@@ -277,6 +279,11 @@ function tellUpdates<Value>(
 /** The options of a node: the fields whose names begin with `pubsub#`. */
 function optionsOf(asked: Asked): NodeOptions {
   return asked.form();
+}
+
+/** Options where there are some: a form without fields would be sent, too. */
+function given(options: NodeOptions): { readonly options?: NodeOptions } {
+  return Object.keys(options).length === 0 ? {} : { options };
 }
 
 /** What is published stands in the stanza; here is what it is. */
