@@ -174,6 +174,8 @@ t.test(
         /: kind: 'sasl' is not 'tls'[^]*but the client told:\n {3}offline/,
       ],
       [changed('offline kind sasl', 'online'), /'offline' is not 'online'/],
+      [changed('offline kind sasl', 'offline kind ""'), /kind: 'sasl' is not ''/],
+      [changed('offline kind sasl', 'offline by peer'), /it does not tell 'by'/],
       [changed('TLS', 'sunshine'), /nothing like 'sunshine' happens to a connection/],
       [
         { ...online, allSteps: online.allSteps.slice(0, -1) },
