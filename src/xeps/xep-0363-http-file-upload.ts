@@ -157,7 +157,8 @@ export const httpUpload = definePlugin({
       if (known !== undefined) return known;
       const server = Jid.parse(context.account.domainpart);
       const options = signal === undefined ? { timeoutMs: 10_000 } : { signal, timeoutMs: 10_000 };
-      const items = await disco.items(server, options);
+      // What has a node is part of somebody, and takes no files of its own.
+      const items = (await disco.items(server, options)).filter(({ node }) => node === undefined);
       // A component that is configured and not connected answers with an error, or never: the others need not wait for it.
       const found = await Promise.any(
         [server, ...items.map(({ jid }) => jid)].slice(0, MAX_CANDIDATES).map((jid) => candidate(jid, options)),

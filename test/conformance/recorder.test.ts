@@ -148,6 +148,13 @@ t.test('no token for logins or uploads is in a recording, and none expires befor
   t.equal(upload, `<put url='https://upload.example.org/f'><header name='Authorization'>Bearer token</header></put>`);
 });
 
+t.test('the run of a command has a name, also where its server calls it by the time', async (t) => {
+  const command = (session: string): string =>
+    `<iq id='x'><command xmlns='http://jabber.org/protocol/commands' node='n' sessionid='${session}'/></iq>`;
+  const seen = [said('S', command('2026-11-23T03:20:13.595911Z')), said('C', command('2026-11-23T03:20:13.595911Z'))];
+  t.strictSame(generalised(seen), [command('session-1'), command('session-1')]);
+});
+
 t.test('a time that the plan asks for stays in what the client says of it', async (t) => {
   const place = { ...PLACE, plan: 'archive start 2026-11-01T00:00:00Z' };
   t.strictSame(generalised([said('C', `<value>2026-11-01T00:00:00.000Z</value>`)], place), [

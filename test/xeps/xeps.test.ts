@@ -50,6 +50,10 @@ t.test('each codec reads what it writes, and reads nothing from what is no paylo
   t.equal(xeps.readOriginId(wrap(xeps.writeOriginId('o'))), 'o');
   t.equal(xeps.readStanzaId(wrap(xeps.writeStanzaId('s', jid.bare)), jid.bare), 's');
   t.equal(xeps.readStanzaId(wrap(xeps.writeStanzaId('s', jid.bare)), Jid.parse('other@muc.example')), undefined);
+  const twice = message(
+    `<stanza-id xmlns='urn:xmpp:sid:0' id='1' by='a@b'/><stanza-id xmlns='urn:xmpp:sid:0' id='2' by='a@b'/>`,
+  );
+  t.equal(xeps.readStanzaId(twice, Jid.parse('a@b')), undefined, 'of two, one is a forgery');
   t.equal(xeps.readOccupantId(wrap(xeps.writeOccupantId('abc'))), 'abc');
   const reactions = { id: 'm', emoji: new Set(['👋', '🐢']) };
   t.strictSame(xeps.readReactions(wrap(xeps.writeReactions(reactions))), reactions);
@@ -255,18 +259,21 @@ t.test('an upload that cannot be is refused with its reason', async (t) => {
 });
 
 // [XEP-0363 §3]
-t.test('a server without an upload service is told', async (t) => {
+t.test('a server without an upload service is told, and its nodes are not asked', async (t) => {
   const { server, online } = await startLoopback(t);
+  const commands = `<item jid='localhost' node='http://jabber.org/protocol/commands'/>`;
+  let asked = 0;
   server.misbehave(
-    recorder((element) =>
-      element.child('query', xeps.NS_DISCO_ITEMS) === undefined
-        ? undefined
-        : `<iq type='result' from='localhost' id='${element.attr('id') ?? ''}'><query xmlns='${xeps.NS_DISCO_ITEMS}'/></iq>`,
-    ),
+    recorder((element) => {
+      if (element.child('query', xeps.NS_DISCO_INFO) !== undefined) asked += 1;
+      if (element.child('query', xeps.NS_DISCO_ITEMS) === undefined) return undefined;
+      return `<iq type='result' from='localhost' id='${element.attr('id') ?? ''}'><query xmlns='${xeps.NS_DISCO_ITEMS}'>${commands}</query></iq>`;
+    }),
   );
   const ann = await online('ann', { plugins: [httpUpload] });
   await t.rejects(ann.get(httpUpload).upload({ name: 'a', type: 'b/c', data: new Uint8Array(1) }), {
     name: 'UploadError',
     message: /localhost has no upload service/,
   });
+  t.equal(asked, 1, 'the server itself');
 });

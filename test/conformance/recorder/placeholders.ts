@@ -49,6 +49,8 @@ const ARCHIVE_ID = /<(?:stanza-id|result)\b(?=[^>]*xmlns=["']urn:xmpp:(?:sid:0|m
 const OCCUPANT_ID = /<occupant-id\b(?=[^>]*xmlns=["']urn:xmpp:occupant-id:0["'])[^>]*?\sid=(["'])(.*?)\1/;
 /** The key to a session that can be resumed (XEP-0198 §3). */
 const SESSION = /<enabled\b(?=[^>]*xmlns=["']urn:xmpp:sm:3["'])[^>]*?\sid=(["'])(.*?)\1/;
+/** What somebody calls the run of a command (XEP-0050 §3.3); to some it is a time. */
+const COMMAND_SESSION = /<command\b[^>]*?\ssessionid=(["'])(.*?)\1/;
 /** The resource that the client was given (RFC 6120 §7, XEP-0388 §4.4). */
 const RESOURCE = /<(?:jid|authorization-identifier)>[^/<]*\/([^<]+)</;
 const TOKEN = /<token\b[^>]*?\stoken=(["'])(.*?)\1/;
@@ -96,7 +98,7 @@ export function nameValues(
       give(TOKEN.exec(text)?.[2], 'token:');
       for (const match of text.matchAll(ARCHIVE_ID)) give(match[2], 'stanza-', itself);
       give(OCCUPANT_ID.exec(text)?.[2], 'occupant-', itself);
-      give(SESSION.exec(text)?.[2], 'session-', itself);
+      for (const session of [SESSION, COMMAND_SESSION]) give(session.exec(text)?.[2], 'session-', itself);
       if (item.tree.name === 'iq' || item.tree.name === 'success') nameResource(RESOURCE.exec(text)?.[1]);
       for (const match of text.matchAll(ANY_ID)) servers.add(match[2] ?? '');
       for (const [value] of text.matchAll(RANDOM)) servers.add(value);
