@@ -18,12 +18,11 @@ import { coreActions, presenceFields, readPresence } from './library/core.js';
 import type { Action, Application, Extension, Fields } from './library/extension.js';
 import { failure } from './library/failures.js';
 import { extensionsOf } from './library/index.js';
+import { Memory } from './library/memory.js';
 import { isOfRoom } from './library/rooms.js';
 import type { Settings } from './scenario.js';
 
 const NS_XML = 'http://www.w3.org/XML/1998/namespace';
-/** How many messages the application remembers, to come back to them. */
-const REMEMBERED = 100;
 /** Those are told as what they mean to the roster, where that is switched on. */
 const OF_SUBSCRIPTIONS: readonly string[] = ['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed'];
 
@@ -66,7 +65,8 @@ class Library implements Implementation {
   readonly #create: (start: Pick<ClientOptions, 'presence'>) => Client;
   readonly #abilities: Abilities;
   readonly #told: (event: Line) => void;
-  readonly #heard = new Map<string, Said>();
+  readonly #heard = new Memory<Said>();
+  readonly #sent = new Memory<Element>();
   /** None before the first start. */
   #client: Client | undefined;
   #actions: ReadonlyMap<string, Action> = new Map();
@@ -137,7 +137,9 @@ class Library implements Implementation {
       tell: (verb, fields = {}) => this.#tell(verb, fields),
       tellMessage: (said, more = {}) => {
         const message = messageOf(said);
-        this.#remember(message, said);
+        this.#heard.note(message.id, said);
+        // In a room, what speaks of a message later names it by the id that the room gave it.
+        if ('message' in said) this.#heard.note(said.stanzaId, said);
         this.#tell('message', { ...application.messageFields(said), ...more });
       },
       messageFields: (said) => {
@@ -148,8 +150,15 @@ class Library implements Implementation {
         ) as Fields;
       },
       heard: (id) => this.#heard.get(id),
-      compose: (message, asked) =>
-        extensions.reduce((element: Element, { compose }) => compose?.(element, asked, client) ?? element, message),
+      sent: (id) => this.#sent.get(id),
+      compose: (message, asked) => {
+        const composed = extensions.reduce(
+          (element: Element, { compose }) => compose?.(element, asked, client) ?? element,
+          message,
+        );
+        this.#sent.note(composed.attr('id'), composed);
+        return composed;
+      },
     };
     return application;
   }
@@ -174,14 +183,6 @@ class Library implements Implementation {
     events.on('fault', ({ error, where }) => {
       if (!(error instanceof XmppError)) this.#tell('fault', { where, text: String(error) });
     });
-  }
-
-  #remember({ id }: Message, said: Said): void {
-    if (id === undefined) return;
-    this.#heard.delete(id);
-    const [oldest] = this.#heard.keys();
-    if (oldest !== undefined && this.#heard.size >= REMEMBERED) this.#heard.delete(oldest);
-    this.#heard.set(id, said);
   }
 
   #tell(verb: string, fields: Fields): void {

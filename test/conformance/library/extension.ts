@@ -15,6 +15,8 @@ export interface Application {
   readonly messageFields: (said: Said) => Fields;
   /** A message that came earlier, if one had that id. */
   readonly heard: (id: string) => Said | undefined;
+  /** A message that was sent, if one was with that id. */
+  readonly sent: (id: string) => Element | undefined;
   /** A message to be sent, with what the extensions that are switched on make of the fields of an action. */
   readonly compose: (message: Element, asked: Asked) => Element;
 }

@@ -3,6 +3,7 @@ import {
   asksForReceipt,
   carbons,
   chatStates,
+  correctMessage,
   cryptographicHashes,
   deliveryReceipts,
   displayedMarkers,
@@ -37,6 +38,7 @@ import {
   readStanzaId,
   readTombstone,
   references,
+  roster,
   stanzaIds,
   withoutStyling,
   writeChatState,
@@ -50,6 +52,7 @@ import {
   writeReply,
   writeUnstyled,
   XmppError,
+  type Client,
 } from '../../../src/index.js';
 import { ActionError, type Asked } from './asked.js';
 import { list, time, yes, type Extensions } from './extension.js';
@@ -87,6 +90,10 @@ export const messageExtensions: Extensions = {
           const { to, type } = conversationOf(asked);
           states.send(to, type, asked.needWord('state', CHAT_STATES));
         },
+        'state-if-wanted'(asked) {
+          const { to, type } = conversationOf(asked);
+          states.tell(to, type, asked.needWord('state', CHAT_STATES));
+        },
       };
     },
   },
@@ -99,6 +106,7 @@ export const messageExtensions: Extensions = {
       const receipts = client.get(deliveryReceipts);
       receipts.allow(() => true);
       receipts.events.on('received', ({ from, id }) => tell('receipt', { from: from.toString(), id }));
+      return { 'receipts-for': (asked) => receipts.allow(whoever(asked, client)) };
     },
   },
   'XEP-0203': {
@@ -129,6 +137,14 @@ export const messageExtensions: Extensions = {
       return { replaces, 'by-author': yes(original !== undefined && mayCorrect(original, said)) };
     },
     compose: payload('replaces', writeCorrection),
+    attach: ({ client, sent }) => ({
+      correct(asked) {
+        const id = asked.need('id');
+        const message = sent(id);
+        if (message === undefined) throw new ActionError(`no message with the id '${id}' was sent`);
+        client.send(correctMessage(message, asked.need('body')));
+      },
+    }),
   },
   'XEP-0333': {
     plugins: [displayedMarkers],
@@ -140,6 +156,7 @@ export const messageExtensions: Extensions = {
       markers.allow(() => true);
       markers.events.on('displayed', ({ from, id }) => tell('marker', { from: from.toString(), id }));
       return {
+        'markers-for': (asked) => markers.allow(whoever(asked, client)),
         mark(asked) {
           const id = asked.need('id');
           const said = heard(id);
@@ -243,6 +260,13 @@ export const messageExtensions: Extensions = {
     compose: composeReply,
   },
 };
+
+/** Who may learn that we are there: those who see our presence, or everybody. */
+function whoever(asked: Asked, client: Client): (jid: Jid) => boolean {
+  if (asked.needWord('who', ['contacts', 'everybody']) === 'everybody') return () => true;
+  const contacts = client.get(roster);
+  return (jid) => ['from', 'both'].includes(contacts.get(jid)?.subscription ?? 'none');
+}
 
 /** A payload that is written when the action has that field. */
 export function payload(field: string, write: (value: string, asked: Asked) => Element) {
