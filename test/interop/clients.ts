@@ -67,11 +67,13 @@ export async function clients(software: ServerSoftware): Promise<void> {
       ) =>
         t.test(promise, async (t) => {
           const stage = await Stage.open(t, server);
+          t.teardown(async () => {
+            if (!t.passing()) t.comment(`what ${name} showed:\n${await client.screen()}`);
+          });
           try {
             await play(t, stage, client);
           } finally {
             await keep(client, `${server.name}-${name}-${where}`);
-            if (!t.passing()) t.comment(`what ${name} showed:\n${await client.screen()}`);
           }
         });
 

@@ -82,10 +82,13 @@ export class ConverseSite {
 /** converse.js in a browser: a person who reads a page. */
 export class Converse implements Client {
   readonly #page: Page;
+  /** The open conversation. */
+  #box: Locator;
   readonly #log: string[] = [];
 
   private constructor(page: Page) {
     this.#page = page;
+    this.#box = page.locator('.chatbox');
     page.on('console', (message) => this.#log.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => this.#log.push(`error: ${error.message}`));
   }
@@ -101,17 +104,15 @@ export class Converse implements Client {
   }
 
   async chat(jid: string): Promise<void> {
-    await this.#follow(`#converse/chat?jid=${jid}`);
+    await this.#open('chat', jid);
+    await this.#writing.waitFor();
   }
 
   async join(room: string, nick: string): Promise<void> {
-    await this.#follow(`#converse/room?jid=${room}`);
-    const asked = this.#page.getByPlaceholder('Nickname');
-    await asked.or(this.#writing).first().waitFor();
-    if (await asked.isVisible()) {
-      await asked.fill(nick);
-      await asked.press('Enter');
-    }
+    await this.#open('room', room);
+    const asked = this.#box.getByPlaceholder('Nickname');
+    await asked.fill(nick);
+    await asked.press('Enter');
     await this.#writing.waitFor();
   }
 
@@ -139,7 +140,7 @@ export class Converse implements Client {
   }
 
   async isTyping(): Promise<boolean> {
-    return /typing/.test(await this.#page.locator('.chat-content__notifications').innerText());
+    return /typing/.test(await this.#box.locator('.chat-content__notifications').innerText());
   }
 
   /** Takes a picture of the page, as PNG. */
@@ -157,21 +158,22 @@ export class Converse implements Client {
 
   /** What is shown as blocks of code in the open conversation. */
   async codeBlocks(): Promise<readonly string[]> {
-    const blocks = await this.#page.locator('.chat-msg__text code.block').allInnerTexts();
+    const blocks = await this.#box.locator('.chat-msg__text code.block').allInnerTexts();
     return blocks.map((block) => block.trim());
   }
 
   get #messages(): Locator {
-    return this.#page.locator('.chat-msg');
+    return this.#box.locator('.chat-msg');
   }
 
   get #writing(): Locator {
-    return this.#page.locator('.chat-textarea');
+    return this.#box.locator('.chat-textarea');
   }
 
-  async #follow(link: string): Promise<void> {
-    await this.#page.evaluate(`location.hash = ${JSON.stringify(link)}`);
-    await this.#page.locator('.chatbox converse-chat-heading, .chatbox converse-muc-heading').first().waitFor();
+  /** Follows a link of the client's own into a conversation. */
+  async #open(kind: 'chat' | 'room', jid: string): Promise<void> {
+    await this.#page.evaluate(`location.hash = ${JSON.stringify(`#converse/${kind}?jid=${jid}`)}`);
+    this.#box = this.#page.locator(`.chatbox[jid="${jid}"]`);
   }
 
   /** Chooses from the menu of a message. */
