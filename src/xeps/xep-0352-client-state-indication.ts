@@ -48,8 +48,9 @@ export const clientStateIndication = definePlugin({
           within: 'bind',
           offered(inline) {
             isToldInline = false;
-            isOffered = offersInBind(inline, NS_CSI);
-            if (!isOffered || active) return undefined;
+            const isInline = offersInBind(inline, NS_CSI);
+            isOffered ||= isInline;
+            if (!isInline || active) return undefined;
             return {
               element: el('inactive', NS_CSI),
               answered() {

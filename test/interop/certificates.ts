@@ -21,6 +21,8 @@ export interface Certificates {
   readonly authority: string;
   /** For the server's domain, what is below it, and `localhost`, which the URLs of uploads name. */
   readonly good: Certificate;
+  /** For `ann` at the virtual host `certified.DOMAIN`, as a client shows it. */
+  readonly client: Certificate;
   /** For the virtual hosts `FAULT.test`. */
   readonly faulty: Readonly<Record<Fault, Certificate>>;
 }
@@ -43,6 +45,7 @@ export async function makeCertificates(directory: string, domain: string): Promi
   return {
     authority: authority.certificate,
     good: await authority.issue('good', services),
+    client: await authority.issueTo('client', `ann@certified.${domain}`),
     faulty: {
       'wrong-name': await authority.issue('wrong-name', ['elsewhere.test']),
       expired: await authority.issue('expired', [faultyHost('expired')], '20210101000000Z'),
@@ -78,11 +81,20 @@ class Authority {
 
   /** @param until the end of its validity as `YYYYMMDDHHMMSSZ`; without it, the certificate is good for two days */
   async issue(name: string, hosts: readonly string[], until?: string): Promise<Certificate> {
+    return this.#issue(name, subject(hosts), alternativeNames(hosts), until);
+  }
+
+  /** A certificate of an account: id-on-xmppAddr (RFC 6120 §13.7.1.4). */
+  async issueTo(name: string, jid: string): Promise<Certificate> {
+    return this.#issue(name, subject([jid]), `otherName:1.3.6.1.5.5.7.8.5;UTF8:${jid}`);
+  }
+
+  async #issue(name: string, owner: string, names: string, until?: string): Promise<Certificate> {
     const files = this.#files(name);
     const request = join(this.#directory, `${name}.csr`);
     const configuration = join(this.#directory, `${name}.cnf`);
-    await writeFile(configuration, this.#configuration(hosts));
-    await this.#openssl(['req', '-new', ...NEW_KEY, '-subj', subject(hosts), '-keyout', files.key, '-out', request]);
+    await writeFile(configuration, this.#configuration(names));
+    await this.#openssl(['req', '-new', ...NEW_KEY, '-subj', owner, '-keyout', files.key, '-out', request]);
     await this.#openssl(
       ['ca', '-batch', '-notext', '-config', configuration, '-cert', this.certificate, '-keyfile', this.#key],
       until === undefined ? TWO_DAYS : ['-startdate', '20200101000000Z', '-enddate', until],
@@ -105,7 +117,7 @@ class Authority {
     return { certificate: join(this.#directory, `${name}.crt`), key: join(this.#directory, `${name}.key`) };
   }
 
-  #configuration(hosts: readonly string[]): string {
+  #configuration(names: string): string {
     return `[ca]
 default_ca = private
 [private]
@@ -115,13 +127,13 @@ rand_serial = yes
 unique_subject = no
 default_md = sha256
 policy = any
-x509_extensions = server
+x509_extensions = leaf
 [any]
 commonName = supplied
-[server]
+[leaf]
 basicConstraints = CA:FALSE
-extendedKeyUsage = serverAuth
-subjectAltName = ${alternativeNames(hosts)}
+extendedKeyUsage = serverAuth, clientAuth
+subjectAltName = ${names}
 `;
   }
 

@@ -67,8 +67,7 @@ export class People {
   async settle(account: string, password: string): Promise<void> {
     const [user = '', host = ''] = account.split('@');
     if (host === this.#server.domain) return this.renew(user, password);
-    // Who is anonymous has no account.
-    if (host === '' || this.#elsewhere.has(account)) return;
+    if (this.#elsewhere.has(account)) return;
     await this.#server.register(user, password, host);
     this.#elsewhere.add(account);
   }

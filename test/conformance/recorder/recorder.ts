@@ -87,10 +87,10 @@ class Session {
   }
 
   static async open(scenario: Scenario, recording: Recording): Promise<Session> {
-    const { account, password, way } = scenario.settings;
+    const { account, password, way, login } = scenario.settings;
     const { server, people } = recording;
     const { startTls, directTls, https } = server.site.ports;
-    await people.settle(account, password);
+    if (login === 'password') await people.settle(account, password);
     const gate = await Gate.open({ StartTLS: startTls, 'direct TLS': directTls, WebSocket: https }[way]);
     const session = new Session(scenario, recording, gate);
     await session.#begin();
@@ -106,12 +106,15 @@ class Session {
     const webSocket = new URL(server.webSocket);
     webSocket.port = String(this.#gate.port);
     const site = {
+    const { client } = server.site.certificates;
       host: '127.0.0.1',
       port: this.#gate.port,
       webSocket: webSocket.href,
       authority: await readFile(server.authority, 'utf8'),
-      // A login by certificate is not recorded: the servers ask for none.
-      identity: { certificate: '', key: '' },
+      identity: {
+        certificate: await readFile(client.certificate, 'utf8'),
+        key: await readFile(client.key, 'utf8'),
+      },
     };
     this.#implementation = await start(this.#scenario.settings, site, (event) => {
       if (event.verb === 'online') this.#jid = event.fields.get('jid') ?? this.#jid;

@@ -109,6 +109,11 @@ VirtualHost "anonymous.${domain}"
   disco_hidden = true
   authentication = "anonymous"
 
+VirtualHost "certified.${domain}"
+  disco_hidden = true
+  authentication = "ccert"
+  ssl = ${tls(certificates.good.certificate, certificates.good.key, `verify = { "peer", "client_once" }, cafile = "${certificates.authority}"`)}
+
 -- A certificate can be bound to where the connection cannot.
 VirtualHost "old-tls.${domain}"
   disco_hidden = true
