@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Limits } from '../../src/agent/channel/limits.js';
-import { OnceEach } from '../../src/agent/channel/once-each.js';
+import { Seen } from '../../src/agent/channel/seen.js';
 import { StrangerBook } from '../../src/agent/channel/stranger-book.js';
 import { TokenLedger } from '../../src/agent/channel/token-ledger.js';
 import {
@@ -254,6 +254,18 @@ t.test('the book of strangers', async (t) => {
     t.ok(third.waiting.includes('new@example.org'));
   });
 
+  t.test('still knows those who were let in before it was written down when', async (t) => {
+    const older = { approved: ['old@example.com'], waiting: [['shy@example.com', 1]], denied: [], announced: [] };
+    await storage.set('strangers bot@example.com', JSON.stringify(older));
+    const book = await open();
+    t.same([[...book.approved], book.waiting], [['old@example.com'], ['shy@example.com']]);
+    t.same(
+      [...book.approvedAt(new Date(1_000))],
+      ['old@example.com'],
+      'also for what they said while the bot was away',
+    );
+  });
+
   t.test('begins anew when what was kept is damaged', async (t) => {
     await storage.set('strangers bot@example.com', '{"approved":7');
     t.same([...(await open()).approved], []);
@@ -261,25 +273,38 @@ t.test('the book of strangers', async (t) => {
 });
 
 // [promise-encrypted]
-t.test(
-  'who was told something is remembered, up to a bound, and begins anew when what was kept is damaged',
-  async (t) => {
-    const storage = memoryStorage();
-    const open = async (): Promise<OnceEach> => {
-      const told = new OnceEach(storage, 'told');
-      await told.load();
-      return told;
-    };
-    const told = await open();
-    t.same(await Promise.all(['a', 'a', 'b'].map((who) => told.isDue(who))), [true, false, true]);
-    t.equal(await (await open()).isDue('b'), false);
-    for (let count = 1; count < 1_000; count++) await told.isDue(`stranger ${count}`);
-    t.equal(JSON.parse((await storage.get('told')) ?? '').length, 1_000);
-    t.equal(await (await open()).isDue('a'), true, 'the oldest go first');
-    await storage.set('told', '{');
-    t.equal(await (await open()).isDue('b'), true);
-  },
-);
+t.test('what was seen once is known again, up to a bound, and begins anew when what was kept is damaged', async (t) => {
+  const storage = memoryStorage();
+  const open = async (): Promise<Seen> => {
+    const seen = new Seen(storage, 'seen', (error) => t.fail(String(error)));
+    await seen.load();
+    return seen;
+  };
+  const seen = await open();
+  for (const one of ['a', 'b']) seen.add(one);
+  t.same(
+    ['a', 'b', 'c'].map((one) => seen.has(one)),
+    [true, true, false],
+  );
+  await seen.written();
+  t.equal((await open()).has('b'), true);
+  for (let count = 1; count < 1_000; count++) seen.add(`stranger ${count} ${'x'.repeat(3_000)}`);
+  await seen.written();
+  const kept = (await storage.get('seen')) ?? '';
+  t.equal(JSON.parse(kept).length, 1_000);
+  t.ok(kept.length < 40_000, 'however long it is what strangers send');
+  const next = await open();
+  t.same([next.has('a'), next.has('b')], [false, true], 'the oldest go first');
+  await storage.set('seen', '{');
+  t.equal((await open()).has('b'), false);
+  const failures: unknown[] = [];
+  const broken = { ...storage, set: () => Promise.reject(new Error('the disk is full')) };
+  const unwritten = new Seen(broken, 'seen', (error) => failures.push(error));
+  unwritten.add('a');
+  await unwritten.written();
+  t.match(failures, [{ message: 'the disk is full' }]);
+  t.equal(unwritten.has('a'), true);
+});
 
 t.test('limits', async (t) => {
   const stage = await Stage.set(t);
@@ -377,9 +402,33 @@ t.test('limits', async (t) => {
     t.same(cora.texts, ['First.', 'You said: tow']);
     cora.say('four', { to });
     await cora.hears(/too much at once/);
-    cora.say('/stop', { to });
-    await cora.hears(/^There is nothing|^Nothing|^Stopped/);
   });
+
+  // [promise-limit-messages]
+  t.test(
+    'who is over the limit can stop what is under way; where nothing is, /stop is a message like any other',
+    async (t) => {
+      const [ivy, jim] = [await stage.person('ivy'), await stage.person('jim')];
+      const to = stage.jid('strict');
+      const before = model.requests.length;
+      model.next(hangs);
+      for (const text of ['one', 'two']) ivy.say(text, { to });
+      await model.request(before);
+      ivy.say('three', { to });
+      await ivy.hears(/too much at once/);
+      ivy.say('/stop', { to });
+      await ivy.hears('Stopped.');
+      for (let count = 0; count < 10; count++) ivy.say('/stop', { to });
+      // Another's question to the same account comes after it.
+      jim.say('four', { to });
+      await jim.hears('You said: four');
+      t.equal(ivy.texts.length, 2);
+      const lines = (await stage.data()).flatMap(({ path, text = '' }) =>
+        path.includes('ivy') ? text.split('\n') : [],
+      );
+      t.equal(lines.filter((line) => line.includes('"name":"stop"')).length, 1, 'nor does it fill the disk');
+    },
+  );
 
   // [promise-limit-history]
   t.test('a request carries no more of the past than history_tokens', async (t) => {
@@ -520,8 +569,9 @@ t.test('sums and windows', async (t) => {
     t.same([50, 50, 40, 40, 30, 30, 0, 0].map(isTooMuch), Array(8).fill(false), 'two in each of its minutes');
     t.same([50, 40, 0].map(isTooMuch), [true, true, true], 'whatever time is written into it');
     t.same([-5, -90].map(isTooMuch), [true, true], 'nothing comes from the future');
-    t.equal(limits.excessOfCommand('stop', 'b'), undefined, 'what is under way can always be stopped');
-    t.match(limits.excessOfCommand('status', 'b'), { why: 'over limits.messages_per_minute' });
+    t.equal(limits.excessOfCommand('stop', true, 'b'), undefined, 'what is under way can always be stopped');
+    t.match(limits.excessOfCommand('stop', false, 'b'), { why: 'over limits.messages_per_minute' });
+    t.match(limits.excessOfCommand('status', true, 'b'), { why: 'over limits.messages_per_minute' });
     const turn = (): string | undefined => limits.excessOfTurns('talk')?.why;
     const over = 'over limits.turns_per_minute';
     t.same([turn(), turn(), turn(), turn()], [undefined, undefined, undefined, over]);

@@ -117,7 +117,7 @@ export class Account {
       storage,
       stopping: this.#stopping.signal,
       message: (message) => this.#inbox.direct(message),
-      invitation: (invitation) => this.#rooms.takeInvitation(invitation),
+      invitation: (invitation, at) => this.#rooms.takeInvitation(invitation, at),
     });
     const models = modelChoices(config, providers);
     const skills = new SkillShelf(skillPaths, (message) => this.#log('warn', 'error', { kind: 'skill', message }));
@@ -160,7 +160,7 @@ export class Account {
       rooms: this.#rooms,
       skillsOf: (names) => skills.named(names),
     });
-    offerButtons({ ...rules, account: config, client: this.#client, store, commands });
+    offerButtons({ ...shared, ...rules, store, commands });
     const uploadOrigin = uploadOriginOf(this.#client);
     const files = new MediaFetcher({ account: config, store: media, uploadOrigin, log: this.#log });
     this.#inbox = new Inbox({
@@ -223,6 +223,8 @@ export class Account {
     await Promise.all(written.map((one) => one.catch((error: unknown) => this.#report(error))));
     this.#stopping.abort();
     await this.#client.stop();
+    // Whoever goes on with these conversations finds all that came in them.
+    await this.#inbox.settled();
   }
 
   #listen(): void {

@@ -3,7 +3,6 @@
  * moderators take it back for them (XEP-0425). Only who said something can change it.
  */
 import type { Client } from '../../xmpp-core/client.js';
-import { RecentKeys } from '../conversation/conversation.js';
 import type { Conversation, Heard } from '../conversation/history.js';
 import type { TurnQueue } from '../conversation/queue.js';
 import type { Log } from '../log.js';
@@ -19,34 +18,24 @@ export interface ChangesOptions {
   readonly log: Log;
 }
 
-/** So many changes are known again when they come twice. */
-const MAX_KEYS = 1_000;
 /** Reactions to one message that are passed on; whoever clicks about on it would fill the conversation. */
 const MAX_REACTIONS = 20;
 const MAX_EMOJI = 5;
 
 export class Changes {
   readonly #options: ChangesOptions;
-  readonly #keys = new RecentKeys(MAX_KEYS);
 
   constructor(options: ChangesOptions) {
     this.#options = options;
   }
 
-  /** Whether a change came before. @param key of its message */
-  knows(key: string): boolean {
-    return this.#keys.has(key);
-  }
-
   /**
-   * Takes what is said of an earlier message.
+   * Takes what is said of an earlier message, for the first time: the same change again, out of its order, would undo one that came after it.
    * @returns false for a correction of something that was never heard: it is as good as the first version of it
    */
   async take(said: Said, conversation: Conversation): Promise<boolean> {
     const { change } = said.content;
-    // The same change again, out of its order, must not undo one that came after it.
-    if (change === undefined || this.knows(said.key)) return true;
-    this.#keys.add(said.key);
+    if (change === undefined) return true;
     if (change.kind === 'reaction') await this.#react(said, change.id, change.emoji, conversation);
     else if (change.kind === 'retraction') await this.#retract(said, change.id, conversation);
     else return this.#correct(said, change.id, conversation);

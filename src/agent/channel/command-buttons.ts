@@ -8,12 +8,14 @@ import { adHocCommands, type CommandSession, type CommandStep } from '../../xeps
 import type { Argument, Choices, Command } from '../commands/command.js';
 import type { AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore } from '../conversation/history.js';
+import type { TurnQueue } from '../conversation/queue.js';
 import { directAccess, isOperator } from './access.js';
 import type { CommandDesk, Given } from './command-desk.js';
 import type { Denials } from './denials.js';
 import type { Limits } from './limits.js';
 import { outletOf } from './outlet.js';
 import type { Strangers } from './strangers.js';
+import type { Task } from './tasks.js';
 
 export interface CommandButtonsOptions {
   readonly account: AccountConfig;
@@ -23,6 +25,7 @@ export interface CommandButtonsOptions {
   readonly limits: Limits;
   readonly denials: Denials;
   readonly strangers: Strangers;
+  readonly queue: Pick<TurnQueue<Task>, 'isBusy'>;
 }
 
 /** The one field of the form of a command that takes something. */
@@ -78,8 +81,8 @@ async function begin(options: CommandButtonsOptions, command: Command, session: 
 }
 
 async function run(options: CommandButtonsOptions, given: Given, conversation: Conversation): Promise<CommandStep> {
-  const { client, commands, limits, denials } = options;
-  const excess = limits.excessOfCommand(given.name, given.author);
+  const { client, commands, limits, denials, queue } = options;
+  const excess = limits.excessOfCommand(given.name, queue.isBusy(conversation.id), given.author);
   if (excess !== undefined) {
     denials.tell(given.author, excess.why);
     return { notes: [{ type: 'error', text: excess.tell ?? 'That is too much for now.' }] };

@@ -139,7 +139,13 @@ export class Hearing {
     const realJid = occupant?.realJid;
     const from = `${room.jid.toString()}/${nick}`;
     const access = roomMessageAccess(account, config, { sender: realJid, addressed, vouchedBy });
-    const target = { replyTo: message.from, ...(stanzaId === undefined ? {} : { replyId: stanzaId }) };
+    const place: Place = {
+      kind: 'room',
+      to: room.jid,
+      replyTo: message.from,
+      ...(stanzaId === undefined ? {} : { replyId: stanzaId }),
+      ...(realJid === undefined ? {} : { realJid }),
+    };
     return {
       conversation: this.#id(room.jid),
       payer: room.jid.toString(),
@@ -153,7 +159,7 @@ export class Hearing {
       content,
       text,
       at: delayed ?? new Date(),
-      place: { kind: 'room', to: room.jid, ...target },
+      place,
       access,
       asks: access.allowed && delayed === undefined && content.change === undefined,
       source,

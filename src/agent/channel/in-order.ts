@@ -4,6 +4,11 @@ export class InOrder {
   /** The end of what came last, by conversation; gone when nothing is under way. */
   readonly #last = new Map<string, Promise<void>>();
 
+  /** Resolves when all that has come so far is done. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#last.values());
+  }
+
   /**
    * Does the work when all that came before it in this conversation is done, however that ended.
    * @returns when it is done; rejects as the work does

@@ -13,9 +13,9 @@ import { parseCommand, type Parsed } from '../commands/parse.js';
 import { roomConfig, type AccountConfig } from '../config/config.js';
 import type { Conversation, ConversationStore, GivenCommand, Heard } from '../conversation/history.js';
 import type { Turn, TurnQueue } from '../conversation/queue.js';
-import type { Log } from '../log.js';
+import { errorText, type Log } from '../log.js';
 import type { MediaFetcher } from '../media/fetcher.js';
-import { directAccess, roomAccess } from './access.js';
+import { directAccess, roomAccess, roomMessageAccess } from './access.js';
 import { Captions, type Piece } from './captions.js';
 import { Changes } from './changes.js';
 import type { CommandDesk } from './command-desk.js';
@@ -24,11 +24,11 @@ import { Hearing } from './hearing.js';
 import { isSameOccupant, payerAt } from './identities.js';
 import { InOrder } from './in-order.js';
 import type { Excess, Limits } from './limits.js';
-import { OnceEach } from './once-each.js';
 import { outletOf } from './outlet.js';
 import type { Place } from './place.js';
 import { repliedTo } from './quoting.js';
 import { linksOf, type Said } from './said.js';
+import { Seen } from './seen.js';
 import type { Strangers } from './strangers.js';
 import type { Question, Task } from './tasks.js';
 
@@ -58,12 +58,17 @@ export class Inbox {
   readonly #changes: Changes;
   readonly #captions: Captions;
   readonly #arrivals = new InOrder();
-  readonly #encryptionExplained: OnceEach;
+  /** Messages that were dropped, or changed others: they are in no conversation, and an archive may have them again. */
+  readonly #seen: Seen;
+  /** To whom it was explained that encrypted messages cannot be read. */
+  readonly #explained: Seen;
 
   constructor(options: InboxOptions) {
     const { account, client, storage, queue, log, files, strangers, vouchedBy } = options;
     this.#options = options;
-    this.#encryptionExplained = new OnceEach(storage, `encryption explained ${account.jid.toString()}`);
+    const failed = (error: unknown): void => log('error', 'error', { kind: 'internal', message: errorText(error) });
+    this.#seen = new Seen(storage, `seen ${account.jid.toString()}`, failed);
+    this.#explained = new Seen(storage, `encryption explained ${account.jid.toString()}`, failed);
     this.#hearing = new Hearing({ account, client, approved: (at) => strangers.approved(at), vouchedBy });
     this.#changes = new Changes({
       client,
@@ -78,8 +83,14 @@ export class Inbox {
   }
 
   /** Reads what was kept at the last stop. Rejects when it cannot be read. */
-  load(): Promise<void> {
-    return this.#encryptionExplained.load();
+  async load(): Promise<void> {
+    await Promise.all([this.#seen.load(), this.#explained.load()]);
+  }
+
+  /** Resolves when all that came has been taken up, and is written down. */
+  async settled(): Promise<void> {
+    await this.#arrivals.settled();
+    await Promise.all([this.#seen.written(), this.#explained.written()]);
   }
 
   /** A message that no room sent. */
@@ -105,12 +116,16 @@ export class Inbox {
     );
   }
 
-  /** Whether what is owed at a place may still be said there: since it was written down, the rules may have changed. */
+  /** Whether who is owed something at a place may still have it: since it was written down, the rules may have changed. */
   admits(place: Place): boolean {
-    const { account, denials, strangers } = this.#options;
+    const { account, denials, strangers, vouchedBy } = this.#options;
     const access =
       place.kind === 'room'
-        ? roomAccess(account, roomConfig(account, place.to), this.#options.vouchedBy(place.to))
+        ? roomMessageAccess(account, roomConfig(account, place.to), {
+            sender: place.realJid,
+            addressed: true,
+            vouchedBy: vouchedBy(place.to),
+          })
         : place.kind === 'private'
           ? directAccess(account, place.realJid, strangers.approved(), place.to)
           : directAccess(account, place.to, strangers.approved());
@@ -155,12 +170,12 @@ export class Inbox {
   async #takeUp(said: Said): Promise<void> {
     const { store, commands, limits } = this.#options;
     const { key, place, content, isOperator, author, from, payer, sender, at } = said;
+    if (this.#seen.has(key)) return;
     if (content.change !== undefined) {
       // Each is written down, wanted or not. In a room all that is said is.
-      if (place.kind !== 'room' && !this.#changes.knows(key) && limits.isFlood(sender, at)) return;
-      const conversation = await store.conversation(said.conversation);
-      const isDone = await this.#changes.take(said, conversation);
-      if (!isDone && said.text !== '') await this.#hear(said, said.text, conversation, 'context');
+      const isDropped = place.kind !== 'room' && limits.isFlood(sender, at);
+      if (!isDropped) await this.#change(said, await store.conversation(said.conversation));
+      this.#seen.add(key);
       return;
     }
     const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
@@ -168,7 +183,7 @@ export class Inbox {
     const isNew = !conversation.knows(key);
     const mayAsk = !said.asks || !isNew || this.#isWithinLimits(said, parsed);
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
-    if (!mayAsk && place.kind !== 'room') return;
+    if (!mayAsk && place.kind !== 'room') return this.#seen.add(key);
     if (parsed.kind === 'command' && mayAsk) {
       const { name, argument } = parsed;
       await commands.take({ name, argument, key, place, at, isOperator, from, author, payer }, conversation);
@@ -182,6 +197,11 @@ export class Inbox {
     if (joined?.asked === true) await conversation.fail([joined.key]);
     const piece = this.#captions.note(said, joined, asks);
     if (asks) await this.#ask(said, piece, conversation);
+  }
+
+  async #change(said: Said, conversation: Conversation): Promise<void> {
+    const isDone = await this.#changes.take(said, conversation);
+    if (!isDone && said.text !== '') await this.#hear(said, said.text, conversation, 'context');
   }
 
   /** Writes it down. @returns whether it is new */
@@ -206,27 +226,30 @@ export class Inbox {
     return heard === 'new';
   }
 
-  #isWithinLimits({ sender, payer, place, at }: Said, parsed?: Parsed): boolean {
-    const { limits } = this.#options;
+  #isWithinLimits({ conversation, sender, payer, place, at }: Said, parsed?: Parsed): boolean {
+    const { limits, queue } = this.#options;
     const excess =
-      parsed?.kind === 'command' ? limits.excessOfCommand(parsed.name, sender, at) : limits.excess(sender, payer, at);
+      parsed?.kind === 'command'
+        ? limits.excessOfCommand(parsed.name, queue.isBusy(conversation), sender, at)
+        : limits.excess(sender, payer, at);
     if (excess !== undefined) this.#tellExcess(excess, sender, place);
     return excess === undefined;
   }
 
   /**
-   * Whether the day's tokens were used up while these questions waited for their turn, or the conversation has had too many turns; then they are
-   * settled without an answer.
+   * Whether, while these questions waited for their turn, who asks was turned away, the day's tokens were used up, or the conversation has had too
+   * many turns; then they are settled without an answer.
    */
   async refuses({ conversation: id, items }: Turn<Question>): Promise<boolean> {
     const { limits, store } = this.#options;
     const last = items.at(-1);
-    const excess = last === undefined ? undefined : (limits.overspent(last.payer) ?? limits.excessOfTurns(id));
-    if (last === undefined || excess === undefined) return false;
+    if (last === undefined) return false;
+    const isAdmitted = this.admits(last.place);
+    const excess = isAdmitted ? (limits.overspent(last.payer) ?? limits.excessOfTurns(id)) : undefined;
+    if (isAdmitted && excess === undefined) return false;
     const conversation = await store.conversation(id);
-    const keys = items.map(({ key }) => key);
-    await conversation.fail(keys);
-    this.#tellExcess(excess, last.payer, last.place);
+    await conversation.fail(items.map(({ key }) => key));
+    if (excess !== undefined) this.#tellExcess(excess, last.payer, last.place);
     return true;
   }
 
@@ -263,7 +286,10 @@ export class Inbox {
 
   /** An encrypted message is explained once a sender, and never given to the model. */
   async #explainEncryption(encryption: string, place: Place): Promise<void> {
-    if (!(await this.#encryptionExplained.isDue(place.to.toString()))) return;
+    const who = place.to.toString();
+    if (this.#explained.has(who)) return;
+    this.#explained.add(who);
+    await this.#explained.written();
     outletOf(this.#options.client, place).remark(
       `I cannot read ${encryption} messages. Please switch encryption off for me.`,
     );

@@ -54,10 +54,11 @@ export class Limits {
 
   /**
    * Counts a command, which costs no tokens: who has used up the day can still end it, and operators can still do their work. What is under way
-   * can be stopped whatever was said before.
+   * can be stopped whatever was said before; where nothing is, `/stop` is one more line on the disk, as all commands are.
+   * @param isBusy whether something is under way in the conversation, or waits there
    */
-  excessOfCommand(name: string, sender: string, at?: Date): Excess | undefined {
-    return name === 'stop' ? undefined : this.excess(sender, undefined, at);
+  excessOfCommand(name: string, isBusy: boolean, sender: string, at?: Date): Excess | undefined {
+    return name === 'stop' && isBusy ? undefined : this.excess(sender, undefined, at);
   }
 
   /** Counts whatever somebody sent. @returns whether it is more than a minute may bring */

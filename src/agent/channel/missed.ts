@@ -32,7 +32,8 @@ export interface MissedOptions {
   readonly stopping: AbortSignal;
   /** Takes a message as if it came now, with the delay it has. */
   readonly message: (message: Message) => Promise<void>;
-  readonly invitation: (invitation: Invitation) => Promise<void>;
+  /** @param at when it came */
+  readonly invitation: (invitation: Invitation, at: Date) => Promise<void>;
 }
 
 const MINUTE_MS = 60_000;
@@ -105,6 +106,8 @@ export class Missed {
       }
     } catch (error) {
       if (!(error instanceof StanzaError || error instanceof ArchiveError)) throw error;
+      // What it has told so far need not be all.
+      return undefined;
     }
     return isKept ? sent : undefined;
   }
@@ -118,7 +121,7 @@ export class Missed {
     const direct = element.child('x', NS_DIRECT_INVITATION);
     const invited =
       readMediatedInvitation(element) ?? (direct === undefined ? undefined : readDirectInvitation(direct, from));
-    if (invited !== undefined) return invitation(invited);
+    if (invited !== undefined) return invitation(invited, at);
     // What an occupant of a room said to us alone cannot be told any more from what the room says.
     if (client.get(muc).rooms.has(from.bare.toString())) return;
     const known = [writeDelay({ stamp: at, from: archive }), writeStanzaId(id, archive)];

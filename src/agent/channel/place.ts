@@ -17,8 +17,14 @@ const schema = z.discriminatedUnion('kind', [
     messageId: z.string().exactOptional(),
     thread: z.string().exactOptional(),
   }),
-  /** A room; `replyId` and `replyTo` name the question there (XEP-0461), `messageId` what a reaction names. */
-  z.object({ kind: z.literal('room'), to: jid, replyId: z.string().exactOptional(), replyTo: jid.exactOptional() }),
+  /** A room; `replyId` and `replyTo` name the question there (XEP-0461), and the former what a reaction names; for the rules, `realJid` is who asked. */
+  z.object({
+    kind: z.literal('room'),
+    to: jid,
+    replyId: z.string().exactOptional(),
+    replyTo: jid.exactOptional(),
+    realJid: jid.exactOptional(),
+  }),
   /** An occupant of a room, alone (XEP-0045 §7.5); `occupant` says who it was that spoke (see `identities`), for the rules `realJid`. */
   z.object({
     kind: z.literal('private'),

@@ -21,6 +21,10 @@ const schema = z.array(
   }),
 );
 
+const times = z.array(z.tuple([z.string(), z.iso.datetime().transform((text) => new Date(text))]));
+
+/** So many rooms are remembered that the bot left; the oldest go first. */
+const MAX_LEFT = 100;
 /** Written down at most so often, in milliseconds: a lively room would else have the file written all the time. */
 const WRITE_MS = 5_000;
 
@@ -30,6 +34,7 @@ export class RoomMemory {
   readonly #tell: (work: Promise<void>) => void;
   readonly #stays = new Map<string, Stay>();
   readonly #heardAt = new Map<string, Date>();
+  readonly #leftAt = new Map<string, Date>();
   readonly #unwritten = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,6 +51,7 @@ export class RoomMemory {
       const room = Jid.tryParse(stored.room)?.bare;
       if (room !== undefined) this.#stays.set(room.toString(), { ...stored, room });
     }
+    for (const [room, at] of (await readStored(this.#storage, this.#leftKey, times)) ?? []) this.#leftAt.set(room, at);
     for (const room of [...rooms, ...this.stays.map((stay) => stay.room)]) {
       const at = new Date((await this.#storage.get(this.#heardKey(room.toString()))) ?? Number.NaN);
       if (!Number.isNaN(at.getTime())) this.#heardAt.set(room.toString(), at);
@@ -66,14 +72,24 @@ export class RoomMemory {
     await this.#write();
   }
 
-  /** Forgets that the bot was asked into a room, and what it knew of it. */
+  /** Forgets that the bot was asked into a room, and what it knew of it; but not when that was. */
   async forget(room: Jid): Promise<void> {
     const key = room.bare.toString();
     this.#heardAt.delete(key);
     this.#unwritten.delete(key);
     const wasAsked = this.#stays.delete(key);
+    this.#leftAt.delete(key);
+    this.#leftAt.set(key, new Date());
+    const [oldest] = this.#leftAt.keys();
+    if (this.#leftAt.size > MAX_LEFT && oldest !== undefined) this.#leftAt.delete(oldest);
+    await this.#storage.set(this.#leftKey, JSON.stringify([...this.#leftAt]));
     await this.#storage.set(this.#heardKey(key), undefined);
     if (wasAsked) await this.#write();
+  }
+
+  /** When the bot gave a room up, if it did lately. */
+  leftAt(room: Jid): Date | undefined {
+    return this.#leftAt.get(room.bare.toString());
   }
 
   /** When something was last said in a room while the bot was there. */
@@ -99,6 +115,10 @@ export class RoomMemory {
     await Promise.all(
       rooms.map((room) => this.#storage.set(this.#heardKey(room), this.#heardAt.get(room)?.toISOString())),
     );
+  }
+
+  get #leftKey(): string {
+    return `left ${this.#account}`;
   }
 
   #heardKey(room: string): string {

@@ -182,10 +182,13 @@ export class Rooms implements RoomDesk {
   /**
    * An operator's invitation is accepted. A direct one says itself whom it is from. In one that a room passes on that is the room's word,
    * which counts as far as that room is trusted about the operator.
+   * @param at when it came, of one that an archive has: what was asked before the bot left the room is over
    */
-  async takeInvitation({ room, by, direct, password }: Invitation): Promise<void> {
+  async takeInvitation({ room, by, direct, password }: Invitation, at: Date = new Date()): Promise<void> {
     const { account, client, denials } = this.#options;
     const name = room.toString();
+    const leftAt = this.#memory.leftAt(room);
+    if (leftAt !== undefined && at < leftAt) return;
     if (by === undefined || !isOperator(account, by)) {
       return denials.tell(by?.toString() ?? name, `not an operator, and invites to ${name}`);
     }

@@ -20,8 +20,10 @@ const DAILY = 40;
 const MAX_REMEMBERED = 500;
 
 const times = z.array(z.tuple([z.string(), z.number()]));
+/** Before it was written down when somebody was let in, their name stood there alone. */
+const undated = z.string().transform((jid): [string, number] => [jid, 0]);
 const schema = z.object({
-  approved: times,
+  approved: z.array(z.union([z.tuple([z.string(), z.number()]), undated])),
   waiting: times,
   denied: times,
   announced: z.array(z.number()),

@@ -110,6 +110,11 @@ export class TurnQueue<Item> {
     return this.#waiting.has(conversation) ? 'waiting' : 'running';
   }
 
+  /** Whether a turn runs in a conversation, or something waits there. */
+  isBusy(conversation: string): boolean {
+    return this.#running.has(conversation) || this.#waiting.has(conversation);
+  }
+
   /** What goes on in a conversation: whether a turn runs, and how many items wait. */
   status(conversation: string): { readonly running: boolean; readonly waiting: number } {
     return { running: this.#running.has(conversation), waiting: this.#waiting.get(conversation)?.length ?? 0 };
