@@ -18,7 +18,8 @@ const PARTING_MS = 5_000;
 export function startProgram(command: string): StartImplementation {
   return async (settings, site, told) => {
     const folder = await mkdtemp(join(tmpdir(), 'conformance-'));
-    const child = spawn(command, { shell: true, stdio: ['pipe', 'pipe', 'inherit'] });
+    // In a group of its own, so that the shell's children end with it.
+    const child = spawn(command, { shell: true, detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
     const closed = once(child, 'close');
     let isStopping = false;
     // What is written to a program that has ended is lost; that it has ended is told.
@@ -35,13 +36,17 @@ export function startProgram(command: string): StartImplementation {
       async stop() {
         isStopping = true;
         child.stdin.end();
-        const deadline = setTimeout(() => child.kill('SIGKILL'), PARTING_MS);
+        const deadline = setTimeout(() => endGroup(child.pid), PARTING_MS);
         await closed;
         clearTimeout(deadline);
         await rm(folder, { recursive: true, force: true });
       },
     };
   };
+}
+
+function endGroup(leader: number | undefined): void {
+  if (leader !== undefined) process.kill(-leader, 'SIGKILL');
 }
 
 /** Settings and site, one a line; what is long stands in a file. */

@@ -3,6 +3,7 @@
  *
  *   … -- message rooms              only scenarios with one of these words in their path
  *   … -- --program './adapter'      another implementation (docs/fixtures.md)
+ *   … -- --can roster,XEP-0184      only scenarios that switch on nothing but these
  */
 import { parseArgs } from 'node:util';
 import type { StartImplementation } from './implementation.js';
@@ -22,12 +23,19 @@ interface Result {
   readonly error: Error | undefined;
 }
 
-const { values, positionals } = parseArgs({ options: { program: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { program: { type: 'string' }, can: { type: 'string' } },
+  allowPositionals: true,
+});
 const chosen = scenarioFiles().filter(
   (file) => positionals.length === 0 || positionals.some((word) => file.includes(word)),
 );
+const abilities = values.can?.split(',').map((one) => one.trim());
 const begin = performance.now();
-const results = await runAll(chosen, values.program === undefined ? startLibrary : startProgram(values.program));
+const results = await runAll(
+  chosen.filter((file) => abilities === undefined || isWithin(file, abilities)),
+  values.program === undefined ? startLibrary : startProgram(values.program),
+);
 const failed = results.filter(({ error }) => error !== undefined);
 const seconds = ((performance.now() - begin) / 1_000).toFixed(1);
 print(
@@ -54,6 +62,11 @@ async function runAll(files: readonly string[], start: StartImplementation): Pro
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return done.toSorted((one, other) => (one.file < other.file ? -1 : 1));
+}
+
+/** Whether an implementation with these abilities can be held against a scenario. */
+function isWithin(file: string, having: readonly string[]): boolean {
+  return readScenario(file).settings.client.every((one) => having.includes(one));
 }
 
 async function resultOf(file: string, start: StartImplementation): Promise<Result> {

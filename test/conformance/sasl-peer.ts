@@ -147,7 +147,7 @@ class ScramExchange implements Exchange {
   }
 
   #hearFirst(message: string): void {
-    const [, flag = '', user = ''] = /^(n|y|p=[a-z-]+),,n=([^,]*),r=[^,]{16,}$/.exec(message) ?? [];
+    const [, flag = '', user = ''] = /^(n|y|p=[a-z-]+),,n=([^,]*),r=[^,]+$/.exec(message) ?? [];
     if (user !== this.#facts.username) throw new Error(`began with ${message}`);
     if (flag.startsWith('p=') !== this.#isPlus)
       throw new Error(`is bound by ${flag}, which is not what the mechanism says`);

@@ -146,6 +146,10 @@ t.test('a placeholder stands for the same wherever it comes again, and children 
       ['y', '1'],
     ]),
   });
+  const optional = parseItem(`<m a='{?}'><text>{?}</text></m>`).tree;
+  for (const came of ['<m/>', `<m a='1'/>`, `<m><text>why</text></m>`, `<m xml:lang='de'/>`]) {
+    t.match(matchTree(optional, parseItem(came).tree, new Map()), { bindings: new Map() });
+  }
   t.match(matchText('{time}', '2026-11-23T02:03:04Z', new Map()), { bindings: new Map() });
   t.match(matchText('{time}', 'noon', new Map()), { difference: /'noon' is not/ });
   t.match(matchText('a{*}z.', 'a to z.', new Map()), { bindings: new Map() });

@@ -10,6 +10,12 @@ export type Outcome = { readonly bindings: Bindings } | { readonly difference: s
 /** The client's message in a SASL exchange: different each time. */
 export const SASL = 'sasl';
 
+/** An attribute with this value, or an element with this text, may be missing. */
+const OPTIONAL = '{?}';
+
+/** What language a client writes is its own affair, where a script does not say (RFC 6120 §8.1.5). */
+const LANGUAGE = 'xml:lang';
+
 /** A name between braces; or two braces, which are one. */
 const PLACEHOLDER = /\{\{|\{([?*]|[a-z][a-z0-9-]*(?::[a-z0-9-]+)?)\}/g;
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`;
@@ -23,14 +29,14 @@ export function matchTree(wanted: XmlTree, came: XmlTree, bindings: Bindings): O
   let known = bindings;
   for (const [name, value] of wanted.attributes) {
     const actual = came.attributes.get(name);
-    if (value === '{?}') continue;
+    if (value === OPTIONAL) continue;
     if (actual === undefined) return { difference: `${path}: the attribute ${name}='${value}' is missing` };
     const outcome = matchText(value, actual, known);
     if ('difference' in outcome) return { difference: `${path}, attribute ${name}: ${outcome.difference}` };
     known = outcome.bindings;
   }
   for (const [name, value] of came.attributes) {
-    if (!wanted.attributes.has(name))
+    if (!wanted.attributes.has(name) && name !== LANGUAGE)
       return { difference: `${path}: there is an attribute ${name}='${value}' too many` };
   }
   const text = matchText(wanted.text, came.text, known);
@@ -103,7 +109,7 @@ function matchElements(wanted: readonly XmlTree[], came: readonly XmlTree[], bin
     if ('bindings' in rest) return rest;
     ({ difference } = rest);
   }
-  return { difference };
+  return first.text === OPTIONAL ? matchElements(others, came, bindings) : { difference };
 }
 
 function filledIn(text: string, bindings: Bindings): string {

@@ -132,6 +132,8 @@ function clientsOwn(text: string, plan: string): string {
   return text
     .replace(/^<\?xml[^>]*\?>\s*/, '')
     .replace(/^(<(?:stream:stream|open)\b[^>]*?\sxml:lang=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
+    // RFC 6120 §4.7.1: a client may say who it is.
+    .replace(/^(<(?:stream:stream|open)\b[^>]*?\sfrom=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
     .replace(/<user-agent\b.*?<\/user-agent>/, (agent) => openTexts(agent, ['software', 'device']))
     .replace(/<query\b[^>]*xmlns=["']jabber:iq:version["'].*?<\/query>/, (query) =>
       openTexts(query, ['name', 'version', 'os'], plan),
