@@ -1,44 +1,60 @@
 /**
- * `npm run test:guards`: takes guards out of a temporary copy of the program, one at a time, and makes sure that the recorded streams notice.
+ * `npm run test:guards`: takes guards out of temporary copies of the program, one at a time, and makes sure that the recorded streams notice.
  *
  * test/conformance/guards.toml lists them. A guard whose text is no longer there exactly once is a failure, too: the list has to follow the code.
  */
 import { execFile } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { parse } from 'smol-toml';
 import { transpile, transpileTests } from './lib/transpile.mjs';
 
-const COPY = `.build-${process.pid}`;
+/** What a client without a guard never does is waited for in vain. */
+const PATIENCE_MS = '1500';
 const run = promisify(execFile);
 
-process.on('exit', () => rmSync(COPY, { recursive: true, force: true }));
 const { guard: guards } = parse(readFileSync('test/conformance/guards.toml', 'utf8'));
-transpileTests(COPY);
-rmSync(join(COPY, 'src'));
-cpSync('dist', join(COPY, 'src'), { recursive: true });
+const copies = Array.from({ length: availableParallelism() }, (_, index) => `.build-${process.pid}-${index}`);
+process.on('exit', () => copies.forEach((copy) => rmSync(copy, { recursive: true, force: true })));
+for (const copy of copies) {
+  transpileTests(copy);
+  rmSync(join(copy, 'src'));
+  cpSync('dist', join(copy, 'src'), { recursive: true });
+}
 
-const whole = await failuresOf(guards.map(({ scenario }) => scenario));
+const whole = await failuresOf(
+  guards.map(({ scenario }) => scenario),
+  copies[0],
+  process.env,
+);
 if (whole !== undefined) throw new Error(`with all guards in place, these scenarios have to hold:\n${whole}`);
 
+const waiting = guards.slice();
 let failures = 0;
-for (const guard of guards) {
-  const problem = await problemOf(guard);
-  process.stdout.write(`${problem === undefined ? 'noticed' : 'FAILS  '}  ${guard.what}  (${guard.scenario})\n`);
-  if (problem !== undefined) process.stdout.write(`   ${problem}\n`);
-  failures += problem === undefined ? 0 : 1;
-}
+await Promise.all(copies.map(work));
 process.stdout.write(`${guards.length - failures} of ${guards.length} guards are noticed when they are gone\n`);
 process.exitCode = failures === 0 ? 0 : 1;
 
+/** Takes out one guard after the other, in a copy of its own. */
+async function work(copy) {
+  for (let guard = waiting.shift(); guard !== undefined; guard = waiting.shift()) {
+    const problem = await problemOf(guard, copy);
+    process.stdout.write(`${problem === undefined ? 'noticed' : 'FAILS  '}  ${guard.what}  (${guard.scenario})\n`);
+    if (problem !== undefined) process.stdout.write(`   ${problem}\n`);
+    failures += problem === undefined ? 0 : 1;
+  }
+}
+
 /** Takes one guard out. @returns what is wrong, if nobody notices or it is not there */
-async function problemOf({ file, find, replace, scenario }) {
+async function problemOf({ file, find, replace, scenario }, copy) {
   const source = readFileSync(file, 'utf8');
   const places = source.split(find).length - 1;
   if (places !== 1) return `${file} has ${places} times what the list says is to be taken out: ${find}`;
-  const target = join(COPY, file.replace(/\.ts$/, '.js'));
+  const target = join(copy, file.replace(/\.ts$/, '.js'));
+  const built = readFileSync(target);
   writeFileSync(
     target,
     transpile(
@@ -47,16 +63,17 @@ async function problemOf({ file, find, replace, scenario }) {
     ),
   );
   try {
-    return (await failuresOf([scenario])) === undefined ? `${scenario} still holds without it` : undefined;
+    const failing = await failuresOf([scenario], copy, { ...process.env, PATIENCE_MS });
+    return failing === undefined ? `${scenario} still holds without it` : undefined;
   } finally {
-    writeFileSync(target, transpile(source, file));
+    writeFileSync(target, built);
   }
 }
 
 /** Runs scenarios in a process of their own, since modules are loaded once. @returns what does not hold */
-async function failuresOf(scenarios) {
+async function failuresOf(scenarios, copy, env) {
   try {
-    await run(process.execPath, [join(COPY, 'test/conformance/run.js'), ...new Set(scenarios)]);
+    await run(process.execPath, [join(copy, 'test/conformance/run.js'), ...new Set(scenarios)], { env });
     return undefined;
   } catch (error) {
     // Only a run that came to its end tells which scenario fails.

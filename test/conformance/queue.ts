@@ -1,8 +1,8 @@
 /** Things that come, taken one by one by somebody who waits for them, but not for ever. */
 import { setTimeout as after } from 'node:timers/promises';
 
-/** How long the other side may take for one step; far more than any does. */
-export const PATIENCE_MS = 5_000;
+/** How long the other side may take for one step; far more than any does. Whoever wants to see scenarios fail asks for less. */
+export const PATIENCE_MS = Number(process.env['PATIENCE_MS'] ?? 5_000);
 
 /** What it resolves to. Rejects when that takes too long. */
 export async function inTime<Value>(coming: Promise<Value>): Promise<Value> {
