@@ -1,11 +1,25 @@
 /** What the bot owes when it is killed at the worst moment: what came was not written down yet, what waits is no question, what was sent is half of it. */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { Account } from '../../src/agent/channel/account.js';
+import { parseConfig } from '../../src/agent/config/parse-config.js';
 import { ConversationStore } from '../../src/agent/conversation/history.js';
+import { MediaStore } from '../../src/agent/media/store.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { chatPlugins, createClient, newId, writeCorrection, writeMessage, writeOriginId } from '../../src/index.js';
+import {
+  chatPlugins,
+  createClient,
+  memoryStorage,
+  newId,
+  NS_MAM,
+  NS_RSM,
+  writeCorrection,
+  writeDirectInvitation,
+  writeMessage,
+  writeOriginId,
+} from '../../src/index.js';
 import { askAgain, PASSWORD, Stage, times } from '../support/bot.js';
 import { hangs, says } from '../support/openai-server.js';
 
@@ -214,4 +228,164 @@ t.test('commands that wait for their turn', async (t) => {
     t.equal(alice.texts.filter((text) => text.startsWith('A new session')).length, sessions);
     t.equal(await next.stop(), 0);
   });
+});
+
+t.test('what was dealt with before a crash, and the archive has again', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+  /** Waits until so much of what stands in no conversation is on the disk. */
+  const remembered = async (count: number): Promise<void> => {
+    const seen = async (): Promise<number> => {
+      const state = (await stage.data()).find(({ path }) => path.endsWith('state.json'))?.text ?? '{}';
+      const { 'seen moltis@localhost': kept = '[]' } = JSON.parse(state) as Record<string, string>;
+      return (JSON.parse(kept) as unknown[]).length;
+    };
+    while ((await seen()) < count) await delay(10);
+  };
+
+  // [promise-limit-messages] [promise-conversation-once]
+  t.test(
+    'a question that was over the limit is not answered after the start, and a correction counts no second time',
+    async (t) => {
+      const bot = await stage.run({ limits: { messages_per_minute: 3 } });
+      const before = model.requests.length;
+      const id = alice.say('oen');
+      await alice.hears('You said: oen');
+      const payloads = [writeCorrection(id)];
+      alice.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'one', payloads }));
+      alice.say('two');
+      await alice.hears('You said: two');
+      alice.say('three');
+      await alice.hears(/too much at once/);
+      await remembered(2);
+      t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+      const next = await stage.run({ limits: { messages_per_minute: 2 } });
+      for (let count = 1; count <= 2; count++) await askAgain(stage, alice);
+      t.equal(model.requests.length, before + 4);
+      t.notOk(alice.texts.includes('You said: three'));
+      t.equal(await next.stop(), 0);
+    },
+  );
+
+  // [promise-rooms-invited]
+  t.test('an invitation to a room that the bot has left since is over', async (t) => {
+    const settings = { operators: ['alice@localhost'] };
+    const room = stage.room('short');
+    await alice.enter(room);
+    const bot = await stage.run(settings);
+    const invite = (): void => {
+      const payloads = [writeDirectInvitation({ room })];
+      alice.client.send(writeMessage({ to: stage.jid(), type: 'normal', id: newId(), body: 'come, please', payloads }));
+    };
+    invite();
+    await bot.expect('joined', { room: room.toString() });
+    alice.say(`/leave ${room.toString()}`);
+    await alice.hears(/^I left short@/);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const next = await stage.run(settings);
+    await askAgain(stage, alice);
+    t.same(next.logged('joined'), []);
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    invite();
+    const last = await stage.run(settings);
+    await last.expect('joined', { room: room.toString() });
+    t.equal(await last.stop(), 0);
+  });
+
+  // [promise-conversation-crash]
+  t.test('an archive that fails while it tells what people have of an answer has told nothing', async (t) => {
+    const dora = await stage.person('dora');
+    const other = createClient({
+      jid: stage.jid(),
+      password: PASSWORD,
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
+      plugins: chatPlugins,
+    });
+    t.teardown(() => other.stop());
+    await other.start();
+    // More than a page, and only then what the bot said.
+    for (let count = 1; count <= 60; count++)
+      other.send(writeMessage({ to: dora.client.account, type: 'chat', id: newId(), body: `${count}` }));
+    other.send(writeMessage({ to: dora.client.account, type: 'chat', id: 'told', body: 'All of it.' }));
+    await dora.hears('All of it.');
+    await other.stop();
+    const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+    const conversation = await store.conversation('moltis@localhost/dora@localhost');
+    const reference = { kind: 'direct', to: 'dora@localhost' };
+    await conversation.hear({ kind: 'question', key: 'told', speaker: 'dora', text: '?', at: new Date(), reference });
+    await conversation.answer(['told'], { id: 'told', text: 'All of it.', begun: true });
+    await store.close();
+    stage.server.misbehave({
+      answer: (iq) => {
+        const query = iq.child('query', NS_MAM);
+        if (query?.child('set', NS_RSM)?.child('after') === undefined) return undefined;
+        const error = `<error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+        return `<iq type='error' id='${iq.attr('id') ?? ''}'>${error}</iq>`;
+      },
+    });
+    const bot = await stage.run();
+    await dora.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nAll of it\.$/);
+    stage.server.misbehave();
+    t.equal(await bot.stop(), 0);
+  });
+});
+
+// [promise-conversation-crash] [promise-reload]
+t.test('an account has stopped when all that came is written down, for who goes on with it', async (t) => {
+  const stage = await Stage.set(t);
+  const alice = await stage.person('alice');
+  const path = await stage.write(stage.settings({ bot: stage.account() }));
+  const { config } = parseConfig(await readFile(path, 'utf8'), { file: path, env: {}, baseDirectory: stage.directory });
+  const [account] = config?.accounts ?? [];
+  if (config === undefined || account === undefined) throw new Error('no configuration');
+  const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+  // A disk that takes its time.
+  const open = store.conversation.bind(store);
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const asked = new Promise<void>((resolve) => {
+    store.conversation = async (id) => {
+      resolve();
+      await held;
+      return open(id);
+    };
+  });
+  let wentOffline = (): void => undefined;
+  const offline = new Promise<void>((resolve) => {
+    wentOffline = resolve;
+  });
+  const bot = new Account({
+    config: account,
+    providers: config.providers,
+    skillPaths: [],
+    modelOf: () => {
+      throw new Error('nobody is asked');
+    },
+    store,
+    storage: memoryStorage(),
+    media: await MediaStore.open(join(stage.dataDirectory, 'media')),
+    log: (_level, event) => {
+      if (event === 'offline') wentOffline();
+    },
+  });
+  const over = bot.run();
+  alice.say('a question');
+  await asked;
+  let isOver = false;
+  const stopped = bot.stop(0).then(() => {
+    isOver = true;
+  });
+  await offline;
+  // Nothing is left to be waited for but that disk.
+  await delay(50);
+  t.equal(isOver, false);
+  letGo();
+  await stopped;
+  await over;
+  t.equal((await store.conversation('moltis@localhost/alice@localhost')).owes, true);
+  await store.close();
 });
