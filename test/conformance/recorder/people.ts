@@ -1,6 +1,8 @@
 /** The accounts of a recording: new for each scenario, and those in it who are not the client that is recorded. */
 import { readFile } from 'node:fs/promises';
 import type { Server } from '../../interop/servers/server.js';
+import { readLine } from '../implementation.js';
+import { PROGRAMS, type OtherClient } from './programs.js';
 import { RawClient } from './raw-client.js';
 
 /** Everybody has it but the client, which has its scenario's. */
@@ -25,6 +27,10 @@ const WORDS: readonly (readonly [RegExp, (people: People, user: string, words: r
     ],
     [/^([\w/]+) refuses (<.*)$/s, async (people, user, [error = '']) => people.answers(user, 'error', error)],
     [/^([\w/]+) leaves$/, async (people, user) => people.leaves(user)],
+    [
+      new RegExp(`^(${[...PROGRAMS.keys()].join('|')}) (\\w+) (.+)$`, 's'),
+      async (people, program, [user = '', action = '']) => people.operates(user, program, action),
+    ],
   ];
 
 export class People {
@@ -34,6 +40,9 @@ export class People {
   readonly #accounts = new Map<string, string>();
   /** By how the plan calls them: `bob`, or `bob/tablet`. */
   readonly #online = new Map<string, RawClient>();
+  /** Those with a program, by user. */
+  readonly #programs = new Map<string, OtherClient>();
+  readonly #versions = new Set<string>();
   /** Of other virtual hosts. */
   readonly #elsewhere = new Set<string>();
 
@@ -83,14 +92,22 @@ export class People {
     this.#accounts.set(user, password);
   }
 
+  /** The programs that were used since all accounts were removed, with their versions. */
+  get programs(): readonly string[] {
+    return [...this.#versions];
+  }
+
   /** Says goodbye for all, and removes all accounts. */
   async removeAll(): Promise<void> {
+    this.#versions.clear();
     for (const user of this.#accounts.keys()) await this.remove(user);
   }
 
   /** The server forgets an account, and what it kept for it, when the account asks for it (XEP-0077 §3.2). */
   async remove(user: string): Promise<void> {
     for (const name of this.#online.keys()) if (name.split('/')[0] === user) await this.leaves(name);
+    await this.#programs.get(user)?.leave();
+    this.#programs.delete(user);
     const password = this.#accounts.get(user);
     if (password === undefined) return;
     const client = await this.#login(user, password, 'removal');
@@ -130,6 +147,25 @@ export class People {
     const client = await this.#session(name);
     const { from, id } = await client.request();
     client.send(`<iq type='${type}' id='${id}' to='${from}'>${content}</iq>`);
+  }
+
+  /** @param action what the program knows; `enters` when there is nothing to do but to log in, `leaves` to go */
+  async operates(user: string, program: string, action: string): Promise<void> {
+    const client = this.#programs.get(user) ?? (await this.#start(user, program));
+    if (action === 'enters') return;
+    if (action !== 'leaves') return client.act(readLine(action));
+    await client.leave();
+    this.#programs.delete(user);
+  }
+
+  async #start(user: string, program: string): Promise<OtherClient> {
+    if (!this.#accounts.has(user)) await this.renew(user);
+    const person = { jid: `${user}@${this.#server.domain}`, password: this.#accounts.get(user) ?? PASSWORD };
+    const client = await PROGRAMS.get(program)?.(person, this.#server);
+    if (client === undefined) throw new Error(`there is no ${program}`);
+    this.#programs.set(user, client);
+    this.#versions.add(client.version);
+    return client;
   }
 
   async leaves(name: string): Promise<void> {

@@ -35,7 +35,8 @@ export async function record(scenario: Scenario, recording: Recording): Promise<
     for (const step of base.filter(isPlanned)) await session.take(step);
     session.beginOwn();
     for (const step of scenario.steps.filter(isPlanned)) await session.take(step);
-    return writeScenario(headersOf(scenario, recording.version), session.ownSteps());
+    const { version, people } = recording;
+    return writeScenario(headersOf(scenario, [version, ...people.programs].join(', ')), session.ownSteps());
   } finally {
     await session.close();
   }
