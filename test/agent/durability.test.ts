@@ -375,17 +375,16 @@ t.test('an account has stopped when all that came is written down, for who goes 
   const over = bot.run();
   alice.say('a question');
   await asked;
-  let isOver = false;
-  const stopped = bot.stop(0).then(() => {
-    isOver = true;
-  });
+  const order: string[] = [];
+  const stopped = bot.stop(0).then(() => order.push('stopped'));
   await offline;
   // Nothing is left to be waited for but that disk.
-  await delay(50);
-  t.equal(isOver, false);
+  await delay(500);
+  order.push('written');
   letGo();
   await stopped;
   await over;
+  t.same(order, ['written', 'stopped']);
   t.equal((await store.conversation('moltis@localhost/alice@localhost')).owes, true);
   await store.close();
 });
