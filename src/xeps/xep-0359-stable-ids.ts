@@ -17,7 +17,7 @@ export const NS_STABLE_IDS = 'urn:xmpp:sid:0';
 /**
  * The id that `by` assigned; ids that name somebody else as assigner do not count. Whether `by` can be believed (§6) is for the caller to
  * say: it names only an entity that announces `NS_STABLE_IDS`. Of two in its name one is a forgery that it should have taken out (§5), and
- * nothing tells which: Prosody 13 lets such a message through, and puts its own id behind the sender's.
+ * nothing tells which: Prosody 0.12 and 13 let such a message through, and put their own id behind the sender's.
  */
 export function readStanzaId(stanza: Element, by: Jid): string | undefined {
   const [first, ...others] = stanza

@@ -1,6 +1,6 @@
 /** Others at the server who use clients that nobody here wrote: `O: slixmpp bob message to ann@example.org body "Hello"`. */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -80,25 +80,24 @@ async function enterProfanity(person: Person, { site, authority }: Server): Prom
   };
 }
 
-/** A command that logs in for each message and leaves again: `message` and, with `file`, an upload before it. */
+/** A command that logs in for each message and leaves again: `message`, or `file` with its `name`, whose content is `body`, too. */
 async function enterGoSendxmpp({ jid, password }: Person, server: Server): Promise<OtherClient> {
   const version = await versionOf('go-sendxmpp', ['--version'], /go-sendxmpp (\S+)/);
   const directory = await mkdtemp(join(tmpdir(), 'go-sendxmpp-'));
   const configuration = join(directory, 'configuration');
   const host = server.address(false);
   await writeFile(configuration, `username: ${jid}\npassword: ${password}\njserver: ${host}\n`, { mode: 0o600 });
-  await copyFile(server.authority, join(directory, 'authority.pem'));
   return {
     version: `go-sendxmpp ${version}`,
     async act({ verb, fields }) {
-      const to = fields.get('to');
-      if (verb !== 'message' || to === undefined) throw new Error(`go-sendxmpp does not know '${verb}'`);
-      const message = join(directory, 'message');
-      await writeFile(message, `${fields.get('body') ?? ''}\n`);
-      const room = fields.get('nick');
-      const where = room === undefined ? [to] : ['--chatroom', '--alias', room, to];
-      await run('go-sendxmpp', ['--file', configuration, '--message', message, ...where], {
-        env: { ...process.env, SSL_CERT_FILE: join(directory, 'authority.pem') },
+      const [to, name, nick] = ['to', 'name', 'nick'].map((field) => fields.get(field));
+      if (!['message', 'file'].includes(verb) || to === undefined) throw new Error(`go-sendxmpp does not know '${verb}'`);
+      const content = join(directory, name ?? 'message');
+      await writeFile(content, `${fields.get('body') ?? ''}\n`);
+      const what = verb === 'file' ? '--http-upload' : '--message';
+      const where = nick === undefined ? [to] : ['--chatroom', '--alias', nick, to];
+      await run('go-sendxmpp', ['--file', configuration, what, content, ...where], {
+        env: { ...process.env, SSL_CERT_FILE: server.authority },
       });
     },
     leave: async () => rm(directory, { recursive: true, force: true }),

@@ -104,6 +104,9 @@ class Person:
         # Its way that waits goes on waiting for a subject that was never set.
         self.client["xep_0045"].join_muc(slixmpp.JID(room), nick)
 
+    async def carbons(self):
+        await self.client["xep_0280"].enable()
+
     async def presence(self, to=None, type=None, show=None, status=None):
         self.client.send_presence(pto=to, ptype=type, pshow=show, pstatus=status)
 
