@@ -219,3 +219,22 @@ t.test('a bot that is asked to stop', async (t) => {
     t.equal(await bot.stop(), 0);
   });
 });
+
+// [promise-conversation-full] [promise-conversation-crash]
+t.test('when more is owed than can wait, people are told so after the start, too', async (t) => {
+  const stage = await Stage.set(t);
+  const alice = await stage.person('alice');
+  const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+  const conversation = await store.conversation('moltis@localhost/alice@localhost');
+  const reference = { kind: 'direct', to: 'alice@localhost' };
+  const questions = Array.from({ length: 22 }, (_, index) => `question ${index}`);
+  for (const text of questions)
+    await conversation.hear({ kind: 'question', key: text, speaker: 'alice', text, at: new Date(), reference });
+  await store.close();
+  stage.model.next(hangs);
+  const bot = await stage.run();
+  await alice.hears('I still have a lot to answer here; please ask again when I have caught up.');
+  alice.say('/stop');
+  await alice.hears('Stopped.');
+  t.equal(await bot.stop(), 0);
+});

@@ -148,9 +148,7 @@ export class Inbox {
     if (waiting.kind === 'command') return this.#options.commands.resume(waiting, place, conversation);
     const links = linksOf(waiting);
     const prepare = (signal: AbortSignal): Promise<void> => this.#captions.fetch(key, links, conversation, signal);
-    const question: Question = { kind: 'question', key, place, payer: payerAt(place), prepare };
-    const added = this.#options.queue.add(conversation.id, question, { collect: place.kind === 'room' });
-    if (added === 'full') await conversation.fail([key]);
+    await this.#queue({ kind: 'question', key, place, payer: payerAt(place), prepare }, conversation);
   }
 
   /** Lets it through or not. What is said in a conversation is then taken up in the order it came, so that a command keeps its place. */
@@ -260,7 +258,6 @@ export class Inbox {
   }
 
   async #ask(said: Said, piece: Piece, conversation: Conversation): Promise<void> {
-    const { queue, client } = this.#options;
     const { key, place, payer, source } = said;
     const prepare = this.#captions.preparation(piece, conversation);
     const wantsMarker = isMarkable('message' in source ? source.message.element : source.element);
@@ -272,6 +269,12 @@ export class Inbox {
       ...(prepare === undefined ? {} : { prepare }),
       ...(wantsMarker ? { begins: () => this.#markDisplayed(source) } : {}),
     };
+    await this.#queue(question, conversation);
+  }
+
+  async #queue(question: Question, conversation: Conversation): Promise<void> {
+    const { queue, client } = this.#options;
+    const { key, place } = question;
     const added = queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added !== 'full') return;
     await conversation.fail([key], FULL);
