@@ -232,6 +232,34 @@ t.test('ids are believed only in a room that announces them, and only when the r
   }
 });
 
+// [XEP-0421 §3.2]
+t.test('whoever speaks is found by the id of what they said, though their presence had another', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  const { occupants } = await ann.get(muc).join(ROOM, { nick: 'ann' });
+  const mine = occupants.get('ann')?.occupantId;
+  const id = (text: string): string => `<occupant-id xmlns='${xeps.NS_OCCUPANT_ID}' id='${text}'/>`;
+  const delay = `<delay xmlns='urn:xmpp:delay' stamp='2026-11-23T00:00:00Z'/>`;
+  const says = async (nick: string, rest: string): Promise<string | undefined> => {
+    const event = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+    const from = `${ROOM.toString()}/${nick}`;
+    server.inject(ann.jid ?? ann.account, `<message type='groupchat' from='${from}'><body>x</body>${rest}</message>`);
+    return (await event).occupant?.occupantId;
+  };
+  const came = ann.get(muc).events.once('occupantJoined', { timeoutMs: PATIENCE_MS });
+  server.inject(
+    ann.jid ?? ann.account,
+    presence('bob', item).replace('</presence>', `${id('of-presence')}</presence>`),
+  );
+  t.equal((await came).occupant.occupantId, 'of-presence');
+  t.equal(await says('bob', id('before') + delay), undefined);
+  t.equal(occupants.get('bob')?.occupantId, 'of-presence', 'what was said before may be somebody else’s');
+  t.equal(await says('bob', id('of-words')), 'of-words');
+  t.equal(occupants.get('bob')?.occupantId, 'of-words');
+  await says('ann', id('of-words'));
+  t.equal(occupants.get('ann')?.occupantId, mine, 'who we are, only our own presence says');
+});
+
 t.test('what comes from a room that we are not in is neither of a room nor a message like others', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { plugins: [muc] });

@@ -148,12 +148,24 @@ export class RoomView {
       room: this.#room,
       nick,
       message,
-      occupant: delayed === undefined ? this.#occupants.byNick.get(nick) : undefined,
+      occupant: delayed === undefined ? this.#speaker(nick, occupantId) : undefined,
       occupantId,
       stanzaId: this.#announced.has(NS_STABLE_IDS) ? readStanzaId(element, this.#room.jid) : undefined,
       delayed,
       own: occupantId === undefined || ownId === undefined ? nick === this.nick : occupantId === ownId,
     };
+  }
+
+  /**
+   * Who says something now, by the id that comes with it. ejabberd 24.12 gives those who were there before us another one in their presence,
+   * and whoever looks them up later has to find who spoke. Ours is what our own presence says.
+   */
+  #speaker(nick: string, occupantId: string | undefined): Occupant | undefined {
+    const known = this.#occupants.byNick.get(nick);
+    if (known === undefined || occupantId === undefined || nick === this.nick) return known;
+    const speaker = { ...known, occupantId };
+    this.#occupants.put(speaker, false);
+    return speaker;
   }
 
   /** XEP-0421 §4: where the room does not announce that it gives ids, any occupant could have written one. */
