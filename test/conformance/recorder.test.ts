@@ -1,7 +1,9 @@
 /** What the recorder makes of what it saw: names for what differs from run to run, lines that can be read, remarks where they were. */
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { layOut } from './recorder/layout.js';
 import { fillIn, generalise, nameValues, type Place, type Sighting } from './recorder/placeholders.js';
+import { People } from './recorder/people.js';
 import { withRemarks } from './recorder/recorder.js';
 import { parseScenario, type StepKind } from './scenario.js';
 import { parseItem, withoutLayout } from './xml-tree.js';
@@ -243,5 +245,17 @@ t.test('what an event must not say stays when a scenario is recorded anew', asyn
   t.strictSame(
     withRemarks(now, before).map(({ content }) => content),
     ['start', 'message id m2 thread t1 by-author ""', 'online'],
+  );
+});
+
+t.test('what others can do in a plan, by themselves and with clients of others, is what its page says', async (t) => {
+  const page = readFileSync('docs/fixtures.md', 'utf8');
+  const [, table = ''] = /\n\| `O:` \|.*\n\|[-|]+\n([^]*?)\n\n/.exec(page) ?? [];
+  const steps = table.split('\n').flatMap((row) => (row.split('|')[1] ?? '').match(/(?<=`)[^`]{2,}(?=`)/g) ?? []);
+  const byPeople = steps.filter((step) => !/^(?:server|the network|, )/.test(step));
+  t.ok(byPeople.length > 10 && byPeople.some((step) => step.startsWith('profanity')));
+  t.strictSame(
+    byPeople.filter((step) => !People.knows(step)),
+    [],
   );
 });
