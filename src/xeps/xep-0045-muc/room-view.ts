@@ -157,8 +157,8 @@ export class RoomView {
   }
 
   /**
-   * Who says something now, by the id that comes with it. ejabberd 24.12 gives those who were there before us another one in their presence,
-   * and whoever looks them up later has to find who spoke. Ours is what our own presence says.
+   * Who says something now, by the id that comes with it. ejabberd 24.12 gives who makes a room another one in the presence that makes it, and
+   * whoever looks them up later has to find who spoke. Ours is what our own presence says.
    */
   #speaker(nick: string, occupantId: string | undefined): Occupant | undefined {
     const known = this.#occupants.byNick.get(nick);
