@@ -106,8 +106,8 @@ class Session {
     });
     const webSocket = new URL(server.webSocket);
     webSocket.port = String(this.#gate.port);
-    const site = {
     const { client } = server.site.certificates;
+    const site = {
       host: '127.0.0.1',
       port: this.#gate.port,
       webSocket: webSocket.href,
