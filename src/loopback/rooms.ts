@@ -10,7 +10,7 @@ import { writeDiscoInfo, writeDiscoItems, NS_DISCO_INFO, NS_DISCO_ITEMS } from '
 import { childForm } from '../xeps/xep-0004-data-forms.js';
 import { NS_MUC_ADMIN, readList } from '../xeps/xep-0045-muc/admin.js';
 import { NS_MUC } from '../xeps/xep-0045-muc/join.js';
-import { Status, writeMucUser, type Affiliation } from '../xeps/xep-0045-muc/muc-user.js';
+import { NS_MUC_USER, Status, writeMucUser, type Affiliation } from '../xeps/xep-0045-muc/muc-user.js';
 import { NS_MUC_OWNER, writeConfiguration } from '../xeps/xep-0045-muc/owner.js';
 import { readDateTime } from '../xeps/xep-0082-date-time.js';
 import { NS_DELAY, writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
@@ -177,7 +177,12 @@ export class Rooms {
     if (to.resource !== '') {
       const occupant = room.occupants.get(to.resource);
       if (occupant === undefined) throw new StanzaError('cancel', 'item-not-found');
-      const whispered = message.withAttributes({ from: source, to: occupant.jid.toString() });
+      // §7.5: by that who gets it, or finds a copy or a record of it, knows that an occupant said it, and no account of that name.
+      const nodes = message.nodes.filter((node) => typeof node === 'string' || !node.is('x', NS_MUC_USER));
+      const whispered = new Element('message', NS_CLIENT, message.attributes, [
+        ...nodes,
+        el('x', NS_MUC_USER),
+      ]).withAttributes({ from: source, to: occupant.jid.toString() });
       // Who hears it has it in their archive, as with real servers.
       const account = occupant.jid.bare;
       const isKept = message.child('body') !== undefined;
