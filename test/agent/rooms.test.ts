@@ -119,6 +119,26 @@ t.test('rooms', async (t) => {
     t.notOk(bob.texts.includes('Just between us.'));
   });
 
+  // [promise-rooms-private] [XEP-0421 §3.2]
+  t.test('who made the room is answered alone though the service has two occupant ids for them', async (t) => {
+    // As ejabberd 24.12 does it: one in the presence that made the room, another with their words and their next presence.
+    const inject = (name: string, content: string, id: string): void =>
+      stage.server.inject(
+        stage.jid().withResource('moltis'),
+        `<${name} from="${room('team')}/alice">${content}<occupant-id xmlns="urn:xmpp:occupant-id:0" id="${id}"/></${name}>`,
+      );
+    const user = `<x xmlns="http://jabber.org/protocol/muc#user"><item affiliation="none" role="participant"/></x>`;
+    inject('presence', user, 'of-the-presence');
+    const { script, letGo } = holds('', 'Still between us.');
+    const before = model.requests.length;
+    model.next(script);
+    inject('message', '<body>psst, again</body>', 'of-her-words');
+    await model.request(before);
+    inject('presence', `<show>away</show>${user}`, 'of-her-words');
+    letGo();
+    t.match(await alice.hears('Still between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+  });
+
   // [pitfall-nickname-as-identity]
   t.test('a nick that is spelt like the JID of somebody does not open what they said alone', async (t) => {
     const eve = await stage.person('eve');
