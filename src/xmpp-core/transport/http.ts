@@ -134,7 +134,10 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   const head = { url: url.href, status: incoming.statusCode ?? 0, headers: incoming.headers };
   try {
     request.onHead?.(head);
-    return { ...head, body: await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host) };
+    const answered = await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host);
+    // Who has succeeded has read everything; that the last piece is sent may become known here only after the answer.
+    if (head.status >= 200 && head.status < 300) await sent;
+    return { ...head, body: answered };
   } finally {
     outgoing.destroy();
     await sent;
