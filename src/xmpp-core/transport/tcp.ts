@@ -5,7 +5,7 @@ import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
 import { connectingTo } from './addresses.js';
 import { unbracketed, type TcpTarget } from './targets.js';
-import { identity, securityOf, tlsError, trust, type ClientCertificate } from './tls.js';
+import { securityOf, tlsError, trust, type ClientCertificate } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** How a certificate is judged. */
@@ -91,8 +91,7 @@ class TcpTransport implements Transport {
     const socket = tls.connect({
       socket: plain,
       ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
-      ...trust(ca),
-      ...identity(certificate),
+      ...trust(ca, certificate),
       // XEP-0368 §3: direct TLS names its application; StartTLS does not.
       ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
       checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(reference, certificate),

@@ -12,22 +12,40 @@ export interface ClientCertificate {
   readonly key: string;
 }
 
-/** The options of `node:tls` that show a certificate of ours. */
-export function identity(ours: ClientCertificate | undefined): tls.SecureContextOptions {
-  return ours === undefined ? {} : { cert: ours.certificate, key: ours.key };
-}
+/** RFC 7590 §3.3: nothing older is spoken. */
+const OLDEST = 'TLSv1.2';
+/** A program has one bundle or two; whoever has more reads one anew now and then. */
+const MAX_CONTEXTS = 8;
+const contexts = new Map<string, tls.SecureContext>();
 
 /**
- * The options of `node:tls` by which a certificate is judged.
+ * The options of `node:tls` by which a certificate is judged, and by which we show our own.
  * @param ca a PEM bundle to trust beside the system's
  */
-export function trust(ca: string | undefined): tls.SecureContextOptions & { readonly rejectUnauthorized: true } {
+export function trust(ca: string | undefined, ours?: ClientCertificate): tls.ConnectionOptions {
+  const own = ours === undefined ? {} : { cert: ours.certificate, key: ours.key };
   return {
-    minVersion: 'TLSv1.2',
     // Said outright, so that no environment variable can turn it off.
     rejectUnauthorized: true,
-    ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }),
+    ...(ca !== undefined && ours === undefined
+      ? { secureContext: contextOf(ca) }
+      : { ...own, minVersion: OLDEST, ...(ca === undefined ? {} : { ca: authorities(ca) }) }),
   };
+}
+
+/** Reading all authorities of the system takes longer than a handshake: it is done once for each bundle. */
+function contextOf(ca: string): tls.SecureContext {
+  const known = contexts.get(ca);
+  if (known !== undefined) return known;
+  const context = tls.createSecureContext({ minVersion: OLDEST, ca: authorities(ca) });
+  const [oldest] = contexts.keys();
+  if (oldest !== undefined && contexts.size >= MAX_CONTEXTS) contexts.delete(oldest);
+  contexts.set(ca, context);
+  return context;
+}
+
+function authorities(ca: string): string[] {
+  return [...tls.rootCertificates, ca];
 }
 
 /** The facts about a socket whose handshake is over. */
