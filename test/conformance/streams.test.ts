@@ -11,7 +11,9 @@ const BYTE_BY_BYTE = [
   'ejabberd-24.12/message.txt',
 ];
 
+// There are many, and they mostly wait for the other side.
 t.jobs = 8;
+t.setTimeout(120_000);
 for (const file of scenarioFiles()) {
   const scenario = readScenario(file);
   t.test(`${file}: ${scenario.title}`, async (test) => {
