@@ -9,7 +9,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { Queue } from './queue.js';
 import type { Site } from './implementation.js';
 import type { Way } from './scenario.js';
-import { ItemReader, parseFrame, type Item } from './xml-tree.js';
+import { ItemReader, malformed, parseFrame, type Item } from './xml-tree.js';
 
 const CERTIFICATES = new URL('../../fixtures/certificates/', import.meta.url);
 
@@ -105,9 +105,11 @@ class TcpConnection implements Connection {
       this.#socket.write(data);
       return;
     }
-    for (const byte of Buffer.from(data)) {
+    const bytes = Buffer.from(data);
+    for (const [index, byte] of bytes.entries()) {
       this.#socket.write(Uint8Array.of(byte));
-      await nextTurn();
+      // After the last the client may begin a handshake, for which the peer has to be ready.
+      if (index < bytes.length - 1) await nextTurn();
     }
   }
 
@@ -156,7 +158,7 @@ class TcpConnection implements Connection {
       try {
         reader.read(text);
       } catch (error) {
-        this.items.fail(new Error(`the client's XML is not well-formed: ${String(error)}`));
+        this.items.add(malformed(error));
       }
     });
   }
@@ -187,7 +189,7 @@ class WebSocketConnection implements Connection {
       try {
         this.items.add(parseFrame(data.toString()));
       } catch (error) {
-        this.items.fail(new Error(`a message of the client is not one element: ${String(error)}`));
+        this.items.add(malformed(error));
       }
     });
     this.closed = new Promise((resolve) => {

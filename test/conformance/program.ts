@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { line, readLine, writeLine, type Site, type StartImplementation } from './implementation.js';
+import { line, readLine, writeLine, type Line, type Site, type StartImplementation } from './implementation.js';
 import type { Settings } from './scenario.js';
 
 /** How long it may take to end once its input has. */
@@ -25,7 +25,7 @@ export function startProgram(command: string): StartImplementation {
     // What is written to a program that has ended is lost; that it has ended is told.
     child.stdin.on('error', () => undefined);
     createInterface({ input: child.stdout }).on('line', (text) => {
-      if (text !== '') told(readLine(text));
+      if (text !== '') told(eventOf(text));
     });
     child.on('close', (code, signal) => {
       if (!isStopping) told(line('program-ended', { code: code ?? undefined, signal: signal ?? undefined }));
@@ -43,6 +43,15 @@ export function startProgram(command: string): StartImplementation {
       },
     };
   };
+}
+
+/** What cannot be read is an event, too, for which no scenario waits. */
+function eventOf(text: string): Line {
+  try {
+    return readLine(text);
+  } catch (error) {
+    return line('unreadable', { why: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 function endGroup(leader: number | undefined): void {

@@ -1,17 +1,19 @@
 /** Plays the server's side of a scenario, and holds an implementation against the rest. */
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { SecureVersion } from 'node:tls';
 import { readLine, writeLine, type Implementation, type Line, type StartImplementation } from './implementation.js';
 import { ScriptedPeer, type Connection } from './peer.js';
 import { inTime, Queue } from './queue.js';
 import { SaslPeer } from './sasl-peer.js';
 import type { Scenario, Step } from './scenario.js';
-import { bytesOf, fill, matchText, matchTree, SASL, type Bindings, type Outcome } from './template.js';
+import { bytesOf, fill, SASL, type Bindings, type Outcome } from './template.js';
+import { differs, matchItem, matchLine, ReplayError, shown } from './verdict.js';
 import { parseFrame, parseItem, withoutLayout, type Item, type XmlTree } from './xml-tree.js';
 
-/** The client did not do what a step says. `message` begins with its place, and tells what was wanted and what came. */
-export class ReplayError extends Error {
-  override readonly name = 'ReplayError';
-}
+const NS_COUNTING = 'urn:xmpp:sm:3';
+
+/** How long who is not online has for what it must not do, such as to come back. */
+const QUIET_MS = 50;
 
 const VERSIONS: ReadonlyMap<string, SecureVersion> = new Map([
   ['1.1', 'TLSv1.1'],
@@ -53,6 +55,8 @@ interface Side<Thing> {
   /** What came, for people. */
   readonly text: (came: Thing) => string;
   readonly taken: (came: Thing) => void;
+  /** Whether it is right wherever it comes. */
+  readonly isFree: (came: Thing) => boolean;
 }
 
 class Replay {
@@ -63,10 +67,17 @@ class Replay {
   readonly #byteByByte: boolean;
   readonly #tokens = new Map<string, string>();
   #bindings: Bindings = new Map();
+  /** The last one, and all of them. */
   #connection: Connection | undefined;
+  readonly #connections: Connection[] = [];
   #sasl: SaslPeer | undefined;
   #advertised: { mechanisms: string[]; bindings: string[] } = { mechanisms: [], bindings: [] };
   #fences = 0;
+  /** What the client has told of itself. */
+  #isOnline = false;
+  #mayReturn = false;
+  /** Whether it has asked for stream management (XEP-0198). */
+  #isCounting = false;
 
   constructor(
     scenario: Scenario,
@@ -98,7 +109,7 @@ class Replay {
         );
       }
     }
-    this.#nothingLeft(this.#scenario.allSteps.at(-1));
+    await this.#nothingMore(this.#scenario.allSteps.at(-1));
   }
 
   async #take(step: Step, turn: readonly Step[]): Promise<void> {
@@ -110,7 +121,7 @@ class Replay {
       case 'C':
         return this.#hear(turn);
       case 'E':
-        return step.content === 'nothing' ? this.#nothing(step) : this.#learn(turn);
+        return step.content === 'nothing' ? this.#nothing(step.at) : this.#learn(turn);
       case 'N':
         return this.#network(step);
       case 'O':
@@ -142,7 +153,11 @@ class Replay {
       next: async () => this.#connected().items.next(),
       match: matchItem,
       text: (item) => `the client sent:\n   ${item.text}`,
-      taken: ({ tree }) => this.#hearSasl(tree),
+      taken: ({ tree }) => {
+        this.#hearSasl(tree);
+        this.#isCounting ||= has(tree, NS_COUNTING, ['enable', 'resume']);
+      },
+      isFree: (item) => this.#isFree(item),
     });
   }
 
@@ -153,8 +168,20 @@ class Replay {
       next: async () => this.#told.next(),
       match: matchLine,
       text: (event) => `the client told:\n   ${writeLine(event)}`,
-      taken: () => undefined,
+      taken: (event) => this.#noteState(event),
+      isFree: () => false,
     });
+  }
+
+  /** When a client that counts stanzas asks how far the server is, is its own affair (XEP-0198 §4). */
+  #isFree({ tree }: Item): boolean {
+    return this.#isCounting && tree.name === 'r' && tree.ns === NS_COUNTING;
+  }
+
+  #noteState({ verb, fields }: Line): void {
+    if (!['online', 'suspended', 'offline'].includes(verb)) return;
+    this.#isOnline = verb === 'online';
+    this.#mayReturn = verb === 'suspended' || fields.get('retry') === 'yes';
   }
 
   async #meet<Thing>(turn: readonly Step[], side: Side<Thing>): Promise<void> {
@@ -164,7 +191,10 @@ class Replay {
       const outcomes = open.map(({ wanted }) => side.match(wanted, came, this.#bindings));
       const index = outcomes.findIndex((outcome) => 'bindings' in outcome);
       const outcome = outcomes[index];
-      if (outcome === undefined || !('bindings' in outcome)) throw differs(open[0]?.step, outcomes[0], side.text(came));
+      if (outcome === undefined || !('bindings' in outcome)) {
+        if (side.isFree(came)) continue;
+        throw differs(open[0]?.step, outcomes[0], side.text(came));
+      }
       open.splice(index, 1);
       this.#bindings = outcome.bindings;
       side.taken(came);
@@ -192,11 +222,20 @@ class Replay {
     this.#sasl.hear(payload);
   }
 
-  /** Any entity answers a request (RFC 6120 §8.2.3): what came before the answer is all that there was. */
-  async #nothing(step: Step): Promise<void> {
+  /** Makes sure that the client has done nothing beside the script, for which a message of it may be under way. */
+  async #nothing(at: string): Promise<void> {
+    const connection = this.#connected();
+    const answer = await this.#answerOf(connection);
+    if (answer !== undefined) throw new ReplayError(`${at}: the client sent something:\n   ${answer.text}`);
+    // What another process told before it answered has come, but may not have been read.
+    await nextTurn();
+    this.#nothingWaits(at, [connection]);
+  }
+
+  /** Any entity answers a request (RFC 6120 §8.2.3): what came before the answer is all that there was. @returns what is no answer */
+  async #answerOf(connection: Connection): Promise<Item | undefined> {
     this.#fences += 1;
     const id = `fence-${this.#fences}`;
-    const connection = this.#connected();
     const { account, way } = this.#scenario.settings;
     const framed = way === 'WebSocket' ? ` xmlns='jabber:client'` : '';
     const server = account.slice(account.indexOf('@') + 1);
@@ -204,22 +243,23 @@ class Replay {
       `<iq${framed} type='get' id='${id}' from='${server}'><ping xmlns='urn:xmpp:ping'/></iq>`,
       false,
     );
-    const item = await connection.items.next();
+    let item = await connection.items.next();
+    while (this.#isFree(item)) item = await connection.items.next();
     const type = item.tree.attributes.get('type');
-    if (item.tree.attributes.get('id') !== id || (type !== 'result' && type !== 'error')) {
-      throw new ReplayError(`${step.at}: the client sent something:\n   ${item.text}`);
-    }
-    const [event] = this.#told.waiting;
-    if (event !== undefined) throw new ReplayError(`${step.at}: the client told something:\n   ${writeLine(event)}`);
+    const isAnswer = item.tree.attributes.get('id') === id && (type === 'result' || type === 'error');
+    return isAnswer ? undefined : item;
   }
 
-  async #network({ content }: Step): Promise<void> {
+  async #network({ content, at }: Step): Promise<void> {
     const { verb, fields } = readLine(content);
     switch (verb) {
       case 'connected':
         this.#connection = await this.#peer.connections.next();
+        this.#connections.push(this.#connection);
         return;
       case 'TLS':
+        // What was said in the clear is not said again.
+        this.#nothingWaits(at, [this.#connected()]);
         return inTime(this.#connected().secure(handshakeOf(fields)));
       case 'TLS-refused': {
         // In TLS 1.3 the server is done before the client has judged its certificate.
@@ -244,9 +284,20 @@ class Replay {
     }
   }
 
-  #nothingLeft(last: Step | undefined): void {
+  /** The end: what the client does now is more than it should. */
+  async #nothingMore(last: Step | undefined): Promise<void> {
     const at = last === undefined ? this.#scenario.file : `after ${last.at}`;
-    const [item] = this.#connection?.items.waiting ?? [];
+    // Nothing is due at the end either: what is under way comes to light.
+    if (this.#isOnline && last?.content !== 'nothing') await this.#nothing(at);
+    else await sleep(QUIET_MS);
+    this.#nothingWaits(at, this.#connections);
+    if (!this.#mayReturn && this.#peer.connections.waiting.length > 0)
+      throw new ReplayError(`${at}: the client connected once more`);
+  }
+
+  /** What has come and was not taken. */
+  #nothingWaits(at: string, connections: readonly Connection[]): void {
+    const item = connections.flatMap(({ items }) => items.waiting).find((one) => !this.#isFree(one));
     if (item !== undefined) throw new ReplayError(`${at}: the client sent something more:\n   ${item.text}`);
     const [event] = this.#told.waiting;
     if (event !== undefined) throw new ReplayError(`${at}: the client told something more:\n   ${writeLine(event)}`);
@@ -310,22 +361,9 @@ function turnsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   return turns;
 }
 
-function matchItem(wanted: Item, came: Item, bindings: Bindings): Outcome {
-  if (wanted.kind !== came.kind) return { difference: `not the ${wanted.kind} of a stream` };
-  return wanted.kind === 'end' ? { bindings } : matchTree(wanted.tree, came.tree, bindings);
-}
-
-function matchLine(wanted: Line, came: Line, bindings: Bindings): Outcome {
-  if (wanted.verb !== came.verb) return { difference: `'${came.verb}' is not '${wanted.verb}'` };
-  let known = bindings;
-  for (const [name, value] of wanted.fields) {
-    const actual = came.fields.get(name);
-    if (actual === undefined && value !== '') return { difference: `it does not tell '${name}'` };
-    const outcome = matchText(value, actual ?? '', known);
-    if ('difference' in outcome) return { difference: `${name}: ${outcome.difference}` };
-    known = outcome.bindings;
-  }
-  return { bindings: known };
+/** Whether it is one of these elements, or one of them is somewhere in it. */
+function has(tree: XmlTree, ns: string, names: readonly string[]): boolean {
+  return (tree.ns === ns && names.includes(tree.name)) || tree.elements.some((child) => has(child, ns, names));
 }
 
 function handshakeOf(fields: ReadonlyMap<string, string>): { certificate: string; version: SecureVersion } {
@@ -333,14 +371,4 @@ function handshakeOf(fields: ReadonlyMap<string, string>): { certificate: string
     certificate: fields.get('certificate') ?? 'good',
     version: VERSIONS.get(fields.get('version') ?? '') ?? 'TLSv1.3',
   };
-}
-
-/** What a step wanted, and what came instead. */
-function differs(step: Step | undefined, outcome: Outcome | undefined, came: string): ReplayError {
-  const difference = outcome !== undefined && 'difference' in outcome ? outcome.difference : 'this was not wanted';
-  return new ReplayError(`${step?.at}: ${difference}\n${step === undefined ? '' : shown(step)}\nbut ${came}`);
-}
-
-function shown({ kind, content }: Step): string {
-  return `${kind}: ${content.replaceAll('\n', '\n   ')}`;
 }

@@ -80,15 +80,17 @@ function exchangeOf(mechanism: string, facts: SaslFacts): Exchange {
   const [, bound] = /^HT-SHA-256-(EXPR|ENDP|UNIQ|NONE)$/.exec(mechanism) ?? [];
   if (bound !== undefined) return tokenExchange(BOUND_TO[bound], facts);
   if (mechanism === 'PLAIN') return single(`\0${facts.username}\0${facts.password}`);
-  if (mechanism === 'EXTERNAL' || mechanism === 'ANONYMOUS') return single('');
+  if (mechanism === 'EXTERNAL') return single('');
+  // Whatever it says of itself is good (RFC 4505 §2).
+  if (mechanism === 'ANONYMOUS') return single(undefined);
   throw new Error(`the peer does not speak ${mechanism}`);
 }
 
 /** One message of the client, which is all. */
-function single(wanted: string): Exchange {
+function single(wanted: string | undefined): Exchange {
   return {
     hear(message) {
-      if (message.toString() !== wanted)
+      if (wanted !== undefined && message.toString() !== wanted)
         throw new Error(`said ${JSON.stringify(message.toString())} where ${JSON.stringify(wanted)} is right`);
     },
     say: () => Buffer.alloc(0),
@@ -151,7 +153,17 @@ class ScramExchange implements Exchange {
     if (user !== this.#facts.username) throw new Error(`began with ${message}`);
     if (flag.startsWith('p=') !== this.#isPlus)
       throw new Error(`is bound by ${flag}, which is not what the mechanism says`);
+    this.#judgeBinding(flag);
     this.#clientFirst = message;
+  }
+
+  /** A client that was lied to about bindings is not to be believed, nor one that takes what was not offered (RFC 5802 §6, XEP-0440 §3). */
+  #judgeBinding(flag: string): void {
+    const { mechanisms, bindings } = this.#facts.advertised;
+    if (flag === 'y' && mechanisms.some((name) => name.endsWith('-PLUS')))
+      throw new Error('says that the server cannot bind to TLS, which it has offered');
+    if (this.#isPlus && bindings.length > 0 && !bindings.includes(flag.slice(2)))
+      throw new Error(`binds to ${flag.slice(2)}, which was not offered`);
   }
 
   #first(wrong: string | undefined): string {

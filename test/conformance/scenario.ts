@@ -1,6 +1,6 @@
 /** Scenarios as they stand in fixtures/streams: reading and writing the format that docs/fixtures.md describes. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const STREAMS = fileURLToPath(new URL('../../fixtures/streams/', import.meta.url));
@@ -65,7 +65,8 @@ const SETTINGS = ['Account', 'Password', 'Resource', 'Way', 'Client', 'Login'];
 const LINE_LENGTH = 137;
 const WAYS: readonly Way[] = ['StartTLS', 'direct TLS', 'WebSocket'];
 const LOGINS = ['password', 'anonymous', 'external'] as const;
-const STEP = /^([CSAENO])(&?):(?: (.*))?$/;
+/** Only what the client does may change places. */
+const STEP = /^([SANO](?!&)|[CE])(&?):(?: (.*))?$/;
 const HEADER = /^([A-Z][a-z]+):(?: (.*))?$/;
 
 /** The files of all scenarios, below fixtures/streams, in the order of their names. */
@@ -242,9 +243,4 @@ function need(headers: ReadonlyMap<string, string>, name: string, file: string):
   const value = headers.get(name);
   if (value !== undefined && value !== '') return value;
   throw new ScenarioError(`${file}:1: the header has no ${name}`);
-}
-
-/** How people name a scenario: its path without the ending. */
-export function nameOf(scenario: Scenario): string {
-  return relative('.', scenario.file).replace(/\.txt$/, '');
 }

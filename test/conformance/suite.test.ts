@@ -2,11 +2,13 @@
 import t from 'tap';
 import { line, readLine, writeLine, type StartImplementation } from './implementation.js';
 import { startLibrary } from './library.js';
-import { replay, ReplayError } from './replay.js';
+import { replay } from './replay.js';
+import { SaslPeer } from './sasl-peer.js';
 import { parseScenario, readScenario, scenarioFiles, ScenarioError, writeScenario, type Scenario } from './scenario.js';
 import { sectionTable } from './sections.js';
 import { fill, matchText, matchTree } from './template.js';
-import { parseItem, withoutLayout } from './xml-tree.js';
+import { ReplayError } from './verdict.js';
+import { ItemReader, parseItem, withoutLayout, type Item } from './xml-tree.js';
 
 const HEADER = `Title: A
 Server: none
@@ -73,6 +75,7 @@ t.test('what cannot be read is refused with its file, its line, and what is righ
       /^x\.txt:1: Way is one of StartTLS, direct TLS, WebSocket, not 'carrier pigeon'/,
     ],
     [HEADER.replace('Written: 2026-11-23', 'Written: today'), /^x\.txt:1: needs either 'Recorded' or 'Written'/],
+    [`${HEADER}\nS&: <a/>\n`, /^x\.txt:12: a step begins/],
     [`${HEADER}\nA: start\nX: start\n`, /^x\.txt:13: a step begins with C:, S:, A:, E:, N: or O:/],
     [`${HEADER}\nA: start\n too little space\n`, /^x\.txt:13: a step begins/],
   ] as const;
@@ -198,6 +201,81 @@ t.test('a client that proves another password than it was told is found out', as
     startLibrary({ ...settings, password: 'pen' }, site, told);
   await t.rejects(replay(readScenario('hostile/login-wrong-signature.txt'), impostor), /proves another password/);
 });
+
+t.test(
+  'a client that does more than a scenario says is found out, also when it does it after the last step',
+  async (t) => {
+    /** Does this, once, when it has told that. */
+    const eager = (verb: string, action: string): StartImplementation => {
+      return async (settings, site, told) => {
+        let isDone = false;
+        const library = await startLibrary(settings, site, (event) => {
+          told(event);
+          if (event.verb !== verb || isDone) return;
+          isDone = true;
+          queueMicrotask(() => library.act(readLine(action)));
+        });
+        return library;
+      };
+    };
+    const online = readScenario('prosody-13/online.txt');
+    await t.rejects(
+      replay(online, eager('presence', 'message to bob@example.org body "one more"')),
+      /online\.txt:\d+: the client sent something:\n {3}<message/,
+    );
+    await t.rejects(replay(online, eager('presence', 'stop')), /the client sent something:\n {3}<presence/);
+    await t.rejects(
+      replay(readScenario('hostile/login-wrong-signature.txt'), eager('offline', 'start')),
+      /the client connected once more/,
+    );
+  },
+);
+
+t.test('two requests with one id are found out', async (t) => {
+  const wanted = parseItem(`<iq type='get' id='{id:2}'/>`).tree;
+  const came = parseItem(`<iq type='get' id='7'/>`).tree;
+  t.match(matchTree(wanted, came, new Map([['id:1', '7']])), { difference: /'7' is the id of something else/ });
+  t.match(matchTree(wanted, came, new Map([['id:1', '8']])), { bindings: new Map([['id:2', '7']]) });
+  t.match(matchTree(wanted, parseItem(`<iq type='get' id=''/>`).tree, new Map()), { difference: /'' is not/ });
+});
+
+t.test('a stream is read however its bytes come, and what may not stand in one is found out', async (t) => {
+  const head = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
+  const read = (pieces: Iterable<string>): readonly string[] => {
+    const items: Item[] = [];
+    const reader = new ItemReader((item) => items.push(item));
+    for (const piece of pieces) reader.read(piece);
+    return items.map(({ kind, tree }) => `${kind} ${tree.name} ${tree.text}`.trim());
+  };
+  const whole = `<?xml version='1.0'?>${head}<a><![CDATA[<b>]]></a> \n<?xml version='1.0'?>${head}<c/></stream:stream>`;
+  const items = ['head stream', 'element a <b>', 'head stream', 'element c', 'end stream'];
+  t.strictSame(read([whole]), items);
+  t.strictSame(read(whole), items, 'each character by itself');
+  for (const content of ['text<a/>', '<!-- comment -->', '<?php ?>', '<a><!-- comment --></a>', '<a></b>']) {
+    t.throws(() => read([head, content]), { name: 'Error' }, content);
+  }
+});
+
+t.test(
+  'a client that binds its login to TLS in a way that was not offered, or denies what was, is found out',
+  async (t) => {
+    const begin = (mechanism: string, first: string): void => {
+      const peer = new SaslPeer({
+        username: 'ann',
+        password: 'pencil',
+        binding: () => Buffer.alloc(32),
+        tokens: new Map(),
+        advertised: { mechanisms: ['SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS'], bindings: ['tls-exporter'] },
+      });
+      peer.begin(mechanism);
+      peer.hear(Buffer.from(first).toString('base64'));
+    };
+    begin('SCRAM-SHA-256-PLUS', 'p=tls-exporter,,n=ann,r=nonce');
+    begin('SCRAM-SHA-256', 'n,,n=ann,r=nonce');
+    t.throws(() => begin('SCRAM-SHA-256-PLUS', 'p=tls-unique,,n=ann,r=nonce'), /tls-unique, which was not offered/);
+    t.throws(() => begin('SCRAM-SHA-256', 'y,,n=ann,r=nonce'), /cannot bind to TLS, which it has offered/);
+  },
+);
 
 t.test('the table tells, for each section, how many scenarios cover it and how many hold', async (t) => {
   const scenario = (covers: readonly string[]): Scenario => ({ ...parsed(HEADER), covers });

@@ -58,7 +58,19 @@ export function matchText(wanted: string, came: string, bindings: Bindings): Out
   const match = new RegExp(`^${pattern}$`, 'su').exec(came);
   if (match === null) return { difference: `'${came}' is not '${filledIn(wanted, bindings)}'` };
   const found = names.map((name, index) => [name, match[index + 1] ?? ''] as const);
-  return { bindings: found.length === 0 ? bindings : new Map([...bindings, ...found]) };
+  if (found.length === 0) return { bindings };
+  const twice = found.find(([name, value]) => isId(name) && isTaken(value, bindings));
+  if (twice !== undefined) return { difference: `'${twice[1]}' is the id of something else` };
+  return { bindings: new Map([...bindings, ...found]) };
+}
+
+/** Ids with different names are different. */
+function isTaken(id: string, bindings: Bindings): boolean {
+  return [...bindings].some(([name, value]) => isId(name) && value === id);
+}
+
+function isId(name: string): boolean {
+  return name.startsWith('id:');
 }
 
 /**
@@ -88,7 +100,7 @@ function patternOf(name: string | undefined, bindings: Bindings, names: string[]
   if (known !== undefined) return literal(known);
   if (names.includes(name)) return `(?:\\${names.indexOf(name) + 1})`;
   names.push(name);
-  return '(.*)';
+  return name === SASL ? '(.*)' : '(.+)';
 }
 
 /** Finds, for each wanted element, one of those that came. */

@@ -11,13 +11,18 @@ export interface XmlTree {
   readonly text: string;
 }
 
-/** Something that stands in a stream: its head, an element, or its end. */
+/** Something that stands in a stream: its head, an element, or its end; or what may not stand there. */
 export interface Item {
-  readonly kind: 'head' | 'element' | 'end';
-  /** Of a head, without content; of an end, the empty element of its name. */
+  readonly kind: 'head' | 'element' | 'end' | 'malformed';
+  /** Of a head, without content; of an end, the empty element of its name; of what is malformed, nothing. */
   readonly tree: XmlTree;
-  /** As it was written. */
+  /** As it was written; of what is malformed, what is wrong with it. */
   readonly text: string;
+}
+
+/** What came and is no XML, or none that may stand in a stream. */
+export function malformed(error: unknown): Item {
+  return { kind: 'malformed', tree: growing(undefined), text: String(error) };
 }
 
 interface Growing extends XmlTree {
@@ -26,8 +31,8 @@ interface Growing extends XmlTree {
 }
 
 const STREAM_OPEN = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
-/** What stands where a stream begins. */
-const BEGINNING = /^\s*<(\?xml|stream:stream)/;
+/** What has been read where a stream begins. */
+const BEGINNING = /^\s*<(\?xml|stream:stream)$/;
 
 /**
  * Reads what one side of a stream says, as it comes.
@@ -45,18 +50,20 @@ export class ItemReader {
     this.#parser = this.#newParser();
   }
 
-  /** @throws Error when it is not well-formed */
+  /** @throws Error when it is not well-formed, or nothing that may stand in a stream (RFC 6120 §11.1) */
   read(text: string): void {
-    if (this.#open.length <= 1 && BEGINNING.test(text)) {
-      this.#parser = this.#newParser();
-      this.#open = [];
-      this.#unread = '';
-    }
     // One character at a time, so that the text of an item is what was read up to its end.
     for (const character of text) {
       this.#unread += character;
-      this.#parser.write(character);
+      if (this.#open.length <= 1 && BEGINNING.test(this.#unread)) this.#beginAnew();
+      else this.#parser.write(character);
     }
+  }
+
+  #beginAnew(): void {
+    this.#parser = this.#newParser();
+    this.#open = [];
+    this.#parser.write(this.#unread.trimStart());
   }
 
   #newParser(): SaxesParser<{ xmlns: true }> {
@@ -68,10 +75,18 @@ export class ItemReader {
       this.#open.push(growing(tag));
       if (this.#open.length === 1) this.#give('head', this.#open[0]);
     });
-    parser.on('text', (text) => {
+    const addText = (text: string): void => {
       const last = this.#open.at(-1);
       if (last !== undefined && this.#open.length > 1) last.text += text;
-    });
+      else if (text.trim() !== '') throw new Error(`there is text outside of all elements: ${text}`);
+    };
+    parser.on('text', addText);
+    parser.on('cdata', addText);
+    for (const kind of ['comment', 'doctype', 'processinginstruction'] as const) {
+      parser.on(kind, () => {
+        throw new Error(`there is a ${kind} in the stream`);
+      });
+    }
     parser.on('closetag', () => {
       const closed = this.#open.pop();
       if (this.#open.length > 1) this.#open.at(-1)?.elements.push(closed ?? growing(undefined));
