@@ -332,7 +332,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
   });
 });
 
-// [promise-conversation-crash] [promise-reload]
+// [promise-conversation-crash] [promise-run-reload]
 t.test('an account has stopped when all that came is written down, for who goes on with it', async (t) => {
   const stage = await Stage.set(t);
   const alice = await stage.person('alice');
