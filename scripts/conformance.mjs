@@ -35,7 +35,7 @@ function readChapter(file) {
   const { title, prefix, link, ...tables } = parse(readFileSync(new URL(file, ROOT), 'utf8'));
   const sections = Object.entries(tables).map(([heading, entries]) => ({
     heading,
-    name: [prefix, `§${numberOf(heading)}`].join(' '),
+    name: sectionName(prefix, heading),
     scenarios: [],
     requirements: Object.entries(entries).map(([key, entry]) => readRequirement(file, prefix, heading, key, entry)),
   }));
@@ -49,6 +49,11 @@ function readRequirement(file, prefix, heading, key, { not, ...rest }) {
   if (others.length > 0 || !LEVELS.includes(level))
     problems.push(`${file}: ${id} needs one level of ${LEVELS.join(', ')}`);
   return { id, level, text: rest[level], not, tests: [] };
+}
+
+/** As the headers of scenarios say it: `RFC6120 §4.3.2`. */
+function sectionName(prefix, heading) {
+  return `${prefix} §${numberOf(heading)}`;
 }
 
 function numberOf(heading) {

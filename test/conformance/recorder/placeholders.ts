@@ -129,17 +129,19 @@ export function generalise({ kind, item, text }: Sighting, names: Names, { https
 /** What is not the client's choice alone, nor worth comparing: times that nobody asked for, and what it calls itself. */
 function clientsOwn(text: string, plan: string): string {
   const planned = new Set([...plan.matchAll(TIME_ANYWHERE)].map(([time]) => Date.parse(time)));
-  return text
-    .replace(/^<\?xml[^>]*\?>\s*/, '')
-    .replace(/^(<(?:stream:stream|open)\b[^>]*?\sxml:lang=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
-    // RFC 6120 §4.7.1: a client may say who it is.
-    .replace(/^(<(?:stream:stream|open)\b[^>]*?\sfrom=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
-    .replace(/<user-agent\b.*?<\/user-agent>/, (agent) => openTexts(agent, ['software', 'device']))
-    .replace(/<query\b[^>]*xmlns=["']jabber:iq:version["'].*?<\/query>/, (query) =>
-      openTexts(query, ['name', 'version', 'os'], plan),
-    )
-    .replace(/<time\b[^>]*xmlns=["']urn:xmpp:time["'].*?<\/time>/, (time) => openTexts(time, ['tzo']))
-    .replaceAll(TIME, (time) => (planned.has(Date.parse(time)) ? time : placeholder('time')));
+  return (
+    text
+      .replace(/^<\?xml[^>]*\?>\s*/, '')
+      .replace(/^(<(?:stream:stream|open)\b[^>]*?\sxml:lang=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
+      // RFC 6120 §4.7.1: a client may say who it is.
+      .replace(/^(<(?:stream:stream|open)\b[^>]*?\sfrom=)(["']).*?\2/, `$1$2${placeholder('?')}$2`)
+      .replace(/<user-agent\b.*?<\/user-agent>/, (agent) => openTexts(agent, ['software', 'device']))
+      .replace(/<query\b[^>]*xmlns=["']jabber:iq:version["'].*?<\/query>/, (query) =>
+        openTexts(query, ['name', 'version', 'os'], plan),
+      )
+      .replace(/<time\b[^>]*xmlns=["']urn:xmpp:time["'].*?<\/time>/, (time) => openTexts(time, ['tzo']))
+      .replaceAll(TIME, (time) => (planned.has(Date.parse(time)) ? time : placeholder('time')))
+  );
 }
 
 /** Secrets that were good for this server only, and a day that would be over at the replay. */

@@ -91,7 +91,8 @@ async function enterGoSendxmpp({ jid, password }: Person, server: Server): Promi
     version: `go-sendxmpp ${version}`,
     async act({ verb, fields }) {
       const [to, name, nick] = ['to', 'name', 'nick'].map((field) => fields.get(field));
-      if (!['message', 'file'].includes(verb) || to === undefined) throw new Error(`go-sendxmpp does not know '${verb}'`);
+      if (!['message', 'file'].includes(verb) || to === undefined)
+        throw new Error(`go-sendxmpp does not know '${verb}'`);
       const content = join(directory, name ?? 'message');
       await writeFile(content, `${fields.get('body') ?? ''}\n`);
       const what = verb === 'file' ? '--http-upload' : '--message';
