@@ -7,6 +7,7 @@ import { inTime, Queue } from './queue.js';
 import { SaslPeer } from './sasl-peer.js';
 import type { Scenario, Step } from './scenario.js';
 import { bytesOf, fill, SASL, type Bindings, type Outcome } from './template.js';
+import { nextOf, turnsOf } from './turns.js';
 import { differs, matchItem, matchLine, ReplayError, shown } from './verdict.js';
 import { parseFrame, parseItem, withoutLayout, type Item, type XmlTree } from './xml-tree.js';
 
@@ -55,8 +56,8 @@ interface Side<Thing> {
   /** What came, for people. */
   readonly text: (came: Thing) => string;
   readonly taken: (came: Thing) => void;
-  /** Whether it is right wherever it comes. */
-  readonly isFree: (came: Thing) => boolean;
+  /** Whether it is right wherever it comes; if so, it is no more to be looked at. */
+  readonly passOver: (came: Thing) => boolean;
 }
 
 class Replay {
@@ -78,6 +79,8 @@ class Replay {
   #mayReturn = false;
   /** Whether it has asked for stream management (XEP-0198). */
   #isCounting = false;
+  /** How often it has asked how far the server is before the script does. */
+  #askedAhead = 0;
 
   constructor(
     scenario: Scenario,
@@ -148,7 +151,9 @@ class Replay {
 
   /** The client's turn: what it sends, one by one; those that may change places in any order. */
   async #hear(turn: readonly Step[]): Promise<void> {
-    await this.#meet(turn, {
+    const wanted = turn.filter(({ content }) => !(this.#askedAhead > 0 && this.#isFree(this.#itemOf(content))));
+    this.#askedAhead -= turn.length - wanted.length;
+    await this.#meet(wanted, {
       read: ({ content }) => this.#itemOf(content),
       next: async () => this.#connected().items.next(),
       match: matchItem,
@@ -157,7 +162,11 @@ class Replay {
         this.#hearSasl(tree);
         this.#isCounting ||= has(tree, NS_COUNTING, ['enable', 'resume']);
       },
-      isFree: (item) => this.#isFree(item),
+      passOver: (item) => {
+        if (!this.#isFree(item)) return false;
+        this.#askedAhead += 1;
+        return true;
+      },
     });
   }
 
@@ -169,7 +178,7 @@ class Replay {
       match: matchLine,
       text: (event) => `the client told:\n   ${writeLine(event)}`,
       taken: (event) => this.#noteState(event),
-      isFree: () => false,
+      passOver: () => false,
     });
   }
 
@@ -185,17 +194,18 @@ class Replay {
   }
 
   async #meet<Thing>(turn: readonly Step[], side: Side<Thing>): Promise<void> {
-    const open = turn.map((step) => ({ step, wanted: side.read(step) }));
+    let open = turn;
     while (open.length > 0) {
       const came = await side.next();
-      const outcomes = open.map(({ wanted }) => side.match(wanted, came, this.#bindings));
+      const next = nextOf(open);
+      const outcomes = next.map((step) => side.match(side.read(step), came, this.#bindings));
       const index = outcomes.findIndex((outcome) => 'bindings' in outcome);
       const outcome = outcomes[index];
       if (outcome === undefined || !('bindings' in outcome)) {
-        if (side.isFree(came)) continue;
-        throw differs(open[0]?.step, outcomes[0], side.text(came));
+        if (side.passOver(came)) continue;
+        throw differs(next[0], outcomes[0], side.text(came));
       }
-      open.splice(index, 1);
+      open = open.filter((step) => step !== next[index]);
       this.#bindings = outcome.bindings;
       side.taken(came);
     }
@@ -346,19 +356,6 @@ class Replay {
       bindings: every(/<channel-binding type=['"]([^'"]*)['"]/g),
     };
   }
-}
-
-/** Steps that belong together: what the server says in one write, and what may change places. */
-function turnsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
-  const turns: Step[][] = [];
-  let last: Step | undefined;
-  for (const step of steps) {
-    const isSame = last?.kind === step.kind;
-    if (isSame && (step.kind === 'S' || (step.unordered && last?.unordered === true))) turns.at(-1)?.push(step);
-    else turns.push([step]);
-    last = step;
-  }
-  return turns;
 }
 
 /** Whether it is one of these elements, or one of them is somewhere in it. */

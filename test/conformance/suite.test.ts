@@ -7,6 +7,7 @@ import { SaslPeer } from './sasl-peer.js';
 import { parseScenario, readScenario, scenarioFiles, ScenarioError, writeScenario, type Scenario } from './scenario.js';
 import { sectionTable } from './sections.js';
 import { fill, matchText, matchTree } from './template.js';
+import { nextOf, turnsOf } from './turns.js';
 import { ReplayError } from './verdict.js';
 import { ItemReader, parseItem, withoutLayout, type Item } from './xml-tree.js';
 
@@ -230,6 +231,42 @@ t.test(
     );
   },
 );
+
+t.test('an end is told before or after what else the client tells then, but not before what was found', async (t) => {
+  const steps = (text: string): Scenario['steps'] => parsed(`${HEADER}\n${text}`).steps;
+  const turns = turnsOf(
+    steps(`A: join
+S: <a/>
+S: <b/>
+E: done of join
+C: <c/>
+E: occupant
+E: item of archive
+E: done of archive
+E: nothing
+E: subject
+C&: <d/>
+C&: <e/>
+C: <f/>
+`),
+  ).map((turn) => turn.map(({ content }) => content));
+  t.strictSame(turns, [
+    ['join'],
+    ['<a/>', '<b/>'],
+    ['done of join', 'occupant', 'item of archive', 'done of archive'],
+    ['<c/>'],
+    ['nothing'],
+    ['subject'],
+    ['<d/>', '<e/>'],
+    ['<f/>'],
+  ]);
+  const next = (text: string): readonly string[] => nextOf(steps(text)).map(({ content }) => content);
+  t.strictSame(next('E: done of join\nE: occupant\nE: subject\n'), ['occupant', 'done of join']);
+  t.strictSame(next('E: occupant\nE: item of a\nE: done of a\nE: done of b\n'), ['occupant', 'done of b']);
+  t.strictSame(next('E&: a\nE&: b\nE: c\nE&: d\n'), ['a', 'b']);
+  t.strictSame(next('E: a\nE&: b\n'), ['a']);
+  t.strictSame(next('C&: <a/>\nC&: <b/>\n'), ['<a/>', '<b/>']);
+});
 
 t.test('two requests with one id are found out', async (t) => {
   const wanted = parseItem(`<iq type='get' id='{id:2}'/>`).tree;
