@@ -87,3 +87,8 @@ t.test('a program that ends by itself is an event, so that no scenario waits for
   const { told } = await start(t, 'exit 3');
   t.strictSame(await told.first(1), ['program-ended code 3']);
 });
+
+t.test('a line of a program that is no event is one that nobody waits for', async (t) => {
+  const { told } = await start(t, 'echo message from; read end');
+  t.match(await told.first(1), [/^unreadable why /]);
+});
