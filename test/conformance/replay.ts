@@ -162,11 +162,7 @@ class Replay {
         this.#hearSasl(tree);
         this.#isCounting ||= has(tree, NS_COUNTING, ['enable', 'resume']);
       },
-      passOver: (item) => {
-        if (!this.#isFree(item)) return false;
-        this.#askedAhead += 1;
-        return true;
-      },
+      passOver: (item) => this.#passOver(item),
     });
   }
 
@@ -185,6 +181,12 @@ class Replay {
   /** When a client that counts stanzas asks how far the server is, is its own affair (XEP-0198 §4). */
   #isFree({ tree }: Item): boolean {
     return this.#isCounting && tree.name === 'r' && tree.ns === NS_COUNTING;
+  }
+
+  #passOver(item: Item): boolean {
+    if (!this.#isFree(item)) return false;
+    this.#askedAhead += 1;
+    return true;
   }
 
   #noteState({ verb, fields }: Line): void {
@@ -254,7 +256,7 @@ class Replay {
       false,
     );
     let item = await connection.items.next();
-    while (this.#isFree(item)) item = await connection.items.next();
+    while (this.#passOver(item)) item = await connection.items.next();
     const type = item.tree.attributes.get('type');
     const isAnswer = item.tree.attributes.get('id') === id && (type === 'result' || type === 'error');
     return isAnswer ? undefined : item;
@@ -266,6 +268,7 @@ class Replay {
       case 'connected':
         this.#connection = await this.#peer.connections.next();
         this.#connections.push(this.#connection);
+        this.#askedAhead = 0;
         return;
       case 'TLS':
         // What was said in the clear is not said again.
