@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import {
-  createClient,
   el,
   messageArchive,
   muc,
@@ -23,35 +22,18 @@ import {
   serviceDiscovery,
   verificationString,
   writeMessage,
-  type Client,
 } from '../../src/index.js';
 import { StanzaError } from '../../src/xmpp-core/errors.js';
 import { NS_CLIENT } from '../../src/xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../../src/xmpp-core/stanza/stanza-error.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';
 import { ConversationStore } from '../../src/agent/conversation/history.js';
-import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { askAgain, asked, PASSWORD, Stage, times } from '../support/bot.js';
+import { askAgain, asked, Stage, times } from '../support/bot.js';
 import { until } from '../support/loopback.js';
 import { hangs, says } from '../support/openai-server.js';
 
 // Programs are started here, which takes its time on a busy machine.
 t.setTimeout(180_000);
-
-/** Another client of the bot's own account, as a person may have one open. */
-async function otherClient(t: { teardown(undo: () => Promise<unknown>): void }, stage: Stage): Promise<Client> {
-  const client = createClient({
-    jid: stage.jid(),
-    password: PASSWORD,
-    resource: 'other',
-    ca: LOOPBACK_CERTIFICATE,
-    server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
-    plugins: [messageArchive],
-  });
-  t.teardown(() => client.stop());
-  await client.start();
-  return client;
-}
 
 t.test('what others hear, and what was missed', async (t) => {
   const stage = await Stage.set(t);
@@ -61,7 +43,8 @@ t.test('what others hear, and what was missed', async (t) => {
   // [promise-conversation-once]
   t.test('what is said to another client of the account, or by it, is not answered, as a copy or later', async (t) => {
     const bot = await stage.run();
-    const other = await otherClient(t, stage);
+    const other = stage.otherClient(t, [messageArchive]);
+    await other.start();
     const before = model.requests.length;
     const toOther = stage.jid().withResource('other');
     const heard = other.events.once('message', { where: ({ body }) => body === 'you, not the bot', timeoutMs: 10_000 });
@@ -81,7 +64,8 @@ t.test('what others hear, and what was missed', async (t) => {
 
   // [promise-conversation-waited] [promise-conversation-once] [promise-limit-stale]
   t.test('what only the archive kept while the bot was away is answered, once, as long as it is fresh', async (t) => {
-    const other = await otherClient(t, stage);
+    const other = stage.otherClient(t, [messageArchive]);
+    await other.start();
     // The server gives it to the client that is there, and keeps it for no other.
     const heard = other.events.once('message', { where: ({ body }) => body === 'in the archive', timeoutMs: 10_000 });
     alice.say('in the archive');

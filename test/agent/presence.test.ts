@@ -1,8 +1,7 @@
 /** Who sees when the bot is there, and who no longer does when its rules change: the built bot, over XMPP. */
-import t from 'tap';
-import { createClient, roster, subscriptions, type RosterItem } from '../../src/index.js';
-import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { askAgain, PASSWORD, Stage, type Person, type Settings } from '../support/bot.js';
+import t, { type Test } from 'tap';
+import { roster, subscriptions, type Roster, type RosterItem } from '../../src/index.js';
+import { askAgain, Stage, type Person, type Settings } from '../support/bot.js';
 import { until } from '../support/loopback.js';
 
 // Programs are started here, which takes its time on a busy machine.
@@ -24,16 +23,8 @@ async function watches(stage: Stage, person: Person): Promise<string[]> {
 }
 
 /** The roster of the bot's account, as another client of it has it. */
-async function rosterOf(t: { teardown(undo: () => Promise<unknown>): void }, stage: Stage) {
-  const client = createClient({
-    jid: stage.jid(),
-    password: PASSWORD,
-    resource: 'other',
-    ca: LOOPBACK_CERTIFICATE,
-    server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
-    plugins: [roster],
-  });
-  t.teardown(() => client.stop());
+async function rosterOf(t: Test, stage: Stage): Promise<Roster> {
+  const client = stage.otherClient(t, [roster]);
   const received = client.get(roster).events.once('received', soon);
   await client.start();
   await received;

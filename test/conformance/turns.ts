@@ -12,16 +12,16 @@ export function turnsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   let told: Step[] | undefined;
   let last: Step | undefined;
   for (const step of steps) {
-    const isFence = step.kind === 'E' && step.content === 'nothing';
-    const isClient = (step.kind === 'C' || step.kind === 'E') && !isFence;
-    if (!isClient) told = undefined;
-    if (isClient && step.kind === 'E' && told !== undefined) {
+    // `E: nothing` is no event: somebody else asks (docs/fixtures.md).
+    const isEvent = step.kind === 'E' && step.content !== 'nothing';
+    if (!isEvent && step.kind !== 'C') told = undefined;
+    if (isEvent && told !== undefined) {
       told.push(step);
     } else if (isOneWith(last, step)) {
       turns.at(-1)?.push(step);
     } else {
       turns.push([step]);
-      if (isClient && step.kind === 'E') told = turns.at(-1);
+      if (isEvent) told = turns.at(-1);
     }
     last = step;
   }

@@ -151,6 +151,20 @@ export class Stage {
     return person;
   }
 
+  /** Another client of the bot's own account, as a person may have one open; it starts when it is told. @param test at whose end it leaves */
+  otherClient(test: Teardown, plugins: readonly Plugin<unknown>[]): Client {
+    const client = createClient({
+      jid: this.jid(),
+      password: PASSWORD,
+      resource: 'other',
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: this.server.ports.startTls, directTls: false },
+      plugins,
+    });
+    test.teardown(() => client.stop());
+    return client;
+  }
+
   /** Every file below the data directory, with its mode and text; folders have no text. What goes away meanwhile is left out. */
   async data(): Promise<readonly DataFile[]> {
     const entries = await readdir(this.dataDirectory, { recursive: true, withFileTypes: true });
