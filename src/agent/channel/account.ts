@@ -11,26 +11,26 @@ import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
 import type { Model } from '../model/model.js';
 import { SkillShelf } from '../skills/skill-shelf.js';
-import { presenceAccess } from './access.js';
-import { accountClient } from './account-client.js';
-import { Answering } from './answering.js';
-import { Appearance } from './appearance.js';
-import { offerButtons } from './command-buttons.js';
-import { CommandDesk } from './command-desk.js';
-import { Denials } from './denials.js';
+import { presenceAccess } from './access/rules.js';
+import { accountClient } from './client/account-client.js';
+import { Answering } from './turns/answering.js';
+import { Profile } from './profile/profile.js';
+import { offerAdHocCommands } from './commands/ad-hoc-commands.js';
+import { CommandDesk } from './commands/command-desk.js';
+import { Denials } from './access/denials.js';
 import { errorKind, remedyFor } from './error-kind.js';
-import { Hourly } from './hourly.js';
-import { Inbox } from './inbox.js';
-import { Limits } from './limits.js';
-import { Missed } from './missed.js';
-import { modelChoices } from './model-choice.js';
-import { readPlace, type Place } from './place.js';
-import { Rooms } from './rooms.js';
-import { Strangers } from './strangers.js';
-import { perform, questionsOf, type Question, type Task } from './tasks.js';
-import { TokenLedger } from './token-ledger.js';
-import { uploadOriginOf } from './upload-origin.js';
-import { Watchers } from './watchers.js';
+import { OncePerHour } from './access/rate-limited-log.js';
+import { Inbox } from './inbound/inbox.js';
+import { Limits } from './access/limits.js';
+import { CatchUp } from './inbound/catch-up.js';
+import { modelChoices } from './turns/model-choice.js';
+import { readPlace, type Place } from './places/place.js';
+import { Rooms } from './rooms/rooms.js';
+import { ContactRequests } from './access/contact-requests.js';
+import { perform, questionsOf, type Question, type Task } from './turns/tasks.js';
+import { TokenLedger } from './access/token-ledger.js';
+import { uploadOriginOf } from './inbound/upload-origin.js';
+import { PresenceSubscribers } from './access/presence-subscribers.js';
 
 export interface AccountOptions {
   readonly config: AccountConfig;
@@ -64,12 +64,12 @@ export class Account {
   readonly #answering: Answering;
   readonly #inbox: Inbox;
   readonly #denials: Denials;
-  readonly #strangers: Strangers;
-  readonly #watchers: Watchers;
+  readonly #strangers: ContactRequests;
+  readonly #watchers: PresenceSubscribers;
   readonly #ledger: TokenLedger;
   readonly #rooms: Rooms;
-  readonly #missed: Missed;
-  readonly #appearance: Appearance;
+  readonly #missed: CatchUp;
+  readonly #appearance: Profile;
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
@@ -99,7 +99,7 @@ export class Account {
       storage,
       (requester) => presenceAccess(config, requester, this.#strangers.approved()).allowed,
     );
-    this.#appearance = new Appearance({ account: config, client: this.#client, storage });
+    this.#appearance = new Profile({ account: config, client: this.#client, storage });
     this.#rooms = new Rooms({
       account: config,
       client: this.#client,
@@ -111,7 +111,7 @@ export class Account {
       heard: (said) => this.#inbox.room(said),
       tell: (work) => this.#tell(work),
     });
-    this.#missed = new Missed({
+    this.#missed = new CatchUp({
       account: config,
       client: this.#client,
       storage,
@@ -141,14 +141,14 @@ export class Account {
       failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
-    this.#watchers = new Watchers({
+    this.#watchers = new PresenceSubscribers({
       account: config,
       client: this.#client,
       denials: this.#denials,
       approved: () => this.#strangers.approved(),
       failed: (error) => this.#serverFailed(error),
     });
-    this.#strangers = new Strangers({ account: config, client: this.#client, storage, watchers: this.#watchers });
+    this.#strangers = new ContactRequests({ account: config, client: this.#client, storage, watchers: this.#watchers });
     const rules = { limits, denials: this.#denials, strangers: this.#strangers };
     const commands = new CommandDesk({
       ...shared,
@@ -160,7 +160,7 @@ export class Account {
       rooms: this.#rooms,
       skillsOf: (names) => skills.named(names),
     });
-    offerButtons({ ...shared, ...rules, store, commands });
+    offerAdHocCommands({ ...shared, ...rules, store, commands });
     const uploadOrigin = uploadOriginOf(this.#client);
     const files = new MediaFetcher({ account: config, store: media, uploadOrigin, log: this.#log });
     this.#inbox = new Inbox({
@@ -244,7 +244,7 @@ export class Account {
     this.#client.get(carbons).events.on('received', (message) => {
       if (message.to?.isBare === true) this.#tell(this.#inbox.direct(message));
     });
-    const undelivered = new Hourly();
+    const undelivered = new OncePerHour();
     events.on('undelivered', ({ from, error }) => {
       // Anybody can send errors, to messages of ours that never were, too.
       if (!undelivered.isDue(from.bare.toString())) return;

@@ -30,7 +30,7 @@ export type { ApprovalRequest } from './approvals.js';
 export type { Departure } from './departure.js';
 export type { Joined, Left, MucEvents, RoomChange, RoomMessage } from './events.js';
 export type { Decline, Invitation, InvitationOptions } from './invitations.js';
-export { NO_HISTORY, NS_MUC, writeMucJoin, type HistoryWish } from './join.js';
+export { NO_HISTORY, NS_MUC, writeMucJoin, type HistoryRequest } from './join.js';
 export {
   NS_MUC_USER,
   readMucUser,

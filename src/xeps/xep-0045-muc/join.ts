@@ -5,7 +5,7 @@ import { writeDateTime } from '../xep-0082-date-time.js';
 export const NS_MUC = 'http://jabber.org/protocol/muc';
 
 /** How much of the past a room is asked for (§7.2.14). All that is given has to hold; rooms may still send less, or more. */
-export interface HistoryWish {
+export interface HistoryRequest {
   /** Characters of the whole stanzas, not of their text. */
   readonly maxChars?: number;
   readonly maxStanzas?: number;
@@ -15,10 +15,10 @@ export interface HistoryWish {
 }
 
 /** Nothing of the past: what the section tells clients to say for that. */
-export const NO_HISTORY: HistoryWish = { maxChars: 0 };
+export const NO_HISTORY: HistoryRequest = { maxChars: 0 };
 
 export interface Join {
-  readonly history?: HistoryWish | undefined;
+  readonly history?: HistoryRequest | undefined;
   readonly password?: string | undefined;
 }
 

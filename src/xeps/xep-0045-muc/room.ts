@@ -20,7 +20,7 @@ import { departureOf, REFUSALS } from './departure.js';
 import type { Left } from './events.js';
 import { Expectations } from './expectations.js';
 import { writeMediatedInvitation, type InvitationOptions } from './invitations.js';
-import { writeMucJoin, type HistoryWish } from './join.js';
+import { writeMucJoin, type HistoryRequest } from './join.js';
 import { NS_MUC_USER, readMucUser, Status, type MucUser } from './muc-user.js';
 import type { Occupant } from './occupants.js';
 import type { Destruction } from './owner.js';
@@ -33,7 +33,7 @@ export interface RoomOptions {
   readonly nick: string;
   readonly password?: string | undefined;
   /** What to ask for at the first join; later ones ask for what came since. */
-  readonly history?: HistoryWish;
+  readonly history?: HistoryRequest;
   /** When the nick is taken: the next free one (`bot-2` …), which is what happens unless told, or no join. */
   readonly whenTaken?: 'next' | 'fail';
   /** The settings of the room if our coming creates it (see `RoomManagement.configure`); without them it is taken as it is. */

@@ -10,7 +10,7 @@ import {
   type Actor,
   type ApprovalRequest,
   type Client,
-  type HistoryWish,
+  type HistoryRequest,
   type Invitation,
   type Occupant,
   type Presence,
@@ -283,7 +283,7 @@ function ofRegistration({ client }: Application): Actions {
 }
 
 /** `none`, or how many messages at most; with `since`, those after a time. */
-function historyOf(asked: Asked): HistoryWish | undefined {
+function historyOf(asked: Asked): HistoryRequest | undefined {
   const most = asked.text('history');
   const since = asked.date('since');
   if (most === undefined && since === undefined) return undefined;

@@ -1,0 +1,156 @@
+/** What one sender, one conversation and one day may cost. Strangers cost money, and two bots could talk for ever. */
+import type { LimitsConfig } from '../../config/config.js';
+import type { Spending, TokenLedger } from './token-ledger.js';
+
+/**
+ * Why a question is not taken. `why` is for the log. `tell` is for the sender: there the first time only, until they are within the limit
+ * again, so that the answer to a flood is no flood itself.
+ */
+export interface Excess {
+  readonly why: string;
+  readonly tell: string | undefined;
+}
+
+/** What people read when the day's tokens are used up. */
+export const OVERSPENT = 'That is all I may answer here for today; please come back tomorrow.';
+
+const MINUTE_MS = 60_000;
+/** Strangers decide how many counters there are. */
+const MAX_COUNTERS = 10_000;
+
+export class Limits {
+  readonly #limits: LimitsConfig;
+  readonly #messages: SlidingWindow;
+  readonly #turns: SlidingWindow;
+  readonly #ledger: TokenLedger;
+  /** Which limit somebody was told of, and when. */
+  readonly #told = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(limits: LimitsConfig, ledger: TokenLedger, now: () => number = Date.now) {
+    this.#limits = limits;
+    this.#ledger = ledger;
+    this.#now = now;
+    this.#messages = new SlidingWindow(MINUTE_MS, now);
+    this.#turns = new SlidingWindow(MINUTE_MS, now);
+  }
+
+  /**
+   * Counts a question.
+   * @param sender who asks: a prepared bare JID, or what stands for it in a room
+   * @param payer whom tokens are counted for: the sender of a direct message, or the room; `undefined` for what costs none
+   * @param at when they sent it: what waited for us did not come all at once
+   * @returns why it is not to be answered, or `undefined` when all is well
+   */
+  excess(sender: string, payer: string | undefined, at?: Date): Excess | undefined {
+    const tooMuch = this.#judge(
+      this.isFlood(sender, at),
+      sender,
+      'messages_per_minute',
+      'That was too much at once; please wait a minute.',
+    );
+    return tooMuch ?? (payer === undefined ? undefined : this.overspent(payer));
+  }
+
+  /**
+   * Counts a command, which costs no tokens: who has used up the day can still end it, and operators can still do their work. What is under way
+   * can be stopped whatever was said before; where nothing is, `/stop` is one more line on the disk, as all commands are.
+   * @param isBusy whether something is under way in the conversation, or waits there
+   */
+  excessOfCommand(name: string, isBusy: boolean, sender: string, at?: Date): Excess | undefined {
+    return name === 'stop' && isBusy ? undefined : this.excess(sender, undefined, at);
+  }
+
+  /** Counts whatever somebody sent. @returns whether it is more than a minute may bring */
+  isFlood(sender: string, at?: Date): boolean {
+    this.#messages.add(sender, at);
+    return this.#messages.sum(sender, at) > this.#limits.messagesPerMinute;
+  }
+
+  /** Counts a turn that begins. @returns why it is not to be: the conversation has had too many */
+  excessOfTurns(conversation: string): Excess | undefined {
+    const isOver = this.#turns.sum(conversation) >= this.#limits.turnsPerMinute;
+    const tooOften = this.#judge(isOver, conversation, 'turns_per_minute', undefined);
+    if (tooOften === undefined) this.#turns.add(conversation);
+    return tooOften;
+  }
+
+  /** Whether the payer has used up the day. A question that waited may find it so when its turn begins. */
+  overspent(payer: string): Excess | undefined {
+    const spent = this.#ledger.of(payer) >= this.#limits.tokensPerDay;
+    return this.#judge(spent, payer, 'tokens_per_day', OVERSPENT);
+  }
+
+  /** Counts what an answer cost. */
+  spent(payer: string, tokens: number): void {
+    this.#ledger.add(payer, tokens);
+  }
+
+  /** What the day has cost so far, by payer (a bare JID, or a room's), the largest first. */
+  usage(): readonly Spending[] {
+    return this.#ledger.list();
+  }
+
+  #judge(isOver: boolean, who: string, limit: string, sentence: string | undefined): Excess | undefined {
+    const key = `${limit} ${who}`;
+    const toldAt = this.#told.get(key);
+    if (isOver) {
+      if (toldAt === undefined) remember(this.#told, key, this.#now());
+      return { why: `over limits.${limit}`, tell: toldAt === undefined ? sentence : undefined };
+    }
+    // Who stays at the very edge is over it with every second message.
+    if (toldAt !== undefined && this.#now() - toldAt >= MINUTE_MS) this.#told.delete(key);
+    return undefined;
+  }
+}
+
+/** How much happened about a moment, by key, in a bounded number of buckets a key. */
+class SlidingWindow {
+  readonly #ms: number;
+  readonly #now: () => number;
+  readonly #buckets = new Map<string, { readonly at: number; amount: number }[]>();
+
+  constructor(ms: number, now: () => number) {
+    this.#ms = ms;
+    this.#now = now;
+  }
+
+  add(key: string, at?: Date): void {
+    const oldest = this.#now() - OLDEST_MS - this.#ms;
+    const kept = (this.#buckets.get(key) ?? []).filter((bucket) => bucket.at > oldest);
+    const start = this.#bucket(at);
+    const bucket = kept.find((known) => known.at === start);
+    if (bucket === undefined) kept.push({ at: start, amount: 1 });
+    else bucket.amount += 1;
+    remember(this.#buckets, key, kept);
+  }
+
+  sum(key: string, at?: Date): number {
+    const start = this.#bucket(at);
+    // To both sides: a sender can write any time into what they send, in any order.
+    const near = (this.#buckets.get(key) ?? []).filter((bucket) => Math.abs(bucket.at - start) < this.#ms);
+    return near.reduce((sum, { amount }) => sum + amount, 0);
+  }
+
+  /** Where the bucket of a moment begins. What is of now is counted finely, what waited for us by the minute it was said in. */
+  #bucket(at?: Date): number {
+    const now = this.#now();
+    const moment = Math.max(at?.getTime() ?? now, now - OLDEST_MS);
+    const [when, width] = now - moment < this.#ms ? [now, this.#ms / BUCKETS] : [moment, this.#ms];
+    return Math.floor(when / width) * width;
+  }
+}
+
+/** A window is remembered in so many parts. */
+const BUCKETS = 60;
+/** What is older is counted as if it were as old as this. */
+const OLDEST_MS = 60 * MINUTE_MS;
+
+/** Sets a value and moves it to the end; the oldest goes when there are too many. */
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= MAX_COUNTERS) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}

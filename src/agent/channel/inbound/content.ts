@@ -1,0 +1,73 @@
+/** What a message carries for the bot: words, files, what it answers, and what it says of an earlier message. */
+import type { Jid } from '../../../xmpp-core/jid/jid.js';
+import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
+import type { Element } from '../../../xmpp-core/xml/element.js';
+import { readCorrection } from '../../../xeps/xep-0308-message-correction.js';
+import { readMentions } from '../../../xeps/xep-0372-references.js';
+import { readEncryption } from '../../../xeps/xep-0380-explicit-message-encryption.js';
+import { NS_RETRACTION, readRetraction } from '../../../xeps/xep-0424-message-retraction.js';
+import { withoutFallback } from '../../../xeps/xep-0428-fallback-indication.js';
+import { NS_REACTIONS, readReactions } from '../../../xeps/xep-0444-message-reactions.js';
+import { NS_FILE_SHARING } from '../../../xeps/xep-0447-stateless-file-sharing.js';
+import { NS_REPLY, readReply, type Reply } from '../../../xeps/xep-0461-message-replies.js';
+import type { MediaLink } from '../../media/link.js';
+import { captionOf, readLinks } from './media-links.js';
+
+/** What a message says of an earlier one, which is named by `id`. */
+export type Edit =
+  | { readonly kind: 'correction'; readonly id: string }
+  | { readonly kind: 'retraction'; readonly id: string }
+  | { readonly kind: 'reaction'; readonly id: string; readonly emoji: readonly string[] };
+
+export interface Content {
+  /** The words, without those that only stand in for something else; empty where files or a change are all there is. */
+  readonly text: string;
+  readonly links: readonly MediaLink[];
+  readonly change: Edit | undefined;
+  /** What it answers (XEP-0461). */
+  readonly reply: Reply | undefined;
+  /** Whom it points at (XEP-0372). */
+  readonly mentions: readonly Jid[];
+  /** The name of the encryption that the words are under, which then are not there. */
+  readonly encryption: string | undefined;
+}
+
+/** The extensions whose words for those who do not know them (XEP-0428) are not what somebody said. */
+const UNDERSTOOD = [NS_REPLY, NS_REACTIONS, NS_RETRACTION, NS_FILE_SHARING];
+
+/** @returns `undefined` for a message that says nothing: a chat state, a receipt, an empty body */
+export function readContent(message: Message): Content | undefined {
+  const { element } = message;
+  const encryption = readEncryption(element);
+  const links = encryption === undefined ? readLinks(element) : [];
+  const text = encryption === undefined ? wordsOf(message, links) : '';
+  const change = readChange(element);
+  const isEmpty = text === '' && links.length === 0 && (change === undefined || change.kind === 'correction');
+  if (encryption === undefined ? isEmpty : !hasSecret(message)) return undefined;
+  return { text, links, change, reply: readReply(element), mentions: mentionsOf(message), encryption };
+}
+
+function readChange(element: Element): Edit | undefined {
+  const retracted = readRetraction(element);
+  if (retracted !== undefined) return { kind: 'retraction', id: retracted };
+  const reactions = readReactions(element);
+  if (reactions !== undefined) return { kind: 'reaction', id: reactions.id, emoji: [...reactions.emoji] };
+  const corrected = readCorrection(element);
+  return corrected === undefined ? undefined : { kind: 'correction', id: corrected };
+}
+
+/** Some clients send an empty body with what is meant for programs, and the URL of a file for those that know no files. */
+function wordsOf({ element, body = '' }: Message, links: readonly MediaLink[]): string {
+  const own = withoutFallback(element, body, UNDERSTOOD);
+  const text = own === body ? own : own.trim();
+  return text.trim() === '' || captionOf(text, links) === '' ? '' : text;
+}
+
+/** Whether there is something in an encrypted message; without it, clients only agree on keys. */
+function hasSecret({ element, body }: Message): boolean {
+  return body !== undefined || element.children().some((child) => child.child('payload') !== undefined);
+}
+
+function mentionsOf(message: Message): Jid[] {
+  return readMentions(message).map(({ jid }) => jid);
+}

@@ -1,0 +1,57 @@
+/** What an account is like to others: a bot with a name, a version and a picture. */
+import type { Client } from '../../../xmpp-core/client.js';
+import { StanzaError } from '../../../xmpp-core/errors.js';
+import type { Storage } from '../../../xmpp-core/storage.js';
+import { serviceDiscovery } from '../../../xeps/xep-0030-service-discovery.js';
+import { vcard } from '../../../xeps/xep-0054-vcard-temp.js';
+import { userAvatar } from '../../../xeps/xep-0084-user-avatar.js';
+import { softwareVersion } from '../../../xeps/xep-0092-software-version.js';
+import type { AccountConfig } from '../../config/config.js';
+import { ownVersion } from '../../version.js';
+import { SOFTWARE } from '../client/account-client.js';
+import { picture } from './picture.js';
+
+export class Profile {
+  readonly #account: AccountConfig;
+  readonly #client: Client;
+  readonly #storage: Storage;
+
+  constructor({ account, client, storage }: { account: AccountConfig; client: Client; storage: Storage }) {
+    this.#account = account;
+    this.#client = client;
+    this.#storage = storage;
+  }
+
+  /** Before the client is started: what it answers to those who ask, and what its presence says. */
+  async prepare(): Promise<void> {
+    const { nick: name } = this.#account;
+    this.#client.get(serviceDiscovery).identify({ category: 'client', type: 'bot', name });
+    this.#client.get(softwareVersion).tell({ name: SOFTWARE, version: await ownVersion() });
+  }
+
+  /**
+   * Gives the account a name and a picture, once: what it has already was a person's choice, and so is it when they are taken away later.
+   * @throws TimeoutError, XmppError when the connection is lost
+   */
+  async publish(): Promise<void> {
+    const key = `appearance ${this.#account.jid.toString()}`;
+    if ((await this.#storage.get(key)) !== undefined) return;
+    const cards = this.#client.get(vcard);
+    const avatars = this.#client.get(userAvatar);
+    try {
+      const card = await cards.fetch();
+      const isPictured = card?.photo !== undefined || (await avatars.metadata(this.#account.jid)).length > 0;
+      const isNamed = card?.fullName !== undefined || card?.nickname !== undefined;
+      await cards.publish({
+        ...(isNamed ? {} : { fullName: this.#account.nick }),
+        ...(isPictured ? {} : { photo: picture() }),
+      });
+      if (!isPictured) await avatars.publish(picture(), { access: 'open' });
+    } catch (error) {
+      // A server that keeps no cards or pictures. What it has and does not show is not overwritten either.
+      if (error instanceof StanzaError) return;
+      throw error;
+    }
+    await this.#storage.set(key, 'published');
+  }
+}

@@ -1,0 +1,686 @@
+/** Who is answered, what it may cost, and what the log says of it: the built bot, over XMPP. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { Limits } from '../../../../src/agent/channel/access/limits.js';
+import { SeenMessages } from '../../../../src/agent/channel/inbound/seen.js';
+import { StrangerBook } from '../../../../src/agent/channel/access/stranger-book.js';
+import { TokenLedger } from '../../../../src/agent/channel/access/token-ledger.js';
+import {
+  memoryStorage,
+  newId,
+  roster,
+  subscriptions,
+  writeCorrection,
+  writeEncryption,
+  writeMessage,
+} from '../../../../src/index.js';
+import {
+  askAgain,
+  asked,
+  holds,
+  PASSWORD,
+  runToEnd,
+  Stage,
+  times,
+  type Person,
+  type Settings,
+} from '../../../support/bot.js';
+import { cutsOff, fails, hangs, says } from '../../../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+const WAIT = "I don't know you yet. An operator can let you in.";
+
+/** What it takes to ask for somebody's presence, and to learn the answer. */
+const WATCHER = [roster, subscriptions];
+
+/** Someone who listens to what is said of subscriptions, too. */
+function presences(person: Person): string[] {
+  const heard: string[] = [];
+  const { events } = person.client.get(subscriptions);
+  events.on('approved', () => heard.push('approved'));
+  events.on('denied', () => heard.push('denied'));
+  return heard;
+}
+
+t.test('strangers', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const accounts = {
+    bot: stage.account({
+      dm_policy: 'allowlist',
+      allowlist: ['alice@localhost', 'ann*@localhost'],
+      operators: ['boss@localhost'],
+    }),
+    flooded: stage.account({ dm_policy: 'allowlist', operators: ['boss@localhost'] }, 'flooded'),
+    alone: stage.account({ dm_policy: 'allowlist' }, 'alone'),
+    off: stage.account({ dm_policy: 'disabled', operators: ['boss@localhost'] }, 'off'),
+  };
+  const settings = stage.settings(accounts);
+  let bot = await stage.start(settings);
+  for (const account of Object.keys(accounts)) await bot.expect('online', { account });
+  const [boss, alice] = [await stage.person('boss'), await stage.person('alice')];
+
+  // [promise-stranger] [promise-operators] [promise-dm-policy] [promise-allowlist]
+  t.test('a stranger is told once of the operators, who are let in and told once of the stranger', async (t) => {
+    const carol = await stage.person('carol');
+    const before = model.requests.length;
+    carol.say('hello');
+    await carol.hears(WAIT);
+    t.match(
+      (await boss.hears(/carol@localhost/)).body,
+      /^carol@localhost wrote.*\n\/approve carol@localhost\n\/deny carol@localhost$/,
+    );
+    carol.say('hello?');
+    t.match(await bot.expect('denied', { from: 'carol@localhost' }), { account: 'bot', why: 'not on the allowlist' });
+    for (const person of [boss, alice]) await askAgain(stage, person);
+    t.equal(carol.heard.length, 1, 'one sentence, and no sign beside it');
+    t.equal(
+      times(
+        boss.texts.map((text) => text.split(' ')[0] ?? ''),
+        'carol@localhost',
+      ),
+      1,
+    );
+    t.equal(model.requests.length, before + 2, 'of strangers the model learns nothing');
+  });
+
+  // [promise-denied-silence] [promise-dm-policy]
+  t.test('without operators, and where nobody is answered, a stranger finds silence', async (t) => {
+    const dave = await stage.person('dave');
+    const [alone, off] = [stage.jid('alone'), stage.jid('off')];
+    for (const to of [alone, off]) dave.say('hello', { to });
+    boss.say('hello', { to: off });
+    await bot.expect('denied', { account: 'alone', from: 'dave@localhost', why: 'not on the allowlist' });
+    await bot.expect('denied', { account: 'off', from: 'dave@localhost', why: 'dm_policy is disabled' });
+    await bot.expect('denied', { account: 'off', from: 'boss@localhost', why: 'dm_policy is disabled' });
+    // A server delivers in order, so what follows in another account's answer came after anything said before.
+    await askAgain(stage, boss);
+    t.same(dave.heard, [], 'no message, no chat state, no receipt, no error');
+    t.same(
+      boss.heard.filter(({ from }) => from.startsWith('off@')),
+      [],
+    );
+  });
+
+  // [promise-stranger]
+  t.test('made-up addresses do not flood operators, and what is no message of a person is passed over', async (t) => {
+    const to = stage.jid('flooded').withResource('moltis');
+    const message = (from: string, type: string, body = 'x'): void =>
+      stage.server.inject(to, `<message from="${from}" type="${type}"><body>${body}</body></message>`);
+    message('component.example', 'chat');
+    message('someone@example.org/x', 'headline');
+    message('someone@example.org/x', 'error');
+    stage.server.inject(to, `<message from="someone@example.org/x" type="chat"><body/></message>`);
+    stage.server.inject(to, `<presence from="asker@example.org" type="subscribe"/>`);
+    for (let count = 1; count <= 30; count++)
+      message(`made-up-${count}@evil.example/x`, count % 2 === 0 ? 'chat' : 'normal');
+    const last = await boss.hears(/^made-up-10@/);
+    t.match(last.body, /For a while I shall say nothing of others/);
+    await bot.expect('denied', { account: 'flooded', from: 'made-up-30@evil.example' });
+    await askAgain(stage, boss);
+    const told = boss.heard.filter(({ from }) => from.startsWith('flooded@'));
+    t.same(
+      told.map(({ body }) => /^\S+/.exec(body ?? '')?.[0]),
+      Array.from({ length: 10 }, (_, index) => `made-up-${index + 1}@evil.example`),
+    );
+  });
+
+  // [promise-command-approve] [promise-command-usage] [promise-subscriptions] [promise-limit-kept] [promise-allowlist]
+  t.test(
+    '/approve lets a stranger in, with the request for presence that waits, for good; /deny takes it back',
+    async () => {
+      const fred = await stage.person('fred', WATCHER);
+      const heard = presences(fred);
+      fred.client.get(subscriptions).request(stage.jid());
+      await bot.expect('denied', { from: 'fred@localhost' });
+      fred.say('hello');
+      await fred.hears(WAIT);
+      boss.say('/approve fred@localhost');
+      await boss.hears('fred@localhost is let in.');
+      await fred.hears('You have been let in. Please ask me again.');
+      await askAgain(stage, fred);
+      t.same(heard, ['approved']);
+      boss.say('/usage');
+      await boss.hears(/fred@localhost.*18/);
+      await bot.stop();
+      bot = await stage.start(settings);
+      await bot.expect('online', { account: 'bot' });
+      await askAgain(stage, fred);
+      boss.say('/deny fred@localhost');
+      await boss.hears('fred@localhost is not let in.');
+      fred.say('hello again');
+      await bot.expect('denied', { from: 'fred@localhost', why: 'not on the allowlist' });
+      await askAgain(stage, alice);
+      t.same(heard, ['approved', 'denied'], 'nor do they see when the bot is there');
+      t.equal(fred.texts.length, 4, 'after that there is silence');
+      t.equal(boss.texts.filter((text) => text.startsWith('fred@localhost wrote')).length, 1);
+      fred.say('/approve fred@localhost');
+      await askAgain(stage, alice);
+      t.equal(fred.texts.length, 4);
+    },
+  );
+
+  // [promise-stranger] [promise-limit-kept] [promise-encrypted]
+  t.test('who was told is not told again after a restart', async (t) => {
+    const amy = await stage.person('ann-amy');
+    const sendSecret = (): void => {
+      const payloads = [writeEncryption('eu.siacs.conversations.axolotl')];
+      amy.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'secret', payloads }));
+    };
+    sendSecret();
+    await amy.hears(/^I cannot read OMEMO messages/);
+    await bot.stop();
+    bot = await stage.start(settings);
+    await bot.expect('online', { account: 'bot' });
+    const carol = await stage.person('carol');
+    carol.say('hello again');
+    await bot.expect('denied', { from: 'carol@localhost' });
+    sendSecret();
+    await askAgain(stage, amy);
+    t.equal(amy.texts.length, 2, 'nor is it explained again that nobody here can decrypt');
+    t.same(carol.heard, []);
+    for (const { path, mode, text } of await stage.data())
+      t.equal(mode, text === undefined ? 0o700 : 0o600, `${path} is for its owner alone`);
+  });
+
+  // [promise-subscriptions]
+  t.test('who may write may see when the bot is there; the request of others is left alone', async (t) => {
+    const [anna, erik] = [await stage.person('anna', WATCHER), await stage.person('erik', WATCHER)];
+    const [annas, eriks] = [presences(anna), presences(erik)];
+    erik.client.get(subscriptions).request(stage.jid());
+    anna.client.get(subscriptions).request(stage.jid());
+    await anna.client.get(subscriptions).events.once('approved', { timeoutMs: 10_000 });
+    await bot.expect('denied', { from: 'erik@localhost' });
+    await askAgain(stage, alice);
+    t.same(annas, ['approved']);
+    t.same([eriks, erik.heard], [[], []], 'neither granted nor refused');
+    const denied = anna.client.get(subscriptions).events.once('denied', { timeoutMs: 10_000 });
+    boss.say('/deny anna@localhost');
+    t.ok(await denied, 'until an operator says otherwise, whoever let them in');
+  });
+});
+
+t.test('the book of strangers', async (t) => {
+  const storage = memoryStorage();
+  let now = Date.UTC(2026, 0, 1);
+  const open = async (): Promise<StrangerBook> => {
+    const book = new StrangerBook(storage, 'bot@example.com', () => now);
+    await book.load();
+    return book;
+  };
+  const HOUR = 3_600_000;
+
+  // [promise-stranger]
+  t.test('announces ten an hour and forty a day, and how many more there were', async (t) => {
+    const book = await open();
+    const kinds: string[] = [];
+    for (let hour = 0; hour < 24; hour++) {
+      for (let count = 0; count < 12; count++) {
+        const knock = await book.knock(`${hour}-${count}@evil.example`);
+        kinds.push(knock.kind);
+        if (hour === 1 && count === 0) t.same(knock, { kind: 'announce', unannounced: 2 });
+      }
+      now += HOUR;
+    }
+    t.equal(times(kinds, 'announce') + times(kinds, 'last'), 40);
+    t.equal(times(kinds, 'last'), 4);
+    now += HOUR;
+    t.same(await book.knock('new@example.org'), { kind: 'announce', unannounced: 20 * 12 + 2 });
+    t.ok(((await storage.get('strangers bot@example.com')) ?? '').length < 5_000);
+  });
+
+  // [promise-command-approve] [promise-limit-kept]
+  t.test('remembers across restarts who was let in, and announces who was turned away only after a day', async (t) => {
+    const first = await open();
+    t.equal(await first.approve('new@example.org'), 'waiting');
+    t.equal(await first.approve('new@example.org'), 'approved');
+    t.equal(await first.approve('other@example.org'), 'unknown');
+    const second = await open();
+    t.same([...second.approved], ['new@example.org', 'other@example.org']);
+    t.same([...second.approvedAt(new Date(now))], [...second.approved]);
+    t.same([...second.approvedAt(new Date(now - 1))], [], 'what was said before is not answered');
+    t.equal(await second.deny('new@example.org'), 'approved');
+    t.same(await second.knock('new@example.org'), { kind: 'silence' });
+    const third = await open();
+    t.same([...third.approved], ['other@example.org']);
+    now += 23 * HOUR;
+    t.same(await third.knock('new@example.org'), { kind: 'silence' });
+    now += HOUR;
+    t.match(await third.knock('new@example.org'), { kind: 'announce' });
+    t.ok(third.waiting.includes('new@example.org'));
+  });
+
+  t.test('still knows those who were let in before it was written down when', async (t) => {
+    const older = { approved: ['old@example.com'], waiting: [['shy@example.com', 1]], denied: [], announced: [] };
+    await storage.set('strangers bot@example.com', JSON.stringify(older));
+    const book = await open();
+    t.same([[...book.approved], book.waiting], [['old@example.com'], ['shy@example.com']]);
+    t.same(
+      [...book.approvedAt(new Date(1_000))],
+      ['old@example.com'],
+      'also for what they said while the bot was away',
+    );
+  });
+
+  t.test('begins anew when what was kept is damaged', async (t) => {
+    await storage.set('strangers bot@example.com', '{"approved":7');
+    t.same([...(await open()).approved], []);
+  });
+});
+
+// [promise-encrypted]
+t.test('what was seen once is known again, up to a bound, and begins anew when what was kept is damaged', async (t) => {
+  const storage = memoryStorage();
+  const open = async (): Promise<SeenMessages> => {
+    const seen = new SeenMessages(storage, 'seen', (error) => t.fail(String(error)));
+    await seen.load();
+    return seen;
+  };
+  const seen = await open();
+  for (const one of ['a', 'b']) seen.add(one);
+  t.same(
+    ['a', 'b', 'c'].map((one) => seen.has(one)),
+    [true, true, false],
+  );
+  await seen.written();
+  t.equal((await open()).has('b'), true);
+  for (let count = 1; count < 1_000; count++) seen.add(`stranger ${count} ${'x'.repeat(3_000)}`);
+  await seen.written();
+  const kept = (await storage.get('seen')) ?? '';
+  t.equal(JSON.parse(kept).length, 1_000);
+  t.ok(kept.length < 40_000, 'however long it is what strangers send');
+  const next = await open();
+  t.same([next.has('a'), next.has('b')], [false, true], 'the oldest go first');
+  await storage.set('seen', '{');
+  t.equal((await open()).has('b'), false);
+  const failures: unknown[] = [];
+  const broken = { ...storage, set: () => Promise.reject(new Error('the disk is full')) };
+  const unwritten = new SeenMessages(broken, 'seen', (error) => failures.push(error));
+  unwritten.add('a');
+  await unwritten.written();
+  t.match(failures, [{ message: 'the disk is full' }]);
+  t.equal(unwritten.has('a'), true);
+});
+
+t.test('limits', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const accounts = {
+    bot: stage.account({ limits: { tokens_per_day: 10 } }),
+    free: stage.account(
+      { limits: { messages_per_minute: false, tokens_per_day: false, stale_after_minutes: false } },
+      'free',
+    ),
+    short: stage.account({ limits: { history_tokens: 100 } }, 'short'),
+    one: stage.account({ limits: { messages_per_minute: false, turns_per_minute: 5 } }, 'one'),
+    two: stage.account({ limits: { messages_per_minute: false, turns_per_minute: 5 } }, 'two'),
+    strict: stage.account({ limits: { messages_per_minute: 2 } }, 'strict'),
+    four: stage.account({ limits: { messages_per_minute: 4, turns_per_minute: 1 } }, 'four'),
+  };
+  const settings = stage.settings(accounts);
+  const bot = await stage.start(settings);
+  for (const account of Object.keys(accounts)) await bot.expect('online', { account });
+  const alice = await stage.person('alice');
+
+  // [promise-limit-tokens] [promise-answer-state]
+  t.test('the tokens of a day are looked at again when the turn of a question begins, and told once', async (t) => {
+    const { script, letGo } = holds('', 'Dear.');
+    const before = model.requests.length;
+    model.next(script);
+    alice.say('one');
+    await model.request(before);
+    for (const text of ['two', 'three', '/status']) alice.say(text);
+    await alice.hears(/2 waiting/);
+    letGo();
+    await alice.hears('Dear.');
+    await alice.hears(/come back tomorrow/);
+    alice.say('four');
+    await bot.expect('denied', { from: 'alice@localhost', why: 'over limits.tokens_per_day' });
+    alice.say('/help');
+    await alice.hears(/^\/compact/);
+    alice.say('/compact');
+    await alice.hears(/come back tomorrow/);
+    alice.say('/retry');
+    await alice.hears(/come back tomorrow/);
+    alice.say('/status');
+    await alice.hears(/0 waiting/);
+    t.match(alice.texts.slice(0, 3), [/2 waiting/, 'Dear.', /come back tomorrow/]);
+    t.equal(alice.texts.length, 7, 'it was told once, and commands, which cost nothing, still work');
+    t.equal(model.requests.length, before + 1);
+    t.equal(
+      alice.heard.filter(({ state, from }) => state !== undefined && from.startsWith('moltis@')).at(-1)?.state,
+      'active',
+    );
+  });
+
+  // [promise-limit-off]
+  t.test('where a limit is off nobody is told to wait', async () => {
+    const freda = await stage.person('freda');
+    for (let count = 1; count <= 25; count++) {
+      freda.say(`${count}`, { to: stage.jid('free') });
+      await freda.hears(`You said: ${count}`);
+    }
+  });
+
+  // [promise-limit-messages]
+  t.test('who asks too much is told once, and answered again in their other conversations', async (t) => {
+    const greg = await stage.person('greg');
+    const before = model.requests.length;
+    const to = stage.jid('strict');
+    for (const text of ['1', '2']) greg.say(text, { to });
+    await greg.hears('You said: 2');
+    for (const text of ['3', '4', '5']) greg.say(text, { to });
+    await greg.hears(/too much at once/);
+    await bot.expect('denied', { account: 'strict', from: 'greg@localhost', why: 'over limits.messages_per_minute' });
+    greg.say('hello', { to: stage.jid('free') });
+    await greg.hears('You said: hello');
+    t.equal(greg.texts.length, 4);
+    t.equal(model.requests.length, before + 3);
+  });
+
+  // [promise-limit-messages] [promise-conversation-correction]
+  t.test('corrections count as what is sent, and those beyond the limit are dropped without a word', async (t) => {
+    const [cora, dora] = [await stage.person('cora'), await stage.person('dora')];
+    const to = stage.jid('strict');
+    const before = model.requests.length;
+    const { script, letGo } = holds('', 'First.');
+    model.next(script);
+    cora.say('one', { to });
+    await model.request(before);
+    const id = cora.say('tow', { to });
+    const payloads = [writeCorrection(id)];
+    cora.client.send(writeMessage({ to, type: 'chat', id: newId(), body: 'two', payloads }));
+    // Another's question to the same account comes after it.
+    dora.say('three', { to });
+    await dora.hears('You said: three');
+    letGo();
+    await cora.hears('You said: tow');
+    t.same(cora.texts, ['First.', 'You said: tow']);
+    cora.say('four', { to });
+    await cora.hears(/too much at once/);
+  });
+
+  // [promise-limit-messages]
+  t.test(
+    'who is over the limit can stop what is under way; where nothing is, /stop is a message like any other',
+    async (t) => {
+      const [ivy, jim] = [await stage.person('ivy'), await stage.person('jim')];
+      const to = stage.jid('strict');
+      const before = model.requests.length;
+      model.next(hangs);
+      for (const text of ['one', 'two']) ivy.say(text, { to });
+      await model.request(before);
+      ivy.say('three', { to });
+      await ivy.hears(/too much at once/);
+      ivy.say('/stop', { to });
+      await ivy.hears('Stopped.');
+      for (let count = 0; count < 10; count++) ivy.say('/stop', { to });
+      // Another's question to the same account comes after it.
+      jim.say('four', { to });
+      await jim.hears('You said: four');
+      t.equal(ivy.texts.length, 2);
+      const lines = (await stage.data()).flatMap(({ path, text = '' }) =>
+        path.includes('ivy') ? text.split('\n') : [],
+      );
+      t.equal(lines.filter((line) => line.includes('"name":"stop"')).length, 1, 'nor does it fill the disk');
+    },
+  );
+
+  // [promise-limit-history]
+  t.test('a request carries no more of the past than history_tokens', async (t) => {
+    const hana = await stage.person('hana');
+    const to = stage.jid('short');
+    for (const text of ['the first word', `the second word ${'and more '.repeat(60)}`, 'the third word']) {
+      model.next(says('Yes.'));
+      hana.say(text, { to });
+      await hana.hears('Yes.');
+    }
+    const said = JSON.stringify(asked(model));
+    t.match(said, 'the third word');
+    t.notMatch(said, 'the first word');
+  });
+
+  // [promise-limit-turns]
+  t.test('two bots that talk with each other come to an end', async (t) => {
+    const before = model.requests.length;
+    const [one, two] = [stage.jid('one').toString(), stage.jid('two').toString()];
+    // The first word of one of them.
+    stage.server.inject(
+      stage.jid('one').withResource('moltis'),
+      `<message from="${two}/moltis" type="chat" id="1"><body>Hi</body></message>`,
+    );
+    await bot.expect('denied', { why: 'over limits.turns_per_minute' });
+    model.next(says('Free.'));
+    alice.say('and now?', { to: stage.jid('free') });
+    await alice.hears('Free.');
+    const count = model.requests.length - before - 1;
+    t.ok(count >= 9 && count <= 10, `${one} and ${two} had ${count} turns`);
+  });
+
+  // [promise-limit-messages] [promise-limit-turns] [promise-conversation-once]
+  t.test('what comes twice counts once, and commands take no turn', async (t) => {
+    const jane = await stage.person('jane');
+    const to = stage.jid('four');
+    const [command, question] = [jane.say('/new', { to }), jane.say('hm', { to })];
+    await jane.hears(/^A new session/);
+    await jane.hears('You said: hm');
+    jane.say('/new', { to, id: command });
+    jane.say('hm', { to, id: question });
+    const correction = { to, type: 'chat' as const, id: newId(), body: 'ham', payloads: [writeCorrection(question)] };
+    for (let count = 1; count <= 2; count++) jane.client.send(writeMessage(correction));
+    jane.say('/new', { to });
+    await jane.hears(/^A new session/);
+    jane.say('the fifth', { to });
+    await jane.hears(/too much at once/);
+    t.equal(jane.texts.length, 4);
+  });
+
+  // [promise-limit-kept] [promise-limit-messages]
+  t.test(
+    'what was used of a day outlives a process that was killed, and what the archive has again counts no more',
+    async () => {
+      const [ida, kim] = [await stage.person('ida'), await stage.person('kim')];
+      const to = stage.jid('four');
+      kim.say('/status', { to });
+      await kim.hears(/^Account:/);
+      model.next(says('Dear.'));
+      ida.say('hello');
+      await ida.hears('Dear.');
+      // The sums are written within seconds.
+      const state = join(stage.dataDirectory, 'state.json');
+      while (!(await readFile(state, 'utf8').catch(() => '')).includes('ida@localhost')) await delay(50);
+      await bot.stop('SIGKILL');
+      const again = await stage.start(settings);
+      await again.expect('online', { account: 'bot' });
+      ida.say('hello again');
+      await ida.hears(/come back tomorrow/);
+      await again.expect('online', { account: 'four' });
+      for (let count = 1; count <= 3; count++) {
+        kim.say('/status', { to });
+        await kim.hears(/^Account:/);
+      }
+      await again.stop();
+    },
+  );
+});
+
+// [promise-check-open]
+t.test('check warns of a bot that answers everybody and has no limit of tokens', async (t) => {
+  const stage = await Stage.set(t);
+  const check = async (account: Settings): Promise<string> => {
+    const configuration = await stage.write(stage.settings({ bot: stage.account(account) }));
+    const { end, output } = await runToEnd(['check', '--config', configuration]);
+    t.equal(end, 0, 'a warning is no error');
+    return output;
+  };
+  const limits = { tokens_per_day: false };
+  const warning = /warning: tokens_per_day is switched off while anyone may talk to the bot/;
+  t.match(await check({ limits }), warning);
+  t.match(await check({ limits, dm_policy: 'disabled', rooms: [stage.room('team').toString()] }), warning);
+  for (const account of [{}, { limits, dm_policy: 'allowlist' }]) t.notMatch(await check(account), warning);
+});
+
+t.test('sums and windows', async (t) => {
+  const config = {
+    messagesPerMinute: 2,
+    tokensPerDay: 100,
+    turnsPerMinute: 3,
+    historyTokens: 1,
+    staleAfterMinutes: 1,
+  };
+  const storage = memoryStorage();
+  let now = new Date(2026, 2, 1, 12, 0).getTime();
+  const open = async (): Promise<{ limits: Limits; ledger: TokenLedger }> => {
+    const ledger = new TokenLedger({
+      storage,
+      account: 'bot@example.com',
+      failed: (error) => t.fail(String(error)),
+      now: () => new Date(now),
+    });
+    await ledger.load();
+    return { ledger, limits: new Limits(config, ledger, () => now) };
+  };
+
+  // [promise-limit-messages]
+  t.test('who is over a limit is told once, until they were within it again', async (t) => {
+    const { limits } = await open();
+    const ask = (): boolean | undefined => {
+      const excess = limits.excess('a', 'a');
+      return excess && excess.tell !== undefined;
+    };
+    t.same([ask(), ask(), ask(), ask()], [undefined, undefined, true, false]);
+    for (let second = 0; second < 300; second += 10) {
+      now += 10_000;
+      t.equal(ask(), false, 'who never stops is told nothing more');
+    }
+    now += 61_000;
+    t.same([ask(), ask(), ask()], [undefined, undefined, true]);
+  });
+
+  // [promise-limit-messages] [promise-limit-turns]
+  t.test('what waited is counted by its own time, and commands and turns each by themselves', async (t) => {
+    const { limits } = await open();
+    const ago = (minutes: number): Date => new Date(now - minutes * 60_000);
+    const isTooMuch = (minutes: number): boolean => limits.excess('b', 'b', ago(minutes)) !== undefined;
+    t.same([50, 50, 40, 40, 30, 30, 0, 0].map(isTooMuch), Array(8).fill(false), 'two in each of its minutes');
+    t.same([50, 40, 0].map(isTooMuch), [true, true, true], 'whatever time is written into it');
+    t.same([-5, -90].map(isTooMuch), [true, true], 'nothing comes from the future');
+    t.equal(limits.excessOfCommand('stop', true, 'b'), undefined, 'what is under way can always be stopped');
+    t.match(limits.excessOfCommand('stop', false, 'b'), { why: 'over limits.messages_per_minute' });
+    t.match(limits.excessOfCommand('status', true, 'b'), { why: 'over limits.messages_per_minute' });
+    const turn = (): string | undefined => limits.excessOfTurns('talk')?.why;
+    const over = 'over limits.turns_per_minute';
+    t.same([turn(), turn(), turn(), turn()], [undefined, undefined, undefined, over]);
+    now += 61_000;
+    t.equal(turn(), undefined);
+  });
+
+  // [promise-limit-tokens] [promise-limit-kept] [promise-command-usage]
+  t.test('the day’s tokens are counted by payer, begin anew at midnight, and outlive a restart', async (t) => {
+    const { limits, ledger } = await open();
+    limits.spent('small@example.org', 10);
+    limits.spent('large@example.org', 60);
+    limits.spent('large@example.org', 60);
+    const usage = [
+      { payer: 'large@example.org', tokens: 120 },
+      { payer: 'small@example.org', tokens: 10 },
+    ];
+    t.same(limits.usage(), usage);
+    t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', tell: /tomorrow/ });
+    t.match(limits.overspent('large@example.org'), { tell: undefined });
+    t.equal(limits.overspent('small@example.org'), undefined);
+    await ledger.flush();
+    const after = await open();
+    t.same(after.limits.usage(), usage);
+    now = new Date(2026, 2, 2, 0, 0, 1).getTime();
+    t.equal(after.limits.overspent('large@example.org'), undefined);
+    t.same(after.limits.usage(), []);
+    t.same((await open()).limits.usage(), [], 'what was kept of another day is not of this one');
+  });
+});
+
+t.test('the log', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const room = stage.room('team').toString();
+  const provider = { api_key: model.apiKey };
+  const account = stage.account({
+    rooms: [room],
+    operators: ['boss@localhost'],
+    system_prompt: 'canary of the prompt',
+    muc_rooms: { [room]: { password: 'canary of the room' } },
+  });
+  const bot = await stage.start(stage.settings({ bot: account }, provider), ['--log-level', 'info']);
+  await bot.expect('online');
+  await bot.expect('joined', { room, nick: 'moltis' });
+
+  // [promise-log-private] [promise-log-events] [promise-log-screen]
+  t.test('holds no word of anybody and no secret, whatever goes wrong', async (t) => {
+    const alice = await stage.person('alice');
+    const team = await alice.enter(stage.room('team'));
+    model.next(says('canary of the answer'));
+    alice.say('canary of the question');
+    await alice.hears('canary of the answer');
+    await alice.sayIn(team, 'canary of the room’s talk');
+    model.next(says('canary of the room’s answer'));
+    await alice.sayIn(team, 'moltis: canary of the mention');
+    await alice.hears('canary of the room’s answer');
+    const echoing = `canary of the question is not allowed, key ${model.apiKey}`;
+    for (const script of [
+      fails(400, { message: echoing }),
+      fails(401, { message: echoing }),
+      fails(500, { message: echoing }),
+      cutsOff('canary cut'),
+    ]) {
+      model.next(script);
+      alice.say('canary of another question');
+      await bot.expect('error', { kind: 'model' });
+    }
+    alice.say('/canary of a command');
+    await alice.hears(/^I don't know/);
+    model.next(hangs);
+    const before = model.requests.length;
+    alice.say('canary of what is stopped');
+    await model.request(before);
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    const to = stage.jid().withResource('moltis');
+    stage.server.inject(
+      to,
+      `<message from="x@localhost/y" type="error" id="1"><body>canary back</body><error type="cancel"><gone xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></message>`,
+    );
+    stage.server.inject(
+      to,
+      `<message from="x@localhost/y" type="chat" id="2"><body>canary of OMEMO</body><encryption xmlns="urn:xmpp:eme:0" namespace="eu.siacs.conversations.axolotl"/></message>`,
+    );
+    await bot.expect('error', { kind: 'undelivered' });
+    await askAgain(stage, alice);
+    await bot.stop();
+    const state = (await stage.data()).find(({ path }) => path.endsWith('state.json'));
+    const secrets = [PASSWORD, model.apiKey, ...(state?.text?.match(/"token\\?":\\?"[^"\\]+/g) ?? [])];
+    for (const word of ['canary', ...secrets])
+      t.same(
+        bot.log.filter((event) => JSON.stringify(event).includes(word)),
+        [],
+        'neither words nor secrets',
+      );
+    t.same(bot.noise, [], 'every line is one event');
+    for (const event of bot.log)
+      t.match(event, { time: /^\d{4}-\d\d-\d\dT.*Z$/, level: /^(info|warn|error)$/, event: String });
+    t.match(bot.logged('online')[0], { account: 'bot', jid: 'moltis@localhost/moltis', resumed: false });
+    t.match(bot.logged('turn')[0], {
+      account: 'bot',
+      conversation: 'moltis@localhost/alice@localhost',
+      ms: Number,
+      promptTokens: 11,
+      completionTokens: 7,
+      model: 'local/mock',
+    });
+    t.match(bot.logged('offline').at(-1), { reason: 'stopped', retryInMs: null });
+    for (const error of bot.logged('error')) t.match(error, { kind: String, message: String });
+  });
+});

@@ -1,0 +1,82 @@
+/** Who sees when the bot is there, and who no longer does when its rules change: the built bot, over XMPP. */
+import t, { type Test } from 'tap';
+import { roster, subscriptions, type Roster, type RosterItem } from '../../../../src/index.js';
+import { askAgain, Stage, type Person, type Settings } from '../../../support/bot.js';
+import { until } from '../../../support/loopback.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+const soon = { timeoutMs: 10_000 };
+
+/** Asks to see when the bot is there. @returns what is said of that, as it comes */
+async function watches(stage: Stage, person: Person): Promise<string[]> {
+  const heard: string[] = [];
+  const asking = person.client.get(subscriptions);
+  const { events } = asking;
+  events.on('approved', () => heard.push('approved'));
+  events.on('denied', () => heard.push('denied'));
+  const approved = events.once('approved', soon);
+  asking.request(stage.jid());
+  await approved;
+  return heard;
+}
+
+/** The roster of the bot's account, as another client of it has it. */
+async function rosterOf(t: Test, stage: Stage): Promise<Roster> {
+  const client = stage.otherClient(t, [roster]);
+  const received = client.get(roster).events.once('received', soon);
+  await client.start();
+  await received;
+  return client.get(roster);
+}
+
+// [promise-subscriptions] [promise-subscriptions-taken-back]
+t.test('where the rules are closed, those who saw the bot and are not let in any more see it no longer', async (t) => {
+  const stage = await Stage.set(t);
+  const person = (name: string): Promise<Person> => stage.person(name, [roster, subscriptions]);
+  const [anna, bert, carol] = [await person('anna'), await person('bert'), await person('carol')];
+  const [fred, boss] = [await person('fred'), await person('boss')];
+  const account = (more: Settings): Settings =>
+    stage.settings({ bot: stage.account({ operators: ['boss@localhost', 'chief@localhost'], ...more }) });
+  const bot = await stage.start(account({}));
+  await bot.expect('online');
+  const [annas, berts, carols, bosss] = [
+    await watches(stage, anna),
+    await watches(stage, bert),
+    await watches(stage, carol),
+    await watches(stage, boss),
+  ];
+  const list = await rosterOf(t, stage);
+  await list.set({ jid: bert.client.account, name: 'Bert' });
+  const subscription = (who: Person): RosterItem['subscription'] | undefined =>
+    list.get(who.client.account)?.subscription;
+
+  const closed = { dm_policy: 'allowlist', allowlist: ['carol@localhost'] };
+  await stage.write(account(closed));
+  bot.signal('SIGHUP');
+  await bot.expect('online');
+  await until(() => annas.includes('denied') && berts.includes('denied'), 'that they are told');
+  await until(() => subscription(anna) === undefined && subscription(bert) === 'none', 'that the roster follows');
+  t.equal(list.get(bert.client.account)?.name, 'Bert', 'whom a person has put there stays there');
+
+  // Who is let in by an operator's word is let in after a restart, too.
+  boss.say('/approve fred@localhost');
+  await boss.hears('fred@localhost is let in.');
+  const freds = await watches(stage, fred);
+  t.equal(await bot.stop(), 0);
+  const next = await stage.start(account(closed));
+  await next.expect('online');
+  for (const one of [fred, carol]) await askAgain(stage, one);
+  for (const heard of [annas, berts]) t.same(heard, ['approved', 'denied'], 'each was told once');
+  for (const heard of [carols, freds, bosss]) t.same(heard, ['approved']);
+  t.equal(await next.stop(), 0);
+
+  const last = await stage.start(account({ dm_policy: 'disabled' }));
+  await last.expect('online');
+  await until(() => carols.includes('denied') && freds.includes('denied'), 'that nobody is let in');
+  const chiefs = await watches(stage, await person('chief'));
+  for (const heard of [bosss, chiefs]) t.same(heard, ['approved'], 'but operators see when it is there');
+  t.same(last.logged('error'), []);
+  t.equal(await last.stop(), 0);
+});

@@ -1,0 +1,310 @@
+/** Rooms as they are in the world: they hide who is there, want a password, belong to another server, have two bots. The built bot, over XMPP. */
+import t from 'tap';
+import { muc, type FormValues, type Jid, type Room } from '../../../../src/index.js';
+import { askAgain, asked, holds, Stage, times, type Person } from '../../../support/bot.js';
+import { hangs, says } from '../../../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+const HIDING = { 'muc#roomconfig_whois': 'moderators' };
+
+/** Makes a room that is as this person wants it, who owns it then. */
+async function found(owner: Person, room: Jid, configuration: FormValues): Promise<Room> {
+  return owner.client.get(muc).join(room, { nick: owner.client.account.localpart, configuration });
+}
+
+t.test('a room that hides who is behind a nick', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const [closed, open] = [stage.room('closed'), stage.room('open')];
+  const [owner, alice, bob] = [await stage.person('owner'), await stage.person('alice'), await stage.person('bob')];
+  for (const room of [closed, open]) await found(owner, room, HIDING);
+  const bot = await stage.run({
+    rooms: [closed.toString(), open.toString()],
+    operators: ['alice@localhost'],
+    muc_rooms: { [closed.toString()]: { users: ['alice@localhost', 'bob@localhost'] } },
+    limits: { messages_per_minute: 2, tokens_per_day: 10 },
+  });
+  for (const room of [closed, open]) await bot.expect('joined', { room: room.toString() });
+
+  // [promise-room-users]
+  t.test('lets nobody in whom its users name, an operator neither, whatever nick they take', async (t) => {
+    const hers = await alice.client.get(muc).join(closed, { nick: 'alice@localhost' });
+    const shown = [...hers.occupants.values()].filter(({ realJid }) => realJid !== undefined);
+    t.same(
+      shown.map(({ nick }) => nick),
+      ['alice@localhost'],
+    );
+    await alice.sayIn(hers, 'moltis: it is me');
+    await bot.expect('denied', {
+      from: `${closed.toString()}/alice@localhost`,
+      why: 'the room has users and hides the real JID',
+    });
+    await alice.sayIn(hers, 'moltis: /rooms');
+    await askAgain(stage, bob);
+    t.equal(model.requests.length, 1);
+    t.same(
+      alice.heard.filter(({ body }) => body !== undefined),
+      [],
+      'no word and no list of rooms',
+    );
+  });
+
+  // [promise-limit-messages] [promise-room-users]
+  t.test('counts what each occupant says, under whichever nick', async (t) => {
+    const [hers, his] = [await alice.enter(open), await bob.enter(open)];
+    for (const text of ['one', 'two']) await alice.sayIn(hers, text);
+    await alice.sayIn(hers, 'moltis: /status');
+    await alice.hears(/^Account:/);
+    await alice.sayIn(hers, 'moltis: /status');
+    await hers.changeNick('somebody');
+    await alice.sayIn(hers, 'moltis: /context');
+    await alice.hears('That was too much at once; please wait a minute.');
+    await bot.expect('denied', { why: 'over limits.messages_per_minute' });
+    await bob.sayIn(his, 'moltis: /help');
+    await bob.hears(/^\/help/m);
+    t.equal(times(alice.texts, 'That was too much at once; please wait a minute.'), 1);
+  });
+
+  // [promise-limit-tokens] [promise-rooms-private]
+  t.test('has a budget of tokens for each occupant who speaks to the bot alone, under whichever nick', async () => {
+    const [carol, dora] = [await stage.person('carol'), await stage.person('dora')];
+    const [hers] = [await carol.enter(open), await dora.enter(open)];
+    const to = open.withResource('moltis');
+    model.next(says('The first word is free.'), says('For you, too.'));
+    carol.say('a question', { to });
+    await carol.hears('The first word is free.');
+    await hers.changeNick('someone-new');
+    carol.say('a question of someone new', { to });
+    await carol.hears(/^That is all I may answer here for today/);
+    dora.say('a question of mine', { to });
+    await dora.hears('For you, too.');
+  });
+
+  t.same(model.violations, []);
+});
+
+t.test("a room on another server than the bot's", async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const home = stage.room('home');
+  const away = stage.foreignRoom('away');
+  const boss = await stage.person('boss');
+  const alice = await stage.person('alice');
+  for (const room of [home, away]) await alice.enter(room);
+  const bot = await stage.run({
+    dm_policy: 'allowlist',
+    operators: ['boss@localhost'],
+    rooms: [home.toString(), away.toString()],
+    muc_rooms: { [away.toString()]: { users: ['alice@localhost'] }, [home.toString()]: { users: ['alice@localhost'] } },
+  });
+  for (const room of [home, away]) await bot.expect('joined', { room: room.toString() });
+
+  // [promise-operators] [promise-command-operators]
+  t.test('makes nobody an operator, in the room or alone; one of its own server does', async (t) => {
+    const [there, here] = [await boss.enter(away), await boss.enter(home)];
+    await boss.sayIn(there, 'moltis: /rooms');
+    await bot.expect('denied', { from: 'boss@localhost', why: "not among the room's users" });
+    boss.say('/rooms', { to: away.withResource('moltis') });
+    await boss.sayIn(here, 'moltis: /rooms');
+    t.match(await boss.hears(/^home@/), { from: `${home.toString()}/moltis` });
+    boss.say('/rooms', { to: home.withResource('moltis') });
+    t.match(await boss.hears(/^home@/), { from: `${home.toString()}/moltis`, type: 'chat' });
+    await askAgain(stage, boss);
+    t.notOk(boss.heard.some(({ from, body }) => from.startsWith(away.toString()) && body !== undefined));
+  });
+
+  // [promise-operators]
+  t.test('says who somebody is well enough for the users of that room', async () => {
+    const hers = alice.client.get(muc).rooms.get(away.toString());
+    if (hers === undefined) throw new Error('not in the room');
+    model.next(says('You are on the list.'));
+    await alice.sayIn(hers, 'moltis: am I?');
+    await alice.hears('You are on the list.');
+    // On the list, and no operator.
+    await alice.sayIn(hers, 'moltis: /rooms');
+    await alice.hears(/^I don.t know \/rooms/);
+  });
+});
+
+t.test('a room with a password', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const [vault, cellar] = [stage.room('vault'), stage.room('cellar')];
+  const alice = await stage.person('alice');
+  const secret = 'open-sesame-42';
+  const locked = { 'muc#roomconfig_passwordprotectedroom': true, 'muc#roomconfig_roomsecret': secret };
+  const hers = await found(alice, vault, locked);
+  await found(alice, cellar, locked);
+  const bot = await stage.run({
+    rooms: [vault.toString(), cellar.toString()],
+    muc_rooms: { [vault.toString()]: { password: secret }, [cellar.toString()]: { password: 'guessed-wrong-7' } },
+  });
+
+  // [promise-rooms-config] [promise-log-private]
+  t.test('is entered with the one of its settings, and one that is wrong is told once, without it', async (t) => {
+    await bot.expect('joined', { room: vault.toString() });
+    const refusal = await bot.expect('error', { kind: 'room', room: cellar.toString() });
+    t.match(refusal, { retryInMs: null, message: /does not let us in/ });
+    model.next(says('I am in the vault.'));
+    await alice.sayIn(hers, 'moltis: where are you?');
+    await alice.hears('I am in the vault.');
+    t.equal(bot.logged('error').length, 1);
+    for (const password of [secret, 'guessed-wrong-7']) t.notMatch(bot.output, password);
+  });
+});
+
+// [promise-rooms-join] [promise-account-back] [promise-rooms-history]
+t.test('rooms are entered again where a suspended session could not be resumed, and nothing is lost', async (t) => {
+  // The server keeps no session for longer than a moment.
+  const stage = await Stage.set(t, { resumableSeconds: 0 });
+  const { model, server } = stage;
+  const alice = await stage.person('alice');
+  const room = stage.room('team');
+  const hers = await alice.enter(room);
+  const bot = await stage.run({ rooms: [room.toString()] });
+  await bot.expect('joined');
+  const rejoined = alice.client.get(muc).events.once('joined', { timeoutMs: 10_000 });
+  server.cutAll();
+  await bot.expect('suspended');
+  t.match(await bot.expect('online'), { resumed: false });
+  await bot.expect('joined', { room: room.toString() });
+  await rejoined;
+  model.next(says('I never left.'));
+  await alice.sayIn(hers, 'moltis: are you back?');
+  await alice.hears('I never left.');
+  t.same(
+    bot.logged('error').filter(({ level }) => level === 'error'),
+    [],
+  );
+});
+
+t.test('two accounts of one bot in one room', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const [team, echo] = [stage.room('team'), stage.room('echo')];
+  const alice = await stage.person('alice');
+  const [hers, there] = [await alice.enter(team), await alice.enter(echo)];
+  const rooms = [team.toString(), echo.toString()];
+  const settings = {
+    rooms,
+    muc_rooms: { [echo.toString()]: { require_mention: false } },
+    limits: { turns_per_minute: 2 },
+  };
+  const bot = await stage.start(
+    stage.settings({
+      first: stage.account(settings),
+      second: stage.account({ ...settings, nick: 'robo' }, 'robo'),
+    }),
+  );
+  for (const room of rooms) {
+    await bot.expect('joined', { account: 'first', room, nick: 'moltis' });
+    await bot.expect('joined', { account: 'second', room, nick: 'robo' });
+  }
+
+  // [promise-run-accounts] [promise-rooms-context] [promise-mention-taken]
+  t.test('each answers to its own name, and knows what the other said', async (t) => {
+    const before = model.requests.length;
+    model.next(says('The second speaks.'), says('The first has heard it.'));
+    await alice.sayIn(hers, 'robo: say something');
+    t.match(await alice.hears('The second speaks.'), { from: `${team.toString()}/robo` });
+    await alice.sayIn(hers, 'moltis: what was said before?');
+    t.match(await alice.hears('The first has heard it.'), { from: `${team.toString()}/moltis` });
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model).at(-1)?.[1], /robo.*The second speaks\./);
+  });
+
+  // [promise-limit-turns]
+  t.test('that answer every line do not talk with each other for ever', async (t) => {
+    const before = model.requests.length;
+    model.next(...['One.', 'Two.', 'Three.', 'Four.'].map((text) => says(text)));
+    await alice.sayIn(there, 'hello');
+    for (const account of ['first', 'second'])
+      await bot.expect('denied', { account, why: 'over limits.turns_per_minute' });
+    await askAgain(stage, alice);
+    t.ok(model.requests.length - before <= 5, 'two turns of each, and the answer to alice alone');
+  });
+});
+
+// [promise-rooms-refused] [promise-rooms-kicked]
+t.test('what is owed in a room that lets the bot in no more is settled, and not waited for', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const [club, den] = [stage.room('club'), stage.room('den')];
+  const alice = await stage.person('alice');
+  const [hers, there] = [await found(alice, club, {}), await found(alice, den, {})];
+  const rooms = [club.toString(), den.toString()];
+  const bot = await stage.run({ rooms });
+  for (const room of rooms) await bot.expect('joined', { room });
+
+  // Banned while an answer is being written, and another question waits.
+  const { script, letGo } = holds('', 'Nobody will hear this.');
+  model.next(script);
+  await alice.sayIn(hers, 'moltis: one');
+  await model.request(0);
+  await alice.sayIn(hers, 'moltis: two');
+  await alice.sayIn(hers, 'moltis: /status');
+  await alice.hears(/1 waiting/);
+  await hers.management.ban(stage.jid());
+  await bot.expect('left', { room: club.toString(), why: 'banned' });
+  letGo();
+  await bot.expect('error', { kind: 'room', room: club.toString(), level: 'warn' });
+  await askAgain(stage, alice);
+  t.equal(model.requests.length, 2, 'the question that waited is not asked of the model');
+
+  // Banned while the bot is away.
+  model.next(hangs);
+  await alice.sayIn(there, 'moltis: three');
+  await model.request(2);
+  t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+  await there.management.ban(stage.jid());
+  const next = await stage.run({ rooms });
+  for (const room of rooms) await next.expect('error', { kind: 'room', room, level: 'error' });
+  await next.expect('error', { kind: 'room', room: den.toString(), level: 'warn' });
+  await askAgain(stage, alice);
+  t.equal(next.logged('error').length, 3, 'in the other room nothing is owed any more');
+  t.equal(await next.stop(), 0);
+
+  for (const { management } of [hers, there]) await management.setAffiliation(stage.jid(), 'none');
+  const last = await stage.run({ rooms });
+  for (const room of rooms) await last.expect('joined', { room });
+  await askAgain(stage, alice);
+  t.equal(model.requests.length, 5, 'nor when it is let in again');
+  t.same(last.logged('error'), []);
+  t.equal(await last.stop(), 0);
+});
+
+// [promise-rooms-private] [promise-conversation-once]
+t.test(
+  'what an occupant said to the bot alone is not taken from the archive, which cannot tell who it was',
+  async (t) => {
+    const stage = await Stage.set(t);
+    const { model } = stage;
+    const room = stage.room('team');
+    const [alice, eve] = [await stage.person('alice'), await stage.person('eve')];
+    const hers = await alice.enter(room);
+    const bot = await stage.run({ rooms: [room.toString()] });
+    await bot.expect('joined');
+    // Only who has an archive already reads it.
+    await askAgain(stage, alice);
+    model.next(says('Between us.'));
+    alice.say('a secret', { to: room.withResource('moltis') });
+    await alice.hears('Between us.');
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    // Meanwhile somebody else takes the nick.
+    await hers.changeNick('alice-2');
+    await eve.client.get(muc).join(room, { nick: 'alice' });
+    const next = await stage.run({ rooms: [room.toString()] });
+    await next.expect('joined');
+    await askAgain(stage, alice);
+    await askAgain(stage, eve);
+    t.equal(model.requests.filter(({ body }) => JSON.stringify(body).includes('a secret')).length, 1);
+    t.same(
+      eve.heard.filter(({ from, body }) => from.startsWith(room.toString()) && body !== undefined),
+      [],
+    );
+    t.same(next.logged('error'), []);
+    t.equal(await next.stop(), 0);
+  },
+);

@@ -1,0 +1,225 @@
+/** What people see of the bot in rooms: the built program, over XMPP, with a model that says what the test wants. */
+import t from 'tap';
+import { el, muc, submitForm, writeDataForm } from '../../../../src/index.js';
+import { asked, holds, Stage } from '../../../support/bot.js';
+import { says } from '../../../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+t.test('rooms', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const room = (name: string): string => stage.room(name).toString();
+  const rooms = {
+    [room('quiet')]: { require_mention: false, system_prompt: 'You are a monk.' },
+    [room('secret')]: { users: ['alice@localhost'] },
+    [room('special')]: { model: 'other' },
+    [room('off')]: { enabled: false },
+  };
+  const alice = await stage.person('alice');
+  const bob = await stage.person('bob');
+  const moltis = await stage.person('fan');
+  // Before the bot is there: a talk that it will find, and somebody with its name.
+  const old = await alice.enter(stage.room('old'));
+  await alice.sayIn(old, 'moltis: are you there?');
+  await moltis.client.get(muc).join(stage.room('taken'), { nick: 'moltis' });
+  const names = ['team', 'old', 'taken', 'quiet', 'secret', 'special'];
+  const bot = await stage.run({ rooms: [...names, 'off'].map(room), muc_rooms: rooms });
+  for (const name of names) {
+    await bot.expect('joined', { room: room(name), nick: name === 'taken' ? 'moltis-2' : 'moltis' });
+  }
+
+  // [promise-rooms-context] [promise-mention-mode] [promise-answer-reply]
+  t.test('a mention is answered with a reply to it, and what others said before is known', async (t) => {
+    const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
+    const before = model.requests.length;
+    await alice.sayIn(hers, 'the code is 42, robots');
+    model.next(says('It is 42.'));
+    const question = await bob.sayIn(his, 'moltis: what is the code?');
+    const answer = await bob.hears('It is 42.');
+    t.match(answer, { type: 'groupchat', from: `${room('team')}/moltis`, replyTo: question.stanzaId, state: 'active' });
+    t.type(question.stanzaId, 'string');
+    t.equal(model.requests.length, before + 1, 'what was not meant for the bot was not answered');
+    const said = asked(model).at(-1)?.[1] ?? '';
+    t.match(said, /alice.*the code is 42, robots\n.*bob.*what is the code\?/);
+    t.notMatch(said, 'moltis:', 'the address is taken off');
+  });
+
+  // [pitfall-muc-history]
+  t.test('what was said before the bot came is known and not answered', async (t) => {
+    const before = model.requests.length;
+    model.next(says('Now I am.'));
+    await alice.sayIn(old, '@moltis and now?');
+    await alice.hears('Now I am.');
+    t.equal(model.requests.length, before + 1);
+    t.match(asked(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
+  });
+
+  // [promise-mention-taken] [pitfall-nick-conflict]
+  // [promise-rooms-nick]
+  t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
+    const taken = await bob.enter(stage.room('taken'));
+    const before = model.requests.length;
+    await bob.sayIn(taken, 'moltis: is this you?');
+    model.next(says('It is me.'));
+    await bob.sayIn(taken, 'moltis-2: or is it you?');
+    t.match(await bob.hears('It is me.'), { from: `${room('taken')}/moltis-2` });
+    t.equal(model.requests.length, before + 1);
+  });
+
+  // [promise-mention-mode] [promise-rooms-self] [pitfall-own-messages] [pitfall-nick-conflict]
+  t.test('where no mention is needed every line is answered, and its own words never are', async (t) => {
+    const quiet = await alice.enter(stage.room('quiet'));
+    const before = model.requests.length;
+    model.next(says('moltis: moltis, moltis!'), says('Peace.'));
+    await alice.sayIn(quiet, 'ohm');
+    await alice.hears('moltis: moltis, moltis!');
+    await alice.sayIn(quiet, 'silence');
+    await alice.hears('Peace.');
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
+  });
+
+  // [pitfall-nickname-as-identity] [promise-room-users]
+  t.test('where users are named only they are answered, by their real JID', async (t) => {
+    const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
+    const before = model.requests.length;
+    await bob.sayIn(his, 'moltis: tell me');
+    await bot.expect('denied', { from: 'bob@localhost', why: "not among the room's users" });
+    model.next(says('To you I tell.'));
+    await alice.sayIn(hers, 'moltis: tell me');
+    await alice.hears('To you I tell.');
+    t.equal(model.requests.length, before + 1);
+  });
+
+  // [promise-model-choice]
+  t.test('a room may have a model of its own', async (t) => {
+    const special = await alice.enter(stage.room('special'));
+    model.next(says('I am special.'));
+    await alice.sayIn(special, 'moltis: who are you?');
+    await alice.hears('I am special.');
+    t.equal(model.requests.at(-1)?.body?.model, 'other');
+  });
+
+  t.test('a room that is not enabled is not joined', async (t) => {
+    t.match(await bot.expect('denied', { from: room('off') }), { why: 'the room is not enabled' });
+    t.same(
+      bot.logged('joined').filter((event) => event['room'] === room('off')),
+      [],
+    );
+  });
+
+  // [promise-rooms-private]
+  t.test('who speaks to the bot alone in a room is answered alone', async (t) => {
+    await alice.enter(stage.room('team')).catch(() => undefined);
+    model.next(says('Just between us.'));
+    alice.say('psst', { to: stage.room('team').withResource('moltis') });
+    t.match(await alice.hears('Just between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+    t.notOk(bob.texts.includes('Just between us.'));
+  });
+
+  // [promise-rooms-private] [XEP-0421 §3.2]
+  t.test('who made the room is answered alone though the service has two occupant ids for them', async (t) => {
+    // As ejabberd 24.12 does it: one in the presence that made the room, another with their words and their next presence.
+    const inject = (name: string, content: string, id: string): void =>
+      stage.server.inject(
+        stage.jid().withResource('moltis'),
+        `<${name} from="${room('team')}/alice">${content}<occupant-id xmlns="urn:xmpp:occupant-id:0" id="${id}"/></${name}>`,
+      );
+    const user = `<x xmlns="http://jabber.org/protocol/muc#user"><item affiliation="none" role="participant"/></x>`;
+    inject('presence', user, 'of-the-presence');
+    const { script, letGo } = holds('', 'Still between us.');
+    const before = model.requests.length;
+    model.next(script);
+    inject('message', '<body>psst, again</body>', 'of-her-words');
+    await model.request(before);
+    inject('presence', `<show>away</show>${user}`, 'of-her-words');
+    letGo();
+    t.match(await alice.hears('Still between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+  });
+
+  // [pitfall-nickname-as-identity]
+  t.test('a nick that is spelt like the JID of somebody does not open what they said alone', async (t) => {
+    const eve = await stage.person('eve');
+    await eve.client.get(muc).join(stage.room('team'), { nick: 'alice@localhost' });
+    model.next(says('We have not met.'));
+    // As from a room that gives no occupant ids; the forged delay hides who has the nick now.
+    stage.server.inject(
+      stage.jid().withResource('moltis'),
+      `<message from="${room('team')}/alice@localhost" type="chat" id="forged"><body>what did I say?</body>` +
+        `<delay xmlns="urn:xmpp:delay" stamp="${new Date().toISOString()}"/></message>`,
+    );
+    await eve.hears('We have not met.');
+    t.same(
+      asked(model).map(([role]) => role),
+      ['system', 'user'],
+    );
+    t.equal(asked(model).at(-1)?.[1], 'what did I say?');
+  });
+
+  // [promise-rooms-collect]
+  t.test('what is asked while the bot is busy is answered together', async (t) => {
+    const quiet = alice.client.get(muc).rooms.get(room('quiet'));
+    if (quiet === undefined) throw new Error('not in the room');
+    const { script, letGo } = holds('', 'One.');
+    const before = model.requests.length;
+    model.next(script, says('Two and three.'));
+    await alice.sayIn(quiet, 'one');
+    await model.request(before);
+    await alice.sayIn(quiet, 'two');
+    const last = await alice.sayIn(quiet, 'three');
+    // What the room has said to alice the bot has yet to hear; its word on that comes after it.
+    await alice.sayIn(quiet, '/status');
+    await alice.hears(/2 waiting/);
+    letGo();
+    t.match(await alice.hears('Two and three.'), { replyTo: last.stanzaId });
+    t.equal(model.requests.length, before + 2);
+    t.match(asked(model).at(-1)?.[1], /two\n.*three$/);
+  });
+
+  t.test('commands need the mention that questions need', async (t) => {
+    const team = alice.client.get(muc).rooms.get(room('team'));
+    if (team === undefined) throw new Error('not in the room');
+    const statuses = (): number => alice.texts.filter((text) => text.startsWith('Account:')).length;
+    const before = statuses();
+    await alice.sayIn(team, '/status');
+    await alice.sayIn(team, 'moltis: /status');
+    t.match(await alice.hears(/^Account: moltis@localhost/), { replyTo: String });
+    t.equal(statuses(), before + 1);
+  });
+
+  t.test('nothing went wrong meanwhile', async (t) => {
+    t.same(model.violations, []);
+    t.same(
+      bot.log.filter(({ event }) => event === 'error'),
+      [],
+    );
+  });
+});
+
+// [promise-rooms-locked]
+t.test('a room that somebody is making just now is entered as soon as it lets people in', async (t) => {
+  const stage = await Stage.set(t);
+  const { client } = await stage.person('alice');
+  const room = stage.room('new');
+  const seen = new Promise<void>((resolve) => {
+    stage.server.misbehave({
+      answer: (element) => {
+        if (element.name === 'presence' && element.attr('to') === `${room.toString()}/moltis`) resolve();
+        return undefined;
+      },
+    });
+  });
+  const entering = el('x', 'http://jabber.org/protocol/muc');
+  client.send(el('presence', 'jabber:client', { to: `${room.toString()}/alice` }, entering));
+  await client.iq({ type: 'get', to: room, payload: el('query', 'http://jabber.org/protocol/muc#owner') });
+  const bot = await stage.run({ rooms: [room.toString()] });
+  await seen;
+  const configuration = submitForm('http://jabber.org/protocol/muc#roomconfig', {});
+  const query = el('query', 'http://jabber.org/protocol/muc#owner', {}, writeDataForm(configuration));
+  await client.iq({ type: 'set', to: room, payload: query });
+  await bot.expect('joined', { room: room.toString() });
+  t.same(bot.logged('error'), []);
+  t.equal(await bot.stop(), 0);
+});

@@ -1,0 +1,235 @@
+/** Answers as people get them: their signs and their shape, what the model is given to make them, and which model that is. */
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { el, NS_MAM, serialize } from '../../../../src/index.js';
+import { Stage, asked, askAgain, holds, type Person } from '../../../support/bot.js';
+import { fails, hangs, says, startOpenAiServer } from '../../../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+t.test('answers', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const other = await startOpenAiServer();
+  t.teardown(() => other.close());
+  const accounts = {
+    bot: stage.account({ reactions: false }),
+    narrow: stage.account({ text_chunk_limit: 40 }, 'narrow'),
+    forgetful: stage.account({ limits: { history_tokens: 60 } }, 'forgetful'),
+    unlimited: stage.account(
+      {
+        limits: {
+          messages_per_minute: false,
+          tokens_per_day: false,
+          turns_per_minute: false,
+          history_tokens: false,
+          stale_after_minutes: false,
+        },
+      },
+      'unlimited',
+    ),
+    second: stage.account({ model_provider: 'other', model: 'third-model' }, 'second'),
+    standing: stage.account({ model_provider: 'broken' }, 'standing'),
+  };
+  const settings = {
+    ...stage.settings(
+      Object.fromEntries(
+        Object.entries(accounts).map(([name, table]) => [name, { model_provider: 'local', ...table }]),
+      ),
+    ),
+    providers: {
+      local: { base_url: model.baseUrl, api_key: model.apiKey, models: ['mock', 'mock-2'], retries: 0 },
+      other: { base_url: other.baseUrl, api_key: other.apiKey, models: ['first-model'] },
+      broken: { base_url: 'http://127.0.0.1:1/v1', models: ['none'], retries: 0, fallback: 'other' },
+    },
+  };
+  const bot = await stage.start(settings);
+  for (const account of Object.keys(accounts)) await bot.expect('online', { account });
+
+  /** The chat states that somebody saw, each once in a row. */
+  const states = (person: Person): readonly (string | undefined)[] =>
+    person.heard
+      .map(({ state }) => state)
+      .filter((state, index, all) => state !== undefined && state !== all[index - 1]);
+
+  // [promise-answer-state]
+  t.test('composing is taken back when the model fails and when it is stopped', async (t) => {
+    const [ann, ben] = [await stage.person('ann'), await stage.person('ben')];
+    model.next(fails(500));
+    ann.say('hello');
+    await ann.expect('the end', ({ state }) => state === 'active');
+    t.same(states(ann), ['composing', 'active']);
+    const before = model.requests.length;
+    model.next(hangs);
+    ben.say('hello');
+    await model.request(before);
+    ben.say('/stop');
+    await ben.hears('Stopped.');
+    // Whatever was said in between, it ends with the sign taken back.
+    await askAgain(stage, ben);
+    t.equal(states(ben).at(-1), 'active');
+  });
+
+  // [promise-answer-reactions]
+  t.test('with reactions switched off a slow turn is not marked; with them a failing one gets its mark', async (t) => {
+    const [carl, dora] = [await stage.person('carl'), await stage.person('dora')];
+    const [quiet, marked] = [holds('', 'At last.'), holds('', '')];
+    const before = model.requests.length;
+    model.next(quiet.script);
+    carl.say('think');
+    await model.request(before);
+    model.next(async (exchange) => {
+      await marked.script(exchange);
+    });
+    dora.say('think', { to: stage.jid('narrow') });
+    await dora.expect('the first mark', ({ reactions }) => reactions?.[0] === '👀');
+    quiet.letGo();
+    await carl.hears('At last.');
+    // An answer without a word is none.
+    marked.letGo();
+    await dora.expect('the last mark', ({ reactions }) => reactions?.[0] === '⚠️');
+    t.ok(carl.heard.every(({ reactions }) => reactions === undefined));
+  });
+
+  // [promise-answer-reactions]
+  t.test('the mark changes also when the connection was gone at the end of the turn', async (t) => {
+    const olaf = await stage.person('olaf');
+    for (const [answer, mark] of [
+      ['At long last.', '✅'],
+      ['', '⚠️'],
+    ] as const) {
+      const { script, letGo } = holds('', answer);
+      model.next(script);
+      const id = olaf.say('think', { to: stage.jid('narrow') });
+      const marks = async (): Promise<readonly string[] | undefined> =>
+        (await olaf.expect('a mark', ({ reactedTo }) => reactedTo === id)).reactions;
+      t.same(await marks(), ['👀']);
+      stage.server.inject(stage.jid('narrow').withResource('moltis'), '</stream:stream>');
+      await bot.expect('offline', { account: 'narrow' });
+      letGo();
+      t.same(await marks(), [mark]);
+    }
+  });
+
+  // [promise-answer-chunks] [promise-answer-styling]
+  t.test('a long one comes in pieces that fit, and Markdown becomes styling', async (t) => {
+    const emma = await stage.person('emma');
+    const lines = [
+      '## The **plan**',
+      'Look at [this](https://a.example/).',
+      '',
+      '- one',
+      '- [x] two',
+      '| a | b |',
+      '|---|---|',
+    ];
+    const words = Array.from({ length: 30 }, (_, index) => `word${index}`).join(' ');
+    model.next(says([...lines, '| 1 | 2 |', '', words, '', 'Done 👨‍👩‍👧.'].join('\n')));
+    emma.say('tell me', { to: stage.jid('narrow') });
+    await emma.hears(/Done 👨‍👩‍👧\.$/);
+    const whole = emma.texts.join('\n');
+    t.same(
+      emma.texts.filter((text) => Array.from(text).length > 40),
+      [],
+    );
+    t.match(whole, /^\*The plan\*\nLook at this <https:\/\/a\.example\/>\.\n• one\n☑ two\n/);
+    t.match(whole.replaceAll(/\s+/g, ' '), words, 'and nothing is lost');
+  });
+
+  // [promise-limit-history]
+  t.test('a request carries no more of the past than history_tokens', async (t) => {
+    const finn = await stage.person('finn');
+    for (const [question, answer] of [
+      [`The first: ${'word '.repeat(40)}`, 'One.'],
+      ['the second', 'Two.'],
+      ['the third', 'Three.'],
+    ] as const) {
+      model.next(says(answer));
+      finn.say(question, { to: stage.jid('forgetful') });
+      await finn.hears(answer);
+    }
+    const talk = JSON.stringify(asked(model).slice(1));
+    t.notMatch(talk, 'The first');
+    t.match(talk, 'the third');
+  });
+
+  // [promise-limit-off]
+  t.test('a limit that is switched off holds nobody back', async (t) => {
+    const gwen = await stage.person('gwen');
+    const count = 32;
+    for (let index = 1; index <= count; index += 1) {
+      model.next(says(`Answer ${index}.`));
+      gwen.say(`question ${index}`, { to: stage.jid('unlimited') });
+      await gwen.hears(`Answer ${index}.`);
+    }
+    t.equal(gwen.texts.length, count, 'more than a minute allows by default');
+    t.match(JSON.stringify(asked(model)), 'question 1"', 'with all that was said before');
+  });
+
+  // [promise-model-choice] [promise-model-models] [promise-model-key]
+  t.test(
+    'model and model_provider choose; without them it is the first model, and each key goes to its own',
+    async (t) => {
+      const hugo = await stage.person('hugo');
+      other.next(says('I am the other.'));
+      hugo.say('who are you?', { to: stage.jid('second') });
+      await hugo.hears('I am the other.');
+      t.equal(other.requests.at(-1)?.body?.model, 'third-model');
+      t.equal(other.requests.at(-1)?.headers.authorization, `Bearer ${other.apiKey}`);
+      await askAgain(stage, hugo);
+      t.equal(model.requests.at(-1)?.body?.model, 'mock');
+      t.equal(model.requests.at(-1)?.headers.authorization, `Bearer ${model.apiKey}`);
+    },
+  );
+
+  // [promise-model-fallback]
+  t.test('a provider that cannot be reached is stood in for by its fallback, with its first model', async (t) => {
+    const ines = await stage.person('ines');
+    other.next(says('I stand in.'));
+    ines.say('anybody?', { to: stage.jid('standing') });
+    await ines.hears('I stand in.');
+    t.equal(other.requests.at(-1)?.body?.model, 'first-model');
+    t.match(await bot.expect('turn', { account: 'standing' }), { model: 'other/first-model' });
+  });
+
+  t.test('nothing was asked that the real API would refuse', async (t) => {
+    t.same([...model.violations, ...other.violations], []);
+    t.equal(await bot.stop(), 0);
+  });
+});
+
+// [promise-conversation-crash]
+t.test('an answer that was shown in part when the bot was killed is sent again, marked as that', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const pia = await stage.person('pia');
+  const bot = await stage.run({ stream_edits: 'always' });
+  const { script, letGo } = holds('', ' a time.');
+  model.next(async (exchange) => {
+    exchange.text('Once');
+    // It is shown when it has grown for a while.
+    await delay(2_600);
+    exchange.text(' upon');
+    await script(exchange);
+  });
+  pia.say('a story');
+  await pia.hears('Once upon');
+  server.inject(stage.jid().withResource('moltis'), '</stream:stream>');
+  await bot.expect('offline');
+  letGo();
+  await bot.expect('turn');
+  t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+  // No archive can tell what people have of it.
+  server.misbehave({
+    answer: (element) => {
+      if (element.child('query', NS_MAM) === undefined) return undefined;
+      const condition = el('service-unavailable', 'urn:ietf:params:xml:ns:xmpp-stanzas');
+      const reply = { type: 'error', id: element.attr('id') };
+      return serialize(el('iq', 'jabber:client', reply, el('error', 'jabber:client', { type: 'cancel' }, condition)));
+    },
+  });
+  const next = await stage.run();
+  await pia.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nOnce upon a time\.$/);
+  t.equal(await next.stop(), 0);
+});

@@ -1,0 +1,390 @@
+/** What the bot owes when it is killed at the worst moment: what came was not written down yet, what waits is no question, what was sent is half of it. */
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { Account } from '../../../../src/agent/channel/account.js';
+import { parseConfig } from '../../../../src/agent/config/parse-config.js';
+import { ConversationStore } from '../../../../src/agent/conversation/history.js';
+import { MediaStore } from '../../../../src/agent/media/store.js';
+import { LOOPBACK_CERTIFICATE } from '../../../../src/loopback/certificate.js';
+import {
+  chatPlugins,
+  createClient,
+  memoryStorage,
+  newId,
+  NS_MAM,
+  NS_RSM,
+  writeCorrection,
+  writeDirectInvitation,
+  writeMessage,
+  writeOriginId,
+} from '../../../../src/index.js';
+import { askAgain, PASSWORD, Stage, times } from '../../../support/bot.js';
+import { hangs, says } from '../../../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+t.test('a message and the line that it becomes', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  // [promise-conversation-arrival] [promise-conversation-once]
+  t.test('what came and was not written down when the bot was killed is read from the archive, once', async (t) => {
+    const bot = await stage.run();
+    model.next(says('First.'), says('Second.'));
+    alice.say('did you write that down?');
+    await alice.hears('First.');
+    alice.client.send(writeMessage({ to: stage.jid(), type: 'chat', body: 'without an id' }));
+    await alice.hears('Second.');
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    // The way of a message to the disk takes a moment, in which a process can be killed: nothing of it is there then.
+    const history = join(stage.dataDirectory, 'history', 'conversations');
+    for (const folder of await readdir(history)) await rm(join(history, folder), { recursive: true });
+    model.next(says('Third.'), says('Fourth.'));
+    const next = await stage.run();
+    await alice.hears('Third.');
+    await alice.hears('Fourth.');
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    const before = model.requests.length;
+    const last = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, before + 1, 'what stands there is known again, with or without an id');
+    t.equal(times(alice.texts, 'Third.'), 1);
+    t.equal(await last.stop(), 0);
+  });
+});
+
+t.test('an answer and the messages that it becomes', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  // [promise-conversation-crash] [promise-conversation-once]
+  t.test('of an answer that left in part, people get what is missing, and only that', async (t) => {
+    const asked = alice.say('a question');
+    // What the archive and the disk have when the process is killed between two messages, and in the middle of one that grew.
+    const bot = createClient({
+      jid: stage.jid(),
+      password: PASSWORD,
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
+      plugins: chatPlugins,
+    });
+    t.teardown(() => bot.stop());
+    await bot.start();
+    for (const [id, body] of [
+      ['half', 'The first message.'],
+      ['half.2', 'The sec'],
+    ] as const) {
+      bot.send(writeMessage({ to: alice.client.account, type: 'chat', id, body, payloads: [writeOriginId(id)] }));
+    }
+    await alice.hears('The sec');
+    await bot.stop();
+    const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+    const conversation = await store.conversation('moltis@localhost/alice@localhost');
+    const reference = { kind: 'direct', to: 'alice@localhost', messageId: asked };
+    const key = `id alice@localhost ${asked}`;
+    await conversation.hear({ kind: 'question', key, speaker: 'alice', text: '?', at: new Date(), reference });
+    const text = 'The first message.\n\nThe second message.\n\nThe last message.';
+    await conversation.answer([key], { id: 'half', text, begun: true });
+    await store.close();
+
+    const next = await stage.run({ text_chunk_limit: 20 });
+    t.match(await alice.hears('The second message.'), { replaces: 'half.2' });
+    t.match(await alice.hears('The last message.'), { id: 'half.3', replaces: undefined });
+    t.equal(times(alice.texts, 'The first message.'), 1);
+    t.match(
+      await alice.expect('the mark', ({ reactedTo }) => reactedTo === asked),
+      { reactions: [] },
+      'nor stays its mark',
+    );
+    await askAgain(stage, alice);
+    t.notOk(alice.texts.some((one) => one.includes('interrupted')));
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-conversation-correction] [promise-conversation-once]
+  t.test(
+    'a correction that changes nothing any more, as one that an archive has again, begins no turn anew',
+    async (t) => {
+      const bot = await stage.run();
+      const before = model.requests.length;
+      model.next(hangs, hangs);
+      const id = alice.say('sloly, please');
+      await model.request(before);
+      const correct = (): void => {
+        const payloads = [writeCorrection(id)];
+        alice.client.send(
+          writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'slowly, please', payloads }),
+        );
+      };
+      correct();
+      await model.request(before + 1);
+      correct();
+      alice.say('/status');
+      await alice.hears(/^Account:/);
+      t.equal(model.requests.length, before + 2);
+      alice.say('/stop');
+      await alice.hears('Stopped.');
+      t.equal(await bot.stop(), 0);
+    },
+  );
+
+  // [promise-answer-reactions]
+  t.test('the mark of a question that was being answered when the bot was killed does not stay', async (t) => {
+    const bot = await stage.run();
+    model.next(hangs, says('Now.'));
+    const id = alice.say('slowly, please');
+    const isMark = ({ reactedTo }: { readonly reactedTo: string | undefined }): boolean => reactedTo === id;
+    t.same((await alice.expect('the mark', isMark)).reactions, ['👀']);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const next = await stage.run();
+    await alice.hears('Now.');
+    t.same((await alice.expect('the mark', isMark)).reactions, []);
+    t.equal(await next.stop(), 0);
+  });
+});
+
+t.test('commands that wait for their turn', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+  /** Commands stand in the file of their conversation. */
+  const written = async (count: number): Promise<void> => {
+    const commands = async (): Promise<number> =>
+      (await stage.data()).reduce((sum, { text = '' }) => sum + text.split('"kind":"command"').length - 1, 0);
+    while ((await commands()) < count) await delay(10);
+  };
+
+  // [promise-command-crash] [promise-conversation-once]
+  t.test('those that waited when the bot was killed have their turn after the start, in order and once', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('one');
+    await model.request(before);
+    alice.say('/retry');
+    alice.say('/new');
+    alice.say('two');
+    alice.say('/context');
+    await alice.hears(/^The next request carries/);
+    await written(3);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    model.next(says('First.'), says('First, again.'), says('Second.'));
+    const next = await stage.run();
+    await alice.hears('Second.');
+    t.same(
+      alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
+      ['First.', 'A new session. What came before is kept, but I no longer see it.', 'First, again.', 'Second.'],
+      'what /retry has asked again comes after what waits already',
+    );
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    const asked = model.requests.length;
+    const last = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, asked + 1);
+    t.equal(times(alice.texts, 'A new session. What came before is kept, but I no longer see it.'), 1);
+    t.equal(alice.texts.filter((text) => text.startsWith('The next request')).length, 1);
+    t.equal(await last.stop(), 0);
+  });
+
+  // [promise-command-crash] [promise-command-stop]
+  t.test('those that waited when the bot was asked to stop are carried out after the next start', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('one more');
+    await model.request(before);
+    alice.say('/compact');
+    await written(4);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    bot.signal('SIGTERM');
+    t.equal(await bot.end(), 1);
+    model.next(says('One more.'), says('Short.'));
+    const next = await stage.run();
+    await alice.hears('One more.');
+    await alice.hears(/^(Summarised|A summary would be no shorter)/);
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-command-crash] [promise-command-stop]
+  t.test('those that /stop dropped are not carried out after a crash either', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('another');
+    await model.request(before);
+    alice.say('/new');
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const sessions = alice.texts.filter((text) => text.startsWith('A new session')).length;
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(alice.texts.filter((text) => text.startsWith('A new session')).length, sessions);
+    t.equal(await next.stop(), 0);
+  });
+});
+
+t.test('what was dealt with before a crash, and the archive has again', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+  /** Waits until so much of what stands in no conversation is on the disk. */
+  const remembered = async (count: number): Promise<void> => {
+    const seen = async (): Promise<number> => {
+      const state = (await stage.data()).find(({ path }) => path.endsWith('state.json'))?.text ?? '{}';
+      const { 'seen moltis@localhost': kept = '[]' } = JSON.parse(state) as Record<string, string>;
+      return (JSON.parse(kept) as unknown[]).length;
+    };
+    while ((await seen()) < count) await delay(10);
+  };
+
+  // [promise-limit-messages] [promise-conversation-once]
+  t.test(
+    'a question that was over the limit is not answered after the start, and a correction counts no second time',
+    async (t) => {
+      const bot = await stage.run({ limits: { messages_per_minute: 3 } });
+      const before = model.requests.length;
+      const id = alice.say('oen');
+      await alice.hears('You said: oen');
+      const payloads = [writeCorrection(id)];
+      alice.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'one', payloads }));
+      alice.say('two');
+      await alice.hears('You said: two');
+      alice.say('three');
+      await alice.hears(/too much at once/);
+      await remembered(2);
+      t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+      const next = await stage.run({ limits: { messages_per_minute: 2 } });
+      for (let count = 1; count <= 2; count++) await askAgain(stage, alice);
+      t.equal(model.requests.length, before + 4);
+      t.notOk(alice.texts.includes('You said: three'));
+      t.equal(await next.stop(), 0);
+    },
+  );
+
+  // [promise-rooms-invited]
+  t.test('an invitation to a room that the bot has left since is over', async (t) => {
+    const settings = { operators: ['alice@localhost'] };
+    const room = stage.room('short');
+    await alice.enter(room);
+    const bot = await stage.run(settings);
+    const invite = (): void => {
+      const payloads = [writeDirectInvitation({ room })];
+      alice.client.send(writeMessage({ to: stage.jid(), type: 'normal', id: newId(), body: 'come, please', payloads }));
+    };
+    invite();
+    await bot.expect('joined', { room: room.toString() });
+    alice.say(`/leave ${room.toString()}`);
+    await alice.hears(/^I left short@/);
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+    const next = await stage.run(settings);
+    await askAgain(stage, alice);
+    t.same(next.logged('joined'), []);
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    invite();
+    const last = await stage.run(settings);
+    await last.expect('joined', { room: room.toString() });
+    t.equal(await last.stop(), 0);
+  });
+
+  // [promise-conversation-crash]
+  t.test('an archive that fails while it tells what people have of an answer has told nothing', async (t) => {
+    const dora = await stage.person('dora');
+    const other = createClient({
+      jid: stage.jid(),
+      password: PASSWORD,
+      ca: LOOPBACK_CERTIFICATE,
+      server: { host: '127.0.0.1', port: stage.server.ports.startTls, directTls: false },
+      plugins: chatPlugins,
+    });
+    t.teardown(() => other.stop());
+    await other.start();
+    // More than a page, and only then what the bot said.
+    for (let count = 1; count <= 60; count++)
+      other.send(writeMessage({ to: dora.client.account, type: 'chat', id: newId(), body: `${count}` }));
+    other.send(writeMessage({ to: dora.client.account, type: 'chat', id: 'told', body: 'All of it.' }));
+    await dora.hears('All of it.');
+    await other.stop();
+    const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+    const conversation = await store.conversation('moltis@localhost/dora@localhost');
+    const reference = { kind: 'direct', to: 'dora@localhost' };
+    await conversation.hear({ kind: 'question', key: 'told', speaker: 'dora', text: '?', at: new Date(), reference });
+    await conversation.answer(['told'], { id: 'told', text: 'All of it.', begun: true });
+    await store.close();
+    stage.server.misbehave({
+      answer: (iq) => {
+        const query = iq.child('query', NS_MAM);
+        if (query?.child('set', NS_RSM)?.child('after') === undefined) return undefined;
+        const error = `<error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+        return `<iq type='error' id='${iq.attr('id') ?? ''}'>${error}</iq>`;
+      },
+    });
+    const bot = await stage.run();
+    await dora.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nAll of it\.$/);
+    stage.server.misbehave();
+    t.equal(await bot.stop(), 0);
+  });
+});
+
+// [promise-conversation-crash] [promise-run-reload]
+t.test('an account has stopped when all that came is written down, for who goes on with it', async (t) => {
+  const stage = await Stage.set(t);
+  const alice = await stage.person('alice');
+  const path = await stage.write(stage.settings({ bot: stage.account() }));
+  const { config } = parseConfig(await readFile(path, 'utf8'), { file: path, env: {}, baseDirectory: stage.directory });
+  const [account] = config?.accounts ?? [];
+  if (config === undefined || account === undefined) throw new Error('no configuration');
+  const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+  // A disk that takes its time.
+  const open = store.conversation.bind(store);
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const asked = new Promise<void>((resolve) => {
+    store.conversation = async (id) => {
+      resolve();
+      await held;
+      return open(id);
+    };
+  });
+  let wentOffline = (): void => undefined;
+  const offline = new Promise<void>((resolve) => {
+    wentOffline = resolve;
+  });
+  const bot = new Account({
+    config: account,
+    providers: config.providers,
+    skillPaths: [],
+    modelOf: () => {
+      throw new Error('nobody is asked');
+    },
+    store,
+    storage: memoryStorage(),
+    media: await MediaStore.open(join(stage.dataDirectory, 'media')),
+    log: (_level, event) => {
+      if (event === 'offline') wentOffline();
+    },
+  });
+  const over = bot.run();
+  alice.say('a question');
+  await asked;
+  const order: string[] = [];
+  const stopped = bot.stop(0).then(() => order.push('stopped'));
+  await offline;
+  // Nothing is left to be waited for but that disk.
+  await delay(500);
+  order.push('written');
+  letGo();
+  await stopped;
+  await over;
+  t.same(order, ['written', 'stopped']);
+  t.equal((await store.conversation('moltis@localhost/alice@localhost')).owes, true);
+  await store.close();
+});

@@ -1,0 +1,240 @@
+/** What the bot owes outlives it: absence, crashes, signals. */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { ConversationStore } from '../../../../src/agent/conversation/history.js';
+import type { Element } from '../../../../src/index.js';
+import { askAgain, asked, holds, Stage, times } from '../../../support/bot.js';
+import { hangs, says } from '../../../support/openai-server.js';
+
+// Programs are started here, which takes its time on a busy machine.
+t.setTimeout(180_000);
+
+t.test('a bot that was away', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const alice = await stage.person('alice');
+
+  // [pitfall-muc-history]
+  // [promise-limit-stale] [promise-conversation-waited]
+  t.test('what was said directly while it was away is answered, unless it is too old', async (t) => {
+    alice.say('anybody there?');
+    model.next(says('Now there is.'));
+    const bot = await stage.run();
+    await alice.hears('Now there is.');
+    stage.server.inject(
+      stage.jid().withResource('moltis'),
+      `<message from="alice@localhost/phone" type="chat" id="old"><body>an old one</body>` +
+        `<delay xmlns="urn:xmpp:delay" stamp="2020-01-01T00:00:00Z" from="localhost"/></message>`,
+    );
+    await askAgain(stage, alice);
+    t.same(alice.texts, ['Now there is.', 'And on it goes.']);
+    t.match(asked(model).at(-1)?.[1], /an old one\nand now\?$/, 'it is known all the same');
+    t.equal(await bot.stop(), 0);
+  });
+
+  // [promise-conversation-once] [promise-conversation-crash]
+  t.test('a question that was heard before the process was killed is answered after the start, once', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('You asked.'));
+    const id = alice.say('will you remember?');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    const next = await stage.run();
+    await alice.hears('You asked.');
+    alice.say('will you remember?', { id });
+    await askAgain(stage, alice);
+    t.equal(times(alice.texts, 'You asked.'), 1);
+    t.equal(model.requests.length, before + 3, 'the same message again is not asked again');
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-command-stop]
+  t.test('what somebody took back with /stop is not answered after the start either', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs);
+    alice.say('one');
+    alice.say('two');
+    await model.request(before);
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    await bot.stop('SIGKILL');
+    const next = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-conversation-crash]
+  t.test('an answer that was being sent when the process was killed is sent again, marked as that', async (t) => {
+    const carol = await stage.person('carol');
+    const kinds = async (): Promise<readonly string[]> =>
+      (await stage.data()).flatMap(({ path, text }) =>
+        path.includes('alice') ? [...(text ?? '').matchAll(/^.*?"kind":"(\w+)"/gm)].map(([, kind]) => kind ?? '') : [],
+      );
+    const before = await kinds();
+    const bot = await stage.run();
+    await askAgain(stage, alice);
+    const wasWritten = ['question', 'answer', 'sending', 'delivered'];
+    while ((await kinds()).length < before.length + wasWritten.length) await delay(10);
+    t.same((await kinds()).slice(before.length), wasWritten, 'it is written down before it is sent');
+    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+
+    // What stands there when the process is killed between two of these lines. No archive has a word of this talk.
+    const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+    const conversation = await store.conversation('moltis@localhost/carol@localhost');
+    const reference = { kind: 'direct', to: 'carol@localhost' };
+    for (const id of ['perhaps', 'surely-not']) {
+      await conversation.hear({ kind: 'question', key: id, speaker: 'carol', text: id, at: new Date(), reference });
+      await conversation.answer([id], { id, text: `This was ${id} sent.` });
+      if (id === 'perhaps') await conversation.sending(id);
+    }
+    await store.close();
+
+    const asked = model.requests.length;
+    const next = await stage.run();
+    await carol.hears('This was surely-not sent.');
+    await carol.hears(
+      /^\(I was interrupted while I sent this\. You may have it already\.\)\n\nThis was perhaps sent\.$/,
+    );
+    t.equal(model.requests.length, asked, 'and not made again');
+    await askAgain(stage, alice);
+    t.equal(await next.stop('SIGKILL'), 'SIGKILL');
+    const last = await stage.run();
+    await askAgain(stage, alice);
+    t.equal(carol.texts.length, 2, 'and not again after that');
+    t.equal(await last.stop(), 0);
+  });
+
+  t.test('who is no longer let in after the start gets no answer to what they asked before', async (t) => {
+    const bot = await stage.run();
+    const ruth = await stage.person('ruth');
+    const before = model.requests.length;
+    model.next(hangs);
+    ruth.say('will you?');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    const heard = ruth.heard.length;
+    const next = await stage.run({ dm_policy: 'allowlist', allowlist: ['alice@localhost'] });
+    await next.expect('denied', { from: 'ruth@localhost' });
+    await askAgain(stage, alice);
+    t.equal(ruth.heard.length, heard, 'no answer and no sign');
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
+  t.test('what is owed is answered before and not again with what comes at the same time', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('First.'), says('Second.'));
+    alice.say('one');
+    await model.request(before);
+    await bot.stop('SIGKILL');
+    alice.say('two');
+    const next = await stage.run();
+    await alice.hears('Second.');
+    await askAgain(stage, alice);
+    t.same(alice.texts.slice(-3), ['First.', 'Second.', 'And on it goes.']);
+    t.equal(model.requests.length, before + 4);
+    t.equal(await next.stop(), 0);
+  });
+});
+
+t.test('a bot that is asked to stop', async (t) => {
+  const stage = await Stage.set(t);
+  const { model, server } = stage;
+  const alice = await stage.person('alice');
+  const sent: Element[] = [];
+  server.misbehave({
+    answer: (element) => {
+      sent.push(element);
+      return undefined;
+    },
+  });
+
+  // [promise-run-stop]
+  t.test('it ends the answer under way, says good-bye, and ends well', async (t) => {
+    const bot = await stage.run();
+    const { script, letGo } = holds('', 'The last word.');
+    const before = model.requests.length;
+    model.next(script);
+    alice.say('a question');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    letGo();
+    await alice.hears('The last word.');
+    t.equal(await bot.end(), 0);
+    t.match(sent.at(-1)?.attr('type'), 'unavailable');
+    t.equal(sent.at(-1)?.name, 'presence');
+    t.match(bot.log.at(-1), { event: 'offline', reason: 'stopped', retryInMs: null });
+    t.same(bot.logged('error'), []);
+  });
+
+  // [promise-run-stop] [promise-conversation-crash]
+  t.test('one signal is enough while the model hangs, and what it owes is kept', { timeout: 60_000 }, async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('Better late.'));
+    alice.say('an endless one');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    // Ten seconds for the answer under way, and then the good-bye.
+    await bot.expect('offline', { reason: 'stopped' }, 15_000);
+    t.equal(await bot.end(), 0);
+    t.notOk(alice.texts.includes('Better late.'));
+    const next = await stage.run();
+    await alice.hears('Better late.');
+    t.equal(times(alice.texts, 'Better late.'), 1);
+    t.equal(model.requests.length, before + 2);
+    t.equal(await next.stop(), 0);
+  });
+
+  // [promise-run-stop]
+  t.test('a second signal ends it at once, and what it owes is kept', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, says('Late, but here.'));
+    alice.say('a slow one');
+    await model.request(before);
+    bot.signal('SIGTERM');
+    await bot.expect('stopping');
+    bot.signal('SIGTERM');
+    t.equal(await bot.end(), 1);
+    const next = await stage.run();
+    await alice.hears('Late, but here.');
+    t.equal(await next.stop('SIGINT'), 0);
+  });
+
+  // [promise-run-stop]
+  t.test('it stops as well while it is waiting to come back', async (t) => {
+    const settings = stage.settings({ bot: stage.account({ server: '127.0.0.1:1' }) });
+    const bot = await stage.start(settings);
+    t.match(await bot.expect('error'), { kind: 'connect', level: 'warn', message: /127\.0\.0\.1:1\b/ });
+    t.match(await bot.expect('offline'), { retryInMs: Number, reason: /ECONNREFUSED|refused/ });
+    await bot.expect('offline');
+    t.equal(await bot.stop(), 0);
+  });
+});
+
+// [promise-conversation-full] [promise-conversation-crash]
+t.test('when more is owed than can wait, people are told so after the start, too', async (t) => {
+  const stage = await Stage.set(t);
+  const alice = await stage.person('alice');
+  const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
+  const conversation = await store.conversation('moltis@localhost/alice@localhost');
+  const reference = { kind: 'direct', to: 'alice@localhost' };
+  const questions = Array.from({ length: 22 }, (_, index) => `question ${index}`);
+  for (const text of questions)
+    await conversation.hear({ kind: 'question', key: text, speaker: 'alice', text, at: new Date(), reference });
+  await store.close();
+  stage.model.next(hangs);
+  const bot = await stage.run();
+  await alice.hears('I still have a lot to answer here; please ask again when I have caught up.');
+  alice.say('/stop');
+  await alice.hears('Stopped.');
+  t.equal(await bot.stop(), 0);
+});

@@ -1,0 +1,1019 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
+import t from 'tap';
+import type { Test } from 'tap';
+import { Secret } from '../../../src/agent/config/secret.js';
+import type {
+  ChatMessage,
+  Model,
+  ModelErrorKind,
+  ModelEvent,
+  ModelRequest,
+  ToolDefinition,
+} from '../../../src/agent/model/model.js';
+import { ModelError } from '../../../src/agent/model/model.js';
+import { createModel } from '../../../src/agent/model/openai-model.js';
+import type { ModelProvider } from '../../../src/agent/model/provider.js';
+import { createScriptedModel } from '../../../src/agent/model/scripted-model.js';
+import { estimateTokens } from '../../../src/agent/model/tokens.js';
+import { delay } from '../../../src/xmpp-core/deadline.js';
+import * as openai from '../../support/openai-server.js';
+import type { OpenAiServer, Script } from '../../support/openai-server.js';
+
+const QUESTION: readonly ChatMessage[] = [{ role: 'user', content: 'Are you there?' }];
+const never = new AbortController().signal;
+const noWait = async (): Promise<void> => undefined;
+
+/** A server that ends with the test, with scripts for its first requests. */
+async function serverFor(test: Test, ...scripts: Script[]): Promise<OpenAiServer> {
+  const server = await openai.startOpenAiServer();
+  test.teardown(() => server.close());
+  server.next(...scripts);
+  return server;
+}
+
+function providerAt(server: OpenAiServer, changes: Partial<ModelProvider> = {}): ModelProvider {
+  return {
+    name: 'acme',
+    baseUrl: server.baseUrl,
+    apiKey: new Secret(server.apiKey),
+    model: 'acme-1',
+    firstTokenMs: 5_000,
+    idleMs: 5_000,
+    retries: 0,
+    ...changes,
+  };
+}
+
+/** What came of a question: the pieces of text, the last event or the error. */
+interface Outcome {
+  readonly pieces: readonly string[];
+  readonly done: Extract<ModelEvent, { type: 'done' }> | undefined;
+  readonly error: unknown;
+}
+
+/** Asks, and calls `heard` at every piece of text. */
+async function ask(
+  model: Model,
+  {
+    signal = never,
+    messages = QUESTION,
+    heard = (): void => undefined,
+    ...more
+  }: Partial<ModelRequest> & { readonly heard?: () => void } = {},
+): Promise<Outcome> {
+  const pieces: string[] = [];
+  let done: Outcome['done'];
+  try {
+    for await (const event of model.answer({ messages, signal, ...more })) {
+      if (event.type === 'done') done = event;
+      else {
+        pieces.push(event.text);
+        heard();
+      }
+    }
+    return { pieces, done, error: undefined };
+  } catch (error) {
+    return { pieces, done, error };
+  }
+}
+
+function modelErrorOf({ error }: Outcome): ModelError {
+  if (error instanceof ModelError) return error;
+  throw new Error('a ModelError was expected', { cause: error });
+}
+
+/** A promise to hold, and the hand that lets go. */
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+t.test('an answer', async (t) => {
+  t.test('streams its text in order and ends with what it cost', async (t) => {
+    const server = await serverFor(t, openai.says('Yes', ', I', ' am.'));
+    const { pieces, done, error } = await ask(createModel(providerAt(server)));
+    t.equal(error, undefined);
+    t.strictSame(pieces, ['Yes', ', I', ' am.']);
+    t.strictSame(done, {
+      type: 'done',
+      model: 'acme/acme-1',
+      finishReason: 'stop',
+      usage: { promptTokens: 11, completionTokens: 7, estimated: false },
+    });
+    t.strictSame(server.violations, []);
+  });
+
+  // [promise-model-choice]
+  t.test('is asked for with exactly the model, the messages and the wish for usage', async (t) => {
+    const server = await serverFor(t);
+    const messages: ChatMessage[] = [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'Hello', name: 'Zoë van Dam 🙂' },
+      { role: 'assistant', content: 'Hello.' },
+      { role: 'user', content: 'What now?', name: '🙂' },
+    ];
+    await ask(createModel(providerAt(server)), { messages });
+    t.strictSame(server.requests[0]?.body, {
+      model: 'acme-1',
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Hello', name: 'Zoe_van_Dam' },
+        { role: 'assistant', content: 'Hello.' },
+        { role: 'user', content: 'What now?' },
+      ],
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    t.strictSame(server.violations, []);
+  });
+
+  t.test('reaches the reader while the model still speaks', async (t) => {
+    const heard = gate();
+    const server = await serverFor(t, async (exchange) => {
+      exchange.text('first');
+      await heard.opened;
+      exchange.text(' second');
+      exchange.finish();
+    });
+    const { pieces } = await ask(createModel(providerAt(server)), { heard: heard.open });
+    t.strictSame(pieces, ['first', ' second']);
+  });
+
+  t.test('that was cut by a limit of length or by a filter says so', async (t) => {
+    const ends =
+      (reason: string): Script =>
+      (exchange) => {
+        exchange.text('So');
+        exchange.finish(reason);
+      };
+    const server = await serverFor(t, ends('length'), ends('content_filter'), ends('tool_calls'));
+    const model = createModel(providerAt(server));
+    t.equal((await ask(model)).done?.finishReason, 'length');
+    t.equal((await ask(model)).done?.finishReason, 'content-filter');
+    t.equal((await ask(model)).done?.finishReason, 'other');
+  });
+
+  t.test('has its cost estimated when the provider does not tell it', async (t) => {
+    const server = await serverFor(t, (exchange) => {
+      exchange.text('12345678');
+      exchange.event({ choices: [{ delta: {}, finish_reason: 'stop' }], usage: { prompt_tokens: -1 } });
+      exchange.end();
+    });
+    const { done } = await ask(createModel(providerAt(server)), { messages: [{ role: 'user', content: '1234' }] });
+    t.strictSame(done?.usage, { promptTokens: 1 + 4, completionTokens: 2, estimated: true });
+  });
+
+  t.test('is whole once the finish reason is there, even if the connection stays open or breaks', async (t) => {
+    const finishes: Script = (exchange) =>
+      exchange.event({ choices: [{ delta: { content: 'All of it.' }, finish_reason: 'stop' }] });
+    const heard = gate();
+    const server = await serverFor(t, finishes, async (exchange) => {
+      await finishes(exchange);
+      await heard.opened;
+      exchange.cut();
+    });
+    const model = createModel(providerAt(server, { idleMs: 600_000 }));
+    t.match(await ask(model), { pieces: ['All of it.'], done: { finishReason: 'stop' } }, 'left open');
+    const broken = await ask(model, { heard: heard.open });
+    t.match(broken, { pieces: ['All of it.'], done: { finishReason: 'stop' } }, 'broken');
+  });
+
+  t.test('in parts is read like one in words, and what the model thinks is not shown', async (t) => {
+    const server = await serverFor(t, (exchange) => {
+      exchange.delta({ reasoning_content: 'hm' });
+      exchange.delta({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }] });
+      exchange.delta({ content: [{ type: 'text', text: 'Yes.' }] });
+      exchange.finish();
+    });
+    t.strictSame((await ask(createModel(providerAt(server)))).pieces, ['Yes.']);
+  });
+
+  t.test('that never ends is ended with finish reason length', async (t) => {
+    const server = await serverFor(t, async (exchange) => {
+      for (let sent = 0; sent < 12; sent += 1) exchange.text('x'.repeat(100_000));
+      await exchange.closed;
+    });
+    const { pieces, done } = await ask(createModel(providerAt(server)));
+    t.equal(done?.finishReason, 'length');
+    t.ok(pieces.join('').length < 1_200_000);
+  });
+
+  t.test('leaves no connection behind when its reader goes early', async (t) => {
+    const left = gate();
+    const server = await serverFor(t, async (exchange) => {
+      exchange.text('One');
+      await exchange.closed;
+      left.open();
+    });
+    for await (const event of createModel(providerAt(server)).answer({ messages: QUESTION, signal: never })) {
+      if (event.type === 'text') break;
+    }
+    await left.opened;
+  });
+});
+
+t.test('nothing meant for another provider goes out', async (t) => {
+  // [promise-model-key]
+  t.test('whatever the environment says', async (t) => {
+    const decoy = await serverFor(t);
+    const server = await serverFor(t, openai.says('Yes.'), (exchange) => {
+      exchange.raw('data: garbage\n\n');
+      exchange.end();
+    });
+    const environment = {
+      OPENAI_API_KEY: 'sk-of-the-environment',
+      OPENAI_ADMIN_KEY: 'sk-admin-of-the-environment',
+      OPENAI_ORG_ID: 'org-of-the-environment',
+      OPENAI_PROJECT_ID: 'project-of-the-environment',
+      OPENAI_WEBHOOK_SECRET: 'webhook-of-the-environment',
+      OPENAI_BASE_URL: decoy.baseUrl,
+      OPENAI_CUSTOM_HEADERS: 'X-Of-The-Environment: yes\nAuthorization: Bearer of-the-environment\nCookie: a=b',
+      OPENAI_LOG: 'debug',
+    };
+    const before = { ...process.env };
+    Object.assign(process.env, environment);
+    t.teardown(() => {
+      for (const name of Object.keys(environment)) {
+        if (before[name] === undefined) Reflect.deleteProperty(process.env, name);
+        else process.env[name] = before[name];
+      }
+    });
+    const printed: unknown[][] = [];
+    const capture = (...line: unknown[]): number => printed.push(line);
+    t.intercept(console, 'debug', { value: capture });
+    t.intercept(console, 'info', { value: capture });
+    t.intercept(console, 'log', { value: capture });
+    t.intercept(console, 'warn', { value: capture });
+    t.intercept(console, 'error', { value: capture });
+
+    const model = createModel(providerAt(server));
+    t.equal((await ask(model)).error, undefined);
+    t.equal(modelErrorOf(await ask(model)).kind, 'malformed');
+
+    const { host, 'content-length': length, ...headers } = server.requests[0]?.headers ?? {};
+    t.ok(host);
+    t.ok(length);
+    t.strictSame(headers, {
+      accept: 'text/event-stream, application/json',
+      'accept-encoding': 'gzip, deflate',
+      'accept-language': '*',
+      authorization: `Bearer ${server.apiKey}`,
+      connection: 'keep-alive',
+      'content-type': 'application/json',
+      'sec-fetch-mode': 'cors',
+      'user-agent': 'moltis-xmpp',
+    });
+    t.strictSame(decoy.requests, []);
+    t.strictSame(printed, [], 'and the package prints nothing');
+  });
+
+  t.test('and no key where none is configured', async (t) => {
+    const server = await serverFor(t);
+    await ask(createModel(providerAt(server, { apiKey: undefined })));
+    t.equal(server.requests.length, 1);
+    t.notOk('authorization' in (server.requests[0]?.headers ?? {}));
+  });
+
+  // [promise-model-key]
+  t.test('and a redirect is not followed', async (t) => {
+    const elsewhere = await serverFor(t);
+    const location = `${elsewhere.baseUrl}/chat/completions`;
+    const server = await serverFor(t, (exchange) => exchange.respond(307, '', { location }));
+    const error = modelErrorOf(await ask(createModel(providerAt(server))));
+    t.match(error, { kind: 'bad-request', status: 307 });
+    t.ok(error.message.includes(location), 'the operator reads where it points');
+    t.strictSame(elsewhere.requests, []);
+  });
+});
+
+t.test('a failure has a kind, a sentence for the chat, and a message for the operator', async (t) => {
+  const shape =
+    (status: number, body: unknown): Script =>
+    (exchange) =>
+      exchange.respond(status, body);
+  const stream =
+    (...events: string[]): Script =>
+    (exchange) => {
+      for (const event of events) exchange.raw(`data: ${event}\n\n`);
+      exchange.end();
+    };
+  const finish = JSON.stringify({ choices: [{ delta: { content: null }, finish_reason: 'stop' }] });
+  const cases: readonly (readonly [
+    what: string,
+    script: Script,
+    kind: ModelErrorKind,
+    status?: number | undefined,
+    said?: string,
+  ])[] = [
+    ['401', openai.fails(401, { message: 'said-so' }), 'auth', 401, 'said-so'],
+    ['403', openai.fails(403, { message: 'said-so' }), 'auth', 403, 'said-so'],
+    ['402', openai.fails(402), 'quota', 402],
+    ['429', openai.fails(429), 'rate-limited', 429],
+    ['429 for want of money', openai.fails(429, { code: 'insufficient_quota' }), 'quota', 429],
+    ['500', openai.fails(500), 'unavailable', 500],
+    ['529', openai.fails(529), 'unavailable', 529],
+    ['400', openai.fails(400, { message: 'said-so' }), 'bad-request', 400, 'said-so'],
+    ['404', openai.fails(404, { message: 'no such model' }), 'bad-request', 404, 'no such model'],
+    ['a context that is too long', openai.fails(400, { code: 'context_length_exceeded' }), 'too-long', 400],
+    ['the same in words', openai.fails(400, { message: 'This model has a context length of 9' }), 'too-long', 400],
+    ['an error as a bare word', shape(404, { error: 'said-so' }), 'bad-request', 404, 'said-so'],
+    ['an error in a list', shape(503, [{ error: { message: 'said-so' } }]), 'unavailable', 503, 'said-so'],
+    ['an error as detail', shape(422, { detail: 'said-so' }), 'bad-request', 422, 'said-so'],
+    ['JSON of no known shape', shape(500, { oops: 'said-so' }), 'unavailable', 500, 'said-so'],
+    ['JSON that is null', shape(500, 'null'), 'unavailable', 500],
+    ['no body', shape(500, ''), 'unavailable', 500],
+    [
+      'a page with status 502',
+      openai.sendsPage(502, '502 Bad Gateway'),
+      'unavailable',
+      502,
+      'a web page: 502 Bad Gateway',
+    ],
+    ['a page with status 200', openai.sendsPage(200, 'Log in'), 'malformed', 200, 'a web page: Log in'],
+    ['JSON in place of a stream', shape(200, { choices: [] }), 'malformed', 200],
+    [
+      'an error with status 200',
+      shape(200, { error: { code: 429, message: 'said-so' } }),
+      'rate-limited',
+      429,
+      'said-so',
+    ],
+    ['an error as an event', stream('{"error":{"message":"said-so"}}'), 'unavailable', undefined, 'said-so'],
+    ['an error as an event, with its status', stream('{"error":{"code":402}}'), 'quota', 402],
+    ['garbage', stream('garbage'), 'malformed'],
+    ['half of a JSON', stream('{"choices":['), 'malformed'],
+    ['an event that is no object', stream('7'), 'malformed'],
+    ['an event that is null', stream('null'), 'malformed'],
+    ['an event without end', (exchange) => exchange.raw(`data: ${'x'.repeat(2 ** 21)}`), 'malformed'],
+    ['a stream of nothing', stream('[DONE]'), 'truncated'],
+    ['empty choices', stream('{"choices":[]}', '{"choices":[]}', '[DONE]'), 'truncated'],
+    ['choices that are none', stream('{"choices":{"0":1}}', '{"choices":[null]}', '[DONE]'), 'truncated'],
+    ['no text', stream('{"choices":[{"delta":{"content":null}}]}', finish, '[DONE]'), 'empty'],
+    ['a missing finish reason', openai.forgetsToFinish(''), 'truncated'],
+    ['a finish reason error', stream('{"choices":[{"delta":{},"finish_reason":"error"}]}'), 'unavailable'],
+    ['a filter', stream('{"choices":[{"delta":{},"finish_reason":"content_filter"}]}'), 'refused'],
+    ['a refusal', stream('{"choices":[{"delta":{"refusal":"private"}}]}', finish), 'refused'],
+  ];
+  t.test('what people and the model wrote is not repeated', async (t) => {
+    const answer = { choices: [{ message: { content: 'confidential' } }] };
+    const detail = [{ loc: ['body', 'model'], msg: 'said-so', input: { messages: [{ content: 'confidential' }] } }];
+    for (const script of [shape(200, answer), shape(422, { detail })]) {
+      const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, script)))));
+      t.notMatch(error.message, 'confidential');
+      if (error.status === 422) t.match(error.message, 'body.model: said-so');
+    }
+  });
+  for (const [what, script, kind, status, said = ''] of cases) {
+    t.test(what, async (t) => {
+      const server = await serverFor(t, script);
+      const outcome = await ask(createModel(providerAt(server)));
+      const error = modelErrorOf(outcome);
+      t.strictSame({ kind: error.kind, status: error.status }, { kind, status });
+      t.strictSame(outcome.pieces, []);
+      t.match(error.publicText, /^[A-Z][^.<>]+\.$/, 'one sentence');
+      t.notMatch(error.publicText, /said-so|acme|\d/);
+      t.ok(error.message.startsWith(`acme/acme-1 at ${new URL(server.baseUrl).host} `), error.message);
+      t.ok(error.message.includes(said), error.message);
+      t.ok(error.message.length < 600);
+      t.notMatch(error.message, /[<\n]/);
+      t.equal(server.requests.length, 1);
+      t.strictSame(server.violations, []);
+    });
+  }
+
+  // [promise-model-cut]
+  t.test('text that came before it is kept, and it is thrown after', async (t) => {
+    const heard = gate();
+    const server = await serverFor(
+      t,
+      openai.cutsOff('Half', heard.opened),
+      openai.forgetsToFinish('Half'),
+      (exchange) => {
+        exchange.text('Half');
+        exchange.raw('data: garbage\n\n');
+        exchange.end();
+      },
+    );
+    const model = createModel(providerAt(server, { retries: 3 }), undefined, noWait);
+    for (const kind of ['truncated', 'truncated', 'malformed']) {
+      const outcome = await ask(model, { heard: heard.open });
+      t.strictSame(outcome.pieces, ['Half']);
+      t.equal(modelErrorOf(outcome).kind, kind);
+    }
+    t.equal(server.requests.length, 3, 'and nothing was asked twice');
+  });
+
+  t.test('a server that is not there is named, with the fault', async (t) => {
+    const listener = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => listener.once('listening', resolve));
+    const { port } = listener.address() as AddressInfo;
+    await new Promise((resolve) => listener.close(resolve));
+    const server = await serverFor(t);
+    const baseUrl = `http://127.0.0.1:${port}/v1`;
+    const error = modelErrorOf(await ask(createModel(providerAt(server, { baseUrl }))));
+    t.equal(error.kind, 'unreachable');
+    t.match(error.message, `127.0.0.1:${port} could not be reached, saying "ECONNREFUSED"`);
+  });
+
+  t.test('the key is in none of it, even if the provider repeats it', async (t) => {
+    const echo: Script = (exchange) =>
+      exchange.respond(401, {
+        error: `Wrong key ${server.apiKey}, or Bearer ${'q'.repeat(40)}, or sk-proj-${'q'.repeat(40)}`,
+      });
+    const server = await serverFor(t, echo);
+    const error = modelErrorOf(await ask(createModel(providerAt(server))));
+    t.match(error.message, 'Wrong key [key], or Bearer [key], or [key]');
+    t.notMatch(inspect(error, { depth: 9 }), new RegExp(`${server.apiKey}|qqqq`));
+    t.equal(error.cause, undefined);
+  });
+
+  t.test('a key that no header can carry, or a base_url that is none, is told before anything is sent', async (t) => {
+    const server = await serverFor(t);
+    const key = new Secret('secret-with\na line');
+    const wrongKey = modelErrorOf(await ask(createModel(providerAt(server, { apiKey: key }))));
+    t.equal(wrongKey.kind, 'auth');
+    t.notMatch(wrongKey.message, 'secret-with');
+    for (const baseUrl of ['', 'example.org', 'ftp://example.org', server.baseUrl.replace('//', '//user:pass@')]) {
+      const wrongUrl = modelErrorOf(await ask(createModel(providerAt(server, { baseUrl }))));
+      t.equal(wrongUrl.kind, 'bad-request', baseUrl);
+      t.notMatch(wrongUrl.message, 'pass@');
+    }
+    t.strictSame(server.requests, []);
+  });
+});
+
+t.test('tools', async (t) => {
+  const NOW: ToolDefinition = { name: 'now', description: 'Tells the time.', parameters: { type: 'object' } };
+  /** Pieces of calls, one a chunk, then the end. */
+  const asks =
+    (reason: string, ...pieces: readonly object[]): Script =>
+    (exchange) => {
+      for (const piece of pieces) exchange.delta({ tool_calls: [piece] });
+      exchange.finish(reason);
+    };
+  const call = (name: string, written: unknown, more: object = {}): object => ({
+    ...more,
+    function: { name, arguments: written },
+  });
+  /** The calls that come of these pieces, by name and arguments. */
+  const callsOf = async (t: Test, ...pieces: readonly object[]): Promise<readonly (readonly string[])[]> => {
+    const server = await serverFor(t, asks('tool_calls', ...pieces));
+    const { done } = await ask(createModel(providerAt(server)), { tools: [NOW] });
+    t.equal(done?.finishReason, 'tool-calls');
+    const calls = done?.toolCalls ?? [];
+    t.equal(new Set(calls.map(({ id }) => id)).size, calls.length, 'each has an id of its own');
+    t.notOk(calls.some(({ id }) => id === ''));
+    return calls.map(({ name, arguments: given }) => [name, given]);
+  };
+
+  t.test('are offered as the API wants them, and a call with its result goes back the same way', async (t) => {
+    const server = await serverFor(t, openai.saysAndCalls('Let me see.', ['now', { zone: 'UTC' }]));
+    const { pieces, done } = await ask(createModel(providerAt(server)), { tools: [NOW] });
+    t.strictSame(pieces, ['Let me see.']);
+    const [made] = done?.toolCalls ?? [];
+    t.match(made, { name: 'now', arguments: '{"zone":"UTC"}' });
+    t.strictSame(server.requests[0]?.body?.['tools'], [{ type: 'function', function: NOW }]);
+    const messages: readonly ChatMessage[] = [
+      ...QUESTION,
+      { role: 'assistant', content: '', toolCalls: [made ?? { id: '', name: '', arguments: '' }] },
+      { role: 'tool', content: 'noon', toolCallId: made?.id ?? '' },
+    ];
+    await ask(createModel(providerAt(server)), { tools: [NOW], messages });
+    t.match(server.requests[1]?.body?.messages.slice(1), [
+      { role: 'assistant', content: null, tool_calls: [{ id: made?.id, function: { arguments: '{"zone":"UTC"}' } }] },
+      { role: 'tool', content: 'noon', tool_call_id: made?.id },
+    ]);
+    t.strictSame(server.violations, []);
+  });
+
+  t.test('are called in pieces, by whatever numbers and names a server gives them', async (t) => {
+    const two = [
+      ['now', '{"a":1}'],
+      ['then', '{}'],
+    ];
+    t.strictSame(
+      await callsOf(
+        t,
+        call('now', '{"a"', { index: 0, id: 'x' }),
+        call('then', '{', { index: 1, id: 'y' }),
+        call('', ':1}', { index: 0 }),
+        call('', '}', { index: 1 }),
+      ),
+      two,
+      'numbered, and interleaved',
+    );
+    const whole = [call('now', '{"a":1}', { index: 0, id: 'x' }), call('then', '{}', { index: 0, id: 'y' })];
+    t.strictSame(await callsOf(t, ...whole), two, 'all with the number 0');
+    t.strictSame(
+      await callsOf(t, call('now', '{"a":1}', { id: 'x' }), call('then', '{}', { id: 'y' })),
+      two,
+      'without numbers',
+    );
+    t.strictSame(await callsOf(t, call('now', '{"a":1}'), call('then', '{}')), two, 'without numbers and ids');
+    t.strictSame(
+      await callsOf(t, call('now', '{"a"', { id: 'x' }), call('', ':1}'), call('then', '{}', { id: 'y' })),
+      two,
+      'without numbers, in pieces',
+    );
+    t.strictSame(
+      await callsOf(
+        t,
+        call('now', '{"a"', { index: 0, id: 'x' }),
+        call('now', ':1}', { index: 0, id: 'x' }),
+        call('then', {}, { index: 1 }),
+      ),
+      two,
+      'with the name again in each piece, or arguments that are no text',
+    );
+    t.strictSame(
+      await callsOf(t, call('now', '{}', { index: 0, id: 'x' }), call('now', '{}', { index: 1, id: 'x' })),
+      [['now', '{}{}']],
+      'one id is one call',
+    );
+  });
+
+  t.test('that are called in garbage harm nobody', async (t) => {
+    t.strictSame(
+      await callsOf(
+        t,
+        {},
+        { function: 7 },
+        call('functions.now\n', 'so: what', { index: -1, id: 9 }),
+        call('', '', { index: 3 }),
+      ),
+      [['functions_now', 'so: what']],
+    );
+    const many = Array.from({ length: 100 }, (_, index) => call('now', '{}', { index, id: `id${index}` }));
+    t.equal((await callsOf(t, ...many)).length, 32);
+    const server = await serverFor(t, asks('tool_calls', call('', '{}', { index: 0 })), (exchange) => {
+      exchange.delta({ tool_calls: 'now' });
+      exchange.finish();
+    });
+    const model = createModel(providerAt(server));
+    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'empty', 'a call of nothing is none');
+    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'empty');
+  });
+
+  t.test(
+    'that are wanted are no empty answer, whatever the finish reason; cut by a filter they are not wanted',
+    async (t) => {
+      const wanted = call('now', '{}', { index: 0, id: 'x' });
+      const server = await serverFor(
+        t,
+        asks('stop', wanted),
+        asks('content_filter', wanted),
+        openai.saysNothing,
+        openai.saysNothing,
+      );
+      const model = createModel(providerAt(server));
+      t.equal((await ask(model, { tools: [NOW] })).done?.finishReason, 'tool-calls');
+      t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'refused');
+      t.equal(modelErrorOf(await ask(model)).kind, 'empty');
+      t.equal(
+        (await ask(model, { mayBeSilent: true })).done?.finishReason,
+        'stop',
+        'silence is an answer where it may be',
+      );
+    },
+  );
+
+  t.test('arguments that are no JSON object are not sent back, for servers read them', async (t) => {
+    const server = await serverFor(t);
+    const toolCalls = ['{"a', '[]', '"x"', ''].map((given, index) => ({
+      id: `c${index}`,
+      name: 'now',
+      arguments: given,
+    }));
+    const answers = toolCalls.map(({ id }): ChatMessage => ({ role: 'tool', content: 'Error', toolCallId: id }));
+    const messages: readonly ChatMessage[] = [...QUESTION, { role: 'assistant', content: '', toolCalls }, ...answers];
+    await ask(createModel(providerAt(server)), { tools: [NOW], messages });
+    const call = { function: { arguments: '{}' } };
+    t.match(server.requests[0]?.body?.messages[1], { tool_calls: [call, call, call, call] });
+  });
+
+  t.test('that a model does not know are left out, from then on, and the log is told once', async (t) => {
+    for (const refused of [
+      openai.fails(400, { message: 'registry.ollama.ai/library/gemma:2b does not support tools' }),
+      openai.fails(404, { message: 'No endpoints found that support tool use.' }),
+      openai.fails(400, { message: '"auto" tool choice requires --enable-auto-tool-choice to be set' }),
+      openai.fails(500, { message: 'tools param requires --jinja flag' }),
+    ]) {
+      const server = await serverFor(t, refused);
+      const model = createModel(providerAt(server));
+      const toolCalls = [{ id: 'c1', name: 'now', arguments: '{}' }];
+      const messages: readonly ChatMessage[] = [
+        ...QUESTION,
+        { role: 'assistant', content: 'Wait.', toolCalls },
+        { role: 'tool', content: 'noon', toolCallId: 'c1' },
+      ];
+      const first = await ask(model, { tools: [NOW], messages });
+      t.match(first.done?.notice, /^asked without tools from now on, because acme\/acme-1/);
+      t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
+      t.strictSame(
+        server.requests.map(({ body }) => 'tools' in (body ?? {})),
+        [true, false, false],
+      );
+      const [, said, result] = server.requests[1]?.body?.messages ?? [];
+      t.match(said, { role: 'assistant', content: 'Wait.\n(I used now {})' });
+      t.match(result, { role: 'user', content: /noon/ });
+    }
+  });
+
+  t.test('are offered again after a complaint that was about one conversation, or helped nobody', async (t) => {
+    const about = "Invalid parameter: messages with role 'tool' must follow a call";
+    const still = openai.fails(400, { message: 'the tools are not supported' });
+    const server = await serverFor(
+      t,
+      openai.fails(400, { message: about }),
+      openai.says('Well.'),
+      openai.says('Yes.'),
+      still,
+      still,
+    );
+    const model = createModel(providerAt(server));
+    t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
+    await ask(model, { tools: [NOW] });
+    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'bad-request');
+    await ask(model, { tools: [NOW] });
+    t.strictSame(
+      server.requests.map(({ body }) => 'tools' in (body ?? {})),
+      [true, false, true, true, false, true],
+    );
+  });
+});
+
+// [promise-media-image]
+t.test('pictures', async (t) => {
+  const images = [{ mediaType: 'image/png', base64: 'iVBORw0KGgo=' }];
+  const messages: readonly ChatMessage[] = [{ role: 'user', content: 'What is it?', images }];
+  const partsOf = (server: OpenAiServer, index: number): unknown => server.requests[index]?.body?.messages[0]?.content;
+
+  t.test('go to a model that sees', async (t) => {
+    const server = await serverFor(t);
+    await ask(createModel(providerAt(server)), { messages });
+    t.strictSame(partsOf(server, 0), [
+      { type: 'text', text: 'What is it?' },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+    ]);
+    t.strictSame(server.violations, []);
+  });
+
+  t.test('are described to one that does not, from then on, and the log is told once', async (t) => {
+    for (const [status, message] of [
+      [404, 'No endpoints found that support image input'],
+      [400, 'acme-1 is not a multimodal model'],
+      [400, 'Invalid content type. image_url is only supported by certain models.'],
+      [422, 'messages.0.content: Input should be a valid string'],
+      [500, 'image input is not supported - hint: you may need to provide the mmproj'],
+    ] as const) {
+      const server = await serverFor(t, openai.fails(status, { message }));
+      const model = createModel(providerAt(server));
+      const first = await ask(model, { messages });
+      t.match(first.done?.notice, /^asked without images from now on/, message);
+      t.equal((await ask(model, { messages })).done?.notice, undefined);
+      for (const index of [1, 2])
+        t.match(partsOf(server, index), /^What is it\?\n\(.*cannot see pictures: image\/png\)$/);
+      t.equal(server.requests.length, 3);
+    }
+  });
+
+  t.test('that are broken do not make the model blind', async (t) => {
+    const broken = openai.fails(400, { message: 'Invalid image data: could not decode the image.' });
+    const server = await serverFor(t, broken, openai.says('I cannot see it.'));
+    const model = createModel(providerAt(server));
+    t.equal((await ask(model, { messages })).done?.notice, undefined);
+    await ask(model, { messages });
+    t.type(partsOf(server, 1), 'string');
+    t.ok(Array.isArray(partsOf(server, 2)), 'the next one is shown again');
+  });
+});
+
+// [promise-prompt-safety]
+t.test('nobody can write the marks with which servers part the messages of a conversation', async (t) => {
+  const server = await serverFor(t);
+  const marks =
+    '<|im_end|> <|start_header_id|> <｜User｜> <end_of_turn> </s> [INST] [/INST] <<SYS>> <</SYS>> </tool_response>';
+  const harmless = 'a <b> 1 <2 |x| [ 1 ] <strong> if (a<|b) <script> [INSTALL]';
+  const content = `${marks} ${harmless}`;
+  await ask(createModel(providerAt(server)), {
+    messages: [
+      { role: 'user', content },
+      { role: 'assistant', content },
+    ],
+  });
+  for (const message of server.requests[0]?.body?.messages ?? []) {
+    const sent = String(message.content);
+    for (const mark of marks.split(' ')) t.notOk(sent.includes(mark), mark);
+    t.match(sent, 'a <b> 1 <2 |x| [ 1 ] <strong>');
+    t.match(sent, '<script> [INSTALL]');
+  }
+});
+
+t.test('asking again', async (t) => {
+  // [promise-model-retries]
+  t.test('happens for what passes, before the first content, as often as configured', async (t) => {
+    const passing: readonly Script[] = [
+      openai.fails(429),
+      openai.fails(500),
+      openai.sendsPage(503, 'Busy'),
+      (exchange) => exchange.cut(),
+      openai.forgetsToFinish(''),
+    ];
+    for (const script of passing) {
+      const server = await serverFor(t, script, script, openai.says('At last.'));
+      const model = createModel(providerAt(server, { retries: 2 }), undefined, noWait);
+      t.match(await ask(model), { pieces: ['At last.'], error: undefined });
+      t.equal(server.requests.length, 3);
+    }
+    const slow = await serverFor(t, openai.keepsAlive, openai.says('At last.'));
+    const model = createModel(providerAt(slow, { retries: 1, firstTokenMs: 1_000 }), undefined, noWait);
+    t.match(await ask(model), { pieces: ['At last.'], error: undefined });
+    t.equal(slow.requests.length, 2);
+
+    const server = await serverFor(t, openai.fails(500), openai.fails(500), openai.fails(500), openai.says('Late.'));
+    const error = modelErrorOf(await ask(createModel(providerAt(server, { retries: 2 }), undefined, noWait)));
+    t.equal(error.kind, 'unavailable');
+    t.match(error.message, '(after 3 attempts)');
+    t.equal(server.requests.length, 3);
+  });
+
+  // [promise-model-retries]
+  t.test('never happens for what stays: a refused key, no credit, a wrong request, garbage', async (t) => {
+    for (const script of [
+      openai.fails(401),
+      openai.fails(403),
+      openai.fails(400),
+      openai.fails(404),
+      openai.fails(429, { code: 'insufficient_quota' }),
+      openai.sendsPage(200, 'Hello'),
+    ]) {
+      const server = await serverFor(t, script);
+      modelErrorOf(await ask(createModel(providerAt(server, { retries: 5 }), undefined, noWait)));
+      t.equal(server.requests.length, 1);
+    }
+  });
+
+  t.test('waits as long as the provider asks, or, unasked, longer each time with an element of chance', async (t) => {
+    const server = await serverFor(
+      t,
+      openai.fails(429, { headers: { 'retry-after': '7' } }),
+      openai.fails(429, { headers: { 'retry-after-ms': '70', 'retry-after': '7' } }),
+      openai.fails(503, { headers: { 'retry-after': new Date(Date.now() + 20_000).toUTCString() } }),
+      openai.fails(503, { headers: { 'retry-after': 'soon' } }),
+      openai.fails(500),
+      openai.says('Yes.'),
+    );
+    const waits: number[] = [];
+    const wait = async (ms: number): Promise<void> => void waits.push(ms);
+    t.equal((await ask(createModel(providerAt(server, { retries: 9 }), undefined, wait))).error, undefined);
+    const [seconds = 0, fine = 0, date = 0, fourth = 0, fifth = 0] = waits;
+    t.strictSame([seconds, fine], [7_000, 70]);
+    t.ok(date > 10_000 && date <= 20_000, `${date}`);
+    t.ok(fourth >= 2_000 && fourth <= 4_000, `${fourth}`);
+    t.ok(fifth >= 4_000 && fifth <= 8_000, `${fifth}`);
+  });
+
+  t.test('does not happen when the provider wants more patience than a reader has', async (t) => {
+    const server = await serverFor(t, openai.fails(429, { headers: { 'retry-after': '3600' } }));
+    const error = modelErrorOf(await ask(createModel(providerAt(server, { retries: 5 }), undefined, noWait)));
+    t.match(error, { kind: 'rate-limited', retryAfterMs: 3_600_000 });
+    t.equal(server.requests.length, 1);
+  });
+
+  t.test('really waits, and stops waiting at the abort', async (t) => {
+    const server = await serverFor(t, openai.fails(429, { headers: { 'retry-after': '29' } }));
+    const controller = new AbortController();
+    const reason = new Error('/stop');
+    const outcome = ask(createModel(providerAt(server, { retries: 5 })), { signal: controller.signal });
+    await server.request(0);
+    setImmediate(() => controller.abort(reason));
+    t.equal((await outcome).error, reason);
+    t.equal(server.requests.length, 1);
+  });
+
+  t.test(
+    'happens at once, and once for all, without stream_options for a server that does not know them',
+    async (t) => {
+      const strict: Script = (exchange) =>
+        exchange.request.body?.stream_options === undefined
+          ? openai.says('Yes.')(exchange)
+          : exchange.respond(422, { detail: [{ type: 'extra_forbidden', loc: ['body', 'stream_options'] }] });
+      const server = await serverFor(t, strict, openai.fails(500), strict, strict);
+      const model = createModel(providerAt(server, { retries: 1 }), undefined, noWait);
+      t.match(await ask(model), { pieces: ['Yes.'], done: { usage: { estimated: true } } });
+      t.equal(server.requests.length, 3, 'and the retry was still to be had');
+      t.match(await ask(model), { pieces: ['Yes.'] });
+      t.equal(server.requests.length, 4);
+    },
+  );
+});
+
+t.test('the limits count content', async (t) => {
+  // [promise-model-times]
+  t.test('a server that takes the request and says nothing is given up, and hung up on', async (t) => {
+    const left = gate();
+    const server = await serverFor(t, async (exchange) => {
+      await exchange.closed;
+      left.open();
+    });
+    const error = modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 50 }))));
+    t.equal(error.kind, 'timeout');
+    t.match(error.message, 'no content within 50 ms');
+    await left.opened;
+  });
+
+  // [promise-model-times]
+  t.test('keepalive comments and empty deltas are no first content', async (t) => {
+    const server = await serverFor(t, openai.keepsAlive);
+    t.equal(modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 60 })))).kind, 'timeout');
+  });
+
+  // [promise-model-times]
+  t.test('an answer that stops in the middle is stalled, with or without keepalives', async (t) => {
+    const server = await serverFor(t, openai.stalls('Half'), async (exchange) => {
+      exchange.text('Half');
+      await openai.keepsAlive(exchange);
+    });
+    const model = createModel(providerAt(server, { idleMs: 60, retries: 3 }), undefined, noWait);
+    for (const pieces of [['Half'], ['Half']]) {
+      const outcome = await ask(model);
+      t.strictSame(outcome.pieces, pieces);
+      t.equal(modelErrorOf(outcome).kind, 'stalled');
+    }
+    t.equal(server.requests.length, 2);
+  });
+
+  t.test('an error that never ends is given up as well', async (t) => {
+    const server = await serverFor(t, (exchange) => exchange.respond(500, 'Half of', { 'content-length': '1000' }));
+    t.equal(modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 60 })))).kind, 'timeout');
+  });
+
+  t.test('thinking is content, though it is not shown', async (t) => {
+    const server = await serverFor(t, async (exchange) => {
+      exchange.delta({ reasoning: 'hm' });
+      await delay(1_200, never);
+      exchange.text('Yes.');
+      exchange.finish();
+    });
+    t.match(await ask(createModel(providerAt(server, { firstTokenMs: 800 }))), { pieces: ['Yes.'], error: undefined });
+  });
+
+  t.test('the time that the reader takes is not the provider’s', async (t) => {
+    const read = gate();
+    const server = await serverFor(t, async (exchange) => {
+      exchange.text('One');
+      exchange.text(' two');
+      await read.opened;
+      exchange.text(' three');
+      exchange.finish();
+    });
+    const pieces: string[] = [];
+    const model = createModel(providerAt(server, { firstTokenMs: 600, idleMs: 600 }));
+    for await (const event of model.answer({ messages: QUESTION, signal: never })) {
+      if (event.type !== 'text') continue;
+      pieces.push(event.text);
+      if (pieces.length !== 2) continue;
+      await delay(900, never);
+      read.open();
+    }
+    t.strictSame(pieces, ['One', ' two', ' three']);
+  });
+});
+
+t.test('an abort', async (t) => {
+  const reason = new Error('/stop');
+
+  t.test('before the question sends nothing', async (t) => {
+    const server = await serverFor(t);
+    t.equal((await ask(createModel(providerAt(server)), { signal: AbortSignal.abort(reason) })).error, reason);
+    t.strictSame(server.requests, []);
+  });
+
+  t.test('rejects with its reason while the server has not answered, and closes the connection', async (t) => {
+    const left = gate();
+    const server = await serverFor(t, async (exchange) => {
+      await exchange.closed;
+      left.open();
+    });
+    const controller = new AbortController();
+    const outcome = ask(createModel(providerAt(server, { retries: 3 })), { signal: controller.signal });
+    await server.request(0);
+    controller.abort(reason);
+    t.equal((await outcome).error, reason);
+    await left.opened;
+    t.equal(server.requests.length, 1);
+  });
+
+  t.test('in the middle of the answer rejects with its reason, even if more text is there already', async (t) => {
+    const server = await serverFor(t, openai.says('One', ' two', ' three'));
+    const controller = new AbortController();
+    const pieces: string[] = [];
+    const reading = (async (): Promise<void> => {
+      const model = createModel(providerAt(server), createScriptedModel());
+      for await (const event of model.answer({ messages: QUESTION, signal: controller.signal })) {
+        if (event.type === 'text') pieces.push(event.text);
+        controller.abort(reason);
+      }
+    })();
+    await t.rejects(reading, reason);
+    t.strictSame(pieces, ['One']);
+  });
+
+  t.test('while the model is silent in mid-answer rejects at once, and asks no fallback', async (t) => {
+    const server = await serverFor(t, openai.stalls('One'));
+    const controller = new AbortController();
+    const model = createModel(providerAt(server), createScriptedModel());
+    const answer = model.answer({ messages: QUESTION, signal: controller.signal })[Symbol.asyncIterator]();
+    t.match(await answer.next(), { value: { text: 'One' } });
+    const next = answer.next();
+    controller.abort(reason);
+    await t.rejects(next, reason);
+  });
+});
+
+t.test('a fallback', async (t) => {
+  const fallback = createScriptedModel();
+
+  // [promise-model-fallback]
+  t.test('answers when the first model fails before any text, and says whom it stands in for', async (t) => {
+    for (const script of [
+      openai.fails(401),
+      openai.fails(500),
+      openai.sendsPage(200, 'Hi'),
+      openai.forgetsToFinish(''),
+    ]) {
+      const server = await serverFor(t, script, script);
+      const { pieces, done } = await ask(createModel(providerAt(server, { retries: 1 }), fallback, noWait));
+      t.match(pieces.join(''), 'I am only a scripted one');
+      t.equal(done?.model, 'scripted');
+      t.ok(done?.insteadOf instanceof ModelError);
+    }
+  });
+
+  // [promise-model-fallback]
+  t.test('is not asked once there was text, nor when the model declined', async (t) => {
+    const heard = gate();
+    const server = await serverFor(t, openai.cutsOff('Half', heard.opened), (exchange) => {
+      exchange.delta({ refusal: 'No.' });
+      exchange.finish();
+    });
+    const model = createModel(providerAt(server), fallback);
+    const outcome = await ask(model, { heard: heard.open });
+    t.strictSame(outcome.pieces, ['Half']);
+    t.equal(modelErrorOf(outcome).kind, 'truncated');
+    t.equal(modelErrorOf(await ask(model)).kind, 'refused');
+  });
+
+  t.test('that fails as well leaves one error that tells of both', async (t) => {
+    const server = await serverFor(t, openai.fails(401));
+    const second = await serverFor(t, openai.fails(429));
+    const model = createModel(providerAt(server), createModel(providerAt(second, { name: 'spare' })));
+    const error = modelErrorOf(await ask(model));
+    t.match(error, { kind: 'rate-limited', status: 429 });
+    t.match(error.message, /^acme\/acme-1 at .* 401.*; then the fallback spare\/acme-1 at .* 429/);
+  });
+});
+
+t.test('the estimate of tokens counts four ASCII characters, or two others, as one', async (t) => {
+  t.equal(estimateTokens(''), 0);
+  t.equal(estimateTokens('a'), 1);
+  t.equal(estimateTokens('abcd'.repeat(100)), 100);
+  t.equal(estimateTokens('éü'.repeat(100)), 100);
+  t.equal(estimateTokens('🙂🙂'), 1);
+});
+
+t.test('the scripted model', async (t) => {
+  const say = async (...said: string[]): Promise<Outcome> =>
+    ask(createScriptedModel(), { messages: said.map((content) => ({ role: 'user', content })) });
+
+  t.test('greets, says that it is scripted, and mentions /help', async (t) => {
+    for (const hello of ['hello', 'Hi!', 'alice: hey there']) {
+      const text = (await say(hello)).pieces.join('');
+      t.match(text, /^Hello!.*scripted.*\/help/);
+    }
+  });
+
+  t.test('says back what was said, word by word, the same each time', async (t) => {
+    const first = await say('My tea is cold.', 'Is there more?');
+    t.match(first.pieces.join(''), /"Is there more\?".*"My tea is cold\.".*scripted.*\/help/);
+    t.ok(first.pieces.length > 10);
+    t.strictSame(await say('My tea is cold.', 'Is there more?'), first);
+    t.match(first.done, { model: 'scripted', finishReason: 'stop', usage: { estimated: true } });
+    t.match((await say('x'.repeat(10_000))).pieces.join('').length < 500, true);
+    t.match((await say('')).pieces.join(''), 'scripted');
+  });
+
+  t.test('stops at the abort, also between two words', async (t) => {
+    const controller = new AbortController();
+    const reason = new Error('/stop');
+    const answer = createScriptedModel({ paceMs: 10_000 }).answer({ messages: QUESTION, signal: controller.signal });
+    const next = answer[Symbol.asyncIterator]().next();
+    controller.abort(reason);
+    await t.rejects(next, reason);
+  });
+});
