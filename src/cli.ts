@@ -103,17 +103,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    // People get a sentence; whoever looks for a fault in the program gets the stack.
-    const text = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`moltis-xmpp: ${text}\n`);
-    if (error instanceof UsageError) process.stderr.write('Try moltis-xmpp --help.\n');
-    if (process.env['MOLTIS_DEBUG'] !== undefined && error instanceof Error)
-      process.stderr.write(`${error.stack ?? ''}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  // People get a sentence; whoever looks for a fault in the program gets the stack.
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`moltis-xmpp: ${text}\n`);
+  if (error instanceof UsageError) process.stderr.write('Try moltis-xmpp --help.\n');
+  if (process.env['MOLTIS_DEBUG'] !== undefined && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -2,11 +2,13 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import { inBackground } from '../xmpp-core/background.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_ROSTER_VERSIONING } from '../xmpp-core/im/roster.js';
 import { NS_PRE_APPROVAL } from '../xmpp-core/im/subscriptions.js';
 import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
 import { StreamError } from '../xmpp-core/errors.js';
+import { reportError } from '../xmpp-core/report-error.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
 import {
   NS_BIND,
@@ -188,9 +190,19 @@ export class Connection implements Carrier {
     if (instead !== undefined) this.#write(instead);
     else if (this.#stage === 'bound') this.#session?.take(element);
     else if (this.#stage === 'plain') this.#startTls(element);
-    else if (this.#stage === 'secure') this.#authenticate(element).catch(() => this.fail('internal-server-error'));
+    else if (this.#stage === 'secure')
+      inBackground(
+        () => this.#authenticate(element),
+        (error) => this.#crash(error),
+      );
     else if (element.is('resume', NS_STREAM_MANAGEMENT)) this.#resume(element);
     else this.#bind(element);
+  }
+
+  /** A mistake of this server: whoever uses it as a model or in a test has to see it. */
+  #crash(error: unknown): void {
+    reportError(error, 'loopback server');
+    this.fail('internal-server-error');
   }
 
   #startTls(element: Element): void {

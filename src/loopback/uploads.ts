@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { inBackground } from '../xmpp-core/background.js';
 import { StanzaError } from '../xmpp-core/errors.js';
+import { reportError } from '../xmpp-core/report-error.js';
 import type { Element } from '../xmpp-core/xml/element.js';
 import { writeDataForm } from '../xeps/xep-0004-data-forms.js';
 import { NS_DISCO_INFO, writeDiscoInfo } from '../xeps/xep-0030-service-discovery.js';
@@ -26,7 +28,14 @@ export class Uploads {
   constructor(domain: string) {
     this.domain = domain;
     this.#server = https.createServer({ key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE }, (request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
+      inBackground(
+        () => this.#serve(request, response),
+        (error) => {
+          // Whoever uploads may go at any time; the system's errors have a code.
+          if (!(error instanceof Error && 'code' in error)) reportError(error, 'loopback uploads');
+          response.destroy();
+        },
+      );
     });
   }
 

@@ -1,5 +1,6 @@
 /** The extensions there are, and those that a client for people wants. */
 import type { Plugin } from '../xmpp-core/plugin.js';
+import { liveness } from './liveness.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
 import { muc } from './xep-0045-muc/index.js';
 import { adHocCommands } from './xep-0050-ad-hoc-commands.js';
@@ -29,6 +30,7 @@ import { fileSharing } from './xep-0447-stateless-file-sharing.js';
 import { messageReplies } from './xep-0461-message-replies.js';
 import { fast } from './xep-0484-fast.js';
 
+export * from './liveness.js';
 export * from './message-identity.js';
 export * from './xep-0004-data-forms.js';
 export * from './xep-0030-service-discovery.js';
@@ -108,6 +110,7 @@ export const chatPlugins: readonly Plugin<unknown>[] = [
   mucSelfPing,
   chatStates,
   ping,
+  liveness,
   streamManagement,
   clientStateIndication,
   carbons,

@@ -195,18 +195,24 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
       },
       list(items) {
         lists.add(items);
-        return () => void lists.delete(items);
+        return () => {
+          lists.delete(items);
+        };
       },
       query: (entity, options = {}) => ask(NS_DISCO_INFO, entity, options),
-      infoOnce(entity, node) {
+      async infoOnce(entity, node) {
         const key = JSON.stringify([entity, node]);
         const known = kept.get(key);
         if (known !== undefined) return known;
         const asked = info(entity, node === undefined ? {} : { node });
         keep(kept, key, asked, MAX_KEPT);
-        // A failure is not what the entity is: the next one asks again.
-        asked.catch(() => kept.get(key) === asked && kept.delete(key));
-        return asked;
+        try {
+          return await asked;
+        } catch (error) {
+          // A failure is not what the entity is: the next one asks again.
+          if (kept.get(key) === asked) kept.delete(key);
+          throw error;
+        }
       },
       async items(entity, options = {}) {
         return readDiscoItems(await ask(NS_DISCO_ITEMS, entity, options));

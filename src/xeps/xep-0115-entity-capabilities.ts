@@ -152,11 +152,6 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
     setup(context): EntityCapabilities {
       const disco = context.get(serviceDiscovery);
       const events = context.events<{ changed: { readonly entity: Jid } }>();
-      // What a handler throws becomes the client's fault; nobody waits for these sums.
-      const faults = context.events<{ fault: unknown }>();
-      faults.on('fault', (error) => {
-        throw error;
-      });
       const methods: CapabilitiesMethod[] = [verificationStrings(software)];
 
       /** What we announce, and the nodes that answer for it and for what we announced before, the newest last. */
@@ -166,10 +161,11 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
       const sumUpSoon = (): void => {
         if (isStale) return;
         isStale = true;
-        // Changes come in swarms; and at the beginning the other plugins have yet to be set up.
-        queueMicrotask(() => {
+        context.background(async () => {
+          // Changes come in swarms; and at the beginning the other plugins have yet to be set up.
+          await Promise.resolve();
           isStale = false;
-          sumUp().catch((error: unknown) => faults.emit('fault', error));
+          await sumUp();
         });
       };
       const sumUp = async (): Promise<void> => {
@@ -242,11 +238,14 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         if (answer !== undefined) return answer;
         if (!announced.has(jid)) keep(announced, jid, known, MAX_ENTITIES);
         const entry = announced.get(jid) ?? { ...known };
-        entry.answer ??= ask(entity, known).catch((error: unknown) => {
-          delete entry.answer;
+        const asked = (entry.answer ??= ask(entity, known));
+        try {
+          return await asked;
+        } catch (error) {
+          // The next one asks again.
+          if (entry.answer === asked) delete entry.answer;
           throw error;
-        });
-        return entry.answer;
+        }
       };
 
       return {

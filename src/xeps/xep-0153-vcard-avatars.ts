@@ -10,6 +10,7 @@ import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import type { Presence } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
+import { answerOr } from './answer-or.js';
 import { keep } from './bounded-map.js';
 import { vcard, type VCard, type VCardPhoto } from './xep-0054-vcard-temp.js';
 import { digest } from './xep-0300-cryptographic-hashes.js';
@@ -86,11 +87,11 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
     const reset = (): void => {
       const mine = ++resets;
       announce('not ready');
-      cards.fetch().then(
-        (card) => announcePictureOf(card, mine),
+      context.background(async () => {
         // A server without cards: there is nothing to announce, and it is not asked again (§4.2).
-        () => undefined,
-      );
+        const card = await answerOr(cards.fetch(), null);
+        if (card !== null) await announcePictureOf(card, mine);
+      });
     };
     context.onBound(() => {
       resets++;
@@ -101,9 +102,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
     context.onOnline(({ resumed }) => {
       if (!resumed) reset();
     });
-    cards.events.on('published', (card) => {
-      announcePictureOf(card, ++resets).catch(() => undefined);
-    });
+    cards.events.on('published', (card) => announcePictureOf(card, ++resets));
     context.outgoing((stanza) =>
       stanza.is('presence', NS_CLIENT) && stanza.attr('type') === undefined
         ? stanza.withNodes(writeAvatarHash(silent.size > 0 ? 'not ready' : own))

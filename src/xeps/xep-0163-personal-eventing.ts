@@ -12,7 +12,7 @@ import { roster } from '../xmpp-core/im/roster.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, type Plugin, type SenderGuard } from '../xmpp-core/plugin.js';
 import type { Element } from '../xmpp-core/xml/element.js';
-import { serviceDiscovery } from './xep-0030-service-discovery.js';
+import { serviceDiscovery, type DiscoInfo } from './xep-0030-service-discovery.js';
 import {
   onNode,
   pubsub,
@@ -41,7 +41,7 @@ export const personalEventing = definePlugin({
   // §4.3.2: servers learn from the capabilities in our presence what we want to hear.
   requires: [serviceDiscovery, entityCapabilities, pubsub, roster],
   setup(context) {
-    let support: Promise<ReadonlySet<string>> | undefined;
+    let support: Promise<DiscoInfo> | undefined;
     context.onOffline(() => {
       support = undefined;
     });
@@ -80,13 +80,10 @@ export const personalEventing = definePlugin({
        * @throws StanzaError, TimeoutError; the next call asks again
        */
       async features(): Promise<ReadonlySet<string>> {
-        support ??= context
-          .get(serviceDiscovery)
-          .info(context.account)
-          .then(({ features }) => features);
+        support ??= context.get(serviceDiscovery).info(context.account);
         const asked = support;
         try {
-          return await asked;
+          return (await asked).features;
         } catch (error) {
           if (support === asked) support = undefined;
           throw error;

@@ -70,11 +70,14 @@ export const blocking: Plugin<Blocking> = definePlugin({
       });
     };
     const known = async (): Promise<ReadonlyMap<string, Jid>> => {
-      asked ??= ask().catch((error: unknown) => {
-        asked = undefined;
+      const asking = (asked ??= ask());
+      try {
+        await asking;
+      } catch (error) {
+        // The next one asks again.
+        if (asked === asking) asked = undefined;
         throw error;
-      });
-      await asked;
+      }
       return blocked;
     };
     const change = async (payload: Element): Promise<void> => {

@@ -108,7 +108,11 @@ export const carbons = definePlugin({
     context.onBound(() => {
       isEnabled = agreed?.jid !== undefined && context.jid()?.equals(agreed.jid) === true;
       agreed = undefined;
-      if (!isEnabled) order('enable').catch((error: unknown) => events.emit('refused', { error }));
+      if (!isEnabled)
+        context.background(
+          () => order('enable'),
+          (error) => events.emit('refused', { error }),
+        );
     });
 
     return {

@@ -10,6 +10,7 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { RecentMap } from '../xmpp-core/jid/recent-map.js';
 import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
+import { answerOr } from './answer-or.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
 
 export const NS_STABLE_IDS = 'urn:xmpp:sid:0';
@@ -85,16 +86,11 @@ export const stanzaIds = definePlugin({
 
     context.onBound(() => {
       isAccountTrusted = undefined;
-      const asked = context.get(serviceDiscovery).infoOnce(context.account);
-      asked.then(
-        ({ features }) => {
-          isAccountTrusted = features.has(NS_STABLE_IDS);
-        },
+      context.background(async () => {
         // A server that says nothing of itself is not believed.
-        () => {
-          isAccountTrusted = false;
-        },
-      );
+        const info = await answerOr(context.get(serviceDiscovery).infoOnce(context.account), undefined);
+        isAccountTrusted = info?.features.has(NS_STABLE_IDS) ?? false;
+      });
     });
 
     /** What comes before the server has said it is noted as well, but decides nothing yet. */

@@ -4,7 +4,7 @@
  * Finds the server's upload service, asks it for a slot and puts the file there. Only https is spoken, and only the three headers that §4
  * allows are taken over from the slot. A service that names a time to try again (§6) is not asked before it.
  */
-import { StanzaError, XmppError } from '../xmpp-core/errors.js';
+import { StanzaError, TimeoutError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -159,13 +159,16 @@ export const httpUpload = definePlugin({
       const options = signal === undefined ? { timeoutMs: 10_000 } : { signal, timeoutMs: 10_000 };
       // What has a node is part of somebody, and takes no files of its own.
       const items = (await disco.items(server, options)).filter(({ node }) => node === undefined);
-      // A component that is configured and not connected answers with an error, or never: the others need not wait for it.
-      const found = await Promise.any(
-        [server, ...items.map(({ jid }) => jid)].slice(0, MAX_CANDIDATES).map((jid) => candidate(jid, options)),
-      ).catch(() => undefined);
-      signal?.throwIfAborted();
-      known = found;
-      return found;
+      const candidates = [server, ...items.map(({ jid }) => jid)].slice(0, MAX_CANDIDATES);
+      try {
+        // A component that is configured and not connected answers with an error, or never: the others need not wait for it.
+        known = await Promise.any(candidates.map((jid) => candidate(jid, options)));
+      } catch (error) {
+        signal?.throwIfAborted();
+        const isAnswered = error instanceof AggregateError && error.errors.every(isNoService);
+        if (!isAnswered) throw error;
+      }
+      return known;
     }
 
     /** @throws UploadError when the entity takes no files, or what asking it throws */
@@ -240,7 +243,7 @@ export const httpUpload = definePlugin({
         const { application } = error.details;
         notBefore =
           application?.is('retry', NS_HTTP_UPLOAD) === true ? readDateTime(application.attr('stamp')) : undefined;
-        throw new UploadError(`${jid.toString()} gives no slot: ${error.message}`, {
+        throw new UploadError(`${jid.toString()} gives no slot: ${error.reason}`, {
           cause: error,
           retryAt: notBefore,
           maxFileSize: application?.is('file-too-large', NS_HTTP_UPLOAD) === true ? sizeIn(application) : undefined,
@@ -249,6 +252,11 @@ export const httpUpload = definePlugin({
     }
   },
 });
+
+/** Whether an entity is no upload service, rather than that nobody knows because the session ended. */
+function isNoService(error: unknown): boolean {
+  return error instanceof UploadError || error instanceof StanzaError || error instanceof TimeoutError;
+}
 
 /** `max-file-size` of the service's form (§3). */
 function maxFileSize(info: DiscoInfo): number | undefined {

@@ -84,6 +84,7 @@ export const bookmarks = definePlugin({
     /** What was read or told last, by address: to find out what a list that came as a whole has changed. */
     let known = new Map<string, Bookmark>();
     let chosen: Store | undefined;
+    /** The work that was begun last; never rejects. */
     let turn: Promise<unknown> = Promise.resolve();
     context.onOffline(() => {
       chosen = undefined;
@@ -91,11 +92,13 @@ export const bookmarks = definePlugin({
 
     /** One after the other: a list that is read and written back must not be changed in between, at least not by ourselves. */
     const inTurn = <Result>(work: (store: Store) => Promise<Result>): Promise<Result> => {
-      const result = turn.then(async () => {
+      const before = turn;
+      const result = (async () => {
+        await before;
         chosen ??= await choose();
         return work(chosen);
-      });
-      turn = result.catch(() => undefined);
+      })();
+      turn = Promise.allSettled([result]);
       return result;
     };
 
@@ -170,9 +173,13 @@ export const bookmarks = definePlugin({
       [NS_LEGACY_BOOKMARKS, takeOlder],
     ] as const) {
       const onEvent = (event: PubsubEvent): void => {
-        inTurn(async (store) => {
+        const work = async (store: Store): Promise<void> => {
           if (store.node === node) heard(event);
-        }).catch((error: unknown) => events.emit('failed', { error }));
+        };
+        context.background(
+          () => inTurn(work),
+          (error) => events.emit('failed', { error }),
+        );
       };
       context.onMessage(PUBSUB_EVENT, from.ownAccount, onNode(node, onEvent));
     }

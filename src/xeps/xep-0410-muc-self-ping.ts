@@ -81,7 +81,7 @@ class Watch {
   readonly #policy: SelfPingPolicy;
   readonly #context: PluginContext;
   readonly #onLost: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelWake: (() => void) | undefined;
   #checking: Promise<SelfPingVerdict> | undefined;
   #isOver = false;
 
@@ -98,7 +98,7 @@ class Watch {
 
   stop(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#cancelWake?.();
   }
 
   hurry(): void {
@@ -107,44 +107,45 @@ class Watch {
 
   /** One at a time, however many ask. */
   check(): Promise<SelfPingVerdict> {
-    this.#checking ??= this.#ask().finally(() => {
-      this.#checking = undefined;
-    });
+    this.#checking ??= this.#check();
     return this.#checking;
   }
 
-  async #ask(): Promise<SelfPingVerdict> {
-    const { nick, jid } = this.#room;
-    const { timeoutMs, silenceMs, retryMs } = this.#policy;
-    // §4: while another nick is on its way to us, nobody knows whom to ask for.
-    const isAskable = this.#room.joined && !this.#room.isRenaming && this.#context.silentMs() !== undefined;
-    const failure: unknown = isAskable
-      ? await this.#context
-          .iq({ to: jid.withResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs })
-          .then(() => undefined, asError)
-      : new Error('it cannot be asked now');
-    const verdict = selfPingVerdict(failure);
+  async #check(): Promise<SelfPingVerdict> {
+    const { silenceMs, retryMs } = this.#policy;
+    const verdict = await this.#ask();
+    this.#checking = undefined;
     if (this.#isOver) return verdict;
     if (verdict === 'lost') this.#onLost();
     else this.#wait(verdict === 'joined' ? silenceMs : retryMs);
     return verdict;
   }
 
-  #wait(ms: number): void {
-    if (this.#isOver) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#wake(ms), ms);
+  async #ask(): Promise<SelfPingVerdict> {
+    const { nick, jid } = this.#room;
+    const { timeoutMs } = this.#policy;
+    // §4: while another nick is on its way to us, nobody knows whom to ask for.
+    const isAskable = this.#room.joined && !this.#room.isRenaming && this.#context.silentMs() !== undefined;
+    if (!isAskable) return 'undecided';
+    try {
+      await this.#context.iq({ to: jid.withResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs });
+      return selfPingVerdict(undefined);
+    } catch (error) {
+      return selfPingVerdict(error);
+    }
   }
 
-  #wake(waitedMs: number): void {
+  #wait(ms: number): void {
+    if (this.#isOver) return;
+    this.#cancelWake?.();
+    this.#cancelWake = this.#context.after(ms, () => this.#wake(ms));
+  }
+
+  async #wake(waitedMs: number): Promise<void> {
     const silentMs = this.#room.silentMs();
     if (silentMs === undefined) return;
     // Whatever the room said meanwhile, it said to us; then only the silence since that counts.
     if (waitedMs === this.#policy.silenceMs && silentMs < waitedMs) this.#wait(waitedMs - silentMs);
-    else this.check().catch(() => undefined);
+    else await this.check();
   }
-}
-
-function asError(error: unknown): unknown {
-  return error;
 }

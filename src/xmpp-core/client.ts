@@ -1,13 +1,14 @@
 /** An XMPP client: it keeps one session with the account's server, and brings it back when it is lost. */
 import type { ClientOptions } from './client-options.js';
 import { enterFirst, whereElse } from './connecting.js';
-import { StreamError, XmppError } from './errors.js';
-import { delay } from './deadline.js';
+import { inBackground } from './background.js';
+import { OfflineError, StreamError, XmppError } from './errors.js';
 import { abortReason, Events, type Listenable } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { OutgoingIq, Plugin, Undelivered } from './plugin.js';
 import { Plugins, type PluginHost } from './plugins.js';
 import { backoffMs, DEFAULT_RECONNECT, isConflict, isPermanent } from './reconnect.js';
+import { reportError } from './report-error.js';
 import { Router } from './router.js';
 import { isStanza } from './session.js';
 import { writePresence, type Message, type OutgoingPresence, type Presence } from './stanza/stanzas.js';
@@ -47,8 +48,11 @@ export interface ClientEvents {
   presence: Presence;
   /** A message of ours came back as an error. */
   undelivered: Undelivered;
-  /** Something that is nobody's answer: a handler threw, a stanza could not be used. */
-  fault: { readonly error: unknown; readonly where: string };
+  /**
+   * A failure that no caller awaits: a handler threw, background work of a plugin failed, a stanza could not be used. Without a listener the
+   * error is printed on the console.
+   */
+  error: { readonly error: unknown; readonly where: string };
 }
 
 export interface Client {
@@ -113,7 +117,9 @@ class XmppClient implements Client {
   #offers: Element | undefined;
   #presence: OutgoingPresence | false;
   #heardAt = 0;
-  #wakeUp: AbortController | undefined;
+  /** Ends the wait between two sessions. */
+  #wakeUp: (() => void) | undefined;
+  /** Resolves when the client has come to its end; never rejects. */
   #running: Promise<void> | undefined;
   /** Where the server that ended the last session has sent us. */
   #elsewhere: Target | undefined;
@@ -126,21 +132,22 @@ class XmppClient implements Client {
     this.#options = options;
     this.#account = options.jid.bare;
     this.#presence = options.presence ?? {};
-    const onFault = (error: unknown, where: string): void => this.events.emit('fault', { error, where });
-    // A handler of `fault` that throws has nobody left to tell.
-    this.events = new Events((error, where) => (where === 'fault' ? undefined : onFault(error, where)));
+    const report = (error: unknown, where: string): void => this.#report(error, where);
+    // A handler of `error` that throws would be given its own error.
+    this.events = new Events((error, where) => (where === 'error' ? reportError(error, where) : report(error, where)));
     this.#router = new Router(() => this.#account, {
       answers: options.answers ?? (() => true),
       send: (stanza) => this.send(stanza),
       onMessage: (message) => this.events.emit('message', message),
       onPresence: (presence) => this.events.emit('presence', presence),
       onUndelivered: (undelivered) => this.events.emit('undelivered', undelivered),
-      onFault,
+      report,
+      background: (where, work) => this.#background(where, work),
     });
     const storage = options.storage ?? memoryStorage();
     const { login, password, channelBinding } = options;
     this.#authenticator = new Authenticator({ login, password, storage, channelBinding });
-    this.#plugins = new Plugins(this.#host(storage), this.#router, onFault);
+    this.#plugins = new Plugins(this.#host(storage), this.#router, report);
     for (const plugin of options.plugins ?? []) this.#plugins.install(plugin);
   }
 
@@ -158,14 +165,12 @@ class XmppClient implements Client {
 
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#running !== undefined) throw new XmppError('this client was started already');
-    const signals = signal === undefined ? [] : [signal];
-    const online = this.events.once('online', { signal: AbortSignal.any([this.#stopping.signal, ...signals]) });
-    // Whichever comes first; the other one must not count as forgotten.
-    online.catch(() => undefined);
-    this.#running = this.#keepOnline();
-    this.#running.catch(() => undefined);
+    const over = new AbortController();
+    const signals = [this.#stopping.signal, over.signal, ...(signal === undefined ? [] : [signal])];
+    const online = this.events.once('online', { signal: AbortSignal.any(signals) });
+    this.#running = this.#run(over);
     try {
-      await Promise.race([online, this.#running]);
+      await online;
     } catch (error) {
       if (signal?.aborted === true) await this.stop();
       throw error;
@@ -173,16 +178,16 @@ class XmppClient implements Client {
   }
 
   reconnectNow(): void {
-    this.#wakeUp?.abort();
+    this.#wakeUp?.();
   }
 
   async stop(): Promise<void> {
     const stream = this.#stream;
     if (stream?.ended === false) this.#sayGoodbye(stream);
-    this.#stopping.abort(new XmppError('the client was stopped'));
-    this.#wakeUp?.abort();
+    this.#stopping.abort(new OfflineError('the client was stopped'));
+    this.#wakeUp?.();
     await stream?.close(CLOSE_TIMEOUT_MS);
-    await this.#running?.catch(() => undefined);
+    await this.#running;
     this.#plugins.dispose();
   }
 
@@ -193,19 +198,24 @@ class XmppClient implements Client {
       const parting = this.#plugins.keeper?.parting();
       if (parting !== undefined) stream.send(parting);
     } catch (error) {
-      this.events.emit('fault', { error, where: 'stop' });
+      this.#report(error, 'stop');
     }
   }
 
   setPresence(presence: OutgoingPresence | false): void {
     this.#presence = presence;
-    if (this.#jid !== undefined && presence !== false) this.send(writePresence(presence));
+    if (this.#isSendable && presence !== false) this.send(writePresence(presence));
+  }
+
+  /** A stream that is being closed takes nothing more. A suspended session has none, and keeps what is sent for the next. */
+  get #isSendable(): boolean {
+    return this.#jid !== undefined && this.#stream?.isWritable !== false;
   }
 
   send(element: Element): void {
     const ofStream = !isStanza(element);
-    if (this.#jid === undefined || (ofStream && this.#stream === undefined)) {
-      throw new XmppError(`${this.account.toString()} is not online, so nothing can be sent`);
+    if (!this.#isSendable || (ofStream && this.#stream === undefined)) {
+      throw new OfflineError(`${this.account.toString()} is not online, so nothing can be sent`);
     }
     if (ofStream) return this.#stream?.send(element);
     const stanza = this.#plugins.transformed(element);
@@ -224,8 +234,29 @@ class XmppClient implements Client {
     return this.#plugins.get(plugin);
   }
 
-  /** One session after another, until stopped or until going on is pointless; then it throws the reason. */
-  async #keepOnline(): Promise<void> {
+  /** What nobody awaits and nobody else can answer for. That the session has ended meanwhile is no error. */
+  #report(error: unknown, where: string): void {
+    if (error instanceof OfflineError) return;
+    if (this.events.has('error')) this.events.emit('error', { error, where });
+    else reportError(error, where);
+  }
+
+  #background(where: string, work: () => unknown): void {
+    inBackground(work, (error) => this.#report(error, where));
+  }
+
+  /** @param over is aborted at the end, with the reason. */
+  async #run(over: AbortController): Promise<void> {
+    try {
+      over.abort(await this.#keepOnline());
+    } catch (error) {
+      this.#report(error, 'client');
+      over.abort(error);
+    }
+  }
+
+  /** One session after another. @returns why: the client was stopped, or going on is pointless */
+  async #keepOnline(): Promise<Error> {
     const stopping = this.#stopping.signal;
     const policy = this.#options.reconnect ?? DEFAULT_RECONNECT;
     for (let failures = 0; ; failures++) {
@@ -242,7 +273,7 @@ class XmppClient implements Client {
         this.#state = 'offline';
         this.events.emit('offline', { reason: stopping.aborted ? undefined : reason, willRetry, retryInMs });
         if (retryInMs === undefined)
-          throw stopping.aborted ? abortReason(stopping) : (reason ?? new XmppError('offline'));
+          return stopping.aborted ? abortReason(stopping) : (reason ?? new OfflineError('the stream was closed'));
       }
       await this.#wait(retryInMs);
     }
@@ -251,9 +282,14 @@ class XmppClient implements Client {
   async #wait(ms: number): Promise<void> {
     // A handler of `offline` may have stopped us.
     if (this.#stopping.signal.aborted) return;
-    this.#wakeUp = new AbortController();
     // Being woken, or stopped, ends the wait just as its time does; the loop then looks for itself.
-    await delay(ms, this.#wakeUp.signal).catch(() => undefined);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
     this.#wakeUp = undefined;
   }
 
@@ -320,13 +356,16 @@ class XmppClient implements Client {
     this.#heardAt = performance.now();
     const { keeper } = this.#plugins;
     for (const element of keeper?.began({ jid, resumed }) ?? []) stream.send(element);
-    stream.onEnd((reason) => this.#lost(reason, entry));
-    stream.deliverTo((element) => {
-      this.#heardAt = performance.now();
-      this.#router.route(element, stream.language);
-      if (isStanza(element)) keeper?.handled();
-    });
-    if (!stream.ended) this.#announce(jid, resumed);
+    // What fails in these must not reach the socket that calls them.
+    stream.onEnd((reason) => this.#background('stream', () => this.#lost(reason, entry)));
+    stream.deliverTo((element) =>
+      this.#background('stream', () => {
+        this.#heardAt = performance.now();
+        this.#router.route(element, stream.language);
+        if (isStanza(element)) keeper?.handled();
+      }),
+    );
+    this.#announce(entry);
     return ended;
   }
 
@@ -359,18 +398,20 @@ class XmppClient implements Client {
     this.#state = 'offline';
     this.#keptUntil = 0;
     this.#plugins.keeper?.ended();
-    this.#router.rejectPending(new XmppError('the connection was lost before the answer came', { cause: reason }));
+    this.#router.sessionEnded(reason);
     this.#plugins.lifecycle.emit('offline', undefined);
   }
 
   /** Tells the server, the plugins and the application, in this order, that we are here. The server knows it of a resumed session. */
-  #announce(jid: Jid, resumed: boolean): void {
-    if (!resumed) {
-      this.#plugins.lifecycle.emit('bound', undefined);
-      if (this.#presence !== false) this.send(writePresence(this.#presence));
-    }
-    this.#plugins.lifecycle.emit('online', { resumed });
-    this.events.emit('online', { jid, resumed });
+  #announce({ stream, jid, resumed }: Entry): void {
+    const { lifecycle } = this.#plugins;
+    const steps = [
+      ...(resumed ? [] : [() => lifecycle.emit('bound', undefined), () => this.setPresence(this.#presence)]),
+      () => lifecycle.emit('online', { resumed }),
+      () => this.events.emit('online', { jid, resumed }),
+    ];
+    // Whoever is told may stop the client.
+    for (const step of steps) if (stream.isWritable) step();
   }
 
   /** The client as plugins see it. */

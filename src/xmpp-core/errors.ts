@@ -26,6 +26,11 @@ export class XmppError extends Error {
   override readonly name: string = 'XmppError';
 }
 
+/** There is no session, or it has ended: nothing can be sent, and no answer comes. */
+export class OfflineError extends XmppError {
+  override readonly name = 'OfflineError';
+}
+
 /** The stream was ended by an error of either side (RFC 6120 §4.9). */
 export class StreamError extends XmppError {
   override readonly name = 'StreamError';
@@ -77,6 +82,11 @@ export class StanzaError extends XmppError {
     this.text = text;
     this.by = by;
     this.details = details;
+  }
+
+  /** The condition and the text, without the request that `message` may name. */
+  get reason(): string {
+    return this.text === undefined ? this.condition : `${this.condition}: ${this.text}`;
   }
 
   /** The error of that condition, with the type that the RFC associates with it. */

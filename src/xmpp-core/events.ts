@@ -1,11 +1,12 @@
 /** A small typed event emitter: the one way in which a layer tells the layer above it that something happened. */
+import { inBackground } from './background.js';
 import { TimeoutError, XmppError } from './errors.js';
 
 /** Ends a registration. Calling it again does nothing. */
 export type Disposer = () => void;
 
-/** Where the error of a handler goes: one handler that throws must not keep the others from their event. */
-export type FaultHandler = (error: unknown, event: string) => void;
+/** Gets what a handler throws, or rejects with: one handler that fails must not keep the others from their event. */
+export type OnHandlerError = (error: unknown, event: string) => void;
 
 /** What `once` waits for, and how long. */
 export interface OnceOptions<Payload> {
@@ -17,22 +18,22 @@ export interface OnceOptions<Payload> {
 
 /** The listening side of an emitter, as it is handed to others. */
 export interface Listenable<Map> {
-  /** Calls `handler` at every such event until the returned function is called. */
-  on<Name extends keyof Map & string>(name: Name, handler: (payload: Map[Name]) => void): Disposer;
+  /** Calls `handler` at every such event until the returned function is called. A handler may be asynchronous; nobody waits for it. */
+  on<Name extends keyof Map & string>(name: Name, handler: (payload: Map[Name]) => unknown): Disposer;
   /** The next such event. Rejects with `TimeoutError`, or with the signal's reason. */
   once<Name extends keyof Map & string>(name: Name, options?: OnceOptions<Map[Name]>): Promise<Map[Name]>;
 }
 
 /** An emitter of the events in `Map`, a type of event names and their payloads. Handlers are called in order of registration. */
 export class Events<Map> implements Listenable<Map> {
-  readonly #handlers = new globalThis.Map<string, ((payload: never) => void)[]>();
-  readonly #onFault: FaultHandler;
+  readonly #handlers = new globalThis.Map<string, ((payload: never) => unknown)[]>();
+  readonly #onError: OnHandlerError;
 
-  constructor(onFault: FaultHandler) {
-    this.#onFault = onFault;
+  constructor(onError: OnHandlerError) {
+    this.#onError = onError;
   }
 
-  on<Name extends keyof Map & string>(name: Name, handler: (payload: Map[Name]) => void): Disposer {
+  on<Name extends keyof Map & string>(name: Name, handler: (payload: Map[Name]) => unknown): Disposer {
     // The list is replaced, never changed in place: an event under way reaches whom it found at its beginning.
     this.#handlers.set(name, [...(this.#handlers.get(name) ?? []), handler]);
     return () => {
@@ -64,15 +65,18 @@ export class Events<Map> implements Listenable<Map> {
     });
   }
 
+  /** Whether anybody listens. */
+  has(name: keyof Map & string): boolean {
+    return this.#handlers.has(name);
+  }
+
+  /** Calls the handlers. Never throws. */
   emit<Name extends keyof Map & string>(name: Name, payload: Map[Name]): void {
-    const handlers = this.#handlers.get(name);
-    if (handlers === undefined) return;
-    for (const handler of handlers) {
-      try {
-        (handler as (payload: Map[Name]) => void)(payload);
-      } catch (error) {
-        this.#onFault(error, name);
-      }
+    for (const handler of this.#handlers.get(name) ?? []) {
+      inBackground(
+        () => (handler as (payload: Map[Name]) => unknown)(payload),
+        (error) => this.#onError(error, name),
+      );
     }
   }
 }

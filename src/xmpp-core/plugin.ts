@@ -145,12 +145,20 @@ export interface PluginContext {
    */
   presenceChanged(): void;
   /**
+   * Does work that nobody awaits. What it throws, or rejects with, goes to `onFailure`, or else becomes the client's `error` event with the
+   * name of the plugin. An `OfflineError` is no failure: the session has ended, and the rest of the work is not done.
+   */
+  background(work: () => unknown, onFailure?: (error: unknown) => void): void;
+  /** Does such work after a time, unless the returned function is called or the client stops before. */
+  after(ms: number, work: () => unknown): Disposer;
+
+  /**
    * Sends a stanza; while the session is suspended it leaves when that is resumed. An element that is no stanza passes neither
    * `outgoing` nor the counts of a session, and needs a connection.
-   * @throws XmppError when there is no session, or no room to keep the stanza
+   * @throws OfflineError when there is no session or its stream is being closed; XmppError when there is no room to keep the stanza
    */
   send(element: Element): void;
-  /** Sends a request. @returns the payload of the result. @throws StanzaError, TimeoutError, XmppError, the signal's reason */
+  /** Sends a request. @returns the payload of the result. @throws StanzaError, TimeoutError, OfflineError, the signal's reason */
   iq(request: OutgoingIq): Promise<Element | undefined>;
   /** HTTP with the authorities that this client trusts. */
   http(request: HttpRequest): Promise<HttpResponse>;
@@ -161,7 +169,7 @@ export interface PluginContext {
    * server, and ends the session.
    */
   connectionLost(reason: Error): void;
-  /** An emitter for the plugin's own events; what their handlers throw becomes the client's `fault`. */
+  /** An emitter for the plugin's own events; what their handlers throw becomes the client's `error` event. */
   events<Map>(): Events<Map>;
   /** The handle of a plugin that this one requires. */
   get<Handle>(plugin: Plugin<Handle>): Handle;

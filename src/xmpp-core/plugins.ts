@@ -1,5 +1,6 @@
 /** The plugins of one client: each is set up once, and what it registers holds until the client stops. */
-import { XmppError } from './errors.js';
+import { inBackground } from './background.js';
+import { OfflineError, XmppError } from './errors.js';
 import { Events, type Disposer } from './events.js';
 import type { Jid } from './jid/jid.js';
 import type { Plugin, PluginContext } from './plugin.js';
@@ -25,19 +26,21 @@ export class Plugins {
   readonly lifecycle: Events<Lifecycle>;
   readonly #host: PluginHost;
   readonly #router: Router;
-  readonly #onFault: (error: unknown, where: string) => void;
+  readonly #report: (error: unknown, where: string) => void;
   readonly #handles = new Map<string, unknown>();
   readonly #announced: string[] = [];
-  readonly #disposers: Disposer[] = [];
+  readonly #disposers = new Set<Disposer>();
+  #isDisposed = false;
   #transforms: readonly ((stanza: Element) => Element)[] = [];
   #streamFeatures: readonly StreamFeature[] = [];
   #keeper: SessionKeeper | undefined;
 
-  constructor(host: PluginHost, router: Router, onFault: (error: unknown, where: string) => void) {
+  /** @param report gets what nobody else can answer for, with where it happened; it never throws */
+  constructor(host: PluginHost, router: Router, report: (error: unknown, where: string) => void) {
     this.#host = host;
     this.#router = router;
-    this.#onFault = onFault;
-    this.lifecycle = new Events(onFault);
+    this.#report = report;
+    this.lifecycle = new Events(report);
   }
 
   /** What plugins added to the negotiation of a stream. */
@@ -55,7 +58,7 @@ export class Plugins {
     if (this.#handles.has(plugin.name)) return;
     for (const required of plugin.requires ?? []) this.install(required);
     this.#announced.push(...(plugin.features ?? []));
-    this.#handles.set(plugin.name, plugin.setup(this.#context()));
+    this.#handles.set(plugin.name, plugin.setup(this.#context(plugin.name)));
   }
 
   /** The handle of a plugin. @throws XmppError when it is not there */
@@ -72,17 +75,34 @@ export class Plugins {
     return result;
   }
 
-  /** Undoes all that was registered, the last first. */
+  /** Undoes all that was registered, the last first; what is registered later is undone at once. */
   dispose(): void {
-    for (const dispose of this.#disposers.splice(0).toReversed()) dispose();
+    this.#isDisposed = true;
+    for (const dispose of [...this.#disposers].toReversed()) dispose();
   }
 
-  #context(): PluginContext {
+  #context(name: string): PluginContext {
     const host = this.#host;
     const router = this.#router;
-    const registered = (dispose: Disposer): Disposer => {
-      this.#disposers.push(dispose);
+    const registered = (undo: Disposer): Disposer => {
+      const dispose = (): void => {
+        this.#disposers.delete(dispose);
+        undo();
+      };
+      this.#disposers.add(dispose);
+      if (this.#isDisposed) dispose();
       return dispose;
+    };
+    const background: PluginContext['background'] = (work, onFailure) => {
+      const handled = async (): Promise<void> => {
+        try {
+          await work();
+        } catch (error) {
+          if (onFailure === undefined || error instanceof OfflineError) throw error;
+          onFailure(error);
+        }
+      };
+      inBackground(handled, (error) => this.#report(error, name));
     };
     return {
       get account(): Jid {
@@ -120,13 +140,22 @@ export class Plugins {
           if (this.#keeper === keeper) this.#keeper = undefined;
         });
       },
+      background,
+      after: (ms, work) => {
+        const timer = setTimeout(() => {
+          dispose();
+          background(work);
+        }, ms);
+        const dispose = registered(() => clearTimeout(timer));
+        return dispose;
+      },
       presenceChanged: () => host.presenceChanged(),
       send: (stanza) => host.send(stanza),
       iq: (request) => router.iq(request),
       http: (request) => host.http(request),
       probe: () => this.#keeper?.probe() ?? false,
       connectionLost: (reason) => host.connectionLost(reason),
-      events: () => new Events(this.#onFault),
+      events: () => new Events(this.#report),
       get: (required) => this.get(required),
     };
   }

@@ -1,5 +1,5 @@
 /** Brings every stanza to who waits for it: answers to their questions, requests to their handler, the rest by payload. */
-import { StanzaError, TimeoutError, XmppError } from './errors.js';
+import { OfflineError, StanzaError, TimeoutError, XmppError } from './errors.js';
 import { abortReason, type Disposer } from './events.js';
 import { Jid } from './jid/jid.js';
 import {
@@ -34,7 +34,9 @@ export interface RouterHandlers {
   onPresence(presence: Presence): void;
   onUndelivered(undelivered: Undelivered): void;
   /** A handler threw, or a stanza could not be used. */
-  onFault(error: unknown, where: string): void;
+  report(error: unknown, where: string): void;
+  /** Does work that nobody awaits; what it throws is reported. */
+  background(where: string, work: () => unknown): void;
 }
 
 type MessageHandler = (payload: Element, message: Message) => typeof handled | void;
@@ -50,6 +52,8 @@ interface Registration<Handler> {
 
 interface Pending {
   readonly to: Jid;
+  /** For people: the answer that is awaited. */
+  readonly what: string;
   resolve(payload: Element | undefined): void;
   reject(error: Error): void;
 }
@@ -113,14 +117,14 @@ export class Router {
 
   /**
    * Takes one element of the stream, and is done with it when it returns: what comes after finds its effects (RFC 6120 §10.1).
-   * Never throws: what goes wrong is told to `onFault`.
+   * Never throws: what goes wrong is reported.
    */
   route(element: Element, streamLanguage?: string): void {
     try {
       if (element.ns === NS_CLIENT) this.#routeStanza(element, streamLanguage);
       else this.#nonzaHandlers.get(element.ns)?.(element);
     } catch (error) {
-      this.#out.onFault(error, element.name);
+      this.#out.report(error, element.name);
     }
   }
 
@@ -130,6 +134,9 @@ export class Router {
     const id = newId();
     const addressee = to ?? this.#account();
     const key = pendingKey(addressee, id);
+    const what = `the answer of ${addressee.toString()} to <${payload.name} xmlns='${payload.ns}'/>`;
+    // Its stack leads to whoever asks; that of an error made later leads to the socket or the timer.
+    const caller = new Error(what);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         this.#pending.delete(key);
@@ -138,16 +145,17 @@ export class Router {
         act();
       };
       const onAbort = (): void => settle(() => reject(abortReason(signal)));
-      const what = `the answer of ${addressee.toString()} to <${payload.name} xmlns='${payload.ns}'/>`;
-      const timer = setTimeout(() => settle(() => reject(new TimeoutError(what, timeoutMs))), timeoutMs);
+      const timer = setTimeout(() => fail(new TimeoutError(what, timeoutMs)), timeoutMs);
+      const fail = (error: Error): void => settle(() => reject(withStackOf(caller, error)));
       this.#pending.set(key, {
         to: addressee,
+        what,
         resolve: (result) =>
           settle(() => {
             resolve(result);
             onResult?.(result);
           }),
-        reject: (error) => settle(() => reject(error)),
+        reject: fail,
       });
       if (signal?.aborted === true) return onAbort();
       signal?.addEventListener('abort', onAbort);
@@ -159,10 +167,11 @@ export class Router {
     });
   }
 
-  /** Ends every question that waits: its answer can no longer come. */
-  rejectPending(reason: Error): void {
+  /** The session is over: no answer to a request that waits can come. */
+  sessionEnded(reason: Error | undefined): void {
     // Each rejection takes its entry away, which a Map allows while it is walked.
-    for (const pending of this.#pending.values()) pending.reject(reason);
+    for (const { what, reject } of this.#pending.values())
+      reject(new OfflineError(`the connection was lost before ${what} came`, { cause: reason }));
   }
 
   #routeStanza(stanza: Element, streamLanguage: string | undefined): void {
@@ -195,7 +204,7 @@ export class Router {
       try {
         if (handler(payload, message) === handled) isHandled = true;
       } catch (error) {
-        this.#out.onFault(error, 'message');
+        this.#out.report(error, 'message');
       }
     }
     if (!isHandled) this.#out.onMessage(message);
@@ -207,7 +216,7 @@ export class Router {
       try {
         handler(undelivered);
       } catch (error) {
-        this.#out.onFault(error, 'undelivered');
+        this.#out.report(error, 'undelivered');
       }
     }
     this.#out.onUndelivered(undelivered);
@@ -223,7 +232,7 @@ export class Router {
       try {
         handler(payload, presence);
       } catch (error) {
-        this.#out.onFault(error, 'presence');
+        this.#out.report(error, 'presence');
       }
     }
     this.#out.onPresence(presence);
@@ -236,7 +245,7 @@ export class Router {
       // An answer counts only from the very entity that was asked (RFC 6120 §8.1.2.1, §8.2.3).
       const pending = id === undefined ? undefined : this.#pending.get(pendingKey(sender, id));
       if (pending === undefined) return;
-      if (type === 'error') pending.reject(readStanzaError(stanza, language));
+      if (type === 'error') pending.reject(naming(pending.what, readStanzaError(stanza, language)));
       else pending.resolve(stanza.children()[0]);
       return;
     }
@@ -262,17 +271,19 @@ export class Router {
       return;
     }
     // A handler is called at once, and may answer at once or later; every request is answered exactly once.
-    new Promise<Element | undefined>((resolve) => resolve(registered.handler(payload, request)))
-      .then(
-        (result) => el('iq', NS_CLIENT, { to: element.attr('from'), type: 'result', id: request.id }, result),
-        (error: unknown) => {
-          if (error instanceof StanzaError) return refusal(element, error);
-          this.#out.onFault(error, 'iq');
-          return refusal(element, new StanzaError('cancel', 'internal-server-error'));
-        },
-      )
-      .then((reply) => this.#out.send(reply))
-      .catch((error: unknown) => this.#out.onFault(error, 'iq'));
+    this.#out.background('iq', async () => this.#out.send(await this.#replyTo(request, registered.handler)));
+  }
+
+  async #replyTo(request: IqRequest, handler: IqHandler): Promise<Element> {
+    const { element, id, payload } = request;
+    try {
+      const result = await handler(payload, request);
+      return el('iq', NS_CLIENT, { to: element.attr('from'), type: 'result', id }, result);
+    } catch (error) {
+      if (error instanceof StanzaError) return refusal(element, error);
+      this.#out.report(error, 'iq');
+      return refusal(element, new StanzaError('cancel', 'internal-server-error'));
+    }
   }
 }
 
@@ -297,6 +308,19 @@ function register<Value>(registry: Map<string, Value>, key: string, value: Value
 
 function iqKey(type: string, ns: string, name: string): string {
   return `${type} {${ns}}${name}`;
+}
+
+/** `item-not-found (the answer of …)`: without it nobody knows who refused what. */
+function naming(what: string, error: StanzaError): StanzaError {
+  error.message += ` (${what})`;
+  return error;
+}
+
+function withStackOf(caller: Error, error: Error): Error {
+  // The first line of a stack in V8 is the error's own; elsewhere there is no such line.
+  const frames = caller.stack?.replace(`Error: ${caller.message}\n`, '') ?? '';
+  error.stack = `${error.name}: ${error.message}\n${frames}`;
+  return error;
 }
 
 /** A space cannot stand in an id of ours, so that no two pairs share a key. */

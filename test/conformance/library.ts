@@ -180,7 +180,7 @@ class Library implements Implementation {
       this.#tell('undelivered', { from: from.toString(), id, ...failure(error, 'local') }),
     );
     // What a client makes of stanzas that it cannot use is its own business; that it breaks is not.
-    events.on('fault', ({ error, where }) => {
+    events.on('error', ({ error, where }) => {
       if (!(error instanceof XmppError)) this.#tell('fault', { where, text: String(error) });
     });
   }

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Client } from '../../src/xmpp-core/client.js';
 import { ConnectError, TimeoutError } from '../../src/xmpp-core/errors.js';
 import { NS_SASL, NS_STREAM, NS_STREAMS, NS_TLS } from '../../src/xmpp-core/stanza/namespaces.js';
-import { pingWith } from '../../src/xeps/xep-0199-ping.js';
+import { livenessWith } from '../../src/xeps/liveness.js';
 import { PATIENCE_MS, recorder, startLoopback, until } from '../support/loopback.js';
 import { listen, startMeddler } from '../support/meddler.js';
 
@@ -240,7 +240,7 @@ t.test(
     const { server, client } = await startLoopback(t);
     let dead = true;
     server.misbehave({ answer: (_, stage) => (dead && stage === 'bound' ? '' : undefined) });
-    const ann = client('ann', { plugins: [pingWith({ silenceMs: 20, deadlineMs: 40 })] });
+    const ann = client('ann', { plugins: [livenessWith({ silenceMs: 20, deadlineMs: 40 })] });
     await ann.start();
     const [offline, back] = [next(ann, 'offline'), next(ann, 'online')];
     t.match(await offline, {
@@ -274,7 +274,7 @@ t.test('an error in answer to the ping is a sign of life as well', async (t) => 
       );
     },
   });
-  const ann = client('ann', { plugins: [pingWith({ silenceMs: 5, deadlineMs: PATIENCE_MS })] });
+  const ann = client('ann', { plugins: [livenessWith({ silenceMs: 5, deadlineMs: PATIENCE_MS })] });
   let losses = 0;
   ann.events.on('offline', () => losses++);
   await ann.start();
@@ -328,7 +328,7 @@ t.test('a dead server cannot hold up the stop, and no socket or timer is left of
   // Bound in order, then nothing is read or answered any more.
   const stage = await startLoopback(t);
   stage.server.misbehave({ deafAt: 'bound' });
-  const ann = await stage.online('ann', { plugins: [pingWith({ silenceMs: 60_000, deadlineMs: 1_000 })] });
+  const ann = await stage.online('ann', { plugins: [livenessWith({ silenceMs: 60_000, deadlineMs: 1_000 })] });
   const offline = next(ann, 'offline');
   await ann.stop();
   t.match(await offline, { willRetry: false, reason: undefined });

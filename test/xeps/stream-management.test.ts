@@ -2,11 +2,11 @@ import t, { type Test } from 'tap';
 import {
   clientStateIndication,
   Ledger,
+  livenessWith,
   muc,
   NS_CSI,
   NS_MUC,
   NS_STREAM_MANAGEMENT,
-  pingWith,
   streamManagement,
   streamManagementWith,
 } from '../../src/xeps/index.js';
@@ -17,6 +17,7 @@ import { ManagedSession } from '../../src/xeps/xep-0198-stream-management/manage
 import type { Negotiation } from '../../src/xmpp-core/stream/stream-feature.js';
 import { contactPresence } from '../../src/xmpp-core/im/contact-presence.js';
 import { resourceLocking } from '../../src/xmpp-core/im/resource-locking.js';
+import { inBackground } from '../../src/xmpp-core/background.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { NS_CLIENT, NS_STREAM } from '../../src/xmpp-core/stanza/namespaces.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
@@ -386,7 +387,7 @@ t.test(
   'after a silence a counted session is asked for its count and not pinged, and without an answer it is suspended',
   async (t) => {
     const { client, peer, next } = await counted(t, {
-      plugins: [streamManagement, pingWith({ silenceMs: 30, deadlineMs: 300 })],
+      plugins: [streamManagement, livenessWith({ silenceMs: 30, deadlineMs: 300 })],
     });
     t.equal(await peer.hears(/<r [^>]*>/), R);
     peer.says(a(0));
@@ -631,6 +632,10 @@ t.test('what was sent before the server refused to count is not sent again, and 
   t.equal(await third.hears(/<r [^>]*>/), wire('m4') + R, 'nothing goes out twice');
 });
 
+const unexpected = (error: unknown): never => {
+  throw error;
+};
+
 /** A session with nobody behind it: what it sends and tells. */
 function alone() {
   const sent: Element[] = [];
@@ -640,6 +645,7 @@ function alone() {
     isOffered: () => true,
     isConnected: () => true,
     send: (element) => sent.push(element),
+    background: (work) => inBackground(work, unexpected),
     onBroken: (error) => {
       throw error;
     },

@@ -26,7 +26,7 @@ const question = el('question', NS_TEST);
 const mechanismsFeature = (...names: string[]): string =>
   `<mechanisms xmlns='${NS_SASL}'>${names.map((name) => `<mechanism>${name}</mechanism>`).join('')}</mechanisms>`;
 
-const next = <Name extends 'offline' | 'online' | 'message' | 'undelivered' | 'fault'>(client: Client, name: Name) =>
+const next = <Name extends 'offline' | 'online' | 'message' | 'undelivered' | 'error'>(client: Client, name: Name) =>
   client.events.once(name, { timeoutMs: PATIENCE_MS });
 
 // [RFC6120-4.2-a] [RFC6120-4.3.3-a] [RFC6120-5.2-a] [RFC6120-5.3.2-a] [RFC6120-6.2-a] [RFC6120-6.3.2-a] [RFC6120-7.2-a]
@@ -239,14 +239,14 @@ t.test('a question has a time limit, heeds its signal, and ends with the connect
   const lost = ann.iq({ to, type: 'get', payload: question });
   await until(() => log.sent.length > asked, 'the question');
   server.cutAll();
-  await t.rejects(lost, { name: 'XmppError', message: /connection was lost/ });
+  await t.rejects(lost, { name: 'OfflineError', message: /connection was lost/ });
   await next(ann, 'online');
 });
 
 t.test('nothing can be sent before and after a session, and the error says so', async (t) => {
   const { client } = await startLoopback(t);
   const ann = client('ann');
-  t.throws(() => ann.send(question), { name: 'XmppError', message: /ann@localhost is not online/ });
+  t.throws(() => ann.send(question), { name: 'OfflineError', message: /ann@localhost is not online/ });
   await t.rejects(ann.iq({ type: 'get', payload: question }), /not online/);
   await ann.start();
   await ann.stop();
@@ -283,9 +283,9 @@ t.test('each request is answered once: by its handler, by the error it throws, o
   await t.rejects(ask('refuse'), { name: 'StanzaError', type: 'auth', condition: 'forbidden', text: 'not for you' });
   await t.rejects(ask('unknown'), { name: 'StanzaError', type: 'cancel', condition: 'service-unavailable' });
   await t.rejects(ask('now', 'set'), { name: 'StanzaError', condition: 'service-unavailable' });
-  const fault = next(ann, 'fault');
+  const failure = next(ann, 'error');
   await t.rejects(ask('crash'), { name: 'StanzaError', condition: 'internal-server-error', text: undefined });
-  t.match(await fault, { where: 'iq', error: /a secret of ours/ });
+  t.match(await failure, { where: 'iq', error: /a secret of ours/ });
 });
 
 // [RFC6120-8.1.4-a] [RFC6120-8.2.3-c,f]
@@ -420,7 +420,7 @@ t.test('a stanza from something that is no JID, or of no known kind, reaches nob
       }),
     ],
   });
-  const fault = next(ann, 'fault');
+  const failure = next(ann, 'error');
   const message = next(ann, 'message');
   const sender = `from='@@/x'`;
   server.inject(
@@ -428,13 +428,13 @@ t.test('a stanza from something that is no JID, or of no known kind, reaches nob
     `<message ${sender}><body>x</body></message><presence ${sender}/><iq ${sender} type='get' id='i'><x xmlns='urn:a'/></iq>` +
       `<presence from='a@b' type='nonsense'/><parcel from='a@b'/><message from='a@b'><body>last</body></message>`,
   );
-  t.match((await fault).error, { name: 'XmppError', message: /no JID/ });
+  t.match((await failure).error, { name: 'XmppError', message: /no JID/ });
   t.equal((await message).body, 'last');
   t.strictSame(reached, ['message']);
 });
 
 // [pitfall-depth-desync]
-t.test('a listener or handler that throws keeps nobody from the event, and is told as a fault', async (t) => {
+t.test('a listener or handler that throws keeps nobody from the event, and is reported as an `error`', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', {
     plugins: [
@@ -448,9 +448,9 @@ t.test('a listener or handler that throws keeps nobody from the event, and is to
       }),
     ],
   });
-  const faults: string[] = [];
-  ann.events.on('fault', ({ error, where }) => {
-    faults.push(`${where}: ${error instanceof Error ? error.message : ''}`);
+  const errors: string[] = [];
+  ann.events.on('error', ({ error, where }) => {
+    errors.push(`${where}: ${error instanceof Error ? error.message : ''}`);
     throw new Error('even this one');
   });
   ann.events.on('message', () => {
@@ -460,7 +460,7 @@ t.test('a listener or handler that throws keeps nobody from the event, and is to
   const bob = await online('bob');
   bob.send(writeMessage({ to: ann.account, type: 'chat', body: 'hello' }));
   t.equal((await message).body, 'hello');
-  t.strictSame(faults, ['message: handler', 'message: listener']);
+  t.strictSame(errors, ['message: handler', 'message: listener']);
   t.equal(ann.state, 'online');
 });
 
@@ -554,9 +554,9 @@ t.test('a plugin whose work on what is sent fails ends the session, not the clie
   failing = false;
   await started;
   failing = true;
-  const fault = next(ann, 'fault');
+  const failure = next(ann, 'error');
   await t.resolves(ann.stop(), 'not even the good-bye can keep it from stopping');
-  t.match((await fault).where, 'stop');
+  t.match((await failure).where, 'stop');
 });
 
 // [RFC6120-3.3-a,b] [RFC6120-4.9.3-3] [pitfall-resource-fight]

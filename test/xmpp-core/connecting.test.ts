@@ -22,7 +22,7 @@ function route(changes: Partial<Route> = {}): Route {
   return {
     domain: 'example.com',
     timeoutMs: 5_000,
-    resolver: { resolveSrv: () => Promise.reject(new Error('no such record')) },
+    resolver: { resolveSrv: () => Promise.reject(Object.assign(new Error('no such record'), { code: 'ENOTFOUND' })) },
     http: () => Promise.reject(new Error('no web site')),
     ...changes,
   };

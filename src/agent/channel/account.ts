@@ -250,7 +250,7 @@ export class Account {
       if (!undelivered.isDue(from.bare.toString())) return;
       this.#log('warn', 'error', { kind: 'undelivered', to: from.toString(), message: error.message });
     });
-    events.on('fault', ({ error, where }) => {
+    events.on('error', ({ error, where }) => {
       this.#log('error', 'error', { kind: 'internal', where, message: errorText(error) });
     });
     const rooms = this.#client.get(muc).events;

@@ -1,10 +1,12 @@
 /** `moltis-xmpp run`: connects every configured account and answers until stopped; a `SIGHUP` has it read its configuration again. */
 import { homedir } from 'node:os';
+import { inBackground } from '../../xmpp-core/background.js';
 import { Bot, type BotSettings } from '../bot.js';
 import { formatFinding } from '../config/finding.js';
 import { findDataDirectory, loadConfig } from '../config/load-config.js';
 import { errorText, type Log } from '../log.js';
 import { configuredModels } from '../model/configured-models.js';
+import { installLastResort } from './last-resort.js';
 import { standardLog, type CommonOptions } from './options.js';
 
 /** @returns the exit code */
@@ -12,6 +14,7 @@ export async function run(options: CommonOptions): Promise<number> {
   const settings = await readSettings(options);
   if (settings === undefined) return 1;
   const log = standardLog(options);
+  const forgetLastResort = installLastResort(log);
   const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env: process.env, home: homedir() });
   const bot = await Bot.open({ ...settings, dataDirectory, log });
   const forgetStop = onStopSignals(() => bot.stop(), log);
@@ -21,6 +24,7 @@ export async function run(options: CommonOptions): Promise<number> {
   } finally {
     forgetStop();
     forgetReload();
+    forgetLastResort();
   }
 }
 
@@ -47,7 +51,7 @@ async function reload(bot: Bot, options: CommonOptions, log: Log): Promise<void>
 
 function onReloadSignal(work: () => Promise<void>, log: Log): () => void {
   const onSignal = (): void => {
-    work().catch((error: unknown) => log('error', 'error', { kind: 'config', message: errorText(error) }));
+    inBackground(work, (error) => log('error', 'error', { kind: 'config', message: errorText(error) }));
   };
   process.on('SIGHUP', onSignal);
   return () => process.off('SIGHUP', onSignal);
@@ -60,9 +64,7 @@ function onStopSignals(stop: () => Promise<void>, log: Log): () => void {
     if (stopping) process.exit(1);
     stopping = true;
     log('info', 'stopping', { signal });
-    stop().catch((error: unknown) => {
-      log('error', 'error', { kind: 'internal', message: errorText(error) });
-    });
+    inBackground(stop, (error) => log('error', 'error', { kind: 'internal', message: errorText(error) }));
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return () => {

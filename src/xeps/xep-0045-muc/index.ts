@@ -12,6 +12,7 @@ import { Jid } from '../../xmpp-core/jid/jid.js';
 import { definePlugin, from, handled, type SenderGuard } from '../../xmpp-core/plugin.js';
 import { writeMessage } from '../../xmpp-core/stanza/stanzas.js';
 import { el } from '../../xmpp-core/xml/element.js';
+import { answerOr } from '../answer-or.js';
 import { NS_DISCO_ITEMS, readDiscoItems, serviceDiscovery } from '../xep-0030-service-discovery.js';
 import { readPage, writePageRequest } from '../xep-0059-result-set-management.js';
 import { NS_DIRECT_INVITATION, readDirectInvitation } from '../xep-0249-direct-invitations.js';
@@ -72,14 +73,16 @@ export const muc = definePlugin({
       readRoomInformation(
         await disco.info(room, { timeoutMs: FEATURES_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) }),
       );
-    const features = async (room: Jid, signal: AbortSignal): Promise<ReadonlySet<string>> =>
+    const features = async (room: Jid, signal?: AbortSignal): Promise<ReadonlySet<string>> =>
       (await information(room, signal)).features;
 
     /** Comes back by ourselves. */
     const rejoin = (room: Room): void => {
-      room.join().catch((error: unknown) => {
-        events.emit('joinFailed', { room, error: error instanceof Error ? error : new XmppError(String(error)) });
-      });
+      context.background(
+        () => room.join(),
+        (error) =>
+          events.emit('joinFailed', { room, error: error instanceof Error ? error : new XmppError(String(error)) }),
+      );
     };
     const takeInvitation = (invitation: Invitation | undefined): typeof handled | undefined => {
       if (invitation === undefined) return undefined;
@@ -154,9 +157,12 @@ export const muc = definePlugin({
         const items = await disco.items(Jid.parse(context.account.domainpart));
         const found = await Promise.all(
           // One that does not answer has no rooms for us.
-          items.map(({ jid }) => disco.info(jid, { timeoutMs: FEATURES_TIMEOUT_MS }).then(hasRooms, () => false)),
+          items.map(({ jid }) => answerOr(disco.info(jid, { timeoutMs: FEATURES_TIMEOUT_MS }), undefined)),
         );
-        return items.flatMap(({ jid }, index) => (found[index] === true ? [jid] : []));
+        return items.flatMap(({ jid }, index) => {
+          const info = found[index];
+          return info !== undefined && hasRooms(info) ? [jid] : [];
+        });
       },
       /** The public rooms of a service (§6.3), at most 10,000. @throws StanzaError, TimeoutError */
       async list(service: Jid): Promise<ListedRoom[]> {

@@ -156,7 +156,7 @@ export class RoomError extends XmppError {
   constructor(room: Jid, attempt: RoomAttempt, refusal: StanzaError) {
     const meaning = MEANINGS[attempt][refusal.condition] ?? ANYWHERE[refusal.condition];
     const { why, says } = meaning ?? { why: 'other', says: `'${attempt}' was refused` };
-    super(`${room.toString()}: ${says} (${refusal.message})`, { cause: refusal });
+    super(`${room.toString()}: ${says} (${refusal.reason})`, { cause: refusal });
     this.room = room;
     this.attempt = attempt;
     this.why = why;

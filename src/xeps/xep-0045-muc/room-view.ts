@@ -4,6 +4,7 @@ import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext } from '../../xmpp-core/plugin.js';
 import { readAvailability, type Message, type Presence } from '../../xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
+import { answerOr } from '../answer-or.js';
 import { readDelay } from '../xep-0203-delayed-delivery.js';
 import { NS_STABLE_IDS, readStanzaId } from '../xep-0359-stable-ids.js';
 import { NS_OCCUPANT_ID, readOccupantId } from '../xep-0421-occupant-id.js';
@@ -18,10 +19,8 @@ export interface RoomHost {
   readonly context: PluginContext;
   readonly events: Events<MucEvents>;
   /** What the room announces. */
-  features(room: Jid, signal: AbortSignal): Promise<ReadonlySet<string>>;
+  features(room: Jid, signal?: AbortSignal): Promise<ReadonlySet<string>>;
 }
-
-const DISCO_TIMEOUT_MS = 10_000;
 
 export class RoomView {
   /** Ours, as the room knows it; the wish while we are not in it. */
@@ -56,9 +55,9 @@ export class RoomView {
     return this.#lastSaid;
   }
 
-  /** Asks what the room announces; nothing, when it does not answer. */
-  async learn(signal: AbortSignal = AbortSignal.timeout(DISCO_TIMEOUT_MS)): Promise<void> {
-    this.#announced = await this.#host.features(this.#room.jid, signal).catch(() => new Set<string>());
+  /** Asks what the room announces; nothing, when it does not answer. @throws OfflineError, the signal's reason */
+  async learn(signal?: AbortSignal): Promise<void> {
+    this.#announced = await answerOr(this.#host.features(this.#room.jid, signal), new Set<string>());
   }
 
   /** Somebody is there, or is there in another way. */
@@ -119,7 +118,7 @@ export class RoomView {
         return events.emit('notice', { room, message });
       case 'configured':
         // A changed room may announce other things, and with them other ids can be believed.
-        this.learn().catch(() => undefined);
+        context.background(() => this.learn());
         return events.emit('configured', { room, changes: changesOf(read.statuses) });
       case 'affiliation':
         return events.emit('affiliationChanged', { room, own: read.own, ...read.change });

@@ -1,6 +1,7 @@
 /** One room we are in or want to be in: how we come in, what we do there, and how we came to be out of it. */
+import { inBackground } from '../../xmpp-core/background.js';
 import { withDeadline } from '../../xmpp-core/deadline.js';
-import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
+import { OfflineError, StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { Undelivered } from '../../xmpp-core/plugin.js';
 import { readStanzaError } from '../../xmpp-core/stanza/stanza-error.js';
@@ -220,7 +221,7 @@ export class Room {
   /** The connection is gone, and with it our presence in the room. */
   disconnected(): void {
     const state = this.#state;
-    if (state.name === 'joining') state.reject(new XmppError('the connection was lost while joining'));
+    if (state.name === 'joining') state.reject(new OfflineError('the connection was lost while joining'));
     else if (state.name === 'in') this.#out({ why: 'offline', reason: undefined, by: undefined });
   }
 
@@ -266,7 +267,7 @@ export class Room {
     return new Promise<Presence>((resolve, reject) => {
       const joining: Joining = { name: 'joining', id: undefined, resolve, reject };
       this.#state = joining;
-      this.#knock(joining, signal).catch(reject);
+      inBackground(() => this.#knock(joining, signal), reject);
     });
   }
 

@@ -56,6 +56,7 @@ export function streamManagementWith(limits: LedgerLimits): Plugin<StreamManagem
         isOffered: () => context.streamFeatures()?.child('sm', NS_STREAM_MANAGEMENT) !== undefined,
         isConnected: () => context.silentMs() !== undefined,
         send: (element) => context.send(element),
+        background: (work) => context.background(work),
         onBroken: (error) => context.connectionLost(error),
         onAcknowledged: (stanza) => events.emit('acknowledged', { stanza }),
         onFailed: (stanza) => events.emit('failed', { stanza }),

@@ -16,6 +16,8 @@ export interface ManagedSessionOptions {
   isConnected(): boolean;
   /** Sends what is no stanza. */
   send(element: Element): void;
+  /** Does work that nobody awaits. */
+  background(work: () => unknown): void;
   /** The server has broken the rules. */
   onBroken(error: StreamError): void;
   onAcknowledged(stanza: Element): void;
@@ -229,7 +231,8 @@ export class ManagedSession implements SessionKeeper {
   #askSoon(): void {
     if (this.#asking !== 'no' || !this.#isEnabled || (this.#ledger?.queue.length ?? 0) === 0) return;
     this.#asking = 'soon';
-    queueMicrotask(() => {
+    this.#options.background(async () => {
+      await Promise.resolve();
       if (this.#asking === 'soon') this.#ask();
     });
   }

@@ -20,18 +20,18 @@ const MAX_ID_LENGTH = 500;
 export class ArchiveMark {
   readonly #storage: Storage;
   readonly #key: string;
-  readonly #onFault: (error: unknown) => void;
+  readonly #background: (work: () => unknown) => void;
   #mark: Mark | undefined;
   #isLoaded = false;
   #isCaughtUp = false;
   /** What came live while we were catching up. */
   #newest: Mark | undefined;
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
 
-  constructor(storage: Storage, account: Jid, archive: Jid, onFault: (error: unknown) => void) {
+  constructor(storage: Storage, account: Jid, archive: Jid, background: (work: () => unknown) => void) {
     this.#storage = storage;
     this.#key = `archive ${account.toString()} ${archive.toString()}`;
-    this.#onFault = onFault;
+    this.#background = background;
   }
 
   /** Whether it is known what an earlier run of the program wrote down. */
@@ -76,12 +76,12 @@ export class ArchiveMark {
   #move(mark: Mark): void {
     this.#mark = mark;
     this.#isLoaded = true;
-    this.#writing ??= this.#write();
-    this.#writing.catch(this.#onFault);
+    if (!this.#isWriting) this.#background(() => this.#write());
   }
 
   /** What changes while a write is under way goes into the next. */
   async #write(): Promise<void> {
+    this.#isWriting = true;
     try {
       let written: Mark | undefined;
       do {
@@ -90,7 +90,7 @@ export class ArchiveMark {
         await this.#storage.set(this.#key, written === undefined ? undefined : writeMark(written));
       } while (written !== this.#mark);
     } finally {
-      this.#writing = undefined;
+      this.#isWriting = false;
     }
   }
 }

@@ -47,11 +47,11 @@ export const messageArchive = definePlugin({
     /** Of the archives that were caught up with, by their JIDs. */
     const marks = new Map<string, ArchiveMark>();
 
+    const background = (work: () => unknown): void =>
+      context.background(work, (error) => events.emit('failed', { error }));
     const markOf = (archive: Jid): ArchiveMark => {
       const key = archive.toString();
-      const mark =
-        marks.get(key) ??
-        new ArchiveMark(context.storage, context.account, archive, (error) => events.emit('failed', { error }));
+      const mark = marks.get(key) ?? new ArchiveMark(context.storage, context.account, archive, background);
       marks.set(key, mark);
       return mark;
     };

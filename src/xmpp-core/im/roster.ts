@@ -59,6 +59,7 @@ export const roster: Plugin<Roster> = definePlugin({
     let version: string | undefined;
     let isLoaded = false;
 
+    const failed = (error: unknown): void => events.emit('failed', { error });
     const load = async (): Promise<void> => {
       isLoaded = true;
       const kept = await cache.load();
@@ -72,7 +73,7 @@ export const roster: Plugin<Roster> = definePlugin({
       if (known === undefined && version === undefined) return;
       version = known;
       const kept = known === undefined ? undefined : { version: known, items: items.all.values() };
-      cache.keep(kept).catch((error: unknown) => events.emit('failed', { error }));
+      context.background(() => cache.keep(kept), failed);
     };
     /** §2.6.3: a result without a query means that what we have is good, and that the pushes for the rest follow. */
     const take = (query: Element | undefined): void => {
@@ -96,7 +97,11 @@ export const roster: Plugin<Roster> = definePlugin({
       offered: (features, { jid, resumed }) =>
         jid === undefined || resumed === true || isLoaded ? undefined : features.child('ver', NS_ROSTER_VERSIONING),
       async negotiate() {
-        await load().catch((error: unknown) => events.emit('failed', { error }));
+        try {
+          await load();
+        } catch (error) {
+          failed(error);
+        }
         return 'done';
       },
     });
@@ -105,7 +110,7 @@ export const roster: Plugin<Roster> = definePlugin({
       // §2.6.2: no version where none is offered; an empty one says that we have none yet.
       const isVersioned = context.streamFeatures()?.child('ver', NS_ROSTER_VERSIONING) !== undefined;
       const payload = el('query', NS_ROSTER, { ver: isVersioned ? (version ?? '') : undefined });
-      context.iq({ type: 'get', payload, onResult: take }).catch((error: unknown) => events.emit('failed', { error }));
+      context.background(() => context.iq({ type: 'get', payload, onResult: take }), failed);
     });
 
     // §2.1.6: only our own account may change our roster, one item at a time.

@@ -69,6 +69,11 @@ export class XmlStream {
     return this.#transport.peer;
   }
 
+  /** Whether anything can be sent: the stream is neither over nor being closed. */
+  get isWritable(): boolean {
+    return !this.#ended && !this.#closing;
+  }
+
   /** Whether the stream is over, for whatever reason. */
   get ended(): boolean {
     return this.#ended;
@@ -196,7 +201,7 @@ export class XmlStream {
 
   /** Ends the stream with an error of ours (RFC 6120 §4.9). */
   fail(error: StreamError): void {
-    if (this.#ended || this.#closing) return;
+    if (!this.isWritable) return;
     this.#reason = error;
     this.send(el('error', NS_STREAM, {}, el(error.condition, NS_STREAMS), error.details.application));
     this.#sendClose();
@@ -229,8 +234,9 @@ export class XmlStream {
     try {
       this.#reader.write(chunk);
     } catch (error) {
-      if (!(error instanceof StreamError)) throw error;
-      this.fail(error);
+      if (error instanceof StreamError) this.fail(error);
+      // A mistake of ours; whoever waits for the end of the stream learns of it, and the process goes on.
+      else this.destroy(error instanceof Error ? error : new XmppError(String(error)));
     }
   }
 
@@ -282,7 +288,7 @@ export class XmlStream {
   }
 
   #write(text: string): void {
-    if (this.#ended || this.#closing) throw this.#why();
+    if (!this.isWritable) throw this.#why();
     if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
     this.#unsent.push(text);
   }

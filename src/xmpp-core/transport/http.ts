@@ -128,8 +128,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.on('response', resolve).on('error', reject);
   });
-  // A server may answer (with 413, say) and close before it has read everything: its answer is what counts.
-  const sent = sendBody(outgoing, body ?? new Uint8Array(), request.onProgress).catch(() => undefined);
+  const sent = sendBody(outgoing, body ?? new Uint8Array(), request.onProgress);
   const incoming = await answer;
   const head = { url: url.href, status: incoming.statusCode ?? 0, headers: incoming.headers };
   try {
@@ -144,6 +143,10 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   }
 }
 
+/**
+ * Never rejects: a server may answer (with 413, say) and close before it has read everything, and its answer is what counts. Where there is
+ * none, the request reports the error as well.
+ */
 async function sendBody(
   outgoing: http.ClientRequest,
   body: Uint8Array,
@@ -151,15 +154,15 @@ async function sendBody(
 ): Promise<void> {
   for (let at = 0; at < body.byteLength; at += PIECE_BYTES) {
     const piece = body.subarray(at, at + PIECE_BYTES);
-    await new Promise<void>((resolve, reject) => {
-      outgoing.once('close', resolve);
+    const isSent = await new Promise<boolean>((resolve) => {
+      const onClose = (): void => resolve(false);
+      outgoing.once('close', onClose);
       outgoing.write(piece, (error) => {
-        outgoing.off('close', resolve);
-        if (error === null || error === undefined) resolve();
-        else reject(error);
+        outgoing.off('close', onClose);
+        resolve(error === null || error === undefined);
       });
     });
-    if (outgoing.destroyed) return;
+    if (!isSent || outgoing.destroyed) return;
     try {
       onProgress?.(at + piece.byteLength);
     } catch (error) {

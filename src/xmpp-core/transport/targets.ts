@@ -24,7 +24,7 @@ export interface WebSocketTarget {
   readonly url: string;
 }
 
-/** The part of DNS that is asked, so that tests can answer. */
+/** The part of `node:dns` that is used, so that tests can answer. Where DNS has no answer it rejects with an error that has a `code`. */
 export interface SrvResolver {
   resolveSrv(name: string): Promise<readonly { name: string; port: number; priority: number; weight: number }[]>;
 }
@@ -99,9 +99,10 @@ interface SrvRecord {
 async function lookUp(resolver: SrvResolver, name: string): Promise<readonly SrvRecord[]> {
   try {
     return await resolver.resolveSrv(name);
-  } catch {
+  } catch (error) {
     // No such record, or no answer: the fallback to A and AAAA is tried, and its error is the one that people see.
-    return [];
+    if (error instanceof Error && 'code' in error) return [];
+    throw error;
   }
 }
 

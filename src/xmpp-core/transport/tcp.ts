@@ -136,17 +136,19 @@ class TcpTransport implements Transport {
 /** Resolves at `event`; rejects at 'error' or when the socket closes before. */
 function connected(socket: net.Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
-    const finish = (settle: () => void): void => {
+    const forget = (): void => {
       socket.off(event, onReady).off('error', onError).off('close', onClose);
-      settle();
     };
-    const onReady = (): void => finish(resolve);
-    const onError = (error: Error): void => {
-      finish(() => reject(readable(error)));
-      // A destroyed socket may report once more, to nobody.
-      socket.on('error', () => undefined);
+    const onReady = (): void => {
+      forget();
+      resolve();
     };
-    const onClose = (): void => finish(() => reject(new Error('the connection was closed')));
+    // It stays: a destroyed socket may report once more, which changes nothing.
+    const onError = (error: Error): void => reject(readable(error));
+    const onClose = (): void => {
+      forget();
+      reject(new Error('the connection was closed'));
+    };
     socket.on(event, onReady).on('error', onError).on('close', onClose);
   });
 }

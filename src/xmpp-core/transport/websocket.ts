@@ -54,8 +54,7 @@ export async function connectWebSocket(
     await untilAborted(signal, opened(socket));
     return new WebSocketTransport(socket, url.host, security);
   } catch (error) {
-    // To end a handshake that is under way `ws` reports an error, which is ours and tells nothing.
-    socket.on('error', () => undefined).terminate();
+    socket.terminate();
     throw isDistrust(error) ? tlsError(error, host, url.host) : error;
   }
 }
@@ -123,10 +122,13 @@ class WebSocketTransport implements Transport {
   }
 }
 
-/** Resolves when the handshake is over, with the socket paused until somebody listens. */
+/**
+ * Resolves when the handshake is over, with the socket paused until somebody listens. Until then it listens to errors: `ws` reports one for
+ * a handshake that is given up.
+ */
 function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.once('error', reject).once('open', () => {
+    socket.on('error', reject).once('open', () => {
       socket.off('error', reject).pause();
       resolve();
     });

@@ -1,0 +1,28 @@
+/** What `run` does with failures that nothing else in the program handles. */
+import { writeSync } from 'node:fs';
+import { errorText, type Log } from '../log.js';
+
+/** EX_SOFTWARE of sysexits.h: a service manager starts the bot again. */
+const EXIT_CODE = 70;
+const STDERR = 2;
+
+/**
+ * Logs each unhandled rejection with its stack; the accounts go on. An uncaught exception may leave anything half done, so it ends the process.
+ * @returns ends this
+ */
+export function installLastResort(log: Log): () => void {
+  const onRejection = (reason: unknown): void => {
+    const stack = reason instanceof Error ? reason.stack : undefined;
+    log('error', 'error', { kind: 'internal', message: `unhandled rejection: ${errorText(reason)}`, stack });
+  };
+  const onException = (error: unknown): void => {
+    const text = (error instanceof Error ? error.stack : undefined) ?? errorText(error);
+    // Written at once: what is buffered would be lost with the process.
+    writeSync(STDERR, `moltis-xmpp: ends after an uncaught exception: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+    process.exit(EXIT_CODE);
+  };
+  process.on('unhandledRejection', onRejection).on('uncaughtException', onException);
+  return () => {
+    process.off('unhandledRejection', onRejection).off('uncaughtException', onException);
+  };
+}
