@@ -55,7 +55,7 @@ export function mucSelfPingWith(policy: SelfPingPolicy): Plugin<SelfPing> {
       const rooms = context.get(muc);
       const watches = new Map<Room, Watch>();
       const watch = (room: Room): Watch => {
-        const found = watches.get(room) ?? new Watch(room, policy, context, () => rooms.comeBack(room));
+        const found = watches.get(room) ?? new Watch(room, policy, context, () => rooms.rejoin(room));
         watches.set(room, found);
         return found;
       };
@@ -117,7 +117,7 @@ class Watch {
     const { nick, jid } = this.#room;
     const { timeoutMs, silenceMs, retryMs } = this.#policy;
     // §4: while another nick is on its way to us, nobody knows whom to ask for.
-    const isAskable = this.#room.joined && !this.#room.isRenaming && this.#context.silentMs() !== undefined;
+    const isAskable = this.#room.joined && !this.#room.isChangingNick && this.#context.silentMs() !== undefined;
     const failure: unknown = isAskable
       ? await this.#context
           .iq({ to: jid.withResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs })

@@ -115,7 +115,7 @@ t.test('history is delayed, our own words are known as ours, and private message
   const ann = await online('ann', { plugins: [muc] });
   await ann.get(muc).join(ROOM, { nick: 'ann' });
   const echo = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
-  const id = room(ann).say('first');
+  const id = room(ann).sendMessage('first');
   t.match(await echo, { own: true, delayed: undefined, nick: 'ann', message: { id, body: 'first' } });
   t.type((await echo).stanzaId, 'string');
   t.equal((await echo).occupantId, room(ann).occupants.get('ann')?.occupantId);
@@ -159,7 +159,7 @@ t.test('every way out of a room says why, and the room is not taken for joined a
     t.equal((await left).why, why);
     t.equal(room(ann).joined, false);
     t.equal(room(ann).occupants.size, 0);
-    t.throws(() => room(ann).say('x'), /we are not in/);
+    t.throws(() => room(ann).sendMessage('x'), /we are not in/);
   }
   await ann.get(muc).join(ROOM, { nick: 'ann' });
   const left = ann.get(muc).events.once('left', { timeoutMs: PATIENCE_MS });
@@ -174,7 +174,7 @@ t.test('after a reconnect we are in the room again, with what was said meanwhile
   const ann = await online('ann', { plugins: [muc] });
   await ann.get(muc).join(ROOM, { nick: 'ann', history: { maxStanzas: 0 } });
   const echo = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
-  room(ann).say('remember');
+  room(ann).sendMessage('remember');
   await echo;
   const log = recorder();
   server.misbehave(log);
@@ -688,12 +688,12 @@ t.test('what we ask of a room is done when the room shows just that, or it is sa
   refused.catch(note('refused'));
   await says(presence('eve', item), presence('bob', item));
   t.strictSame(settled, ['subject'], 'somebody else has that nick');
-  t.ok(room.isRenaming);
+  t.ok(room.isChangingNick);
   const request = (): Element | undefined => sent('presence').find((one) => one.attr('to') === `${ROOM_TEXT}/bob`);
   await until(() => request() !== undefined, 'the wish for another nick');
   await says(refusal(request()?.attr('id') ?? '', 'conflict'));
   await t.rejects(refused, { name: 'RoomError', attempt: 'nick', why: 'nick-taken' });
-  t.notOk(room.isRenaming);
+  t.notOk(room.isChangingNick);
   const pending = room.changeNick('nan');
   pending.catch(() => undefined);
   await says(presence('ann', item + status(110, 307), 'unavailable'));

@@ -504,7 +504,7 @@ t.test(
     say('while nobody is connected');
     t.match(await back[0], { resumed: true });
     say('while bob is away');
-    ann.get(muc).rooms.get(room.toString())?.say('in the room');
+    ann.get(muc).rooms.get(room.toString())?.sendMessage('in the room');
     t.match(await back[1], { resumed: true });
     await until(() => heard.length === 4, 'what was said meanwhile');
     t.strictSame(heard, ['before', 'while nobody is connected', 'while bob is away', 'in the room']);
