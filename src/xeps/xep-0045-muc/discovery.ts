@@ -11,6 +11,7 @@ const PAGE_SIZE = 100;
 /** At most so many rooms of one service are listed. */
 const MAX_LISTED_ROOMS = 10_000;
 
+/** Discovery on behalf of one client. */
 export class RoomDiscovery {
   readonly #context: PluginContext;
 

@@ -59,11 +59,12 @@ type State = { readonly name: 'out' } | Joining | { readonly name: 'in' };
 
 const OUT: State = { name: 'out' };
 
+/** One room that we are in, are joining, or were in. `Room` documents the public part. */
 export class RoomSession implements Room {
   readonly jid: Jid;
   readonly events: Events<RoomEvents>;
   readonly management: RoomManagement;
-  /** For the next join. */
+  /** The options of the next join. */
   options: RoomOptions;
   readonly #host: RoomHost;
   readonly #view: RoomView;
@@ -263,7 +264,7 @@ export class RoomSession implements Room {
     this.#emit('refused', { id, to, error: refusal });
   }
 
-  /** Has the plugin pass on what the room sends. @throws XmppError if it does so to a later session of the same room */
+  /** Registers the session for what the room sends. @throws XmppError if a later session of the same room is registered */
   #register(): void {
     const key = this.jid.toString();
     if (this.#host.sessions.has(key) && !this.#isRegistered())
