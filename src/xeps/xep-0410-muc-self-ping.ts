@@ -1,8 +1,8 @@
 /**
  * XEP-0410 MUC Self-Ping (Schrödinger's Chat), 1.1.0 (Stable). https://xmpp.org/extensions/xep-0410.html
  *
- * A room can lose us without a word, when a server in between restarts. After a silence of the room, and at once when it refused a message
- * as from somebody who is not there, we ping ourselves through it; if it does not know us any more we enter again.
+ * A room can lose us without notice, for example when a server on the way restarts. We ping ourselves through the room when it has been
+ * silent for some time, and at once when it refuses a message because we are not in it. If it no longer knows us, we join again.
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import { definePlugin, type Plugin, type PluginContext } from '../xmpp-core/plugin.js';
@@ -10,52 +10,52 @@ import { el } from '../xmpp-core/xml/element.js';
 import { muc, type Room } from './xep-0045-muc/index.js';
 import { NS_PING, ping } from './xep-0199-ping.js';
 
-/** A room that announces this answers for itself, and does not bother our clients (§3.3). Nothing else depends on it. */
+/** The feature of a room that answers self-pings itself and does not pass them on to our clients (§3.3). Nothing else depends on it. */
 export const NS_SELF_PING = 'http://jabber.org/protocol/muc#self-ping-optimization';
 
-/** In milliseconds. */
+/** When to ping, in milliseconds. */
 export interface SelfPingPolicy {
-  /** So long a room may be silent before it is asked; the XEP proposes a quarter of an hour. */
+  /** How long a room may be silent before a ping. The XEP proposes a quarter of an hour. */
   readonly silenceMs: number;
-  /** So long an answer may take. */
+  /** How long an answer may take. */
   readonly timeoutMs: number;
-  /** When to ask again after no answer, or one that decides nothing. */
+  /** When to ping again if there was no answer, or an undecided one. */
   readonly retryMs: number;
 }
 
-/** What a self-ping found out; `undecided` when somebody on the way did not answer. */
+/** The result of a self-ping; `undecided` if the way to the room is broken. */
 export type SelfPingVerdict = 'joined' | 'lost' | 'undecided';
 
-/** What users of the plugin get. */
+/** The handle of the plugin. */
 export interface SelfPing {
-  /** Asks a room now whether we are in it, and enters it again if not. */
+  /** Pings a room now, and joins it again if it no longer knows us. @returns what the ping found out; it does not reject */
   check(room: Room): Promise<SelfPingVerdict>;
 }
 
-/** §3.2: an error that came from a client of ours, or says that our nick just changed. */
+/** §3.2: errors that come from another client of ours, or after a change of our nick. We are in the room. */
 const STILL_THERE: ReadonlySet<string> = new Set(['service-unavailable', 'feature-not-implemented', 'item-not-found']);
-/** §3.2: the way to the room is broken, which may pass. */
+/** §3.2: errors of a broken way to the room, which may be temporary. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['remote-server-not-found', 'remote-server-timeout']);
 
-/** What the answer to a self-ping, a result or an error, means. */
+/** The verdict for an answer to a self-ping. @param failure the error; `undefined` for a result */
 export function selfPingVerdict(failure: unknown): SelfPingVerdict {
   if (failure === undefined) return 'joined';
   if (!(failure instanceof StanzaError) || UNREACHABLE.has(failure.condition)) return 'undecided';
   return STILL_THERE.has(failure.condition) ? 'joined' : 'lost';
 }
 
-/** The plugin with another policy than the usual one of 15 minutes, 30 seconds and one minute. */
+/** The plugin with a policy of your own. */
 export function mucSelfPingWith(policy: SelfPingPolicy): Plugin<SelfPing> {
   return definePlugin({
     name: 'muc-self-ping',
     xep: 410,
-    // Our own clients answer what a room without the optimization sends on to them.
+    // Without the optimization, a room passes the ping on to our clients, which have to answer it.
     requires: [muc, ping],
     setup(context) {
       const rooms = context.get(muc);
       const watches = new Map<Room, Watch>();
       const watch = (room: Room): Watch => {
-        const found = watches.get(room) ?? new Watch(room, policy, context, () => rooms.comeBack(room));
+        const found = watches.get(room) ?? new Watch(room, policy, context, () => rooms.rejoin(room));
         watches.set(room, found);
         return found;
       };
@@ -64,7 +64,7 @@ export function mucSelfPingWith(policy: SelfPingPolicy): Plugin<SelfPing> {
         watches.get(room)?.stop();
         watches.delete(room);
       });
-      // XEP-0045 §7.4: what somebody is told who speaks and is not there. Rooms say it for other reasons too, so they are asked.
+      // XEP-0045 §7.4: the error for a message of somebody who is not in the room. It has other causes too, so we ping.
       rooms.events.on('refused', ({ room, to, error }) => {
         if (to === '' && error.condition === 'not-acceptable') watch(room).hurry();
       });
@@ -73,9 +73,10 @@ export function mucSelfPingWith(policy: SelfPingPolicy): Plugin<SelfPing> {
   });
 }
 
+/** The plugin with the usual policy: 15 minutes of silence, 30 seconds for an answer, one minute until the next try. */
 export const mucSelfPing = mucSelfPingWith({ silenceMs: 15 * 60_000, timeoutMs: 30_000, retryMs: 60_000 });
 
-/** Over one stay in one room. */
+/** Watches one stay in one room. */
 class Watch {
   readonly #room: Room;
   readonly #policy: SelfPingPolicy;
@@ -101,11 +102,12 @@ class Watch {
     this.#cancelWake?.();
   }
 
+  /** Pings as soon as possible. */
   hurry(): void {
     this.#wait(0);
   }
 
-  /** One at a time, however many ask. */
+  /** Pings now. Calls at the same time share one ping. */
   check(): Promise<SelfPingVerdict> {
     this.#checking ??= this.#check();
     return this.#checking;
@@ -113,7 +115,7 @@ class Watch {
 
   async #check(): Promise<SelfPingVerdict> {
     const { silenceMs, retryMs } = this.#policy;
-    const verdict = await this.#ask();
+    const verdict = await this.#ping();
     this.#checking = undefined;
     if (this.#isOver) return verdict;
     if (verdict === 'lost') this.#onLost();
@@ -121,12 +123,12 @@ class Watch {
     return verdict;
   }
 
-  async #ask(): Promise<SelfPingVerdict> {
+  async #ping(): Promise<SelfPingVerdict> {
     const { nick, jid } = this.#room;
     const { timeoutMs } = this.#policy;
-    // §4: while another nick is on its way to us, nobody knows whom to ask for.
-    const isAskable = this.#room.joined && !this.#room.isRenaming && this.#context.silentMs() !== undefined;
-    if (!isAskable) return 'undecided';
+    // §4: while our nick changes, the room may know us by either.
+    const canPing = this.#room.joined && !this.#room.isChangingNick && this.#context.silentMs() !== undefined;
+    if (!canPing) return 'undecided';
     try {
       await this.#context.iq({ to: jid.withResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs });
       return selfPingVerdict(undefined);
@@ -144,7 +146,7 @@ class Watch {
   async #wake(waitedMs: number): Promise<void> {
     const silentMs = this.#room.silentMs();
     if (silentMs === undefined) return;
-    // Whatever the room said meanwhile, it said to us; then only the silence since that counts.
+    // If the room sent something meanwhile, it knew us then, and the silence counts from there.
     if (waitedMs === this.#policy.silenceMs && silentMs < waitedMs) this.#wait(waitedMs - silentMs);
     else await this.check();
   }

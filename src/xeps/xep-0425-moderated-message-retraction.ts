@@ -1,8 +1,8 @@
 /**
  * XEP-0425 Moderated Message Retraction, 0.3.0 (Experimental). https://xmpp.org/extensions/xep-0425.html
  *
- * What a room says when a moderator took somebody's message back, and the tombstone that is left of it. It counts only from the room itself
- * (§5): what comes under a nick is an occupant's invention. The request of the moderator is written here and sent by multi-user chat.
+ * The notice of a room that a moderator retracted somebody's message, and the tombstone in its place. It counts only from the room itself
+ * (§5): an occupant could forge it. The moderator's request is written here and sent by multi-user chat (`room.management.moderate`).
  */
 import { Jid } from '../xmpp-core/jid/jid.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
@@ -10,22 +10,25 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import { NS_RETRACTION, readTombstone, type Tombstone } from './xep-0424-message-retraction.js';
 import { readOccupantId } from './xep-0421-occupant-id.js';
 
+/** The namespace of moderation, and the feature of rooms that support it. */
 export const NS_MODERATION = 'urn:xmpp:message-moderate:1';
 
-/** Who did it, and why, as far as the room tells. */
+/** Who retracted a message, and why, as far as the room says. */
 export interface Moderation {
-  /** The moderator's address in the room, or a real one. */
+  /** The occupant JID of the moderator, or the real one. */
   readonly by: Jid | undefined;
+  /** The occupant id of the moderator (XEP-0421). */
   readonly occupantId: string | undefined;
   readonly reason: string | undefined;
 }
 
+/** The retraction of a message by a moderator. */
 export interface ModeratedRetraction extends Moderation {
-  /** The id that the room gave the message. */
+  /** The id that the room assigned to the message. */
   readonly id: string;
 }
 
-/** The payload of the IQ that asks a room to retract a message (§4). @param id the one that the room gave it */
+/** Writes the payload of the IQ that asks a room to retract a message (§4). @param id the id that the room assigned to the message */
 export function writeModeration(id: string, reason?: string): Element {
   return el(
     'moderate',
@@ -36,7 +39,7 @@ export function writeModeration(id: string, reason?: string): Element {
   );
 }
 
-/** What the room took back with this message; `undefined` for anything that the room itself did not say to all. */
+/** Reads the retraction in a message; `undefined` if there is none, or if the room itself did not send it to everybody. */
 export function readModeratedRetraction({
   element,
   from,
@@ -49,7 +52,7 @@ export function readModeratedRetraction({
   return { id, ...moderation };
 }
 
-/** The tombstone of a moderated message in an archive (§4.3); `undefined` for any other, such as that of an author's own retraction. */
+/** Reads the tombstone of a moderated message in an archive (§4.3); `undefined` for others, such as that of an author's own retraction. */
 export function readModeratedTombstone(message: Element): (Tombstone & Moderation) | undefined {
   const retracted = message.child('retracted', NS_RETRACTION);
   const moderation = retracted === undefined ? undefined : readModeration(retracted);
@@ -60,7 +63,7 @@ export function readModeratedTombstone(message: Element): (Tombstone & Moderatio
 function readModeration(retraction: Element): Moderation | undefined {
   const moderated = retraction.child('moderated', NS_MODERATION);
   if (moderated === undefined) return undefined;
-  // ejabberd 24.12 puts it under the other namespace.
+  // ejabberd 24.12 uses the other namespace.
   const reason =
     retraction.childText('reason') ?? retraction.childText('reason', NS_MODERATION) ?? moderated.childText('reason');
   return { by: Jid.tryParse(moderated.attr('by')), occupantId: readOccupantId(moderated), reason };

@@ -1,8 +1,8 @@
 /**
  * XEP-0486 MUC Avatars, 0.1.0 (Experimental). https://xmpp.org/extensions/xep-0486.html
  *
- * The picture of a room: asked for and set as its vCard (XEP-0054), and announced by its hash, so that it is fetched when it changed and
- * believed when it fits. Beside what the XEP says, the presence of the room's own address is heeded (§3.7), by which services tell of a change.
+ * The avatar of a room. It is part of the room's vCard (XEP-0054), and the room announces its hash, which shows when it changed and whether
+ * a picture is the right one. The presence of the room's bare JID is also used (§3.7): services send it after a change.
  *
  * Left out: several pictures in one card (§3.6), of which the first counts.
  */
@@ -16,32 +16,34 @@ import { changeVCard, NS_VCARD, vcard, type VCardPhoto } from './xep-0054-vcard-
 import { NS_VCARD_UPDATE, readAvatarHash } from './xep-0153-vcard-avatars.js';
 import { digest } from './xep-0300-cryptographic-hashes.js';
 
-/** The SHA-1 of the room's pictures, as it tells them to whoever asks what it is (§3.3). None when it has none. */
+/** Reads the SHA-1 hashes of a room's pictures from its information (§3.3); an empty list if it has no picture. */
 export function readRoomAvatarHashes({ form }: Pick<RoomInformation, 'form'>): string[] {
   const hashes = fieldValues(form, 'muc#roominfo_avatarhash').map((hash) => hash.trim().toLowerCase());
   return hashes.filter((hash) => /^[0-9a-f]{40}$/.test(hash));
 }
 
+/** The handle of the plugin. */
 export interface MucAvatars {
   readonly events: Listenable<{
-    /** A room we are in may have another picture now, or none: `fetch` tells. */
+    /** A room that we are in may have another picture now, or none. */
     changed: { readonly room: Room };
   }>;
-  /** What a room announces; none when it has no picture. @throws StanzaError, TimeoutError */
+  /** The hashes that a room announces; an empty list if it has no picture. @throws StanzaError, TimeoutError */
   hashes(room: Jid): Promise<readonly string[]>;
   /**
-   * The picture of a room, in it or not.
-   * @returns `undefined` when there is none, or another than the room announces
+   * Fetches the picture of a room; we need not be in it.
+   * @returns `undefined` if there is none, or if its hash is not one that the room announces
    * @throws StanzaError, TimeoutError
    */
   fetch(room: Jid): Promise<VCardPhoto | undefined>;
   /**
-   * Gives a room of ours a picture, or takes it away.
-   * @throws RoomError when the room does not let us, or has no pictures; XmppError when this is no picture; TimeoutError
+   * Sets the picture of a room that we own, or removes it.
+   * @throws RoomError if the room refuses or supports no pictures; XmppError if the bytes are no picture; TimeoutError
    */
   publish(room: Jid, picture: Uint8Array | undefined): Promise<void>;
 }
 
+/** Avatars of rooms: `client.get(mucAvatars)` fetches and sets them, and reports changes. */
 export const mucAvatars: Plugin<MucAvatars> = definePlugin({
   name: 'muc-avatars',
   xep: 486,
@@ -52,14 +54,14 @@ export const mucAvatars: Plugin<MucAvatars> = definePlugin({
     const events = context.events<{ changed: { readonly room: Room } }>();
     const hashes = async (room: Jid): Promise<string[]> => readRoomAvatarHashes(await rooms.information(room));
 
-    // §3.2: a change of the picture is a change of the settings; which one, is not said.
+    // §3.2: another picture is a change of the settings, and the room does not say of which.
     rooms.events.on('configured', ({ room, changes }) => {
       if (changes.includes('settings')) events.emit('changed', { room });
     });
     context.onPresence({ ns: NS_VCARD_UPDATE, name: 'x' }, rooms.fromRoom, (_payload, { from, element }) => {
       const room = rooms.rooms.get(from.toString());
-      const says = readAvatarHash(element);
-      if (room?.joined === true && says !== undefined && says !== 'not ready') events.emit('changed', { room });
+      const hash = readAvatarHash(element);
+      if (room?.joined === true && hash !== undefined && hash !== 'not ready') events.emit('changed', { room });
     });
 
     return {

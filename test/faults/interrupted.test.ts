@@ -162,7 +162,7 @@ async function live(ann: library.Client, { server, bob }: Scene): Promise<void> 
       const [service = room] = await services();
       await list(service);
       const joined = await join(room, { nick: 'ann' });
-      joined.say('hello');
+      joined.sendMessage('hello');
       await get(library.mucAvatars).fetch(room);
       await get(library.mucSelfPing).check(joined);
       await joined.setSubject('tests');

@@ -336,7 +336,7 @@ export class Person {
       where: ({ message, own }) => own && message.body === body,
       timeoutMs: PATIENCE,
     });
-    room.say(body);
+    room.sendMessage(body);
     return own;
   }
 

@@ -399,7 +399,7 @@ t.test('a room’s archive is caught up with as the account’s is, and speaks o
   const ann = await loopback.online('ann', { resource: 'desk', plugins });
   const bob = await loopback.online('bob', { resource: 'tablet', plugins });
   const room = await ann.get(muc).join(ROOM, { nick: 'ann' });
-  for (const text of TEXTS) room.say(text);
+  for (const text of TEXTS) room.sendMessage(text);
   await ann.get(muc).events.once('message', { where: ({ message }) => message.body === 'seven' });
   const archive = bob.get(messageArchive);
   const all = await collected(archive.messages({ archive: ROOM, pageSize: 3 }));
@@ -410,11 +410,11 @@ t.test('a room’s archive is caught up with as the account’s is, and speaks o
   t.strictSame(await texts(archive.catchUp({ archive: ROOM })), []);
   await bob.get(muc).join(ROOM, { nick: 'bob', history: { maxStanzas: 2 } });
   const said = bob.get(muc).events.once('message', { where: ({ message }) => message.body === 'eight' });
-  room.say('eight');
+  room.sendMessage('eight');
   const { stanzaId = raise() } = await said;
   t.ok(bob.get(stanzaIds).arrived(ROOM, stanzaId));
   t.notOk(bob.get(stanzaIds).arrived(ROOM, stanzaId), 'history brings it again');
-  room.say('nine');
+  room.sendMessage('nine');
   await settled(ann);
   t.strictSame(await texts(archive.catchUp({ archive: ROOM })), ['nine']);
 

@@ -1,11 +1,12 @@
-/** `<query xmlns='http://jabber.org/protocol/muc#admin'/>`: roles and affiliations, read and changed (XEP-0045 §8, §9). */
+/** `<query xmlns='http://jabber.org/protocol/muc#admin'/>`: lists and changes of roles and affiliations (XEP-0045 §8, §9). */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { el, type Element } from '../../xmpp-core/xml/element.js';
 import { readAffiliation, readRole, type Affiliation, type Role } from './muc-user.js';
 
+/** The namespace of requests by moderators and admins. */
 export const NS_MUC_ADMIN = 'http://jabber.org/protocol/muc#admin';
 
-/** Somebody on one of a room's lists. */
+/** An entry of a room's list of occupants or accounts. */
 export interface ListedUser {
   readonly affiliation: Affiliation;
   /** In lists of occupants; `none` in lists of accounts. */
@@ -16,24 +17,23 @@ export interface ListedUser {
   readonly reason: string | undefined;
 }
 
-/**
- * One change. Roles belong to nicks and affiliations to accounts, and one change is of one of them only (§17.4).
- */
+/** A change of a role or an affiliation. Roles belong to nicks, affiliations to accounts; one change cannot be of both (§17.4). */
 export type ListChange =
   | { readonly nick: string; readonly role: Role; readonly reason?: string | undefined }
   | {
       readonly jid: Jid;
       readonly affiliation: Affiliation;
-      /** The nick to keep for a member (§9.3). */
+      /** The nick to reserve for a member (§9.3). */
       readonly nick?: string | undefined;
       readonly reason?: string | undefined;
     };
 
-/** Asks for everybody with that role or affiliation. */
+/** Writes a request for everybody with a role or an affiliation. */
 export function writeListQuery(wanted: { readonly role: Role } | { readonly affiliation: Affiliation }): Element {
   return el('query', NS_MUC_ADMIN, {}, el('item', NS_MUC_ADMIN, wanted));
 }
 
+/** Reads the answer to `writeListQuery`. An entry with an unknown role or affiliation has `none`. */
 export function readList(query: Element | undefined): ListedUser[] {
   if (query?.is('query', NS_MUC_ADMIN) !== true) return [];
   return query.children('item').map((item) => ({
@@ -45,6 +45,7 @@ export function readList(query: Element | undefined): ListedUser[] {
   }));
 }
 
+/** Writes a request for changes, all of roles or all of affiliations. */
 export function writeChanges(changes: readonly ListChange[]): Element {
   return el('query', NS_MUC_ADMIN, {}, ...changes.map(writeChange));
 }

@@ -1,36 +1,38 @@
-/** Invitations that a room passes on, and what is answered to them (XEP-0045 §7.8.2). */
+/** Mediated invitations, which a room passes on, and how to decline them (XEP-0045 §7.8.2). */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { el, type Element } from '../../xmpp-core/xml/element.js';
 import { NS_MUC_USER } from './muc-user.js';
 
-/** Somebody wants us, or is wanted, in a room. */
+/** An invitation to a room, mediated by the room or direct (XEP-0249). */
 export interface Invitation {
   readonly room: Jid;
-  /** Who invites. In a mediated invitation this is the word of the room, and may be an occupant's address there. */
+  /** Who invites. In a mediated invitation the room claims it, and it may be the address of an occupant. */
   readonly by: Jid | undefined;
   readonly reason: string | undefined;
   readonly password: string | undefined;
-  /** There when the room goes on with a conversation of two, with its thread (§7.9). */
+  /** Set if the room continues a one-to-one conversation; with the thread of that conversation (§7.9). */
   readonly continues: { readonly thread: string | undefined } | undefined;
-  /** Whether the inviter sent it themselves (XEP-0249) and not through the room. */
+  /** Whether the inviter sent it directly (XEP-0249) and not through the room. */
   readonly direct: boolean;
 }
 
-/** What goes with an invitation of ours. */
+/** The optional parts of an invitation that we send. */
 export interface InvitationOptions {
+  /** A text for the invitee. */
   readonly reason?: string | undefined;
+  /** Set if the room continues a one-to-one conversation; with the thread of that conversation (§7.9). */
   readonly continues?: { readonly thread?: string | undefined } | undefined;
 }
 
-/** Somebody does not come. */
+/** Somebody declined our invitation. */
 export interface Decline {
   readonly by: Jid | undefined;
   readonly reason: string | undefined;
 }
 
 /**
- * The invitation in a message of a room; `undefined` when there is none, or the sender is no room. An example of §7.9 comes from under a
- * nick: that could be any occupant's invention, and no service sends it so.
+ * Reads the invitation in a message of a room; `undefined` if there is none, or if the sender is not the bare JID of a room. One example in
+ * §7.9 has the JID of an occupant, but any occupant could forge that, and no service sends it.
  */
 export function readMediatedInvitation(message: Element): Invitation | undefined {
   const x = message.child('x', NS_MUC_USER);
@@ -48,7 +50,7 @@ export function readMediatedInvitation(message: Element): Invitation | undefined
   };
 }
 
-/** The payload of a message to the room, which adds who we are and its password. */
+/** Writes the payload of a message to the room. The room adds our JID and its password. */
 export function writeMediatedInvitation(invitee: Jid, { reason, continues }: InvitationOptions): Element {
   const invite = el(
     'invite',
@@ -60,13 +62,14 @@ export function writeMediatedInvitation(invitee: Jid, { reason, continues }: Inv
   return el('x', NS_MUC_USER, {}, invite);
 }
 
+/** Reads the decline in a message of a room; `undefined` if there is none. */
 export function readDecline(message: Element): Decline | undefined {
   const decline = message.child('x', NS_MUC_USER)?.child('decline');
   if (decline === undefined) return undefined;
   return { by: Jid.tryParse(decline.attr('from')), reason: decline.childText('reason') };
 }
 
-/** The payload of a message to the room, for it to tell who invited us. */
+/** Writes the payload of a message to the room, which passes it on to the inviter. */
 export function writeDecline(inviter: Jid, reason?: string): Element {
   const why = reason === undefined ? undefined : el('reason', NS_MUC_USER, {}, reason);
   return el('x', NS_MUC_USER, {}, el('decline', NS_MUC_USER, { to: inviter.toString() }, why));

@@ -1,16 +1,17 @@
-/** `<x xmlns='http://jabber.org/protocol/muc#user'/>`: what a room says of its occupants (XEP-0045 §7 to §10, §17.2). */
+/** `<x xmlns='http://jabber.org/protocol/muc#user'/>`: what a room says about its occupants (XEP-0045 §7 to §10, §17.2). */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { el, type Element } from '../../xmpp-core/xml/element.js';
 import { readDestruction, type Destruction } from './owner.js';
 
+/** The namespace of what a room says about its occupants. */
 export const NS_MUC_USER = 'http://jabber.org/protocol/muc#user';
 
-/** §5.2: lasting, and bound to the account. */
+/** A lasting position in a room, which belongs to an account (§5.2). */
 export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast';
-/** §5.1: for the time of a stay, and bound to the nick. */
+/** A position in a room for the time of one stay, which belongs to a nick (§5.1). */
 export type Role = 'moderator' | 'participant' | 'visitor' | 'none';
 
-/** §15.6: what a room says by a number. */
+/** The status codes (§15.6). */
 export const Status = {
   nonAnonymous: 100,
   affiliationChangedAway: 101,
@@ -34,13 +35,13 @@ export const Status = {
   technical: 333,
 } as const;
 
-/** Who did something to an occupant, as far as the room tells (§8.2, §9.1). */
+/** The person who changed something about an occupant, as far as the room names them (§8.2, §9.1). */
 export interface Actor {
   readonly nick: string | undefined;
   readonly jid: Jid | undefined;
 }
 
-/** What a room says about an occupant with each presence. */
+/** What a room says about an occupant in each presence. */
 export interface MucUser {
   readonly affiliation: Affiliation;
   readonly role: Role;
@@ -51,11 +52,11 @@ export interface MucUser {
   readonly actor: Actor | undefined;
   readonly reason: string | undefined;
   readonly statuses: ReadonlySet<number>;
-  /** There when the room is no more (§10.9). */
+  /** Set if the room was destroyed (§10.9). */
   readonly destruction: Destruction | undefined;
 }
 
-/** The new affiliation of somebody who may not be in the room (§9.3, status 101). */
+/** The new affiliation of an account, whether or not it is in the room (§9.3, status 101). */
 export interface AffiliationChange {
   readonly affiliation: Affiliation;
   readonly jid: Jid | undefined;
@@ -67,7 +68,10 @@ export interface AffiliationChange {
 const AFFILIATIONS: ReadonlySet<string> = new Set<Affiliation>(['owner', 'admin', 'member', 'none', 'outcast']);
 const ROLES: ReadonlySet<string> = new Set<Role>(['moderator', 'participant', 'visitor', 'none']);
 
-/** Who may say it is for the caller to look at: only the room itself, or the presence that it stamps (§17.3). */
+/**
+ * Reads the element from a stanza; `undefined` if there is none. The caller checks the sender: only the room itself and the presences that it
+ * passes on count (§17.3).
+ */
 export function readMucUser(stanza: Element): MucUser | undefined {
   const x = stanza.child('x', NS_MUC_USER);
   if (x === undefined) return undefined;
@@ -85,7 +89,7 @@ export function readMucUser(stanza: Element): MucUser | undefined {
   };
 }
 
-/** Reads it from a message of the room; `undefined` when it says nothing of anybody's affiliation. */
+/** Reads the new affiliation from a message of the room; `undefined` if the message has none. */
 export function readAffiliationChange(message: Element): AffiliationChange | undefined {
   const item = message.child('x', NS_MUC_USER)?.child('item');
   if (item?.attr('affiliation') === undefined) return undefined;
@@ -98,6 +102,7 @@ export function readAffiliationChange(message: Element): AffiliationChange | und
   };
 }
 
+/** Writes the element, as a service does. */
 export function writeMucUser(user: Partial<MucUser>): Element {
   const { affiliation, role, jid, nick, actor, reason, statuses = new Set<number>(), destruction } = user;
   const item = el(
@@ -114,18 +119,18 @@ export function writeMucUser(user: Partial<MucUser>): Element {
     item,
     destruction === undefined
       ? undefined
-      : el('destroy', NS_MUC_USER, { jid: destruction.alternate?.toString() }, ...writeWhy(destruction)),
+      : el('destroy', NS_MUC_USER, { jid: destruction.alternate?.toString() }, ...writeDetails(destruction)),
     ...[...statuses].map((code) => el('status', NS_MUC_USER, { code })),
   );
 }
 
-/** The affiliation that an item names; none when it names none that exists. */
+/** Reads the affiliation of an item; `none` if it is absent or unknown. */
 export function readAffiliation(item: Element | undefined): Affiliation {
   const affiliation = item?.attr('affiliation') ?? '';
   return isAffiliation(affiliation) ? affiliation : 'none';
 }
 
-/** The role that an item names; none when it names none that exists. */
+/** Reads the role of an item; `none` if it is absent or unknown. */
 export function readRole(item: Element | undefined): Role {
   const role = item?.attr('role') ?? '';
   return isRole(role) ? role : 'none';
@@ -140,7 +145,7 @@ function readActor(item: Element | undefined): Actor | undefined {
   return actor === undefined ? undefined : { nick: actor.attr('nick'), jid: Jid.tryParse(actor.attr('jid')) };
 }
 
-function writeWhy({ reason, password }: Destruction): Element[] {
+function writeDetails({ reason, password }: Destruction): Element[] {
   return [
     ...(reason === undefined ? [] : [el('reason', NS_MUC_USER, {}, reason)]),
     ...(password === undefined ? [] : [el('password', NS_MUC_USER, {}, password)]),

@@ -1,21 +1,23 @@
-/** `<query xmlns='http://jabber.org/protocol/muc#owner'/>`: what only owners may do to a room (XEP-0045 §10). */
+/** `<query xmlns='http://jabber.org/protocol/muc#owner'/>`: what only owners of a room can do (XEP-0045 §10). */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { el, type Element } from '../../xmpp-core/xml/element.js';
 import { writeDataForm, type DataForm } from '../xep-0004-data-forms.js';
 
+/** The namespace of requests by owners. */
 export const NS_MUC_OWNER = 'http://jabber.org/protocol/muc#owner';
 /** The `FORM_TYPE` of a room's configuration (§15.5.3). */
 export const NS_ROOM_CONFIGURATION = 'http://jabber.org/protocol/muc#roomconfig';
 
-/** The end of a room (§10.9). */
+/** The destruction of a room (§10.9). */
 export interface Destruction {
-  /** Where people may go instead. */
+  /** A room to join instead. */
   readonly alternate?: Jid | undefined;
   readonly reason?: string | undefined;
-  /** Of the alternate. */
+  /** The password of the alternate room. */
   readonly password?: string | undefined;
 }
 
+/** Reads a `<destroy/>` element of a room. */
 export function readDestruction(destroy: Element): Destruction {
   return {
     alternate: Jid.tryParse(destroy.attr('jid')),
@@ -24,6 +26,7 @@ export function readDestruction(destroy: Element): Destruction {
   };
 }
 
+/** Writes the request that destroys a room. */
 export function writeDestruction({ alternate, reason, password }: Destruction): Element {
   const destroy = el(
     'destroy',
@@ -35,7 +38,7 @@ export function writeDestruction({ alternate, reason, password }: Destruction): 
   return el('query', NS_MUC_OWNER, {}, destroy);
 }
 
-/** The filled form of a room's configuration; an answer without fields takes a new room as it is (§10.1.2). */
+/** Writes the filled form of a room's configuration. A form without fields accepts the defaults of a new room (§10.1.2). */
 export function writeConfiguration(form: DataForm): Element {
   return el('query', NS_MUC_OWNER, {}, writeDataForm(form));
 }

@@ -1,16 +1,18 @@
-/** The same invitation often comes twice, through the room and directly; people are asked once (XEP-0249 §4). */
+/** The same invitation often comes twice, through the room and directly. It is reported once (XEP-0249 §4). */
 import type { Invitation } from './invitations.js';
 
 const SAME_MS = 60_000;
 const MAX_REMEMBERED = 100;
 
+/** The invitations of the last minute, at most a hundred. */
 export class RecentInvitations {
-  /** By room and inviter: when we were last invited, and whether by the inviter themselves; the oldest first. */
+  /** By room and inviter, the oldest first. */
   readonly #last = new Map<string, { readonly at: number; readonly direct: boolean }>();
 
   /**
-   * Whether they did not invite us to this room a moment ago: others who do cannot take the place of somebody whose word counts. One that the inviter sent is new after one that the room passed on: only then is it
-   * certain who invites.
+   * Notes an invitation. The inviter counts, so that somebody else's invitation does not hide that of a trusted person. A direct invitation is
+   * new after a mediated one, because only a direct one proves who invites.
+   * @returns whether the same person did not invite us to the same room in the last minute
    */
   isNew({ room, by, direct }: Invitation): boolean {
     const key = `${room.bare.toString()} ${by?.bare.toString() ?? ''}`;

@@ -1,4 +1,4 @@
-/** Becoming a member of a room, with a nick that is kept for us (XEP-0045 §7.10, §7.12). */
+/** Registration with a room, which makes us a member and reserves our nick (XEP-0045 §7.10, §7.12). */
 import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext } from '../../xmpp-core/plugin.js';
@@ -8,18 +8,18 @@ import { NS_DISCO_INFO, readDiscoInfo } from '../xep-0030-service-discovery.js';
 import { NS_ROOM_REGISTRATION } from './approvals.js';
 import { attempted } from './room-error.js';
 
-/** XEP-0077, which rooms use in this one way. */
+/** XEP-0077; rooms use only this part of it. */
 const NS_REGISTER = 'jabber:iq:register';
-/** The node under which a room tells the nick that it keeps for who asks. */
+/** The node under which a room shows our reserved nick. */
 const RESERVED_NICK = 'x-roomuser-item';
 
-/** How we stand with a room. */
+/** Our registration with a room, or the form to register with. */
 export type RoomRegistrationState =
   | { readonly registered: true; readonly nick: string | undefined }
-  /** What the room wants to know. */
+  /** `form` has the fields that the room asks for. */
   | { readonly registered: false; readonly form: DataForm };
 
-/** Every method throws a `RoomError` when the room refuses, and what `PluginContext.iq` throws. */
+/** Our registration with one room. Every method throws a `RoomError` if the room refuses, and what `PluginContext.iq` throws. */
 export class RoomRegistration {
   readonly #room: Jid;
   readonly #context: Pick<PluginContext, 'iq'>;
@@ -29,7 +29,7 @@ export class RoomRegistration {
     this.#context = context;
   }
 
-  /** Whether we are registered, or what the room wants to know for that. */
+  /** Whether we are registered; if not, the form to register with. @throws XmppError if the room sends no form */
   async state(): Promise<RoomRegistrationState> {
     const query = await this.#ask('get', el('query', NS_REGISTER));
     if (query?.child('registered') !== undefined) return { registered: true, nick: query.childText('username') };
@@ -38,18 +38,18 @@ export class RoomRegistration {
     return { registered: false, form };
   }
 
-  /** Registers us with that nick. Some rooms have a moderator decide first. @param more what else the form asks for */
+  /** Registers us with a nick. In some rooms a moderator decides about it first. @param more values for other fields of the form */
   async register(nick: string, more: FormValues = {}): Promise<void> {
     const form = submitForm(NS_ROOM_REGISTRATION, { 'muc#register_roomnick': nick, ...more });
     await this.#ask('set', el('query', NS_REGISTER, {}, writeDataForm(form)));
   }
 
-  /** Takes the registration back (XEP-0077 §3.2). */
+  /** Cancels our registration (XEP-0077 §3.2). */
   async cancel(): Promise<void> {
     await this.#ask('set', el('query', NS_REGISTER, {}, el('remove', NS_REGISTER)));
   }
 
-  /** The nick that is kept for us; `undefined` when there is none, or the room does not tell. */
+  /** Our reserved nick; `undefined` if there is none, or the room does not show it. */
   async nick(): Promise<string | undefined> {
     const payload = el('query', NS_DISCO_INFO, { node: RESERVED_NICK });
     try {

@@ -1,4 +1,4 @@
-/** What rooms and their services tell of themselves (XEP-0045 §6). */
+/** What rooms and their services say about themselves (XEP-0045 §6). */
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import {
   fieldBoolean,
@@ -13,37 +13,42 @@ import { NS_MUC } from './join.js';
 
 const NS_ROOM_INFORMATION = 'http://jabber.org/protocol/muc#roominfo';
 
-/** What is known of a room before entering it (§6.4). What a room does not say is `undefined`. */
+/** What a room says about itself; we need not be in it (§6.4). A field is `undefined` if the room does not send it. */
 export interface RoomInformation {
   readonly name: string | undefined;
-  /** Everything it announces. */
+  /** All features that it announces. */
   readonly features: ReadonlySet<string>;
   readonly wantsPassword: boolean;
   readonly membersOnly: boolean;
   readonly moderated: boolean;
   readonly persistent: boolean;
   readonly hidden: boolean;
-  /** Whether every occupant is shown our JID. */
+  /** Whether every occupant can see our JID. */
   readonly nonAnonymous: boolean;
   readonly description: string | undefined;
   readonly subject: string | undefined;
+  /** How many occupants it has. */
   readonly occupants: number | undefined;
   readonly language: string | undefined;
+  /** The JIDs of persons to contact about it. */
   readonly contacts: readonly string[];
-  /** Where what is said can be read by others. */
+  /** The address of a public log of its messages. */
   readonly logs: string | undefined;
+  /** How many messages of the history it sends at most. */
   readonly maxHistory: number | undefined;
+  /** Whether every occupant may change the subject. */
   readonly subjectIsForAll: boolean | undefined;
-  /** The form with all of that, and what else there is. */
+  /** The whole form of the room, with the fields above and others. */
   readonly form: DataForm | undefined;
 }
 
-/** A room of a service. */
+/** A public room in the list of a service. */
 export interface ListedRoom {
   readonly jid: Jid;
   readonly name: string | undefined;
 }
 
+/** Reads the answer to a discovery of a room. */
 export function readRoomInformation({ identities, features, forms }: DiscoInfo): RoomInformation {
   const form = forms.map(readDataForm).find((one) => formType(one) === NS_ROOM_INFORMATION);
   const info = (name: string): string | undefined => fieldValue(form, `muc#roominfo_${name}`);
@@ -69,7 +74,7 @@ export function readRoomInformation({ identities, features, forms }: DiscoInfo):
   };
 }
 
-/** Whether that is a service that has rooms (§6.2), and not a room of one. */
+/** Whether a discovery is that of a chat service (§6.2), and not of a room. */
 export function hasRooms({ features, identities }: DiscoInfo): boolean {
   return features.has(NS_MUC) && identities.some(({ category }) => category === 'conference');
 }

@@ -1,4 +1,4 @@
-/** What moderators, admins and owners do to a room (XEP-0045 §8 to §10). One need not be in a room to manage it. */
+/** What moderators, admins and owners of a room can do (XEP-0045 §8 to §10). They need not be in the room. */
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext } from '../../xmpp-core/plugin.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
@@ -17,14 +17,14 @@ import {
 } from './owner.js';
 import { attempted, type RoomAttempt } from './room-error.js';
 
-/** Beside an affiliation. */
+/** The optional parts of a new affiliation. */
 export interface AffiliationOptions {
   readonly reason?: string | undefined;
-  /** The nick to keep for them. */
+  /** The nick to reserve for them. */
   readonly nick?: string | undefined;
 }
 
-/** Every method throws a `RoomError` when the room refuses, and what `PluginContext.iq` throws. */
+/** The management of one room. Every method throws a `RoomError` if the room refuses, and what `PluginContext.iq` throws. */
 export class RoomManagement {
   readonly #room: Jid;
   readonly #context: Pick<PluginContext, 'iq'>;
@@ -34,59 +34,61 @@ export class RoomManagement {
     this.#context = context;
   }
 
-  /** Everybody with this affiliation, in the room or not: members, admins, owners, and the banned as `outcast`. */
+  /** Lists the accounts with an affiliation, in the room or not. Banned accounts have the affiliation `outcast`. */
   async affiliated(affiliation: Affiliation): Promise<ListedUser[]> {
     return readList(await this.#ask('list', 'get', writeListQuery({ affiliation })));
   }
 
-  /** Every occupant with this role. */
+  /** Lists the occupants with a role. */
   async withRole(role: Role): Promise<ListedUser[]> {
     return readList(await this.#ask('list', 'get', writeListQuery({ role })));
   }
 
-  /** Makes an account an owner, an admin, a member, an outcast, or nothing of these. */
+  /** Gives an account an affiliation; `none` removes the one that it has. */
   async setAffiliation(jid: Jid, affiliation: Affiliation, options: AffiliationOptions = {}): Promise<void> {
     await this.change([{ jid, affiliation, ...options }]);
   }
 
+  /** Gives an occupant a role. */
   async setRole(nick: string, role: Role, reason?: string): Promise<void> {
     await this.change([{ nick, role, reason }]);
   }
 
-  /** Several changes at once, all of roles or all of affiliations; rooms make all of them or none. */
+  /** Makes several changes at once, all of roles or all of affiliations. A room makes all of them or none. */
   async change(changes: readonly ListChange[]): Promise<void> {
     const attempt = changes.some((change) => 'role' in change) ? 'role' : 'affiliation';
     await this.#ask(attempt, 'set', writeChanges(changes));
   }
 
-  /** Sends an occupant out, who may come back (§8.2). */
+  /** Removes an occupant, who may join again (§8.2). */
   kick(nick: string, reason?: string): Promise<void> {
     return this.setRole(nick, 'none', reason);
   }
 
-  /** Sends an account out for good (§9.1). `setAffiliation(jid, 'none')` lets it in again. */
+  /** Bans an account (§9.1). `setAffiliation(jid, 'none')` lifts the ban. */
   ban(jid: Jid, reason?: string): Promise<void> {
     return this.setAffiliation(jid, 'outcast', { reason });
   }
 
-  /** Lets a visitor of a moderated room speak (§8.3). */
+  /** Lets a visitor of a moderated room send messages to it (§8.3). */
   grantVoice(nick: string, reason?: string): Promise<void> {
     return this.setRole(nick, 'participant', reason);
   }
 
+  /** Takes that permission away (§8.4). */
   revokeVoice(nick: string, reason?: string): Promise<void> {
     return this.setRole(nick, 'visitor', reason);
   }
 
   /**
-   * Takes back what somebody said, for everybody whose client follows (XEP-0425), in rooms that announce `NS_MODERATION`.
-   * @param stanzaId the id that the room gave the message
+   * Retracts somebody's message for everybody whose client supports it (XEP-0425). The room has to announce `NS_MODERATION`.
+   * @param stanzaId the id that the room assigned to the message
    */
   async moderate(stanzaId: string, reason?: string): Promise<void> {
     await this.#ask('moderate', 'set', writeModeration(stanzaId, reason));
   }
 
-  /** The form of the room's settings, with their present values (§10.2). */
+  /** The form of the room's settings with their current values (§10.2). @throws XmppError if the room sends no form */
   async configuration(): Promise<DataForm> {
     const form = childForm(await this.#ask('configure', 'get', el('query', NS_MUC_OWNER)));
     if (form === undefined) throw new XmppError(`${this.#room.toString()} sent no form for its configuration`);
@@ -94,9 +96,9 @@ export class RoomManagement {
   }
 
   /**
-   * Changes settings, by the names of their fields (`muc#roomconfig_membersonly` …; §15.5.3); all others stay as they are. This also
-   * opens a room that was just created.
-   * @throws XmppError when the service has no such setting, with those that it has
+   * Changes settings, by the names of their fields (`muc#roomconfig_membersonly` …; §15.5.3). All others keep their values. This also opens
+   * a room that was just created.
+   * @throws XmppError if the service has no such setting; the message lists those that it has
    */
   async configure(settings: FormValues): Promise<void> {
     const form = await this.configuration();
@@ -105,7 +107,7 @@ export class RoomManagement {
       const known = form.fields.flatMap(({ name = 'FORM_TYPE' }) => (name === 'FORM_TYPE' ? [] : [name]));
       throw new XmppError(`${this.#room.toString()} has no setting ${unknown.join(', ')}; it has ${known.join(', ')}`);
     }
-    // Only what changes is sent, so that what another owner changes meanwhile is not taken back; but what is required has to be there.
+    // Only changed and required fields are sent, so that a change of another owner is not undone.
     const required = form.fields.filter(
       ({ name = 'FORM_TYPE', required }) => required === true && name !== 'FORM_TYPE',
     );
@@ -113,22 +115,22 @@ export class RoomManagement {
     await this.submit(submitForm(NS_ROOM_CONFIGURATION, { ...kept, ...settings }));
   }
 
-  /** Takes a room that was just created as it is, which opens it (§10.1.2). */
+  /** Accepts the defaults of a room that was just created, which opens it (§10.1.2). */
   acceptDefaults(): Promise<void> {
     return this.submit({ type: 'submit', fields: [] });
   }
 
-  /** Gives a room up that was just created and is not open yet (§10.1.3). */
+  /** Cancels the creation of a room that is not open yet (§10.1.3). */
   cancelCreation(): Promise<void> {
     return this.submit({ type: 'cancel', fields: [] });
   }
 
-  /** Answers the form of `configuration()`. */
+  /** Submits the filled form of `configuration()`. */
   async submit(form: DataForm): Promise<void> {
     await this.#ask('configure', 'set', writeConfiguration(form));
   }
 
-  /** Ends the room and sends everybody out (§10.9). */
+  /** Destroys the room, which removes everybody from it (§10.9). */
   async destroy(destruction: Destruction = {}): Promise<void> {
     await this.#ask('destroy', 'set', writeDestruction(destruction));
   }

@@ -1,68 +1,75 @@
-/** What a room lets us see: who is there, who we are among them, what is said and what is announced. */
-import type { Events } from '../../xmpp-core/events.js';
+/** What we know about a room while we are in it: its occupants, which of them we are, its features, and who sent a message. */
 import type { Jid } from '../../xmpp-core/jid/jid.js';
-import type { PluginContext } from '../../xmpp-core/plugin.js';
 import { readAvailability, type Message, type Presence } from '../../xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
 import { answerOr } from '../answer-or.js';
 import { readDelay } from '../xep-0203-delayed-delivery.js';
 import { NS_STABLE_IDS, readStanzaId } from '../xep-0359-stable-ids.js';
 import { NS_OCCUPANT_ID, readOccupantId } from '../xep-0421-occupant-id.js';
-import { changesOf, type Left, type MucEvents, type RoomMessage } from './events.js';
 import type { MucUser } from './muc-user.js';
-import { Occupants, type Occupant } from './occupants.js';
-import { readRoomMessage } from './room-message.js';
-import type { Room } from './room.js';
+import { MAX_OCCUPANTS, Occupants, type Occupant } from './occupants.js';
+import type { EmitRoomEvent, Left, OccupantMessage, RoomEvent, RoomEvents } from './room-events.js';
+import { readRoomEvent } from './room-message.js';
 
-/** What a room needs of the plugin. */
-export interface RoomHost {
-  readonly context: PluginContext;
-  readonly events: Events<MucEvents>;
-  /** What the room announces. */
-  features(room: Jid, signal?: AbortSignal): Promise<ReadonlySet<string>>;
+/** What the view needs from its room. */
+export interface RoomViewOptions {
+  readonly jid: Jid;
+  /** Our own account, bare. */
+  readonly account: Jid;
+  /** The nick that we ask for. */
+  readonly nick: string;
+  /** Changes among the occupants are events only while we are in the room: before that, the room lists who is there. */
+  readonly isJoined: () => boolean;
+  readonly background: (work: () => unknown) => void;
+  readonly emit: EmitRoomEvent;
+  readonly readFeatures: (room: Jid, signal: AbortSignal) => Promise<ReadonlySet<string>>;
 }
 
-export class RoomView {
-  /** Ours, as the room knows it; the wish while we are not in it. */
-  nick: string;
-  readonly #room: Room;
-  readonly #host: RoomHost;
-  readonly #occupants = new Occupants();
-  #announced: ReadonlySet<string> = new Set();
-  #lastSaid: Date | undefined;
+const DISCO_TIMEOUT_MS = 10_000;
 
-  constructor(room: Room, host: RoomHost, nick: string) {
-    this.#room = room;
-    this.#host = host;
-    this.nick = nick;
+/** The view of one room. It outlives a single stay, so that the next join can ask for the messages since. */
+export class RoomView {
+  /** Our nick as the room knows it; while we are not in the room, the nick that we ask for. */
+  nick: string;
+  readonly #options: RoomViewOptions;
+  readonly #occupants = new Occupants();
+  #features: ReadonlySet<string> = new Set();
+  #lastMessageAt: Date | undefined;
+
+  constructor(options: RoomViewOptions) {
+    this.#options = options;
+    this.nick = options.nick;
   }
 
+  /** The occupants by nick. */
   get occupants(): ReadonlyMap<string, Occupant> {
     return this.#occupants.byNick;
   }
 
+  /** Our own occupant. */
   get self(): Occupant | undefined {
     return this.#occupants.byNick.get(this.nick);
   }
 
-  /** What the room announces, which decides which of its ids can be believed. */
-  get announced(): ReadonlySet<string> {
-    return this.#announced;
+  /** The features that the room announces. They decide which of its ids can be trusted. */
+  get features(): ReadonlySet<string> {
+    return this.#features;
   }
 
-  /** When something was said last. */
-  get lastSaid(): Date | undefined {
-    return this.#lastSaid;
+  /** When the last message to the room was sent. */
+  get lastMessageAt(): Date | undefined {
+    return this.#lastMessageAt;
   }
 
-  /** Asks what the room announces; nothing, when it does not answer. @throws OfflineError, the signal's reason */
-  async learn(signal?: AbortSignal): Promise<void> {
-    this.#announced = await answerOr(this.#host.features(this.#room.jid, signal), new Set<string>());
+  /** Asks the room for its features. A room that does not answer has none. @throws OfflineError, the signal's reason */
+  async refreshFeatures(signal: AbortSignal = AbortSignal.timeout(DISCO_TIMEOUT_MS)): Promise<void> {
+    const { jid, readFeatures } = this.#options;
+    this.#features = await answerOr(readFeatures(jid, signal), new Set<string>());
   }
 
-  /** Somebody is there, or is there in another way. */
-  see(presence: Presence, user: MucUser, isSelf: boolean): void {
-    const { events } = this.#host;
+  /** Takes the presence of an occupant who is there. */
+  update(presence: Presence, user: MucUser, isSelf: boolean): void {
+    const { emit, isJoined } = this.#options;
     const nick = presence.from.resource;
     const occupant: Occupant = {
       nick,
@@ -76,104 +83,87 @@ export class RoomView {
     const wasCut = this.#occupants.isCut;
     const isListed = this.#occupants.put(occupant, isSelf);
     if (isSelf) this.nick = nick;
-    if (!isListed && !wasCut) events.emit('crowded', { room: this.#room });
-    if (!isListed || !this.#room.joined) return;
-    if (before === undefined) events.emit('occupantJoined', { room: this.#room, occupant });
-    else if (isOther(before, occupant)) events.emit('occupantChanged', { room: this.#room, occupant, before });
+    if (!isListed && !wasCut) emit('crowded', { limit: MAX_OCCUPANTS });
+    if (!isListed || !isJoined()) return;
+    if (before === undefined) emit('occupantJoined', { occupant });
+    else if (isChanged(before, occupant)) emit('occupantChanged', { occupant, before });
   }
 
-  /** Somebody else is gone. */
-  lose(nick: string, left: Left): void {
+  /** Removes another occupant. */
+  remove(nick: string, left: Left): void {
     const occupant = this.#occupants.take(nick);
-    if (occupant === undefined || !this.#room.joined) return;
-    this.#host.events.emit('occupantLeft', { room: this.#room, occupant, ...left });
+    if (occupant !== undefined && this.#options.isJoined()) this.#options.emit('occupantLeft', { occupant, ...left });
   }
 
-  /** Somebody has another nick. The presence under it follows (§7.6), and is of somebody we know. */
+  /** Gives an occupant another nick. The presence with the new nick follows (§7.6) and is an update. */
   rename(before: string, nick: string, isSelf: boolean): void {
     const occupant = this.#occupants.take(before);
     if (occupant !== undefined) this.#occupants.put({ ...occupant, nick }, isSelf);
     if (isSelf) this.nick = nick;
-    if (this.#room.joined) this.#host.events.emit('renamed', { room: this.#room, nick, before, self: isSelf });
+    if (this.#options.isJoined()) this.#options.emit('renamed', { nick, before, self: isSelf });
   }
 
-  /** Takes a message of the room, and tells what it is. */
-  hear(message: Message): void {
-    const { events, context } = this.#host;
-    const room = this.#room;
-    const read = readRoomMessage(message, context.account);
-    switch (read.kind) {
-      case 'said': {
-        const said = this.#describe(message);
-        // A forged time, in the future or long ago, must not decide what history is asked for when we come back.
-        const at = Math.min(said.delayed?.getTime() ?? Infinity, Date.now());
-        this.#lastSaid = new Date(Math.max(at, this.#lastSaid?.getTime() ?? 0));
-        return events.emit('message', said);
-      }
-      case 'whispered':
-        return events.emit('privateMessage', this.#describe(message));
-      case 'subject':
-        return events.emit('subject', { room, subject: read.subject, nick: message.from.resource });
-      case 'notice':
-        return events.emit('notice', { room, message });
-      case 'configured':
-        // A changed room may announce other things, and with them other ids can be believed.
-        context.background(() => this.learn());
-        return events.emit('configured', { room, changes: changesOf(read.statuses) });
-      case 'affiliation':
-        return events.emit('affiliationChanged', { room, own: read.own, ...read.change });
-      case 'approval':
-        return events.emit('approvalRequested', { room, request: read.request });
-      case 'decline':
-        return events.emit('declined', { room, ...read.decline });
-      case 'moderated':
-        return events.emit('moderated', { room, ...read.retraction });
-      case 'nothing':
-    }
+  /** Takes a message of the room and emits the event that it is. */
+  receive(message: Message): void {
+    const event = readRoomEvent(message, this.#options.account, (one) => this.#describe(one));
+    if (event === undefined) return;
+    if (event.name === 'message') this.#noteTime(event.payload.delayed);
+    // A room with another configuration may announce other features.
+    if (event.name === 'configured') this.#options.background(() => this.refreshFeatures());
+    this.#emit(event);
   }
 
-  /** Who was there is not known any more: a later stay tells it anew. */
+  /** Forgets the occupants: the next join lists them again. */
   clear(): void {
     this.#occupants.clear();
   }
 
-  #describe(message: Message): RoomMessage {
+  #emit<Name extends keyof RoomEvents>(event: RoomEvent<Name>): void {
+    this.#options.emit(event.name, event.payload);
+  }
+
+  /** A forged time, in the future or long ago, must not decide which history the next join asks for. */
+  #noteTime(delayed: Date | undefined): void {
+    const at = Math.min(delayed?.getTime() ?? Infinity, Date.now());
+    this.#lastMessageAt = new Date(Math.max(at, this.#lastMessageAt?.getTime() ?? 0));
+  }
+
+  #describe(message: Message): OccupantMessage {
     const { element } = message;
     const nick = message.from.resource;
     const delayed = readDelay(element)?.stamp;
     const occupantId = this.#occupantIdOf(element);
     const ownId = this.self?.occupantId;
     return {
-      room: this.#room,
       nick,
       message,
-      occupant: delayed === undefined ? this.#speaker(nick, occupantId) : undefined,
+      occupant: delayed === undefined ? this.#author(nick, occupantId) : undefined,
       occupantId,
-      stanzaId: this.#announced.has(NS_STABLE_IDS) ? readStanzaId(element, this.#room.jid) : undefined,
+      stanzaId: this.#features.has(NS_STABLE_IDS) ? readStanzaId(element, this.#options.jid) : undefined,
       delayed,
       own: occupantId === undefined || ownId === undefined ? nick === this.nick : occupantId === ownId,
     };
   }
 
   /**
-   * Who says something now, by the id that comes with it. ejabberd 24.12 gives who makes a room another one in the presence that makes it, and
-   * whoever looks them up later has to find who spoke. Ours is what our own presence says.
+   * The author of a live message, with the occupant id of the message. ejabberd 24.12 gives the creator of a room another id in the presence
+   * that creates it, and a later look-up has to find the author. Our own id is the one in our own presence.
    */
-  #speaker(nick: string, occupantId: string | undefined): Occupant | undefined {
+  #author(nick: string, occupantId: string | undefined): Occupant | undefined {
     const known = this.#occupants.byNick.get(nick);
     if (known === undefined || occupantId === undefined || nick === this.nick) return known;
-    const speaker = { ...known, occupantId };
-    this.#occupants.put(speaker, false);
-    return speaker;
+    const author = { ...known, occupantId };
+    this.#occupants.put(author, false);
+    return author;
   }
 
-  /** XEP-0421 §4: where the room does not announce that it gives ids, any occupant could have written one. */
+  /** XEP-0421 §4: if the room does not announce occupant ids, any occupant could have written one. */
   #occupantIdOf(stanza: Element): string | undefined {
-    return this.#announced.has(NS_OCCUPANT_ID) ? readOccupantId(stanza) : undefined;
+    return this.#features.has(NS_OCCUPANT_ID) ? readOccupantId(stanza) : undefined;
   }
 }
 
-function isOther(before: Occupant, now: Occupant): boolean {
+function isChanged(before: Occupant, now: Occupant): boolean {
   return (
     before.role !== now.role ||
     before.affiliation !== now.affiliation ||

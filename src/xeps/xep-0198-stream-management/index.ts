@@ -65,7 +65,7 @@ export function streamManagementWith(limits: LedgerLimits): Plugin<StreamManagem
       context.keepSession(session);
       context.streamFeature(resumption(session));
       context.onNonza(NS_STREAM_MANAGEMENT, (element) => session.take(element));
-      payRooms(context, session);
+      resendToRooms(context, session);
 
       return {
         events,
@@ -143,11 +143,11 @@ function ofOurs(parent: Element): Element | undefined {
   return parent.children().find(({ ns }) => ns === NS_STREAM_MANAGEMENT);
 }
 
-/** What is owed to a room goes when our own presence comes back from it. */
-function payRooms(context: PluginContext, session: ManagedSession): void {
+/** Sends the waiting messages for a room when the room confirms that we are in it: our own presence has status 110. */
+function resendToRooms(context: PluginContext, session: ManagedSession): void {
   context.onPresence({ ns: NS_MUC_USER, name: 'x' }, from.anyone, (payload, { type, from: sender }) => {
     if (type !== 'available' || !payload.children('status').some((status) => status.attr('code') === '110')) return;
-    for (const { stanza } of session.debts.payRoom(sender)) context.send(stanza);
+    for (const { stanza } of session.resendQueue.takeForRoom(sender)) context.send(stanza);
   });
 }
 

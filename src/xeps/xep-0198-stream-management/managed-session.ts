@@ -4,8 +4,8 @@ import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { Kept, SessionKeeper } from '../../xmpp-core/session.js';
 import type { Negotiation } from '../../xmpp-core/stream/stream-feature.js';
 import { el, type Element } from '../../xmpp-core/xml/element.js';
-import { Debts } from './debts.js';
 import { Ledger, NS_STREAM_MANAGEMENT, type LedgerLimits, type Unacknowledged } from './ledger.js';
+import { ResendQueue } from './resend-queue.js';
 
 /** What a managed session needs of its client, and tells it. */
 export interface ManagedSessionOptions {
@@ -37,7 +37,8 @@ const DEFAULT_RESUMPTION_MS = 300_000;
 const MAX_ID_LENGTH = 4_000;
 
 export class ManagedSession implements SessionKeeper {
-  readonly debts: Debts;
+  /** The messages of earlier sessions that are to be sent again. */
+  readonly resendQueue: ResendQueue;
   readonly #options: ManagedSessionOptions;
   /** The counts of the session under way; `undefined` when there is none, or the server does not count. */
   #ledger: Ledger | undefined;
@@ -52,7 +53,7 @@ export class ManagedSession implements SessionKeeper {
 
   constructor(options: ManagedSessionOptions) {
     this.#options = options;
-    this.debts = new Debts((stanza) => options.onFailed(stanza));
+    this.resendQueue = new ResendQueue((stanza) => options.onFailed(stanza));
   }
 
   get enabled(): boolean {
@@ -60,7 +61,7 @@ export class ManagedSession implements SessionKeeper {
   }
 
   get unacknowledged(): readonly Unacknowledged[] {
-    return [...this.debts.all, ...(this.#ledger?.queue ?? [])];
+    return [...this.resendQueue.all, ...(this.#ledger?.queue ?? [])];
   }
 
   /** Takes an element of the stream in our namespace. */
@@ -140,7 +141,7 @@ export class ManagedSession implements SessionKeeper {
   ended(): void {
     const left = this.#ledger?.queue ?? [];
     this.#forget();
-    this.debts.take(left);
+    this.resendQueue.add(left);
     this.#asking = 'no';
     this.#isParting = false;
   }
@@ -157,20 +158,20 @@ export class ManagedSession implements SessionKeeper {
     return true;
   }
 
-  /** Writes first in a new session: the request to count, then what earlier sessions owe. */
+  /** Writes first in a new session: the request to count, then the messages of earlier sessions that were not acknowledged. */
   #begin(jid: Jid): readonly Element[] {
     const inline = this.#inlineAnswer;
     this.#inlineAnswer = undefined;
     this.#jid = jid;
     // §3: it is asked for once at most. There is no need to wait for the answer (§4), as a stream keeps its order.
     const isRequested = inline === undefined && this.#options.isOffered();
-    const owed = this.debts.payAtOnce();
+    const messages = this.resendQueue.takeForSession();
     if (isRequested || inline?.name === 'enabled') {
       this.#ledger = new Ledger(this.#options.limits);
-      for (const { stanza, sentAt } of owed) this.#ledger.add(stanza, sentAt);
+      for (const { stanza, sentAt } of messages) this.#ledger.add(stanza, sentAt);
     }
     if (inline?.name === 'enabled') this.#enable(inline);
-    return [...(isRequested ? [writeEnable()] : []), ...owed.map(({ stanza }) => stanza)];
+    return [...(isRequested ? [writeEnable()] : []), ...messages.map(({ stanza }) => stanza)];
   }
 
   #enable(enabled: Element): void {
@@ -184,7 +185,7 @@ export class ManagedSession implements SessionKeeper {
     this.#promised = { id, ms, location: enabled.attr('location') };
   }
 
-  /** §3: a session without counts, as where none are offered. All of it was sent, to a server that lives: it is no debt. */
+  /** §3: a session without counts, as where none are offered. Everything was sent to a live server, so nothing is sent again. */
   #refused(): void {
     const left = this.#ledger?.queue ?? [];
     this.#forget();

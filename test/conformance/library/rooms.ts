@@ -188,13 +188,13 @@ function ofOccupants({ client, compose }: Application): Actions {
       const room = joined(asked);
       const message = writeMessage({ to: room.jid, type: 'groupchat', body: asked.need('body') });
       const { body, payloads } = parts(compose(message, asked));
-      room.say(body, payloads);
+      room.sendMessage(body, payloads);
     },
     whisper(asked) {
       const room = joined(asked);
       const message = writeMessage({ to: room.jid, type: 'chat', body: asked.need('body') });
       const { body, payloads } = parts(compose(message, asked));
-      room.whisper(asked.need('nick'), body, payloads);
+      room.sendPrivateMessage(asked.need('nick'), body, payloads);
     },
     'subject-set': async (asked) => joined(asked).setSubject(asked.need('subject')),
     'nick-set': async (asked) => joined(asked).changeNick(asked.need('nick')),

@@ -153,7 +153,7 @@ export async function archiveExtensions(server: Server): Promise<void> {
     const heard = TEXTS.map((text) =>
       ann.get(muc).events.once('message', { ...PATIENCE, where: ({ message }) => message.body === text }),
     );
-    for (const text of TEXTS) room.say(text);
+    for (const text of TEXTS) room.sendMessage(text);
     const said = await Promise.all(heard);
     const query = { archive: jid, pageSize: 2 };
     const all = (await collected(ann.get(messageArchive).messages(query))).filter(({ message }) => message.body);

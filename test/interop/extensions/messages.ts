@@ -88,7 +88,7 @@ export async function messageExtensions(server: Server): Promise<void> {
     const jid = Jid.parse(server.room(`messages-${randomUUID()}`));
     const room = await ann.get(muc).join(jid, { nick: 'ann' });
     await bob.get(muc).join(jid, { nick: 'bob', history: { maxStanzas: 0 } });
-    const first = await hearInRoom(bob, 'ann', () => room.say('DM me for free magic potions!'));
+    const first = await hearInRoom(bob, 'ann', () => room.sendMessage('DM me for free magic potions!'));
     t.type(first.stanzaId, 'string', 'the room names its messages');
     const id = referenceId(first) ?? '';
     const tally = new ReactionTally(bob.account);

@@ -119,7 +119,7 @@ export async function roomExtensions(server: Server): Promise<void> {
     const hers = await join(ann, jid, 'ann', { configuration: { 'muc#roomconfig_changesubject': false } });
     for (const text of ['one', 'two', 'three']) {
       const echo = next(ann, 'message', ({ message }) => message.body === text);
-      const id = hers.say(text);
+      const id = hers.sendMessage(text);
       t.match(await echo, { own: true, message: { id }, stanzaId: String, occupantId: String });
     }
     await hers.setSubject('Fire burn');
@@ -132,11 +132,11 @@ export async function roomExtensions(server: Server): Promise<void> {
     t.match(await subject, { subject: 'Fire burn' });
     t.strictSame(past, ['two', 'three']);
     const alone = next(bob, 'privateMessage');
-    hers.whisper('bob', 'psst');
+    hers.sendPrivateMessage('bob', 'psst');
     t.match(await alone, { nick: 'ann', message: { body: 'psst', type: 'chat' } });
     await t.rejects(his.setSubject('mine'), { name: 'RoomError', why: 'rank' });
     const refused = next(ann, 'refused');
-    const id = hers.whisper('nobody', 'are you there?');
+    const id = hers.sendPrivateMessage('nobody', 'are you there?');
     t.match(await refused, { id, to: 'nobody', error: { why: 'no-such-occupant' } });
     const cleared = next(bob, 'subject');
     await hers.setSubject('');
@@ -188,7 +188,7 @@ export async function roomExtensions(server: Server): Promise<void> {
     const his = await join(bob, jid, 'bob');
     t.equal(his.self?.role, 'visitor');
     const refused = next(bob, 'refused');
-    const id = his.say('may I?');
+    const id = his.sendMessage('may I?');
     t.match(await refused, { id, to: '', error: { why: 'no-voice' } });
     const asked = next(ann, 'approvalRequested');
     his.requestVoice();
@@ -299,7 +299,7 @@ export async function roomExtensions(server: Server): Promise<void> {
     t.ok(hers.features.has(NS_MODERATION));
     const his = await join(bob, jid, 'bob');
     const heard = next(ann, 'message');
-    his.say('DM me for free magic potions!');
+    his.sendMessage('DM me for free magic potions!');
     const { stanzaId = '' } = await heard;
     await t.rejects(his.management.moderate(stanzaId), { name: 'RoomError', why: 'rank' });
     const moderated = next(bob, 'moderated');
