@@ -140,6 +140,6 @@ export class Admission {
   #refusal(excess: Excess | undefined, from: string): Refusal | undefined {
     if (excess === undefined) return undefined;
     this.#options.denials.log(from, excess.why);
-    return { notice: excess.tell };
+    return { notice: excess.notice };
   }
 }

@@ -551,7 +551,7 @@ t.test('sums and windows', async (t) => {
     const { limits } = await open();
     const ask = (): boolean | undefined => {
       const excess = limits.excess('a', 'a');
-      return excess && excess.tell !== undefined;
+      return excess && excess.notice !== undefined;
     };
     t.same([ask(), ask(), ask(), ask()], [undefined, undefined, true, false]);
     for (let second = 0; second < 300; second += 10) {
@@ -591,8 +591,8 @@ t.test('sums and windows', async (t) => {
       { payer: 'small@example.org', tokens: 10 },
     ];
     t.same(limits.usage(), usage);
-    t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', tell: /tomorrow/ });
-    t.match(limits.overspent('large@example.org'), { tell: undefined });
+    t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', notice: /tomorrow/ });
+    t.match(limits.overspent('large@example.org'), { notice: undefined });
     t.equal(limits.overspent('small@example.org'), undefined);
     await ledger.flush();
     const after = await open();
