@@ -1,5 +1,6 @@
 /** The whole bot: every enabled account of a configuration, over one history. */
 import { join } from 'node:path';
+import { Background } from './background.js';
 import { Account, type AccountOptions } from './channel/account.js';
 import type { AccountConfig, Config } from './config/config.js';
 import { lockDataDirectory } from './data-lock.js';
@@ -8,6 +9,7 @@ import { openFileStorage } from './file-storage.js';
 import type { Log } from './log.js';
 import { MediaStore } from './media/store.js';
 import type { Model } from './model/model.js';
+import { Serial } from './serial.js';
 
 /** What the bot is run with, and what it can be told anew while it runs. */
 export interface BotSettings {
@@ -41,8 +43,9 @@ export class Bot {
   readonly #unlock: () => Promise<void>;
   readonly #running = new Map<string, Running>();
   #settings: BotSettings;
-  /** The one change of settings at a time. Never rejects. */
-  #reloading: Promise<void> = Promise.resolve();
+  readonly #background: Background;
+  /** One change of settings at a time. */
+  readonly #reloads = new Serial();
   #isReloading = false;
   #stopping = false;
   #ended: () => void = () => undefined;
@@ -51,6 +54,7 @@ export class Bot {
     this.#settings = settings;
     this.#ground = ground;
     this.#unlock = unlock;
+    this.#background = new Background(ground.log);
   }
 
   /**
@@ -85,20 +89,17 @@ export class Bot {
   }
 
   /**
-   * Goes on with other settings. Accounts that are the same stay as they are; the others are stopped in order, and begun anew
-   * where there still is such an account. One that had given up is tried again.
+   * Applies new settings. Unchanged accounts go on; changed ones are stopped in order and started again, removed ones are stopped. An account
+   * that had given up is started again.
    */
   reload(settings: BotSettings): Promise<void> {
-    const reloaded = this.#reloading.then(() => this.#reload(settings));
-    // Whoever asked is told what went wrong; what comes after it is none the worse.
-    this.#reloading = reloaded.catch(() => undefined);
-    return reloaded;
+    return this.#reloads.run(() => this.#reload(settings));
   }
 
-  /** Ends in order: running answers get a grace period, are then stored as owed, and everybody is told good-bye. */
+  /** Stops in order: running answers get a grace period, and are sent after the next start if that is too short; then all accounts log out. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await this.#reloading;
+    await this.#reloads.settled();
     await Promise.all([...this.#running.values()].map(({ account }) => account.stop(GRACE_MS)));
     this.#endWhenEmpty();
   }
@@ -112,11 +113,14 @@ export class Bot {
     const { providers, skillPaths } = whole;
     const account = new Account({ config, modelOf, providers, skillPaths, ...this.#ground });
     this.#running.set(config.name, { revision: config.revision, account });
-    const over = (): void => {
-      if (this.#running.get(config.name)?.account === account) this.#running.delete(config.name);
-      this.#endWhenEmpty();
-    };
-    account.run().then(over, over);
+    this.#background.run(`account ${config.name}`, async () => {
+      try {
+        await account.run();
+      } finally {
+        if (this.#running.get(config.name)?.account === account) this.#running.delete(config.name);
+        this.#endWhenEmpty();
+      }
+    });
   }
 
   async #reload(settings: BotSettings): Promise<void> {

@@ -28,7 +28,7 @@ export async function lockDataDirectory(directory: string): Promise<() => Promis
     );
   }
   if (!(await create(path))) {
-    const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+    const pid = await ownerOf(path);
     if (isRunning(pid)) {
       throw new DataLockError(
         `process ${pid} uses ${directory} already; stop it, or give this one a --data-dir of its own`,
@@ -65,6 +65,15 @@ async function create(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw new DataLockError(`cannot write ${path}; may this user write there?`, { cause: error });
+  }
+}
+
+/** The process that a lock file names; 0 when it cannot be read, as when its process has just removed it. */
+async function ownerOf(path: string): Promise<number> {
+  try {
+    return Number(await readFile(path, 'utf8'));
+  } catch {
+    return 0;
   }
 }
 

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { Storage } from '../xmpp-core/storage.js';
 import { makeFolder } from './folder.js';
+import { Serial } from './serial.js';
 
 const schema = z.record(z.string(), z.string());
 
@@ -18,15 +19,14 @@ export class StorageError extends Error {
  */
 export async function openFileStorage(path: string): Promise<Storage> {
   const values = new Map(Object.entries(await load(path)));
-  let writing: Promise<void> = Promise.resolve();
+  const writes = new Serial();
   return {
     get: async (key) => values.get(key),
     set: (key, value) => {
       if (value === undefined) values.delete(key);
       else values.set(key, value);
-      // One write after another, each with all that is known by then.
-      writing = writing.catch(() => undefined).then(() => save(path, values));
-      return writing;
+      // Each write has all values that are set by then.
+      return writes.run(() => save(path, values));
     },
   };
 }

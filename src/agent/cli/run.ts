@@ -1,6 +1,6 @@
 /** `moltis-xmpp run`: connects every configured account and answers until stopped; a `SIGHUP` has it read its configuration again. */
 import { homedir } from 'node:os';
-import { inBackground } from '../../xmpp-core/background.js';
+import { Background } from '../background.js';
 import { Bot, type BotSettings } from '../bot.js';
 import { formatFinding } from '../config/finding.js';
 import { findDataDirectory, loadConfig } from '../config/load-config.js';
@@ -17,8 +17,9 @@ export async function run(options: CommonOptions): Promise<number> {
   const forgetLastResort = installLastResort(log);
   const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env: process.env, home: homedir() });
   const bot = await Bot.open({ ...settings, dataDirectory, log });
-  const forgetStop = onStopSignals(() => bot.stop(), log);
-  const forgetReload = onReloadSignal(() => reload(bot, options, log), log);
+  const background = new Background(log);
+  const forgetStop = onStopSignals(() => background.run('stop', () => bot.stop()), log);
+  const forgetReload = onReloadSignal(() => background.run('reload', () => reload(bot, options, log)));
   try {
     return (await bot.run()) ? 0 : 1;
   } finally {
@@ -37,34 +38,30 @@ async function readSettings({ config: path }: CommonOptions): Promise<BotSetting
 }
 
 async function reload(bot: Bot, options: CommonOptions, log: Log): Promise<void> {
-  const settings = await readSettings(options);
-  if (settings === undefined) {
-    log('error', 'error', {
-      kind: 'config',
-      message: 'the configuration has errors; the one before it stays in force',
-    });
-    return;
+  const failed = (message: string): void => log('error', 'error', { kind: 'config', message });
+  try {
+    const settings = await readSettings(options);
+    if (settings === undefined) return failed('the configuration has errors; the one before it stays in force');
+    await bot.reload(settings);
+    log('info', 'reloaded', { accounts: settings.config.accounts.filter(({ enabled }) => enabled).length });
+  } catch (error) {
+    failed(errorText(error));
   }
-  await bot.reload(settings);
-  log('info', 'reloaded', { accounts: settings.config.accounts.filter(({ enabled }) => enabled).length });
 }
 
-function onReloadSignal(work: () => Promise<void>, log: Log): () => void {
-  const onSignal = (): void => {
-    inBackground(work, (error) => log('error', 'error', { kind: 'config', message: errorText(error) }));
-  };
-  process.on('SIGHUP', onSignal);
-  return () => process.off('SIGHUP', onSignal);
+function onReloadSignal(reload: () => void): () => void {
+  process.on('SIGHUP', reload);
+  return () => process.off('SIGHUP', reload);
 }
 
 /** The first signal stops in order, the second one at once. */
-function onStopSignals(stop: () => Promise<void>, log: Log): () => void {
+function onStopSignals(stop: () => void, log: Log): () => void {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(1);
     stopping = true;
     log('info', 'stopping', { signal });
-    inBackground(stop, (error) => log('error', 'error', { kind: 'internal', message: errorText(error) }));
+    stop();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return () => {

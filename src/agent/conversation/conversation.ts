@@ -47,8 +47,8 @@ export interface ConversationParts {
   /** A file that has grown by more than this is followed by a new one. */
   readonly fileBytes: number;
   readonly now: () => Date;
-  /** Told of every write, so that somebody holds the conversation until it is done. */
-  readonly writing: (conversation: Conversation, done: Promise<void>) => void;
+  /** Keeps the conversation in memory while it is being written. @returns ends that */
+  readonly hold: (conversation: Conversation) => () => void;
 }
 
 /**
@@ -271,9 +271,14 @@ export class Conversation {
     });
   }
 
-  #track(done: Promise<void>): Promise<void> {
-    this.#parts.writing(this, done);
-    return done;
+  /** Keeps this object in memory until a write has ended. */
+  async #track(written: Promise<void>): Promise<void> {
+    const release = this.#parts.hold(this);
+    try {
+      await written;
+    } finally {
+      release();
+    }
   }
 }
 

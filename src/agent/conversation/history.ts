@@ -55,7 +55,8 @@ export class ConversationStore {
   });
   readonly #recent = new Map<string, Conversation>();
   readonly #loading = new Map<string, Promise<Conversation>>();
-  readonly #writing = new Map<Promise<void>, Conversation>();
+  /** By write. */
+  readonly #writing = new Map<symbol, Conversation>();
   #closed = false;
 
   private constructor(directory: string, options: HistoryOptions) {
@@ -158,12 +159,12 @@ export class ConversationStore {
     const marked = history.state.marked && transcript.owes;
     if (history.state.marked && !marked) await removeMark(place);
     const journal = new Journal(place, { ...history.state, marked });
-    const writing = (conversation: Conversation, done: Promise<void>): void => {
-      this.#writing.set(done, conversation);
-      const remove = (): unknown => this.#writing.delete(done);
-      done.then(remove, remove);
+    const hold = (held: Conversation): (() => void) => {
+      const writing = Symbol(id);
+      this.#writing.set(writing, held);
+      return () => this.#writing.delete(writing);
     };
-    const conversation = new Conversation(id, { transcript, journal, keys, fileBytes, now, writing });
+    const conversation = new Conversation(id, { transcript, journal, keys, fileBytes, now, hold });
     this.#known.set(id, new WeakRef(conversation));
     this.#forgotten.register(conversation, id);
     return this.#used(conversation);

@@ -196,8 +196,7 @@ export class TurnQueue<Item> {
       running.begun = true;
     };
     const turn = { conversation, items, signal: controller.signal, begins };
-    // Not at once: the caller of add() learns what became of its item before the turn does anything.
-    const done = Promise.resolve().then(() => this.#run(turn));
+    const done = this.#run(turn);
     const running = { turn, controller, done, begun: false };
     this.#running.set(conversation, running);
   }
@@ -218,6 +217,8 @@ export class TurnQueue<Item> {
   }
 
   async #run(turn: Turn<Item>): Promise<void> {
+    // The caller of `add` learns what became of its item before the turn does anything.
+    await Promise.resolve();
     try {
       turn.signal.throwIfAborted();
       await this.#options.run(turn);
@@ -243,13 +244,11 @@ export class TurnQueue<Item> {
   async #idleWithin(ms: number): Promise<boolean> {
     if (this.#running.size === 0) return true;
     const clock = new AbortController();
-    const idle = Promise.allSettled([...this.#running.values()].map(({ done }) => done)).then(() => true);
-    const late = this.#options.sleep(ms, clock.signal).then(
-      () => false,
-      () => false,
-    );
-    const inTime = await Promise.race([idle, late]);
+    const turns = [...this.#running.values()].map(({ done }) => done);
+    // The clock is stopped by its signal when the turns end first.
+    const late = Promise.allSettled([this.#options.sleep(ms, clock.signal)]);
+    await Promise.race([Promise.allSettled(turns), late]);
     clock.abort();
-    return inTime;
+    return this.#running.size === 0;
   }
 }

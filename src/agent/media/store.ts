@@ -7,6 +7,7 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } 
 import { join } from 'node:path';
 import { isMissing } from '../conversation/disk.js';
 import { StorageError } from '../file-storage.js';
+import { Serial } from '../serial.js';
 
 export interface MediaStoreOptions {
   /** How much is kept in all, in bytes. */
@@ -22,8 +23,8 @@ export class MediaStore {
   /** Sizes by file name, the one that was needed last at the end. */
   readonly #sizes = new Map<string, number>();
   #total = 0;
-  /** One change after another. */
-  #changing: Promise<unknown> = Promise.resolve();
+  /** One change of the folder at a time. */
+  readonly #changes = new Serial();
 
   private constructor(directory: string, maxBytes: number) {
     this.#directory = directory;
@@ -63,7 +64,7 @@ export class MediaStore {
   /** Keeps a content. @returns its name in the folder @throws what the file system says */
   keep(data: Uint8Array, extension: string): Promise<string> {
     const name = `${createHash('sha256').update(data).digest('hex')}.${extension}`;
-    return this.#next(async () => {
+    return this.#changes.run(async () => {
       const path = join(this.#directory, name);
       if (!(await isTouched(path))) {
         const unfinished = join(this.#directory, `${randomUUID()}.new`);
@@ -101,12 +102,6 @@ export class MediaStore {
       this.#sizes.delete(name);
       this.#total -= size;
     }
-  }
-
-  #next<Result>(change: () => Promise<Result>): Promise<Result> {
-    const done = this.#changing.then(change);
-    this.#changing = done.catch(() => undefined);
-    return done;
   }
 }
 

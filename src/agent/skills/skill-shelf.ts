@@ -1,15 +1,17 @@
-/** The skills at hand while the bot runs. They are read when they are needed, so that a changed one counts at once. */
+/** The skills of the bot while it runs. They are read when they are needed, so that a change takes effect at once. */
+import type { Log } from '../log.js';
 import { loadSkill, SkillError, type Skill } from './skill.js';
 
+/** Finds skills by name in the configured folders. */
 export class SkillShelf {
   readonly #searchPaths: readonly string[];
-  readonly #report: (message: string) => void;
-  readonly #told = new Set<string>();
+  readonly #log: Log;
+  readonly #logged = new Set<string>();
 
-  /** @param report told of a skill that cannot be used, once for each reason */
-  constructor(searchPaths: readonly string[], report: (message: string) => void) {
+  /** @param log gets each reason why a skill cannot be used, once */
+  constructor(searchPaths: readonly string[], log: Log) {
     this.#searchPaths = searchPaths;
-    this.#report = report;
+    this.#log = log;
   }
 
   /** The skills with these names, as far as they can be used. */
@@ -20,8 +22,8 @@ export class SkillShelf {
       } catch (error) {
         if (!(error instanceof SkillError)) throw error;
         const message = `the skill ${name}: ${error.message}`;
-        if (!this.#told.has(message)) this.#report(message);
-        this.#told.add(message);
+        if (!this.#logged.has(message)) this.#log('warn', 'error', { kind: 'skill', message });
+        this.#logged.add(message);
         return [];
       }
     });

@@ -46,10 +46,7 @@ export function loadSkill(name: string, searchPaths: readonly string[]): Skill {
 
 /** Reads a file of a skill: text, and in its folder. @throws SkillError; the signal's reason */
 export async function readSkillFile({ folder }: Skill, path: string, signal: AbortSignal): Promise<string> {
-  const file = await realpath(resolve(folder, path)).catch(() => undefined);
-  // With links followed, by which a path can lead anywhere. What lies outside is not even told to exist; a pipe would be waited for.
-  if (file === undefined || !file.startsWith(folder + sep) || !isFile(file))
-    throw new SkillError('there is no such file in the folder of the skill');
+  const file = await pathIn(folder, path);
   const handle = await open(file, 'r');
   try {
     signal.throwIfAborted();
@@ -114,4 +111,17 @@ function isFile(path: string): boolean {
     // It is not there, or behind a folder that is closed to us.
     return false;
   }
+}
+
+/** The path of a file in a folder, with links followed: a link can lead anywhere. @throws SkillError, the same for a missing file and one outside */
+async function pathIn(folder: string, path: string): Promise<string> {
+  const missing = 'there is no such file in the folder of the skill';
+  try {
+    const file = await realpath(resolve(folder, path));
+    // Reading a pipe would wait for a writer.
+    if (file.startsWith(folder + sep) && isFile(file)) return file;
+  } catch (error) {
+    throw new SkillError(missing, { cause: error });
+  }
+  throw new SkillError(missing);
 }

@@ -2,6 +2,7 @@
  * An answer with tools: the model is asked, what it wants used is used, and it is asked again with the results, until it has no more
  * wishes or has had enough rounds.
  */
+import { untilAborted } from '../../xmpp-core/deadline.js';
 import type { Step } from '../conversation/records.js';
 import { ModelError } from '../model/model.js';
 import type { ChatMessage, Model, ModelEvent, ModelRequest, ModelUsage, ToolCall } from '../model/model.js';
@@ -170,7 +171,7 @@ class Calls {
     const ending = AbortSignal.any([signal, AbortSignal.timeout(MAX_CALL_MS)]);
     try {
       if (tool === undefined) throw new ToolError(`there is no such tool; there are: ${[...tools.keys()].join(', ')}`);
-      const result = await unlessAborted(ending, tool.run(parse(given), { ...context, signal: ending }));
+      const result = await untilAborted(ending, tool.run(parse(given), { ...context, signal: ending }));
       this.#answered ||= tool.answers;
       return result;
     } catch (error) {
@@ -207,16 +208,6 @@ function parse(given: string): unknown {
   } catch {
     throw new ToolError('the arguments are not JSON');
   }
-}
-
-/** The outcome of `work`, or the reason of the signal as soon as it is aborted, whether the work listens to it or not. */
-function unlessAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 function sum(one: ModelUsage, other: ModelUsage): ModelUsage {

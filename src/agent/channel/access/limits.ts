@@ -1,30 +1,31 @@
-/** What one sender, one conversation and one day may cost. Strangers cost money, and two bots could talk for ever. */
+/** The limits of one sender, one conversation and one day. Strangers cost money, and two bots could talk to each other for ever. */
 import type { LimitsConfig } from '../../config/config.js';
 import type { Spending, TokenLedger } from './token-ledger.js';
 
 /**
- * Why a question is not taken. `why` is for the log. `tell` is for the sender: there the first time only, until they are within the limit
- * again, so that the answer to a flood is no flood itself.
+ * Why a question is not taken. `why` is for the log. `notice` is for the sender: it is there once, until they are within the limit again, so that
+ * the answers to a flood are no flood themselves.
  */
 export interface Excess {
   readonly why: string;
-  readonly tell: string | undefined;
+  readonly notice: string | undefined;
 }
 
 /** What people read when the day's tokens are used up. */
 export const OVERSPENT = 'That is all I may answer here for today; please come back tomorrow.';
 
 const MINUTE_MS = 60_000;
-/** Strangers decide how many counters there are. */
+/** Anybody can add counters. The oldest are forgotten. */
 const MAX_COUNTERS = 10_000;
 
+/** The counters of one account. */
 export class Limits {
   readonly #limits: LimitsConfig;
   readonly #messages: SlidingWindow;
   readonly #turns: SlidingWindow;
   readonly #ledger: TokenLedger;
-  /** Which limit somebody was told of, and when. */
-  readonly #told = new Map<string, number>();
+  /** When somebody got the notice of a limit, by limit and name. */
+  readonly #noticeAt = new Map<string, number>();
   readonly #now: () => number;
 
   constructor(limits: LimitsConfig, ledger: TokenLedger, now: () => number = Date.now) {
@@ -37,10 +38,10 @@ export class Limits {
 
   /**
    * Counts a question.
-   * @param sender who asks: a prepared bare JID, or what stands for it in a room
-   * @param payer whom tokens are counted for: the sender of a direct message, or the room; `undefined` for what costs none
-   * @param at when they sent it: what waited for us did not come all at once
-   * @returns why it is not to be answered, or `undefined` when all is well
+   * @param sender a prepared bare JID, or an occupant of a room
+   * @param payer the key that its tokens count for: the sender of a direct message, or the room; `undefined` for a question that costs none
+   * @param at when it was sent: messages that waited on the server did not come all at once
+   * @returns why it is not to be answered; `undefined` when it is within the limits
    */
   excess(sender: string, payer: string | undefined, at?: Date): Excess | undefined {
     const tooMuch = this.#judge(
@@ -53,21 +54,21 @@ export class Limits {
   }
 
   /**
-   * Counts a command, which costs no tokens: who has used up the day can still end it, and operators can still do their work. What is under way
-   * can be stopped whatever was said before; where nothing is, `/stop` is one more line on the disk, as all commands are.
-   * @param isBusy whether something is under way in the conversation, or waits there
+   * Counts a command, which costs no tokens: it still works when the tokens of the day are used up. `/stop` always works while a turn runs or waits;
+   * otherwise it counts like any command, because it costs a write.
+   * @param isBusy whether a turn runs or waits in the conversation
    */
   excessOfCommand(name: string, isBusy: boolean, sender: string, at?: Date): Excess | undefined {
     return name === 'stop' && isBusy ? undefined : this.excess(sender, undefined, at);
   }
 
-  /** Counts whatever somebody sent. @returns whether it is more than a minute may bring */
+  /** Counts a message. @returns whether its sender is over the limit of a minute */
   isFlood(sender: string, at?: Date): boolean {
     this.#messages.add(sender, at);
     return this.#messages.sum(sender, at) > this.#limits.messagesPerMinute;
   }
 
-  /** Counts a turn that begins. @returns why it is not to be: the conversation has had too many */
+  /** Counts a turn that begins. @returns why it must not begin: the conversation has had too many */
   excessOfTurns(conversation: string): Excess | undefined {
     const isOver = this.#turns.sum(conversation) >= this.#limits.turnsPerMinute;
     const tooOften = this.#judge(isOver, conversation, 'turns_per_minute', undefined);
@@ -75,31 +76,31 @@ export class Limits {
     return tooOften;
   }
 
-  /** Whether the payer has used up the day. A question that waited may find it so when its turn begins. */
+  /** Whether the payer has used up the tokens of the day. */
   overspent(payer: string): Excess | undefined {
     const spent = this.#ledger.of(payer) >= this.#limits.tokensPerDay;
     return this.#judge(spent, payer, 'tokens_per_day', OVERSPENT);
   }
 
-  /** Counts what an answer cost. */
+  /** Counts the tokens of an answer. */
   spent(payer: string, tokens: number): void {
     this.#ledger.add(payer, tokens);
   }
 
-  /** What the day has cost so far, by payer (a bare JID, or a room's), the largest first. */
+  /** The tokens of the day by payer (a bare JID, or a room's), the largest number first. */
   usage(): readonly Spending[] {
     return this.#ledger.list();
   }
 
   #judge(isOver: boolean, who: string, limit: string, sentence: string | undefined): Excess | undefined {
     const key = `${limit} ${who}`;
-    const toldAt = this.#told.get(key);
+    const noticeAt = this.#noticeAt.get(key);
     if (isOver) {
-      if (toldAt === undefined) remember(this.#told, key, this.#now());
-      return { why: `over limits.${limit}`, tell: toldAt === undefined ? sentence : undefined };
+      if (noticeAt === undefined) remember(this.#noticeAt, key, this.#now());
+      return { why: `over limits.${limit}`, notice: noticeAt === undefined ? sentence : undefined };
     }
-    // Who stays at the very edge is over it with every second message.
-    if (toldAt !== undefined && this.#now() - toldAt >= MINUTE_MS) this.#told.delete(key);
+    // A sender at the very edge is over the limit with every second message, and must not get a notice for each.
+    if (noticeAt !== undefined && this.#now() - noticeAt >= MINUTE_MS) this.#noticeAt.delete(key);
     return undefined;
   }
 }

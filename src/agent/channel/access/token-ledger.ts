@@ -1,14 +1,14 @@
-/** What answers have cost today, by who pays for them. It outlives a restart: otherwise whoever makes the bot fall talks for nothing. */
+/** The tokens used today, by payer. They survive a restart, so that crashing the bot does not reset anybody's limit. */
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
+import type { Background } from '../../background.js';
 import { readStored } from '../../stored-json.js';
 
 export interface TokenLedgerOptions {
   readonly storage: Storage;
   /** The bare JID of the account whose ledger it is. */
   readonly account: string;
-  /** Told when the sums could not be written; the next write brings them. */
-  readonly failed: (error: unknown) => void;
+  readonly background: Background;
   readonly now?: () => Date;
 }
 
@@ -31,16 +31,16 @@ const schema = z.object({ day: z.string(), tokens: z.array(z.tuple([z.string(), 
 export class TokenLedger {
   readonly #storage: Storage;
   readonly #key: string;
-  readonly #failed: (error: unknown) => void;
+  readonly #background: Background;
   readonly #now: () => Date;
   #day: string;
   #tokens = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ storage, account, failed, now = () => new Date() }: TokenLedgerOptions) {
+  constructor({ storage, account, background, now = () => new Date() }: TokenLedgerOptions) {
     this.#storage = storage;
     this.#key = `tokens ${account}`;
-    this.#failed = failed;
+    this.#background = background;
     this.#now = now;
     this.#day = dayOf(now());
   }
@@ -57,7 +57,7 @@ export class TokenLedger {
     this.#tokens.set(payer, sum);
     const [oldest] = this.#tokens.keys();
     if (this.#tokens.size > MAX_PAYERS && oldest !== undefined) this.#tokens.delete(oldest);
-    this.#timer ??= setTimeout(() => void this.flush(), WRITE_AFTER_MS).unref();
+    this.#timer ??= setTimeout(() => this.#background.run('token ledger', () => this.flush()), WRITE_AFTER_MS).unref();
   }
 
   of(payer: string): number {
@@ -73,7 +73,7 @@ export class TokenLedger {
       .sort((one, other) => other.tokens - one.tokens);
   }
 
-  /** Writes what is not written yet, without waiting any longer. */
+  /** Writes pending sums now. Rejects when the storage does; the next write then has them. */
   async flush(): Promise<void> {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -81,11 +81,7 @@ export class TokenLedger {
     const tokens = this.list()
       .slice(0, MAX_WRITTEN)
       .map((spending) => [spending.payer, spending.tokens]);
-    try {
-      await this.#storage.set(this.#key, JSON.stringify({ day: this.#day, tokens }));
-    } catch (error) {
-      this.#failed(error);
-    }
+    await this.#storage.set(this.#key, JSON.stringify({ day: this.#day, tokens }));
   }
 
   /** With a new day all begin anew. */

@@ -1,4 +1,4 @@
-/** The XMPP client of an account: which extensions a bot has, and what of its configuration concerns the connection. */
+/** The XMPP client of an account: its plugins, and its options from the configuration. */
 import { createClient, type Client } from '../../../xmpp-core/client.js';
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import { roster } from '../../../xmpp-core/im/roster.js';
@@ -18,15 +18,15 @@ import { sasl2As } from '../../../xeps/xep-0388-sasl2.js';
 import { bookmarks } from '../../../xeps/xep-0402-bookmarks.js';
 import type { AccountConfig } from '../../config/config.js';
 import { identities } from '../places/identities.js';
-import { hasArchive } from '../inbound/catch-up.js';
 import { ownMessages } from '../places/own-messages.js';
+import { archiveReadSince } from './archive-state.js';
 
-/** How the program is called, to servers and to those who ask. */
+/** The name of the program, for servers and for software version requests. */
 export const SOFTWARE = 'moltis-xmpp';
 
 /**
  * Makes the client; nothing happens before it is started.
- * @param answers to whom it is a sign of life at all; those in the rooms that we are in see us anyway
+ * @param answers whether a requester may learn that the bot is online; occupants of its rooms see it anyway
  */
 export function accountClient(config: AccountConfig, storage: Storage, answers: (requester: Jid) => boolean): Client {
   const client: Client = createClient({
@@ -35,10 +35,10 @@ export function accountClient(config: AccountConfig, storage: Storage, answers: 
     resource: config.resource,
     answers: (requester) => client.get(muc).rooms.has(requester.bare.toString()) || answers(requester),
     plugins: [
-      // First, so that it is there when others need that of a client without a name.
+      // First, so that other plugins find it with its name set.
       sasl2As({ software: SOFTWARE }),
-      // Whoever binds so has to read the archive: a server may drop what it kept for an offline client then (XEP-0386 §3.2).
-      bind2When(() => hasArchive(storage, config.jid)),
+      // Only with an archive to read: after Bind 2 a server may drop the messages it kept for an offline client (XEP-0386 §3.2).
+      bind2When(async () => (await archiveReadSince(storage, config.jid)) !== undefined),
       ...chatPlugins,
       identities,
       ownMessages,

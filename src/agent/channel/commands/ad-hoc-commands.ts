@@ -1,45 +1,42 @@
-/** The commands as clients with buttons show them (XEP-0050): the same ones, to the same people, on their direct conversation. */
-import { setTimeout as delay } from 'node:timers/promises';
+/** The commands as ad-hoc commands (XEP-0050): the same ones, for the same people, on their direct conversation. */
 import type { Client } from '../../../xmpp-core/client.js';
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import { fieldValue, type DataForm, type FormField } from '../../../xeps/xep-0004-data-forms.js';
-import { muc } from '../../../xeps/xep-0045-muc/index.js';
 import { adHocCommands, type CommandSession, type CommandStep } from '../../../xeps/xep-0050-ad-hoc-commands.js';
+import type { Background } from '../../background.js';
 import type { Argument, Choices, Command } from '../../commands/command.js';
 import type { AccountConfig } from '../../config/config.js';
 import type { Conversation, ConversationStore } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
-import { directAccess, isOperator } from '../access/rules.js';
-import type { CommandDesk, Given } from './command-desk.js';
-import type { Denials } from '../access/denials.js';
-import type { Limits } from '../access/limits.js';
+import type { Admission, RoomFacts } from '../access/admission.js';
+import { isOperator } from '../access/rules.js';
 import { replyChannelTo } from '../outbound/reply-channel.js';
-import type { ContactRequests } from '../access/contact-requests.js';
 import type { Task } from '../turns/tasks.js';
+import type { CommandDesk, Given } from './command-desk.js';
 
+/** Parts of the ad-hoc commands. */
 export interface AdHocCommandsOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
   readonly commands: CommandDesk;
-  readonly limits: Limits;
-  readonly denials: Denials;
-  readonly strangers: ContactRequests;
+  readonly admission: Admission;
+  readonly rooms: RoomFacts;
+  readonly background: Background;
   readonly queue: Pick<TurnQueue<Task>, 'isBusy'>;
 }
 
-/** The one field of the form of a command that takes something. */
+/** The one field in the form of a command that takes an argument. */
 const FIELD = 'argument';
-/** Clients give a request up after a while. What takes longer is told in the conversation. */
+/** Clients give up on a request after a while. A result that takes longer goes to the conversation. */
 const PATIENCE_MS = 5_000;
 
 /** Offers all commands, for as long as the client lives. */
 export function offerAdHocCommands(options: AdHocCommandsOptions): void {
-  const { account, client, commands, strangers } = options;
+  const { account, client, commands, admission, rooms } = options;
   const isLetIn = (requester: Jid): boolean =>
-    // Who an occupant of a room is only the room says: they write, and are answered there.
-    !client.get(muc).rooms.has(requester.bare.toString()) &&
-    directAccess(account, requester, strangers.approved()).allowed;
+    // Only the room knows who an occupant is. Occupants write to the bot instead.
+    !rooms.has(requester) && admission.direct(requester).allowed;
   for (const command of commands.registry.list({ isOperator: true })) {
     client.get(adHocCommands).offer({
       node: command.name,
@@ -81,25 +78,35 @@ async function begin(options: AdHocCommandsOptions, command: Command, session: C
 }
 
 async function run(options: AdHocCommandsOptions, given: Given, conversation: Conversation): Promise<CommandStep> {
-  const { client, commands, limits, denials, queue } = options;
-  const excess = limits.excessOfCommand(given.name, queue.isBusy(conversation.id), given.author);
-  if (excess !== undefined) {
-    denials.tell(given.author, excess.why);
-    return { notes: [{ type: 'error', text: excess.tell ?? 'That is too much for now.' }] };
+  const { client, commands, admission, queue, background } = options;
+  const refusal = admission.command(given.name, queue.isBusy(conversation.id), given.author);
+  if (refusal !== undefined) {
+    return { notes: [{ type: 'error', text: refusal.notice ?? 'That is too much for now.' }] };
   }
   const answer = commands.run(given, conversation);
-  const clock = new AbortController();
-  const late = delay(PATIENCE_MS, undefined, { signal: clock.signal, ref: false }).catch(() => undefined);
-  const inTime = await Promise.race([answer, late]);
-  clock.abort();
+  const inTime = await within(PATIENCE_MS, answer);
   if (inTime !== undefined) return resultOf(inTime);
-  void answer.then((text) => {
+  background.run('ad-hoc command', async () => {
+    const text = await answer;
     if (text !== '') replyChannelTo(client, given.place).remark(text);
   });
   return { notes: [{ type: 'info', text: 'It is under way; I say in our conversation what comes of it.' }] };
 }
 
-/** One line is a note, more are a form of results, which clients show as it is written. */
+/** What `work` resolves to, or `undefined` when that takes longer than `ms`. */
+async function within<Result>(ms: number, work: Promise<Result>): Promise<Result | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms).unref();
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One line becomes a note, several become a form of results, whose lines clients keep. */
 function resultOf(answer: string): CommandStep {
   if (!answer.includes('\n')) return { notes: [{ type: 'info', text: answer === '' ? 'It is being done.' : answer }] };
   return { form: { type: 'result', fields: [{ name: 'answer', type: 'text-multi', values: answer.split('\n') }] } };

@@ -1,31 +1,24 @@
-/** What a command may touch: the conversation that it was given in, and for operators the account. */
+/** What a command can act on: the conversation that it was given in, and for operators the account. */
 import type { Client } from '../../../xmpp-core/client.js';
-import type { Jid } from '../../../xmpp-core/jid/jid.js';
-import type { CommandContext, Operations, RoomSummary, SkillSummary } from '../../commands/command.js';
+import type { CommandContext, Operations } from '../../commands/command.js';
 import { roomConfig, type AccountConfig } from '../../config/config.js';
 import type { Conversation, ModelChoice } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import type { Model } from '../../model/model.js';
 import { estimateTokens } from '../../model/tokens.js';
-import { directAccess } from '../access/rules.js';
-import { compact, pastOf } from './compaction.js';
+import type { SkillShelf } from '../../skills/skill-shelf.js';
+import type { Admission } from '../access/admission.js';
+import type { ContactRequests } from '../access/contact-requests.js';
 import { OVERSPENT, type Limits } from '../access/limits.js';
-import { configuredModel, modelAsked } from '../turns/model-choice.js';
 import type { ReplyChannel } from '../outbound/reply-channel.js';
 import { readPlace, type Place } from '../places/place.js';
-import type { ContactRequests } from '../access/contact-requests.js';
+import type { Rooms } from '../rooms/rooms.js';
+import { configuredModel, modelAsked } from '../turns/model-choice.js';
 import type { Question, Task } from '../turns/tasks.js';
+import { compact, pastOf } from './compaction.js';
 
-/** The rooms that the bot is in, or means to be in, beside and beyond those of the configuration. */
-export interface RoomDesk {
-  list(): readonly RoomSummary[];
-  /** Joins for good: also after a restart. @returns why that does not work, for the operator; `undefined` when the bot is there */
-  join(room: Jid): Promise<string | undefined>;
-  /** Leaves for good. @returns whether the bot was there, or meant to be */
-  leave(room: Jid): Promise<boolean>;
-}
-
+/** Parts that commands act on. */
 export interface CommandContextOptions {
   readonly account: AccountConfig;
   readonly client: Client;
@@ -34,10 +27,10 @@ export interface CommandContextOptions {
   /** The models that can be chosen. */
   readonly models: readonly ModelChoice[];
   readonly limits: Limits;
-  readonly strangers: ContactRequests;
-  readonly rooms: RoomDesk;
-  /** The skills of these names, as far as they are there. */
-  readonly skillsOf: (names: readonly string[]) => readonly SkillSummary[] | Promise<readonly SkillSummary[]>;
+  readonly admission: Admission;
+  readonly contactRequests: ContactRequests;
+  readonly rooms: Rooms;
+  readonly skills: SkillShelf;
   readonly log: Log;
 }
 
@@ -45,38 +38,38 @@ export interface CommandContextOptions {
 export interface Given {
   readonly name: string;
   readonly argument: string;
-  /** Tells the message from others: what comes twice, as after a resumption, is done once. */
+  /** Identifies the message: one that arrives twice, as after a resumption, is carried out once. */
   readonly key: string;
   readonly place: Place;
   readonly at: Date;
   readonly isOperator: boolean;
-  /** Who gave it, as the rules see them: a JID. */
+  /** Who gave it, for the rules: a JID. */
   readonly from: string;
-  /** Who gave it, in the terms in which the authors of messages are written down. */
+  /** Who gave it, as the conversation records the authors of messages. */
   readonly author: string;
-  /** Whom its tokens are counted for. */
+  /** The key that its tokens count for: see `payerAt`. */
   readonly payer: string;
 }
 
-/** What the dead end of an answer is to the model. */
+/** What the model reads in place of an answer that was stopped. */
 const STOPPED = 'Stopped.';
 
-/** A command's surroundings. */
+/** The surroundings of a command. */
 export interface Scene {
   readonly given: Given;
   readonly conversation: Conversation;
-  /** Where it was given; whoever runs the command takes the sign of being at work back. */
-  readonly outlet: ReplyChannel;
+  /** The way to the place where it was given. The caller ends the `composing` state. */
+  readonly channel: ReplyChannel;
   /** When the bot began, by `performance.now()`. */
   readonly startedAt: number;
 }
 
 export function commandContext(
   options: CommandContextOptions,
-  { given, conversation, outlet, startedAt }: Scene,
+  { given, conversation, channel, startedAt }: Scene,
 ): CommandContext {
   const { place, isOperator, author, payer } = given;
-  const { account, queue, modelOf, models, limits, skillsOf, log } = options;
+  const { account, queue, modelOf, models, limits, skills, log } = options;
   const room = place.kind === 'room' ? roomConfig(account, place.to) : undefined;
   const voice = room ?? account;
   const window = { budgetTokens: account.limits.historyTokens, room: room !== undefined };
@@ -87,8 +80,8 @@ export function commandContext(
     startNew: () => conversation.startNew(),
     stop: async () => {
       const { aborted, dropped } = queue.stop(conversation.id);
-      // Written down before it is said: nothing of this is owed any more, after a crash neither. The question that was being answered
-      // can be asked again.
+      // On disk before anybody is notified: after a crash nothing of this is answered. The question that was being answered can be
+      // retried.
       const answering = keysOf('question', aborted?.items ?? []);
       const others = [...keysOf('command', aborted?.items ?? []), ...dropped.map(({ key }) => key)];
       if (answering.length > 0) await conversation.fail(answering, STOPPED);
@@ -110,7 +103,7 @@ export function commandContext(
     past: () => {
       const { messages, tokens } = pastOf(conversation, window);
       const { turns, summary } = conversation.past;
-      // Each turn begins with what people said; the summary, where it fits, looks like one.
+      // Each turn begins with a user message. The summary, where it fits, is one more.
       const begun = messages.filter(({ role }) => role === 'user').length;
       const hasSummary = summary !== undefined && messages[1]?.content === summary;
       return {
@@ -123,7 +116,7 @@ export function commandContext(
     },
     compact: async (signal) => {
       if (limits.overspent(payer) !== undefined) return { outcome: 'failed', why: OVERSPENT };
-      outlet.state('composing');
+      channel.state('composing');
       const { provider, model } = modelNow();
       const spent = (usage: { promptTokens: number; completionTokens: number }): void =>
         limits.spent(payer, usage.promptTokens + usage.completionTokens);
@@ -142,17 +135,17 @@ export function commandContext(
       }
       return 'asked again';
     },
-    skills: () => skillsOf(voice.skills),
+    skills: () => skills.named(voice.skills),
     operations: operations(options),
   };
 }
 
-function operations({ account, limits, strangers, rooms }: CommandContextOptions): Operations {
+function operations({ account, limits, admission, contactRequests, rooms }: CommandContextOptions): Operations {
   return {
-    approve: (who) => strangers.approve(who),
-    deny: (who) => strangers.deny(who),
-    isLetIn: (who) => directAccess(account, who, strangers.approved()).allowed,
-    waiting: () => strangers.waiting(),
+    approve: (who) => contactRequests.approve(who),
+    deny: (who) => contactRequests.deny(who),
+    isLetIn: (who) => admission.direct(who).allowed,
+    waiting: () => contactRequests.waiting(),
     rooms: () => rooms.list(),
     join: (room) => rooms.join(room),
     leave: (room) => rooms.leave(room),

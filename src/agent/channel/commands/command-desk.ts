@@ -1,4 +1,4 @@
-/** Takes the commands that people give: each is run once, in its place, on the conversation it was given in, and replied to. */
+/** Runs the commands that people give: each once, in its place in the queue, on the conversation that it was given in. */
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { Choices, Command, CommandContext } from '../../commands/command.js';
 import { conversationCommands } from '../../commands/conversation-commands.js';
@@ -6,26 +6,28 @@ import { operatorCommands } from '../../commands/operator-commands.js';
 import { CommandRegistry } from '../../commands/registry.js';
 import type { Conversation, GivenCommand } from '../../conversation/history.js';
 import { errorText } from '../../log.js';
+import type { Background } from '../../background.js';
 import { isOperator, isOperatorIn } from '../access/rules.js';
-import { commandContext, type CommandContextOptions, type Given } from './command-context.js';
-import { payerAt } from '../places/identities.js';
 import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js';
+import { payerAt } from '../places/identities.js';
 import type { Place } from '../places/place.js';
+import type { Reachability } from '../rooms/reachability.js';
+import { commandContext, type CommandContextOptions, type Given } from './command-context.js';
 
-export type { Given, RoomDesk } from './command-context.js';
+export type { Given } from './command-context.js';
 
+/** Parts of the command desk. */
 export interface CommandDeskOptions extends CommandContextOptions {
-  /** Resolves when something can be said at the place; rejects when the bot stops. */
-  readonly opened: (place: Place) => Promise<void>;
-  /** Takes work that nobody waits for; its failure is told to the log. */
-  readonly later: (work: Promise<void>) => void;
+  readonly reachability: Reachability;
+  readonly background: Background;
 }
 
 const FULL = 'Too much waits here already; /stop drops it.';
 const BROKEN = 'That did not work; my operator has to look into it.';
 
+/** The commands of one account. */
 export class CommandDesk {
-  /** All commands there are, under whichever name people reach them. */
+  /** All commands, by their names and aliases. */
   readonly registry = new CommandRegistry([...conversationCommands, ...operatorCommands]);
   readonly #options: CommandDeskOptions;
   readonly #startedAt = performance.now();
@@ -35,60 +37,64 @@ export class CommandDesk {
   }
 
   /**
-   * Takes a command that came as a message; it is answered there. It is no part of what the model sees of the conversation, but stands in
-   * its file, so that it is carried out also after a crash, and once however often it comes.
-   * @throws HistoryError when it could not be written down
+   * Takes a command that came as a message, and answers it there. The model never sees it, but it is in the conversation's file: so it runs
+   * even after a crash, and only once however often it arrives.
+   * @throws HistoryError when it could not be written to disk
    */
   async take(given: Given, conversation: Conversation): Promise<void> {
-    if ((await this.#writeDown(given, conversation)) === 'new') this.#options.later(this.#answer(given, conversation));
+    if ((await this.#record(given, conversation)) === 'new') this.#answerLater(given, conversation);
   }
 
-  /** Takes up a command that was written down before the last stop. Who may still be an operator is for the rules of now. */
+  /** Runs a command that was recorded before the last stop. Whether its sender is an operator is decided by the rules of now. */
   resume(command: GivenCommand, place: Place, conversation: Conversation): void {
     const { account } = this.#options;
     const from = Jid.tryParse(command.from);
     const isOurs = place.kind === 'direct' ? isOperator(account, place.to) : isOperatorIn(account, place.to.bare, from);
     const given = { ...command, place, payer: payerAt(place), isOperator: isOurs };
-    this.#options.later(this.#answer(given, conversation));
+    this.#answerLater(given, conversation);
   }
 
   /**
-   * Runs a command that came in another way, on the conversation at its place.
-   * @returns what is to be said to it, `''` for nothing. It stays open for ever when `/stop` drops the command before its turn.
-   * @throws HistoryError when it could not be written down
+   * Runs a command that did not come as a message, on the conversation at its place.
+   * @returns the answer, `''` for none. It stays pending for ever when `/stop` drops the command before its turn.
+   * @throws HistoryError when it could not be written to disk
    */
   async run(given: Given, conversation: Conversation): Promise<string> {
-    const outlet = replyChannelTo(this.#options.client, given.place);
-    await this.#writeDown(given, conversation);
-    const answer = await this.#take(given, conversation, outlet);
-    outlet.state('active');
+    const channel = replyChannelTo(this.#options.client, given.place);
+    await this.#record(given, conversation);
+    const answer = await this.#take(given, conversation, channel);
+    channel.state('active');
     return answer;
   }
 
-  /** What the argument of a command can be; nothing where it is free. */
+  /** The values that the argument of a command can have; empty where it is free text. */
   choices(given: Given, conversation: Conversation): Choices {
-    const outlet = replyChannelTo(this.#options.client, given.place);
-    return this.#find(given)?.argument?.choices?.(this.#context(given, conversation, outlet)) ?? { values: [] };
+    const channel = replyChannelTo(this.#options.client, given.place);
+    return this.#find(given)?.argument?.choices?.(this.#context(given, conversation, channel)) ?? { values: [] };
   }
 
-  #writeDown(given: Given, conversation: Conversation): Promise<'new' | 'duplicate'> {
+  #record(given: Given, conversation: Conversation): Promise<'new' | 'duplicate'> {
     const { key, at, name, argument, author, from, place } = given;
     return conversation.give({ kind: 'command', key, at, name, argument, author, from, reference: place });
   }
 
-  async #answer(given: Given, conversation: Conversation): Promise<void> {
-    const { client, opened } = this.#options;
-    const outlet = replyChannelTo(client, given.place);
-    const answer = await this.#take(given, conversation, outlet);
-    await opened(given.place);
-    if (answer !== '') outlet.remark(answer);
-    outlet.state('active');
+  #answerLater(given: Given, conversation: Conversation): void {
+    this.#options.background.run('command', () => this.#answer(given, conversation));
   }
 
-  /** Runs it now, or when its turn has come. */
-  async #take(given: Given, conversation: Conversation, outlet: ReplyChannel): Promise<string> {
+  async #answer(given: Given, conversation: Conversation): Promise<void> {
+    const { client, reachability } = this.#options;
+    const channel = replyChannelTo(client, given.place);
+    const answer = await this.#take(given, conversation, channel);
+    await reachability.opened(given.place);
+    if (answer !== '') channel.remark(answer);
+    channel.state('active');
+  }
+
+  /** Runs it now, or when its turn comes. */
+  async #take(given: Given, conversation: Conversation, channel: ReplyChannel): Promise<string> {
     const { key, place } = given;
-    const context = this.#context(given, conversation, outlet);
+    const context = this.#context(given, conversation, channel);
     const run = (signal: AbortSignal): Promise<string> => this.#run(given, context, conversation, signal);
     if (this.#find(given)?.immediate !== false) return run(new AbortController().signal);
     return new Promise((resolve) => {
@@ -107,14 +113,14 @@ export class CommandDesk {
       const answer = await this.registry.run(given.name, given.argument, context, signal);
       return await this.#settled(given, conversation, answer);
     } catch (error) {
-      // Who stopped it knows, and has settled it; and when the bot stops, it is taken up again after the next start.
+      // `/stop` has settled it already. When the bot stops, it runs after the next start.
       if (signal.aborted) return '';
       this.#report(given, error);
       return this.#settled(given, conversation, BROKEN);
     }
   }
 
-  /** Writes down that nothing of it is owed any more, before that is said. Never rejects: what fails is told to the log. */
+  /** Records on disk that the command is done, before anybody is notified. Never rejects: a failure is logged. */
   async #settled(given: Given, conversation: Conversation, answer: string): Promise<string> {
     try {
       await conversation.done(given.key);
@@ -129,8 +135,8 @@ export class CommandDesk {
     this.#options.log('error', 'error', { kind: 'internal', command: name, message: errorText(error) });
   }
 
-  #context(given: Given, conversation: Conversation, outlet: ReplyChannel): CommandContext {
-    return commandContext(this.#options, { given, conversation, outlet, startedAt: this.#startedAt });
+  #context(given: Given, conversation: Conversation, channel: ReplyChannel): CommandContext {
+    return commandContext(this.#options, { given, conversation, channel, startedAt: this.#startedAt });
   }
 
   #find({ name, isOperator }: Given): Command | undefined {

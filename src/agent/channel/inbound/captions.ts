@@ -1,15 +1,15 @@
 /**
- * Files and the words that belong to them. Many clients send them apart, in either order: so a file without words waits a moment for
- * words, and a file that follows a question joins it as long as its answer has not begun. Of the two that belong together, the later one
- * is asked, and the earlier one is what it is about.
+ * Joins files and the words that belong to them. Many clients send them as separate messages, in either order: so a file without words waits a
+ * moment for words, and a file that follows a question joins it as long as the answer has not begun. Of the two messages, the later one becomes
+ * the question, and the earlier one its context.
  */
 import { delay } from '../../../xmpp-core/deadline.js';
 import { RecentMap } from '../../../xmpp-core/jid/recent-map.js';
 import type { Conversation, HeardMedia } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { MediaLink } from '../../media/link.js';
-import { isAdmitted, isOnlyFile, type IncomingMessage } from './incoming-message.js';
 import type { Task } from '../turns/tasks.js';
+import { isAdmitted, isOnlyFile, type IncomingMessage } from './incoming-message.js';
 
 /** Fetches files; never throws but for the signal's reason. */
 export type FetchMedia = (
@@ -23,7 +23,7 @@ interface Files {
   readonly links: readonly MediaLink[];
 }
 
-/** What somebody said last in a conversation, with what was joined to it. */
+/** The last message of an author in a conversation, with what was joined to it. */
 export interface Piece {
   readonly key: string;
   readonly isFile: boolean;
@@ -37,9 +37,10 @@ export interface Piece {
 /** How long a file waits for words, in milliseconds. */
 const CAPTION_MS = 3_000;
 const MAX_PEOPLE = 1_000;
-/** So many messages with files are one question at most. */
+/** The most messages with files that are joined to one question. */
 const MAX_JOINED = 10;
 
+/** The joined messages of one account. */
 export class Captions {
   readonly #queue: TurnQueue<Task>;
   readonly #fetch: FetchMedia;
@@ -51,36 +52,36 @@ export class Captions {
     this.#fetch = fetch;
   }
 
-  /** Takes what belongs together with this out of the queue. @returns it, to be given up once this is written down */
-  join(said: IncomingMessage): Piece | undefined {
-    const last = this.#last.get(nameOf(said));
-    if (last === undefined || !isAdmitted(said) || last.files.length >= MAX_JOINED) return undefined;
+  /** Withdraws the message that belongs to this one from the queue. @returns it: the caller settles it once this message is on disk */
+  join(message: IncomingMessage): Piece | undefined {
+    const last = this.#last.get(nameOf(message));
+    if (last === undefined || !isAdmitted(message) || last.files.length >= MAX_JOINED) return undefined;
     const belongs = last.isFile
-      ? (said.asks || isOnlyFile(said)) && performance.now() - last.at < CAPTION_MS
-      : last.asked && isOnlyFile(said);
+      ? (message.asks || isOnlyFile(message)) && performance.now() - last.at < CAPTION_MS
+      : last.asked && isOnlyFile(message);
     if (!belongs) return undefined;
     if (!last.asked) return last;
     const isIt = (task: Task): boolean => task.kind === 'question' && task.key === last.key;
-    return this.#queue.withdraw(said.conversation, isIt).length > 0 ? last : undefined;
+    return this.#queue.withdraw(message.conversation, isIt).length > 0 ? last : undefined;
   }
 
-  /** Remembers what was said. @param asked whether it waits for an answer */
-  note(said: IncomingMessage, joined: Piece | undefined, asked: boolean): Piece {
-    const { key, content } = said;
+  /** Remembers a message as its author's last. @param asked whether it waits for an answer */
+  note(message: IncomingMessage, joined: Piece | undefined, asked: boolean): Piece {
+    const { key, content } = message;
     const own = content.links.length === 0 ? [] : [{ key, links: content.links }];
     const piece = {
       key,
-      isFile: isOnlyFile(said),
-      hasWords: said.text !== '' || joined?.hasWords === true,
+      isFile: isOnlyFile(message),
+      hasWords: message.text !== '' || joined?.hasWords === true,
       files: [...(joined?.files ?? []), ...own],
       asked,
       at: performance.now(),
     };
-    this.#last.set(nameOf(said), piece);
+    this.#last.set(nameOf(message), piece);
     return piece;
   }
 
-  /** What a question needs before it is put to the model: a moment for words to follow its files, and the files themselves. */
+  /** What has to happen before a question goes to the model: a moment for words to follow its files, and fetching the files. */
   preparation(
     { files, hasWords, at }: Piece,
     conversation: Conversation,
@@ -93,15 +94,15 @@ export class Captions {
     };
   }
 
-  /** Fetches files and writes them down with their message, unless that is done. */
+  /** Fetches files and records them with their message, unless that is done already. */
   async fetch(
     key: string,
     links: readonly MediaLink[],
     conversation: Conversation,
     signal: AbortSignal,
   ): Promise<void> {
-    const heard = conversation.find((one) => one.key === key);
-    if (heard?.media?.some(({ url }) => url !== undefined) !== true) return;
+    const recorded = conversation.find((one) => one.key === key);
+    if (recorded?.media?.some(({ url }) => url !== undefined) !== true) return;
     const media = await this.#fetch(links, { signal, forWhom: conversation.id });
     signal.throwIfAborted();
     await conversation.attach(key, media);

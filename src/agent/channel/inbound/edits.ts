@@ -1,27 +1,29 @@
 /**
- * What people say of what was said before: they correct it (XEP-0308), take it back (XEP-0424), or react to it (XEP-0444); and a room's
- * moderators take it back for them (XEP-0425). Only who said something can change it.
+ * Changes to earlier messages: corrections (XEP-0308), retractions (XEP-0424), reactions (XEP-0444), and retractions by a room's moderators
+ * (XEP-0425). Only the author of a message can correct or retract it.
  */
 import type { Client } from '../../../xmpp-core/client.js';
 import type { Conversation, Heard } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import { ownMessages } from '../places/own-messages.js';
-import { isAdmitted, senderKey, stanzaKey, type IncomingMessage } from './incoming-message.js';
 import type { Task } from '../turns/tasks.js';
+import { isAdmitted, senderKey, stanzaKey, type IncomingMessage } from './incoming-message.js';
 
+/** Parts of the edits. */
 export interface EditsOptions {
   readonly client: Client;
   readonly queue: TurnQueue<Task>;
-  /** Whether somebody may have another question answered; tells them when not. */
-  readonly isWithinLimits: (said: IncomingMessage) => boolean;
+  /** Whether the author may have another question answered. Sends them a notice when not. */
+  readonly isWithinLimits: (message: IncomingMessage) => boolean;
   readonly log: Log;
 }
 
-/** Reactions to one message that are passed on; whoever clicks about on it would fill the conversation. */
+/** The most reactions to one message that the model gets: clicking around must not fill the conversation. */
 const MAX_REACTIONS = 20;
 const MAX_EMOJI = 5;
 
+/** The edits of one account. */
 export class Edits {
   readonly #options: EditsOptions;
 
@@ -30,50 +32,48 @@ export class Edits {
   }
 
   /**
-   * Takes what is said of an earlier message, for the first time: the same change again, out of its order, would undo one that came after it.
-   * @returns false for a correction of something that was never heard: it is as good as the first version of it
+   * Applies a change, once: the same change again, out of order, would undo a later one.
+   * @returns false for a correction of a message that never arrived: the correction then stands for it
    */
-  async take(said: IncomingMessage, conversation: Conversation): Promise<boolean> {
-    const { change } = said.content;
+  async apply(message: IncomingMessage, conversation: Conversation): Promise<boolean> {
+    const { change } = message.content;
     if (change === undefined) return true;
-    if (change.kind === 'reaction') await this.#react(said, change.id, change.emoji, conversation);
-    else if (change.kind === 'retraction') await this.#retract(said, change.id, conversation);
-    else return this.#correct(said, change.id, conversation);
+    if (change.kind === 'reaction') await this.#react(message, change.id, change.emoji, conversation);
+    else if (change.kind === 'retraction') await this.#retract(message, change.id, conversation);
+    else return this.#correct(message, change.id, conversation);
     return true;
   }
 
-  /** Takes back what a room's moderators want to be gone. @param id the one that the room gave it */
+  /** Retracts a message for a room's moderators. @param id the stanza id that the room gave it */
   async moderate(conversation: Conversation, id: string): Promise<void> {
     const original = conversation.find(({ key }) => key === stanzaKey(id));
-    if (original !== undefined) await this.#takeBack(original, conversation);
+    if (original !== undefined) await this.#remove(original, conversation);
   }
 
-  async #correct(said: IncomingMessage, id: string, conversation: Conversation): Promise<boolean> {
+  async #correct(message: IncomingMessage, id: string, conversation: Conversation): Promise<boolean> {
     const { queue } = this.#options;
-    const original = conversation.find((heard) => heard.id === id && heard.author === said.author);
-    if (original === undefined) return this.#ignored(said, id, conversation);
+    const original = conversation.find((one) => one.id === id && one.author === message.author);
+    if (original === undefined) return this.#ignored(message, id, conversation);
     const { key, kind } = original;
-    const words = kind === 'question' ? said.text : said.content.text;
-    // As after a restart, when the archive has it again.
+    const words = kind === 'question' ? message.text : message.content.text;
+    // The archive repeats corrections after a restart.
     if (words === original.text) return true;
-    const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
+    const mayAsk = conversation.isOwed(key) && isAdmitted(message) && this.#options.isWithinLimits(message);
     const written = conversation.correct(key, words);
-    // What waits is asked as it is by then. The request that is under way still has the old words.
+    // A waiting question is asked with its newest text. A request under way still has the old one.
     if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
     await written;
     return true;
   }
 
-  async #retract(said: IncomingMessage, id: string, conversation: Conversation): Promise<void> {
-    const names = new Set([stanzaKey(id), senderKey(said.from, id)]);
-    const original = conversation.find(
-      (heard) => heard.author === said.author && (heard.id === id || names.has(heard.key)),
-    );
-    if (original === undefined) this.#ignored(said, id, conversation);
-    else await this.#takeBack(original, conversation);
+  async #retract(message: IncomingMessage, id: string, conversation: Conversation): Promise<void> {
+    const names = new Set([stanzaKey(id), senderKey(message.from, id)]);
+    const original = conversation.find((one) => one.author === message.author && (one.id === id || names.has(one.key)));
+    if (original === undefined) this.#ignored(message, id, conversation);
+    else await this.#remove(original, conversation);
   }
 
-  async #takeBack({ key }: Heard, conversation: Conversation): Promise<void> {
+  async #remove({ key }: Heard, conversation: Conversation): Promise<void> {
     const { queue } = this.#options;
     const isOwed = conversation.isOwed(key);
     const written = conversation.retract(key);
@@ -84,18 +84,23 @@ export class Edits {
     await written;
   }
 
-  async #react(said: IncomingMessage, id: string, emoji: readonly string[], conversation: Conversation): Promise<void> {
-    const { key, speaker, at, author, place } = said;
+  async #react(
+    message: IncomingMessage,
+    id: string,
+    emoji: readonly string[],
+    conversation: Conversation,
+  ): Promise<void> {
+    const { key, speaker, at, author, place } = message;
     const own = this.#options.client.get(ownMessages).find(place.to, id);
-    if (own === undefined || !isAdmitted(said) || own.reactions >= MAX_REACTIONS) return;
+    if (own === undefined || !isAdmitted(message) || own.reactions >= MAX_REACTIONS) return;
     own.reactions += 1;
     const about = { text: own.excerpt, reaction: emoji.slice(0, MAX_EMOJI) };
     await conversation.hear({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
   }
 
-  /** @returns whether it was something that somebody else said */
+  /** Logs a change that is not applied. @returns whether its message is somebody else's */
   #ignored({ author }: IncomingMessage, id: string, conversation: Conversation): boolean {
-    const isForeign = conversation.find((heard) => heard.id === id || heard.key === stanzaKey(id)) !== undefined;
+    const isForeign = conversation.find((one) => one.id === id || one.key === stanzaKey(id)) !== undefined;
     this.#options.log('debug', 'ignored', { conversation: conversation.id, from: author, foreign: isForeign });
     return isForeign;
   }

@@ -1,4 +1,4 @@
-/** Something said, in terms that do not depend on where it was said. */
+/** A message to the bot, in terms that do not depend on whether it came directly, from a room, or from an occupant alone. */
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import type { RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import type { Heard } from '../../conversation/records.js';
@@ -7,55 +7,58 @@ import type { Access } from '../access/rules.js';
 import type { Content } from './content.js';
 import type { Place } from '../places/place.js';
 
+/** A message as the inbox handles it. */
 export interface IncomingMessage {
-  /** The conversation it belongs to. */
+  /** The id of its conversation. */
   readonly conversation: string;
-  /** Whom its tokens are counted for. */
+  /** The key that its tokens count for: see `payerAt`. */
   readonly payer: string;
-  /** Who said it, for the limits: a prepared JID or an occupant. */
+  /** Who sent it, for the limits: a prepared JID or an occupant. */
   readonly sender: string;
-  /** Who said it, for the log: a JID. */
+  /** Who sent it, for the log: a JID. */
   readonly from: string;
-  /** Who said it, as far as it can be proven: see `identities`. */
+  /** Who sent it, as far as that can be proven: see `identities`. */
   readonly author: string;
   readonly isOperator: boolean;
+  /** The name that the model sees: a nick or a localpart. */
   readonly speaker: string;
+  /** Identifies the message: one that arrives twice has the same key. */
   readonly key: string;
   /** The id that its author gave it. */
   readonly id: string | undefined;
   readonly content: Content;
-  /** What is meant for the bot: the words without a leading address. */
+  /** Its words without a leading address (`bot: do it` → `do it`). */
   readonly text: string;
   readonly at: Date;
   readonly place: Place;
-  /** What the rules say. `mention` denies only that it is a question: who said it may ask here. */
+  /** What the rules decide. `mention` denies only that it is a question: its author may ask here. */
   readonly access: Access;
   /** Whether it wants an answer. */
   readonly asks: boolean;
   readonly source: Message | RoomMessage;
 }
 
-/** Whether who said it may ask something here, though they need not have. */
+/** Whether its author may ask questions here, even if this message is not one. */
 export function isAdmitted({ access }: IncomingMessage): boolean {
   return access.allowed || access.rule === 'mention';
 }
 
-/** Whether it is a file, or several, without a word. */
+/** Whether it has files and no words. */
 export function isOnlyFile({ text, content }: IncomingMessage): boolean {
   return text === '' && content.links.length > 0;
 }
 
-/** The files of a message that are still to be fetched, as far as is written down. */
+/** The files of a recorded message that are still to be fetched. */
 export function linksOf({ media = [] }: Heard): MediaLink[] {
   return media.flatMap(({ url, ...known }) => (url === undefined ? [] : { url, ...known }));
 }
 
-/** What tells a message of a room from others. */
+/** The key of a message to which a room gave an id. */
 export function stanzaKey(id: string): string {
   return `stanza-id ${id}`;
 }
 
-/** What tells a message from others where no room does: who sent it, and the id they gave it. */
+/** The key of any other message: its sender, and the id that they gave it. */
 export function senderKey(sender: string, id: string): string {
   return `id ${sender} ${id}`;
 }

@@ -1,30 +1,28 @@
-/** Work that has to be done in the order it came in, for each conversation by itself. */
+/** Work that must be done in the order it arrived, within each conversation. */
+import { runAfter } from '../../serial.js';
 
+/** Runs one piece of work after the other for each key; different keys do not wait for each other. */
 export class KeyedSerial {
-  /** The end of what came last, by conversation; gone when nothing is under way. */
-  readonly #last = new Map<string, Promise<void>>();
+  /** The end of the newest work, by key; removed when nothing is under way. */
+  readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Resolves when all that has come so far is done. */
+  /** Resolves when all work that was started so far has ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#last.values());
   }
 
   /**
-   * Does the work when all that came before it in this conversation is done, however that ended.
-   * @returns when it is done; rejects as the work does
+   * Starts `work` when everything before it under this key has ended, whether it succeeded or failed.
+   * @returns when `work` is done; rejects as `work` does
    */
-  async run(conversation: string, work: () => Promise<void>): Promise<void> {
-    const done = (this.#last.get(conversation) ?? Promise.resolve()).then(work);
-    const ended = done.then(
-      () => undefined,
-      // Whoever brought the work is told.
-      () => undefined,
-    );
-    this.#last.set(conversation, ended);
+  async run(key: string, work: () => Promise<void>): Promise<void> {
+    const done = runAfter(this.#last.get(key), work);
+    const ended = Promise.allSettled([done]);
+    this.#last.set(key, ended);
     try {
       await done;
     } finally {
-      if (this.#last.get(conversation) === ended) this.#last.delete(conversation);
+      if (this.#last.get(key) === ended) this.#last.delete(key);
     }
   }
 }

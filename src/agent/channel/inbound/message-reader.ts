@@ -1,4 +1,4 @@
-/** Reads what reaches the bot, directly or in rooms, as something that somebody said: who, where, what, and under which rules. */
+/** Turns stanzas and room messages into an `IncomingMessage`: who sent what from where, and whether it may be answered. */
 import type { Client } from '../../../xmpp-core/client.js';
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import { newId } from '../../../xmpp-core/stanza/ids.js';
@@ -6,26 +6,27 @@ import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import { readMucUser, type RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import { readDelay } from '../../../xeps/xep-0203-delayed-delivery.js';
 import { readOriginId, readStanzaId } from '../../../xeps/xep-0359-stable-ids.js';
-import { roomConfig, type AccountConfig } from '../../config/config.js';
-import { directAccess, isOperator, isOperatorIn, roomAccess, roomMessageAccess } from '../access/rules.js';
-import { readAddressing } from './addressing.js';
-import { readContent, type Content } from './content.js';
+import type { AccountConfig } from '../../config/config.js';
+import type { Admission, RoomFacts } from '../access/admission.js';
+import { isOperator, isOperatorIn } from '../access/rules.js';
 import { identities, payerAt } from '../places/identities.js';
 import { ownMessages } from '../places/own-messages.js';
 import type { Place } from '../places/place.js';
+import { readAddressing } from './addressing.js';
+import { readContent, type Content } from './content.js';
 import { senderKey, stanzaKey, type IncomingMessage } from './incoming-message.js';
 
+/** Parts of the reader. */
 export interface MessageReaderOptions {
   readonly account: AccountConfig;
   readonly client: Client;
-  /** Those whom operators had let in at that time, as canonical bare JIDs. */
-  readonly approved: (at: Date) => ReadonlySet<string>;
-  /** The operator who had the bot join a room, if one did. */
-  readonly vouchedBy: (room: Jid) => Jid | undefined;
+  readonly admission: Admission;
+  readonly rooms: RoomFacts;
 }
 
 const MINUTE_MS = 60_000;
 
+/** The reader of one account. It changes nothing and sends nothing. */
 export class MessageReader {
   readonly #options: MessageReaderOptions;
 
@@ -33,18 +34,18 @@ export class MessageReader {
     this.#options = options;
   }
 
-  /** A message that no room sent; `undefined` when it says nothing to us. */
+  /** A message from outside of rooms; `undefined` when it has nothing for the bot. */
   direct(message: Message): IncomingMessage | undefined {
-    const { account, client, approved } = this.#options;
+    const { account, client, admission } = this.#options;
     const peer = message.from.bare;
     const content = readContent(message);
     if (
       content === undefined ||
       message.type === 'groupchat' ||
       message.type === 'headline' ||
-      // What servers announce is for people.
+      // Servers send announcements to people.
       peer.localpart === '' ||
-      // A room that invites, or tells of its configuration, asks nothing (XEP-0045 §7.8.2).
+      // An invitation, or a notice about a room, is no question (XEP-0045 §7.8.2).
       readMucUser(message.element) !== undefined ||
       peer.equals(client.account)
     )
@@ -71,21 +72,21 @@ export class MessageReader {
       text: content.text,
       at,
       place,
-      access: directAccess(account, peer, approved(at)),
+      access: admission.direct(peer, { at }),
       asks: !this.isStale(at) && content.change === undefined,
       source: message,
     };
   }
 
-  /** What an occupant of a room says to the bot alone (XEP-0045 §7.5). It is answered there, under the rules for direct messages. */
-  aside(source: RoomMessage): IncomingMessage | undefined {
-    const { account, client, approved } = this.#options;
+  /** A private message of an occupant (XEP-0045 §7.5). It is answered in private, under the rules for direct messages. */
+  private(source: RoomMessage): IncomingMessage | undefined {
+    const { account, client, admission } = this.#options;
     const { room, nick, message, delayed } = source;
     const content = readContent(message);
     if (content === undefined) return undefined;
-    // Nobody is told what was said alone in the past, so that whoever has the nick now has said it, whatever delay is written into it.
+    // Rooms replay no private messages: the occupant who has the nick now has sent it, whatever delay it carries.
     const realJid = room.occupants.get(nick)?.realJid;
-    // Of somebody who is gone nothing is known that lasts.
+    // An occupant who is gone has no lasting identity.
     const author = client.get(identities).at(message.from) ?? `${room.jid.toString()} stay ${newId()}`;
     const from = `${room.jid.toString()}/${nick}`;
     const at = delayed ?? new Date();
@@ -97,7 +98,7 @@ export class MessageReader {
       ...(message.id === undefined ? {} : { messageId: message.id }),
     };
     return {
-      // A nick can pass to somebody else, who must not find the talk of the one before; and it can be spelt like anybody's JID.
+      // Not by the nick: its next holder must not find this conversation, and a nick can look like anybody's JID.
       conversation: `${this.#id(room.jid)}/${realJid?.toString() ?? author.slice(room.jid.toString().length + 1)}`,
       payer: payerAt(place),
       sender: payerAt(place),
@@ -111,24 +112,22 @@ export class MessageReader {
       text: content.text,
       at,
       place,
-      access: directAccess(account, realJid, approved(at), room.jid),
+      access: admission.direct(realJid, { at, room: room.jid }),
       asks: !this.isStale(at) && content.change === undefined,
       source,
     };
   }
 
-  /** What is said in a room: a question when the rules say so, else something to know. */
+  /** A message of a room: a question when the rules say so, otherwise context. */
   room(source: RoomMessage): IncomingMessage | undefined {
-    const { account, client } = this.#options;
+    const { account, client, admission, rooms } = this.#options;
     const { room, nick, message, occupant, occupantId, stanzaId, delayed, own } = source;
     const content = readContent(message);
-    const config = roomConfig(account, room.jid);
-    const vouchedBy = this.#options.vouchedBy(room.jid);
     if (
       own ||
       content === undefined ||
       content.encryption !== undefined ||
-      !roomAccess(account, config, vouchedBy).allowed
+      !admission.room(room.jid, rooms.vouchedBy(room.jid)).allowed
     )
       return undefined;
     const { addressed, text } = readAddressing(content.text, {
@@ -138,7 +137,7 @@ export class MessageReader {
     });
     const realJid = occupant?.realJid;
     const from = `${room.jid.toString()}/${nick}`;
-    const access = roomMessageAccess(account, config, { sender: realJid, addressed, vouchedBy });
+    const access = admission.roomMessage(room.jid, realJid, addressed, rooms);
     const place: Place = {
       kind: 'room',
       to: room.jid,
@@ -166,12 +165,12 @@ export class MessageReader {
     };
   }
 
-  /** Whether something is too old to be answered. */
+  /** Whether a message is too old to be answered. */
   isStale(at: Date): boolean {
     return Date.now() - at.getTime() > this.#options.account.limits.staleAfterMinutes * MINUTE_MS;
   }
 
-  /** A reply to what we said, and a reference to us, by our address or by that in the room, are as good as our name. */
+  /** Whether a message addresses the bot without its name: by a reply to one of its messages, or a reference to its JID here or in the room. */
   #pointsAtUs({ reply, mentions }: Content, room: Jid, nick: string): boolean {
     const { client, account } = this.#options;
     const self = room.withResource(nick);
@@ -185,7 +184,7 @@ export class MessageReader {
   }
 }
 
-/** What tells one message from another when no room does. @param archiveId of a direct message: some senders give theirs no id */
+/** The key of a message to which no room gave an id. @param archiveId of a direct message: some senders give theirs no id */
 function keyOf(sender: string, { element, id }: Message, archiveId?: string): string {
   return senderKey(sender, readOriginId(element) ?? id ?? archiveId ?? newId());
 }

@@ -1,27 +1,28 @@
-/** What was seen once and stands in no conversation: who was told something, what was dropped. It is known again after a restart. */
+/** What was seen once and is in no conversation, such as dropped messages and senders who got a notice. It survives a restart. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
+import type { Background } from '../../background.js';
 import { readStored } from '../../stored-json.js';
 
-/** Strangers decide how much there is; what was seen so long ago is new again. */
+/** Anybody can add entries. The oldest are forgotten. */
 const MAX_REMEMBERED = 1_000;
 
+/** A bounded set of texts, on disk. */
 export class SeenMessages {
   readonly #storage: Storage;
   readonly #key: string;
-  readonly #failed: (error: unknown) => void;
+  readonly #background: Background;
   #names = new Set<string>();
   #writing: Promise<void> | undefined;
 
   /**
-   * @param key where it is kept, which names the account and what it is that was seen
-   * @param failed told when it could not be written down
+   * @param key where the set is stored: it names the account and what was seen
    */
-  constructor(storage: Storage, key: string, failed: (error: unknown) => void) {
+  constructor(storage: Storage, key: string, background: Background) {
     this.#storage = storage;
     this.#key = key;
-    this.#failed = failed;
+    this.#background = background;
   }
 
   /** Reads what was seen before the last stop. Rejects when the storage does. */
@@ -29,12 +30,12 @@ export class SeenMessages {
     this.#names = new Set(await readStored(this.#storage, this.#key, z.array(z.string())));
   }
 
-  /** @param what any text, as long as strangers like */
+  /** @param what any text, of any length */
   has(what: string): boolean {
     return this.#names.has(nameOf(what));
   }
 
-  /** From now on it was seen. Nobody waits for the disk here: a flood must not pile up before it. */
+  /** Adds a text. Does not wait for the disk, so that a flood does not pile up in memory. */
   add(what: string): void {
     this.#names.add(nameOf(what));
     const [oldest] = this.#names;
@@ -42,12 +43,12 @@ export class SeenMessages {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when all that was seen stands on the disk, or cannot. */
+  /** Resolves when the set is on disk, or the write has failed, which is logged. */
   async written(): Promise<void> {
     await this.#writing;
   }
 
-  /** What changes while a write is under way goes into the next. Never rejects. */
+  /** Writes until nothing has changed during the last write. Never rejects. */
   async #write(): Promise<void> {
     let written: string | undefined;
     try {
@@ -59,14 +60,14 @@ export class SeenMessages {
         written = text;
       }
     } catch (error) {
-      this.#failed(error);
+      this.#background.report(this.#key, error);
     } finally {
       this.#writing = undefined;
     }
   }
 }
 
-/** Short, whatever strangers write, and nobody's address: enough of a hash to tell a thousand things apart from all that anybody can make up. */
+/** A hash: short, whatever senders write, and it stores nobody's address. 162 bits make collisions impractical. */
 function nameOf(what: string): string {
   return createHash('sha256').update(what).digest('base64url').slice(0, 27);
 }

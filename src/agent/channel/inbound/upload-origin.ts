@@ -1,26 +1,31 @@
-/** Where the account's own upload service keeps its files: known from a slot that it gives, for its address says nothing of its web server. */
-import { httpUpload } from '../../../xeps/xep-0363-http-file-upload.js';
+/** The web origin of the account's own upload service (XEP-0363). Only a slot tells it: the service's JID says nothing about its web server. */
 import type { Client } from '../../../xmpp-core/client.js';
+import { httpUpload } from '../../../xeps/xep-0363-http-file-upload.js';
 
-/** For the smallest file there is; nothing is ever put there. */
+/** A slot for the smallest file there is; nothing is ever uploaded to it. */
 const PROBE = { filename: 'moltis.txt', size: 1, contentType: 'text/plain' };
-/** Between two attempts to learn it: who sends links must not be able to make the bot ask again and again. */
+/** The shortest time between two attempts: people who send links must not be able to make the bot ask again and again. */
 const AGAIN_MS = 60_000;
 
-/** Finds the origin, such as `https://files.example.org:5281`; once it is known it is not asked for again. */
-export function uploadOriginOf(client: Client): (signal: AbortSignal) => Promise<string | undefined> {
+/** Finds the origin, such as `https://files.example.org:5281`, and remembers it. It is `undefined` where there are no uploads. */
+export function uploadOriginOf(client: Client): () => Promise<string | undefined> {
   let known: string | undefined;
   let askedAt = -Infinity;
   let asking: Promise<string | undefined> = Promise.resolve(undefined);
+  const ask = async (): Promise<string | undefined> => {
+    try {
+      const { getUrl } = await client.get(httpUpload).slot(PROBE);
+      known = new URL(getUrl).origin;
+      return known;
+    } catch {
+      // A server without uploads has no such origin. A link is then fetched under the rules for any other link.
+      return undefined;
+    }
+  };
   return () => {
     if (known !== undefined || performance.now() - askedAt < AGAIN_MS) return asking;
     askedAt = performance.now();
-    asking = client
-      .get(httpUpload)
-      .slot(PROBE)
-      .then(({ getUrl }) => (known = new URL(getUrl).origin))
-      // A server without uploads has no such origin.
-      .catch(() => undefined);
+    asking = ask();
     return asking;
   };
 }

@@ -34,8 +34,8 @@ export async function upload(
   const picture = readPicture(data);
   const size = picture === undefined ? {} : { width: picture.width, height: picture.height };
   try {
-    const wish = { name, type: mediaType, data, ...(signal === undefined ? {} : { signal }) };
-    const url = await client.get(httpUpload).upload(wish);
+    const request = { name, type: mediaType, data, ...(signal === undefined ? {} : { signal }) };
+    const url = await client.get(httpUpload).upload(request);
     return {
       disposition: picture === undefined ? 'attachment' : 'inline',
       file: { name, mediaType, size: data.byteLength, ...size },

@@ -7,10 +7,11 @@
  */
 import { untilAborted } from '../../../xmpp-core/deadline.js';
 import type { SharedFile } from '../../../xeps/xep-0447-stateless-file-sharing.js';
+import type { Background } from '../../background.js';
 import { chunk, Chunker } from '../../text/chunk.js';
 import { codeFileName, CodeSplitter, type LongCode, type Piece } from '../../text/code-splitter.js';
-import type { ReplyChannel } from './reply-channel.js';
 import { toMessageStyling } from '../../text/styling.js';
+import type { ReplyChannel } from './reply-channel.js';
 
 export interface ReplyWriterOptions {
   /** Of the answer. */
@@ -21,6 +22,8 @@ export interface ReplyWriterOptions {
   readonly chunkLimit: number;
   /** Whether the answer is shown while it grows. */
   readonly live: boolean;
+  /** Runs the uploads that begin while the answer still grows. */
+  readonly background: Background;
   readonly now?: () => number;
 }
 
@@ -49,11 +52,12 @@ export function isMessageOf(answerId: string, id: string): boolean {
 }
 
 export class ReplyWriter {
-  readonly #outlet: ReplyChannel;
+  readonly #channel: ReplyChannel;
   readonly #id: string;
   readonly #sent: ReadonlyMap<string, string>;
   readonly #limit: number;
   readonly #live: boolean;
+  readonly #background: Background;
   readonly #now: () => number;
   readonly #splitter: CodeSplitter;
   #chunker: Chunker;
@@ -70,10 +74,11 @@ export class ReplyWriter {
   readonly #over = new AbortController();
 
   constructor(
-    outlet: ReplyChannel,
-    { id, sent = new Map(), chunkLimit, live, now = () => performance.now() }: ReplyWriterOptions,
+    channel: ReplyChannel,
+    { id, sent = new Map(), chunkLimit, live, background, now = () => performance.now() }: ReplyWriterOptions,
   ) {
-    this.#outlet = outlet;
+    this.#channel = channel;
+    this.#background = background;
     this.#id = id;
     this.#sent = sent;
     this.#limit = chunkLimit;
@@ -92,8 +97,10 @@ export class ReplyWriter {
   /** Takes a piece of the answer; shows it when it is time to. */
   push(text: string): void {
     this.#take(this.#splitter.push(text));
-    if (!this.#live || !this.#outlet.open) return;
-    for (const item of this.#full) if (typeof item !== 'string') void this.#beginUpload(item);
+    if (!this.#live || !this.#channel.open) return;
+    for (const item of this.#full) {
+      if (typeof item !== 'string') this.#background.run('upload', () => this.#beginUpload(item));
+    }
     this.#sendFull(false);
     if (this.#full.length > 0 || this.#now() < this.#nextEditAt) return;
     const rest = this.#chunker.rest();
@@ -116,7 +123,7 @@ export class ReplyWriter {
     }
   }
 
-  /** Sends all that is not sent. The outlet has to be open. */
+  /** Sends all that is not sent. The channel has to be open. */
   finish(): void {
     this.#take(this.#splitter.end());
     this.#flushText();
@@ -131,7 +138,7 @@ export class ReplyWriter {
     this.#over.abort();
     if (this.#growing === undefined) return;
     const text = this.#chunker.rest();
-    this.#outlet.say(`${toMessageStyling(text)} …`, { replaces: this.#nextId });
+    this.#channel.say(`${toMessageStyling(text)} …`, { replaces: this.#nextId });
     this.#growing = undefined;
   }
 
@@ -157,9 +164,10 @@ export class ReplyWriter {
 
   #beginUpload(file: CodeFile): Promise<void> {
     const outgoing = { name: file.name, mediaType: 'text/plain', data: new TextEncoder().encode(file.code) };
-    file.uploading ??= this.#outlet.upload(outgoing, this.#over.signal).then((uploaded) => {
-      file.uploaded = uploaded;
-    });
+    const upload = async (): Promise<void> => {
+      file.uploaded = await this.#channel.upload(outgoing, this.#over.signal);
+    };
+    file.uploading ??= upload();
     return file.uploading;
   }
 
@@ -174,7 +182,7 @@ export class ReplyWriter {
       if (typeof item === 'string') this.#settle(toMessageStyling(item), last);
       else if (item.uploaded === undefined)
         return; // What comes after it waits with it.
-      else if (!this.#sent.has(this.#nextId)) this.#outlet.share(item.uploaded, { last, id: this.#nextId });
+      else if (!this.#sent.has(this.#nextId)) this.#channel.share(item.uploaded, { last, id: this.#nextId });
       this.#hasShown = true;
       this.#full.shift();
       this.#settled += 1;
@@ -184,8 +192,8 @@ export class ReplyWriter {
   #settle(text: string, last: boolean): void {
     const id = this.#nextId;
     const shown = this.#growing?.text ?? this.#sent.get(id);
-    if (shown === undefined) this.#outlet.say(text, { last, id });
-    else if (shown !== text) this.#outlet.say(text, { last, replaces: id });
+    if (shown === undefined) this.#channel.say(text, { last, id });
+    else if (shown !== text) this.#channel.say(text, { last, replaces: id });
     this.#growing = undefined;
   }
 
@@ -200,10 +208,10 @@ export class ReplyWriter {
     const growing = this.#growing;
     this.#hasShown = true;
     if (growing === undefined) {
-      this.#outlet.say(text, { last: false, id: this.#nextId });
+      this.#channel.say(text, { last: false, id: this.#nextId });
       this.#growing = { text, edits: 0 };
     } else if (growing.text !== text && growing.edits < MAX_EDITS) {
-      this.#outlet.say(text, { replaces: this.#nextId, last: false });
+      this.#channel.say(text, { replaces: this.#nextId, last: false });
       growing.text = text;
       growing.edits += 1;
     }

@@ -1,7 +1,8 @@
-/** What an account remembers of its rooms from one run of the program to the next: into which it was asked, and when it last heard something. */
+/** What an account remembers of its rooms across restarts: which ones operators asked it into, and when the last message arrived. */
 import { z } from 'zod';
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { Storage } from '../../../xmpp-core/storage.js';
+import type { Background } from '../../background.js';
 import { readStored } from '../../stored-json.js';
 
 /** A room that an operator asked the bot into. */
@@ -9,7 +10,7 @@ export interface Stay {
   /** Bare. */
   readonly room: Jid;
   readonly password?: string | undefined;
-  /** Whether the bookmark of the room is ours to take away. */
+  /** Whether the bot set the room's bookmark itself, and so removes it. */
   readonly bookmarked: boolean;
 }
 
@@ -23,29 +24,28 @@ const schema = z.array(
 
 const times = z.array(z.tuple([z.string(), z.iso.datetime().transform((text) => new Date(text))]));
 
-/** So many rooms are remembered that the bot left; the oldest go first. */
+/** The most rooms that the bot left and remembers; the oldest are forgotten first. */
 const MAX_LEFT = 100;
-/** Written down at most so often, in milliseconds: a lively room would else have the file written all the time. */
+/** The shortest time between two writes, in milliseconds: a lively room would otherwise have the file written all the time. */
 const WRITE_MS = 5_000;
 
 export class RoomMemory {
   readonly #storage: Storage;
   readonly #account: string;
-  readonly #tell: (work: Promise<void>) => void;
+  readonly #background: Background;
   readonly #stays = new Map<string, Stay>();
-  readonly #heardAt = new Map<string, Date>();
+  readonly #lastMessageAt = new Map<string, Date>();
   readonly #leftAt = new Map<string, Date>();
   readonly #unwritten = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param tell takes writes that nobody waits for */
-  constructor(storage: Storage, account: Jid, tell: (work: Promise<void>) => void) {
+  constructor(storage: Storage, account: Jid, background: Background) {
     this.#storage = storage;
     this.#account = account.toString();
-    this.#tell = tell;
+    this.#background = background;
   }
 
-  /** Reads what was written in an earlier run. @param rooms those that are configured */
+  /** Reads what an earlier run wrote. @param rooms the configured ones */
   async load(rooms: readonly Jid[]): Promise<void> {
     for (const stored of (await readStored(this.#storage, `rooms ${this.#account}`, schema)) ?? []) {
       const room = Jid.tryParse(stored.room)?.bare;
@@ -53,12 +53,12 @@ export class RoomMemory {
     }
     for (const [room, at] of (await readStored(this.#storage, this.#leftKey, times)) ?? []) this.#leftAt.set(room, at);
     for (const room of [...rooms, ...this.stays.map((stay) => stay.room)]) {
-      const at = new Date((await this.#storage.get(this.#heardKey(room.toString()))) ?? Number.NaN);
-      if (!Number.isNaN(at.getTime())) this.#heardAt.set(room.toString(), at);
+      const at = new Date((await this.#storage.get(this.#lastMessageKey(room.toString()))) ?? Number.NaN);
+      if (!Number.isNaN(at.getTime())) this.#lastMessageAt.set(room.toString(), at);
     }
   }
 
-  /** The rooms that the bot was asked into. */
+  /** The rooms that operators asked the bot into. */
   get stays(): readonly Stay[] {
     return [...this.#stays.values()];
   }
@@ -72,10 +72,10 @@ export class RoomMemory {
     await this.#write();
   }
 
-  /** Forgets that the bot was asked into a room, and what it knew of it; but not when that was. */
+  /** Forgets a room that the bot leaves for good, except for the time when it left. */
   async forget(room: Jid): Promise<void> {
     const key = room.bare.toString();
-    this.#heardAt.delete(key);
+    this.#lastMessageAt.delete(key);
     this.#unwritten.delete(key);
     const wasAsked = this.#stays.delete(key);
     this.#leftAt.delete(key);
@@ -83,37 +83,37 @@ export class RoomMemory {
     const [oldest] = this.#leftAt.keys();
     if (this.#leftAt.size > MAX_LEFT && oldest !== undefined) this.#leftAt.delete(oldest);
     await this.#storage.set(this.#leftKey, JSON.stringify([...this.#leftAt]));
-    await this.#storage.set(this.#heardKey(key), undefined);
+    await this.#storage.set(this.#lastMessageKey(key), undefined);
     if (wasAsked) await this.#write();
   }
 
-  /** When the bot gave a room up, if it did lately. */
+  /** When the bot left a room for good, if it did lately. */
   leftAt(room: Jid): Date | undefined {
     return this.#leftAt.get(room.bare.toString());
   }
 
-  /** When something was last said in a room while the bot was there. */
-  heardAt(room: Jid): Date | undefined {
-    return this.#heardAt.get(room.bare.toString());
+  /** When the last message arrived in a room while the bot was there. */
+  lastMessageAt(room: Jid): Date | undefined {
+    return this.#lastMessageAt.get(room.bare.toString());
   }
 
-  /** Something was said. @param at as the room tells it; one that lies in the future counts as now */
-  heard(room: Jid, at: Date): void {
+  /** A message arrived. @param at its time by the room's clock; a time in the future counts as now */
+  noteMessage(room: Jid, at: Date): void {
     const key = room.bare.toString();
-    const before = this.#heardAt.get(key)?.getTime() ?? 0;
-    this.#heardAt.set(key, new Date(Math.max(before, Math.min(at.getTime(), Date.now()))));
+    const before = this.#lastMessageAt.get(key)?.getTime() ?? 0;
+    this.#lastMessageAt.set(key, new Date(Math.max(before, Math.min(at.getTime(), Date.now()))));
     this.#unwritten.add(key);
-    this.#timer ??= setTimeout(() => this.#tell(this.flush()), WRITE_MS);
+    this.#timer ??= setTimeout(() => this.#background.run('room memory', () => this.flush()), WRITE_MS);
   }
 
-  /** Writes down what is not written yet. */
+  /** Writes pending changes now. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const rooms = [...this.#unwritten];
     this.#unwritten.clear();
     await Promise.all(
-      rooms.map((room) => this.#storage.set(this.#heardKey(room), this.#heardAt.get(room)?.toISOString())),
+      rooms.map((room) => this.#storage.set(this.#lastMessageKey(room), this.#lastMessageAt.get(room)?.toISOString())),
     );
   }
 
@@ -121,7 +121,7 @@ export class RoomMemory {
     return `left ${this.#account}`;
   }
 
-  #heardKey(room: string): string {
+  #lastMessageKey(room: string): string {
     return `heard ${this.#account} ${room}`;
   }
 

@@ -1,98 +1,102 @@
-/** One turn: the questions that wait in a conversation are put to the model, and its answer is written down, then delivered. */
+/** Answers the questions of one turn: asks the model, writes the answer to disk, and sends it. */
 import { newId } from '../../../xmpp-core/stanza/ids.js';
 import type { Client } from '../../../xmpp-core/client.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
+import type { Background } from '../../background.js';
 import { roomConfig, type AccountConfig } from '../../config/config.js';
 import type { Conversation, ConversationStore, ModelChoice, Undelivered } from '../../conversation/history.js';
 import { TurnAborted, type Turn } from '../../conversation/queue.js';
 import { errorText, type Log } from '../../log.js';
 import { withPictures } from '../../media/pictures.js';
 import type { MediaStore } from '../../media/store.js';
-import { ModelError, type Model, type ModelUsage } from '../../model/model.js';
+import { ModelError, type Model } from '../../model/model.js';
 import type { SkillShelf } from '../../skills/skill-shelf.js';
 import { answerWithTools, wordsOf, type Outcome, type Report } from '../../tools/loop.js';
 import { offeredTools } from '../../tools/offer.js';
 import { react } from '../../tools/react.js';
-import { modelAsked } from './model-choice.js';
+import type { Limits } from '../access/limits.js';
 import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js';
-import type { Place } from '../places/place.js';
 import { ReplyWriter } from '../outbound/reply-writer.js';
+import type { Place } from '../places/place.js';
+import type { Reachability } from '../rooms/reachability.js';
+import { modelAsked } from './model-choice.js';
 import { ProgressIndicator } from './progress.js';
 import { systemPrompt } from './system-prompt.js';
 import type { Question } from './tasks.js';
 import { markOf, turnTools } from './turn-tools.js';
 
+/** Parts of the answering. */
 export interface AnsweringOptions {
   readonly account: AccountConfig;
   readonly client: Client;
   readonly store: ConversationStore;
-  /** Has the pictures that people sent. */
+  /** The pictures that people sent. */
   readonly media: Pick<MediaStore, 'load'>;
   /** The model of a provider by their names. */
   readonly modelOf: (provider: string, model: string) => Model;
   readonly skills: SkillShelf;
   /** The models that can be chosen. */
   readonly models: readonly ModelChoice[];
-  /** Resolves when something can be said at the place, or never will be; rejects with the signal's reason. */
-  readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
-  /** Whether there still is a way to the place, and who something is owed to is the one there; tells the log when not. */
-  readonly isStillThere: (place: Place) => boolean;
-  /** Aborted when the bot stops; what is not delivered by then is owed. */
+  readonly reachability: Reachability;
+  readonly limits: Limits;
+  readonly background: Background;
+  /** Aborted when the bot stops; an answer that is not sent by then is sent after the next start. */
   readonly stopping: AbortSignal;
-  /** Takes work that goes on after its turn; its failure is told to the log. */
-  readonly later: (work: Promise<void>) => void;
-  /** Told what an answer cost. */
-  readonly spent: (payer: string, usage: ModelUsage) => void;
   readonly log: Log;
 }
 
 const DONE = '✅';
 const FAILED = '⚠️';
-/** Stands above an answer that people may have read already: it was being sent when the bot was killed. */
+/** Precedes an answer that people may have read already: it was being sent when the bot was killed. */
 const PERHAPS_AGAIN = '(I was interrupted while I sent this. You may have it already.)\n\n';
-/** A room is told of a failing model at most so often. */
+/** The shortest time between two failure notices in a room. */
 const ROOM_FAILURE_MS = 60_000;
 
-/** Where a turn takes place. */
+/** The conversation of a turn, and the ways to its place. */
 interface Scene {
   readonly conversation: Conversation;
   readonly place: Place;
-  readonly outlet: ReplyChannel;
-  readonly signs: ProgressIndicator;
+  readonly channel: ReplyChannel;
+  readonly progress: ProgressIndicator;
 }
 
+/** The answers of one account. */
 export class Answering {
   readonly #options: AnsweringOptions;
-  readonly #failureToldAt = new Map<string, number>();
+  readonly #failureNoticeAt = new Map<string, number>();
 
   constructor(options: AnsweringOptions) {
     this.#options = options;
   }
 
-  /** Answers a turn. Rejects only when it was aborted because the bot stops: then everything owed is still written down. */
+  /** Answers a turn. Rejects when the model fails or the turn is aborted; the questions are then still open on disk. */
   async run(turn: Turn<Question>): Promise<void> {
-    const { account, store, client, opened, stopping, later } = this.#options;
+    const { account, store, client, reachability, background } = this.#options;
     // A turn has at least one question; the answer goes where the last one came from.
     const place = turn.items.at(-1)?.place;
     if (place === undefined) return;
     const conversation = await store.conversation(turn.conversation);
-    const outlet = replyChannelTo(client, place, account);
-    const signs = new ProgressIndicator(outlet, place, account.reactions && place.kind !== 'private');
+    const channel = replyChannelTo(client, place, account);
+    const progress = new ProgressIndicator(channel, place, account.reactions && place.kind !== 'private');
     try {
-      await this.#answer(turn, { conversation, place, outlet, signs });
+      await this.#answer(turn, { conversation, place, channel, progress });
     } catch (error) {
       const mark = error instanceof TurnAborted ? undefined : FAILED;
-      if (outlet.open) signs.end(mark);
-      else later(opened(place, stopping).then(() => signs.end(mark)));
+      if (channel.open) progress.end(mark);
+      else
+        background.run('end of turn', async () => {
+          await reachability.opened(place);
+          progress.end(mark);
+        });
       throw error;
     } finally {
-      signs.rest();
+      progress.rest();
     }
   }
 
   /**
-   * Sends an answer that was written down before a restart.
-   * @param sent what people have of it already, by the ids of its messages; `undefined` when nobody can tell
+   * Sends an answer that was written to disk before a restart.
+   * @param sent the texts that were sent already, by the ids of their messages; `undefined` when that is not known
    */
   async deliver(
     conversation: Conversation,
@@ -100,35 +104,36 @@ export class Answering {
     place: Place,
     sent: ReadonlyMap<string, string> | undefined,
   ): Promise<void> {
-    const { account, client, stopping } = this.#options;
+    const { account, client, stopping, background } = this.#options;
     const words = wordsOf(answer);
     const writer = new ReplyWriter(replyChannelTo(client, place, account), {
       chunkLimit: account.textChunkLimit,
       live: false,
-      // What may come twice must not be taken for the same message, which clients pass over.
+      background,
+      // Clients drop a second message with the same id, so a repeated answer needs new ones.
       ...(sent === undefined ? { id: newId() } : { id: answer.id, sent }),
     });
     writer.push(sent === undefined && words !== '' ? PERHAPS_AGAIN + words : words);
     await this.#send(conversation, answer.id, place, writer, stopping);
-    // What the model thinks of the question stays.
-    const hasOpinion =
+    // The model's own reaction to the question stays.
+    const hasReaction =
       answer.steps?.some(({ calls }) => calls.some(({ name }) => name === react.definition.name)) === true;
-    if (!hasOpinion) await this.unmark(place);
+    if (!hasReaction) await this.unmark(place);
   }
 
-  /** Takes the mark of a slow question back that the process, when it was killed, could not take back any more. */
+  /** Removes the mark of a slow question that a killed process left behind. */
   async unmark(place: Place): Promise<void> {
-    const { account, client, opened, stopping } = this.#options;
+    const { account, client, reachability } = this.#options;
     if (!account.reactions || place.kind === 'private') return;
-    await opened(place, stopping);
+    await reachability.opened(place);
     replyChannelTo(client, place).mark([]);
   }
 
-  /** Tells people, and the log, why a turn came to nothing. For the queue. */
+  /** Reports a failed turn to the log, and to its room or person. */
   async failed(error: unknown, turn: Turn<Question>): Promise<void> {
-    const { store, log, client, opened } = this.#options;
+    const { store, log, client, reachability } = this.#options;
     const place = turn.items.at(-1)?.place;
-    // When the bot stops, the questions stay open and are answered after the next start; what `/stop` ended is settled already.
+    // When the bot stops, the questions stay open and are answered after the next start. `/stop` has settled its questions already.
     if (place === undefined || error instanceof TurnAborted) return;
     const keys = turn.items.map(({ key }) => key);
     const conversation = await store.conversation(turn.conversation);
@@ -142,39 +147,42 @@ export class Answering {
       reference,
     });
     await conversation.fail(keys, sentence);
-    // What takes the model away often takes the server away as well; people are told when they can be.
-    await opened(place, turn.signal);
-    if (this.#mayTellOfFailure(place)) replyChannelTo(client, place).remark(`${sentence} (${reference})`);
+    // The server is often unreachable when the model is. The notice waits for it.
+    await reachability.opened(place, turn.signal);
+    if (this.#isNoticeDue(place)) replyChannelTo(client, place).remark(`${sentence} (${reference})`);
   }
 
   async #answer(turn: Turn<Question>, scene: Scene): Promise<void> {
-    const { account, log, stopping, later } = this.#options;
-    const { conversation, place, outlet, signs } = scene;
+    const { account, log, stopping, background } = this.#options;
+    const { conversation, place, channel, progress } = scene;
     const startedAt = performance.now();
     const keys = turn.items.map(({ key }) => key);
     const isLive = account.streamEdits === 'always' || (account.streamEdits === 'dm' && place.kind !== 'room');
     const id = newId();
-    const writer = new ReplyWriter(outlet, { id, chunkLimit: account.textChunkLimit, live: isLive });
+    const writer = new ReplyWriter(channel, { id, chunkLimit: account.textChunkLimit, live: isLive, background });
     try {
       const { text, steps, model, usage } = await this.#ask(turn, scene, (words) => writer.push(words));
       turn.signal.throwIfAborted();
-      // Written down before it is sent: what was paid for is not lost with a connection or a process.
+      // On disk before it is sent: an answer that was paid for survives the connection and the process.
       await conversation.answer(keys, { id, text, steps, model, usage, begun: writer.hasShown });
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
-      const sent = this.#send(conversation, id, place, writer, stopping).then(() => signs.end(DONE));
-      // A way that is closed may stay so for long, and the turns of others must not wait for it.
-      if (outlet.open) await sent;
-      else later(sent);
+      const send = async (): Promise<void> => {
+        await this.#send(conversation, id, place, writer, stopping);
+        progress.end(DONE);
+      };
+      // A place can be unreachable for long. The turns of other conversations must not wait for it.
+      if (channel.open) await send();
+      else background.run('answer', send);
     } catch (error) {
-      // What people have already seen of it is brought to an end that they can see, too.
-      if (outlet.open) writer.breakOff();
+      // A partial answer that people have seen gets a visible end.
+      if (channel.open) writer.breakOff();
       throw error;
     }
   }
 
-  /** Sends what the writer holds, and has it written down before and after: a crash in between leaves the answer in doubt. */
+  /** Sends the answer, with a record on disk before and after: a crash in between leaves it in doubt. */
   async #send(
     conversation: Conversation,
     answerId: string,
@@ -182,20 +190,20 @@ export class Answering {
     writer: ReplyWriter,
     signal: AbortSignal,
   ): Promise<void> {
-    const { opened, isStillThere } = this.#options;
-    await opened(place, signal);
+    const { reachability } = this.#options;
+    await reachability.opened(place, signal);
     await writer.complete(signal);
     if (!writer.hasShown) await conversation.sending(answerId);
-    // The way may have closed while that was written down.
-    await opened(place, signal);
-    // Nobody else gets it: then it is settled without being sent.
-    if (isStillThere(place)) writer.finish();
+    // The place may have become unreachable during the write.
+    await reachability.opened(place, signal);
+    // An answer that may not be delivered is settled without being sent.
+    if (reachability.isDeliverable(place)) writer.finish();
     await conversation.delivered(answerId);
   }
 
-  /** Puts the questions of a turn to the model, with the tools that are of use at the place. */
+  /** Sends the questions of a turn to the model, with the tools that are useful at the place. */
   async #ask(turn: Turn<Question>, scene: Scene, write: (text: string) => void): Promise<Outcome> {
-    const { account, client, media, modelOf, models, spent, opened } = this.#options;
+    const { account, client, media, modelOf, models, limits, reachability } = this.#options;
     const { conversation, place } = scene;
     const { signal, begins } = turn;
     const inRoom = place.kind === 'room';
@@ -227,9 +235,9 @@ export class Answering {
         client,
         skills,
         opened: async (to, ending) => {
-          // From here on people see something of the answer.
+          // People are about to see a part of the answer.
           begins();
-          await opened(to, ending);
+          await reachability.opened(to, ending);
         },
       }),
       signal,
@@ -237,7 +245,7 @@ export class Answering {
         begins();
         write(words);
       },
-      spent: (usage) => spent(payer, usage),
+      spent: ({ promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
       report: (report) => this.#report(report, turn.conversation),
     });
   }
@@ -248,20 +256,21 @@ export class Answering {
     else log('debug', 'tool', { conversation, tool: report.tool, ms: report.ms, failed: report.failed });
   }
 
-  /** What the bot is called there: rooms may know it by another nick than the one it wished for. */
+  /** The bot's nick at a place. A room may have assigned another one than the configured. */
   #nickAt(place: Place): string {
     const { account, client } = this.#options;
     if (place.kind === 'direct') return account.nick;
     return client.get(muc).rooms.get(place.to.bare.toString())?.nick ?? account.nick;
   }
 
-  #mayTellOfFailure(place: Place): boolean {
+  /** Whether a room or person may get another failure notice now. */
+  #isNoticeDue(place: Place): boolean {
     if (place.kind !== 'room') return true;
     const room = place.to.toString();
     const now = performance.now();
-    const toldAt = this.#failureToldAt.get(room);
-    if (toldAt !== undefined && now - toldAt < ROOM_FAILURE_MS) return false;
-    this.#failureToldAt.set(room, now);
+    const lastAt = this.#failureNoticeAt.get(room);
+    if (lastAt !== undefined && now - lastAt < ROOM_FAILURE_MS) return false;
+    this.#failureNoticeAt.set(room, now);
     return true;
   }
 }

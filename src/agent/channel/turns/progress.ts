@@ -1,65 +1,66 @@
 /**
- * What people see of the bot beside its words while it is at a turn: that it is composing, the mark on a question that takes long, and what the model
- * thinks of a message. A reaction replaces all that was said of the message before (XEP-0444 §3.2), so they are kept together here.
+ * What people see of a turn besides the answer: that the bot is composing, the mark on a question that takes long, and the model's reactions.
+ * A reaction replaces all earlier reactions to its message (XEP-0444 §3.2), so they are kept together here.
  */
 import type { ReplyChannel } from '../outbound/reply-channel.js';
 import { messageIdAt, type Place } from '../places/place.js';
 
-/** Clients forget that somebody is composing after a while. */
+/** Clients stop showing that somebody is composing after a while. */
 const COMPOSING_AGAIN_MS = 20_000;
-/** From then on people wonder whether their question was seen. */
+/** After this time people wonder whether their question was seen. */
 const SLOW_MS = 3_000;
 const SEEN = '👀';
 
+/** The visible progress of one turn. */
 export class ProgressIndicator {
-  readonly #outlet: ReplyChannel;
+  readonly #channel: ReplyChannel;
   readonly #question: string | undefined;
   readonly #timers: readonly NodeJS.Timeout[];
-  /** What the model thinks, by the id of the message. */
-  readonly #opinions = new Map<string, ReadonlySet<string>>();
+  /** The model's reactions, by the id of the message. */
+  readonly #reactions = new Map<string, ReadonlySet<string>>();
   #marked = false;
 
   /**
-   * Begins a turn.
+   * Begins a turn: shows that the bot is composing.
    * @param marks whether a question that takes long is marked
    */
-  constructor(outlet: ReplyChannel, place: Place, marks: boolean) {
-    this.#outlet = outlet;
+  constructor(channel: ReplyChannel, place: Place, marks: boolean) {
+    this.#channel = channel;
     this.#question = messageIdAt(place);
-    outlet.state('composing');
-    const again = setInterval(() => outlet.state('composing'), COMPOSING_AGAIN_MS);
+    channel.state('composing');
+    const again = setInterval(() => channel.state('composing'), COMPOSING_AGAIN_MS);
     const slow = setTimeout(() => {
-      if (marks && !this.#hasOpinion) this.#mark([SEEN]);
+      if (marks && !this.#hasReaction) this.#mark([SEEN]);
     }, SLOW_MS);
     this.#timers = [again, slow];
   }
 
-  /** Reacts to a message for the model. @param outlet for the place that the message names @param id of the message */
-  react(outlet: ReplyChannel, id: string, emoji: string): void {
-    const opinion = new Set(this.#opinions.get(id)).add(emoji);
-    this.#opinions.set(id, opinion);
-    outlet.mark([...opinion]);
+  /** Adds a reaction of the model. @param channel to the place of the message @param id of the message */
+  react(channel: ReplyChannel, id: string, emoji: string): void {
+    const reactions = new Set(this.#reactions.get(id)).add(emoji);
+    this.#reactions.set(id, reactions);
+    channel.mark([...reactions]);
   }
 
-  /** Shows nothing more by itself. */
+  /** Stops the timers: nothing changes any more until `end`. */
   rest(): void {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  /** Shows the end of the turn; the place has to be open. @param mark in place of the one on a slow question; nothing takes that one back */
+  /** Shows the end of the turn; the place has to be open. @param mark replaces the one on a slow question; `undefined` removes it */
   end(mark: string | undefined): void {
     this.rest();
-    // What the model thinks of the question says enough.
-    if (this.#marked && !this.#hasOpinion) this.#mark(mark === undefined ? [] : [mark]);
-    this.#outlet.state('active');
+    // The model's own reaction to the question is enough.
+    if (this.#marked && !this.#hasReaction) this.#mark(mark === undefined ? [] : [mark]);
+    this.#channel.state('active');
   }
 
-  get #hasOpinion(): boolean {
-    return this.#question !== undefined && this.#opinions.has(this.#question);
+  get #hasReaction(): boolean {
+    return this.#question !== undefined && this.#reactions.has(this.#question);
   }
 
   #mark(emoji: readonly string[]): void {
     this.#marked = true;
-    this.#outlet.mark(emoji);
+    this.#channel.mark(emoji);
   }
 }

@@ -1,18 +1,17 @@
-/** What waits in a conversation's queue: questions for the model, and commands that have to keep their place among them. */
+/** What waits in the queue of a conversation: questions for the model, and commands that keep their place among them. */
 import type { Turn } from '../../conversation/queue.js';
-import type { Answering } from './answering.js';
 import type { Place } from '../places/place.js';
 
-/** A question that waits for its turn; what it says is in the conversation under its key. */
+/** A question that waits for its turn; its text is in the conversation under its key. */
 export interface Question {
   readonly kind: 'question';
   readonly key: string;
   readonly place: Place;
-  /** Whom the answer's tokens are counted for. */
+  /** The key that the tokens of the answer count for: see `payerAt`. */
   readonly payer: string;
   /** Called when its turn begins. */
   readonly begins?: () => void;
-  /** What has to be done before it is put to the model. */
+  /** What has to be done before the question goes to the model. */
   readonly prepare?: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -25,22 +24,8 @@ export interface WaitingCommand {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** One entry of the queue. */
 export type Task = Question | WaitingCommand;
-
-/** Does one turn: its commands in order, then its questions together, unless they are `refused` at the last moment. */
-export async function perform(
-  turn: Turn<Task>,
-  answering: Answering,
-  refused: (questions: Turn<Question>) => Promise<boolean>,
-): Promise<void> {
-  for (const task of turn.items) if (task.kind === 'command') await task.run(turn.signal);
-  turn.signal.throwIfAborted();
-  const questions = questionsOf(turn);
-  if (questions.items.length === 0 || (await refused(questions))) return;
-  for (const question of questions.items) question.begins?.();
-  await Promise.all(questions.items.map(async ({ prepare }) => prepare?.(turn.signal)));
-  await answering.run(questions);
-}
 
 /** The turn without its commands. */
 export function questionsOf({ items, ...turn }: Turn<Task>): Turn<Question> {

@@ -1,4 +1,4 @@
-/** What tools reach of a place: who is there, what was said, and the ways to react and to send something. */
+/** What the tools of a turn can do at its place: list the occupants, read recent messages, react, and send files. */
 import type { Client } from '../../../xmpp-core/client.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
 import type { Conversation, Heard } from '../../conversation/history.js';
@@ -9,23 +9,24 @@ import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js'
 import { messageIdAt, readPlace, type Place } from '../places/place.js';
 import type { ProgressIndicator } from './progress.js';
 
-/** A turn may send so many files. */
+/** The most files that one turn may send. */
 const MAX_FILES = 5;
 
+/** The surroundings of a turn. */
 export interface Scene {
   readonly client: Client;
   readonly conversation: Conversation;
   readonly place: Place;
-  readonly outlet: ReplyChannel;
-  readonly signs: ProgressIndicator;
+  readonly channel: ReplyChannel;
+  readonly progress: ProgressIndicator;
   readonly skills: readonly Skill[];
-  /** Resolves when something can be said at the place; rejects with the signal's reason. */
+  /** Resolves when a message can be sent to the place; rejects with the signal's reason. */
   readonly opened: (place: Place, signal: AbortSignal) => Promise<void>;
 }
 
-/** What the tools of one turn reach. */
+/** The context that the tools of one turn run in. */
 export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
-  const { client, conversation, place, outlet, signs, skills, opened } = scene;
+  const { client, conversation, place, channel, progress, skills, opened } = scene;
   let files = 0;
   return {
     now: () => new Date(),
@@ -44,15 +45,15 @@ export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
       const target = reactionTarget(conversation.find((heard) => messageMark(heard.key) === mark));
       if (target === undefined) return false;
       await opened(place, signal);
-      signs.react(replyChannelTo(client, target.place), target.id, emoji);
+      progress.react(replyChannelTo(client, target.place), target.id, emoji);
       return true;
     },
     sendFile: async (file, signal) => {
-      // Of those that cannot be sent people are told, too.
+      // Files that cannot be sent count as well: people get a notice for each.
       files += 1;
       if (files > MAX_FILES) throw new ToolError(`${MAX_FILES} files were sent, and no more may be in one turn`);
       await opened(place, signal);
-      return outlet.sendFile(file, signal);
+      return channel.sendFile(file, signal);
     },
   };
 }

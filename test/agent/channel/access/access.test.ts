@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { Background } from '../../../../src/agent/background.js';
 import { Limits } from '../../../../src/agent/channel/access/limits.js';
 import { SeenMessages } from '../../../../src/agent/channel/inbound/seen.js';
 import { StrangerBook } from '../../../../src/agent/channel/access/stranger-book.js';
@@ -276,7 +277,7 @@ t.test('the book of strangers', async (t) => {
 t.test('what was seen once is known again, up to a bound, and begins anew when what was kept is damaged', async (t) => {
   const storage = memoryStorage();
   const open = async (): Promise<SeenMessages> => {
-    const seen = new SeenMessages(storage, 'seen', (error) => t.fail(String(error)));
+    const seen = new SeenMessages(storage, 'seen', new Background((...event) => t.fail(JSON.stringify(event))));
     await seen.load();
     return seen;
   };
@@ -297,12 +298,12 @@ t.test('what was seen once is known again, up to a bound, and begins anew when w
   t.same([next.has('a'), next.has('b')], [false, true], 'the oldest go first');
   await storage.set('seen', '{');
   t.equal((await open()).has('b'), false);
-  const failures: unknown[] = [];
+  const logged: unknown[] = [];
   const broken = { ...storage, set: () => Promise.reject(new Error('the disk is full')) };
-  const unwritten = new SeenMessages(broken, 'seen', (error) => failures.push(error));
+  const unwritten = new SeenMessages(broken, 'seen', new Background((_level, _event, fields) => logged.push(fields)));
   unwritten.add('a');
   await unwritten.written();
-  t.match(failures, [{ message: 'the disk is full' }]);
+  t.match(logged, [{ where: 'seen', message: 'the disk is full' }]);
   t.equal(unwritten.has('a'), true);
 });
 
@@ -538,7 +539,7 @@ t.test('sums and windows', async (t) => {
     const ledger = new TokenLedger({
       storage,
       account: 'bot@example.com',
-      failed: (error) => t.fail(String(error)),
+      background: new Background((...event) => t.fail(JSON.stringify(event))),
       now: () => new Date(now),
     });
     await ledger.load();
@@ -550,7 +551,7 @@ t.test('sums and windows', async (t) => {
     const { limits } = await open();
     const ask = (): boolean | undefined => {
       const excess = limits.excess('a', 'a');
-      return excess && excess.tell !== undefined;
+      return excess && excess.notice !== undefined;
     };
     t.same([ask(), ask(), ask(), ask()], [undefined, undefined, true, false]);
     for (let second = 0; second < 300; second += 10) {
@@ -590,8 +591,8 @@ t.test('sums and windows', async (t) => {
       { payer: 'small@example.org', tokens: 10 },
     ];
     t.same(limits.usage(), usage);
-    t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', tell: /tomorrow/ });
-    t.match(limits.overspent('large@example.org'), { tell: undefined });
+    t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', notice: /tomorrow/ });
+    t.match(limits.overspent('large@example.org'), { notice: undefined });
     t.equal(limits.overspent('small@example.org'), undefined);
     await ledger.flush();
     const after = await open();

@@ -1,13 +1,14 @@
-/** What is worth a line of the log once an hour for each of those who cause it: nobody must be able to fill the disk. */
+/** Limits an action to once an hour for each key, so that nobody can fill the log or flood an operator. */
 
 const AGAIN_MS = 60 * 60_000;
-/** Strangers decide how many there are. */
+/** Anybody can add keys. */
 const MAX_REMEMBERED = 10_000;
 
+/** Remembers when each key last had its turn; the oldest keys are forgotten first. */
 export class OncePerHour {
   readonly #lastAt = new Map<string, number>();
 
-  /** Whether it is due for `who`; then it counts as done. */
+  /** Whether the action is due for `who`. If it is, the next hour begins. */
   isDue(who: string): boolean {
     const now = performance.now();
     const lastAt = this.#lastAt.get(who);

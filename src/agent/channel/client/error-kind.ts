@@ -1,5 +1,5 @@
 /** What an error is about, in the words of the log. */
-import { ConnectError, SaslError, StreamError, TimeoutError, TlsError } from '../../xmpp-core/errors.js';
+import { ConnectError, SaslError, StreamError, TimeoutError, TlsError } from '../../../xmpp-core/errors.js';
 
 export type ErrorKind = 'auth' | 'tls' | 'dns' | 'connect' | 'stream';
 
