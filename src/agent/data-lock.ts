@@ -68,12 +68,13 @@ async function create(path: string): Promise<boolean> {
   }
 }
 
-/** The process that a lock file names; 0 when it cannot be read, as when its process has just removed it. */
+/** The process that a lock file names; 0 if its process has just removed it. */
 async function ownerOf(path: string): Promise<number> {
   try {
     return Number(await readFile(path, 'utf8'));
-  } catch {
-    return 0;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw new DataLockError(`cannot read ${path}; may this user read there?`, { cause: error });
   }
 }
 

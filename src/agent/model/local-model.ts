@@ -11,6 +11,9 @@ const PLACES = [
 /** A program on this machine answers at once or is not there. */
 const PROBE_MS = 500;
 
+/** What `fetch` and the reading of its response throw: nobody listens (TypeError), no response in time (DOMException), no JSON, no list of models. */
+const NO_MODEL_SERVER = [TypeError, DOMException, SyntaxError, z.ZodError] as const;
+
 const listing = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** The first model of the first program that lists one; `undefined` when there is none. */
@@ -30,8 +33,8 @@ export async function firstListedModel(baseUrl: string): Promise<string | undefi
   try {
     const response = await fetch(`${baseUrl}/models`, { signal: AbortSignal.timeout(PROBE_MS) });
     return listing.parse(await response.json()).data[0]?.id;
-  } catch {
-    // Nobody there, or something else than a model.
-    return undefined;
+  } catch (error) {
+    if (NO_MODEL_SERVER.some((kind) => error instanceof kind)) return undefined;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** The web origin of the account's own upload service (XEP-0363). Only a slot tells it: the service's JID says nothing about its web server. */
 import type { Client } from '../../../xmpp-core/client.js';
+import { XmppError } from '../../../xmpp-core/errors.js';
 import { httpUpload } from '../../../xeps/xep-0363-http-file-upload.js';
 
 /** A slot for the smallest file there is; nothing is ever uploaded to it. */
@@ -17,9 +18,10 @@ export function uploadOriginOf(client: Client): () => Promise<string | undefined
       const { getUrl } = await client.get(httpUpload).slot(PROBE);
       known = new URL(getUrl).origin;
       return known;
-    } catch {
+    } catch (error) {
       // A server without uploads has no such origin. A link is then fetched under the rules for any other link.
-      return undefined;
+      if (error instanceof XmppError) return undefined;
+      throw error;
     }
   };
   return () => {

@@ -1,5 +1,6 @@
 /** Files that go out: what may be sent, where it is put, and what is done where there is no such place. */
 import type { Client } from '../../../xmpp-core/client.js';
+import { XmppError } from '../../../xmpp-core/errors.js';
 import { httpUpload } from '../../../xeps/xep-0363-http-file-upload.js';
 import { safeFileName } from '../../../xeps/xep-0446-file-metadata.js';
 import type { SharedFile } from '../../../xeps/xep-0447-stateless-file-sharing.js';
@@ -41,9 +42,10 @@ export async function upload(
       file: { name, mediaType, size: data.byteLength, ...size },
       urls: [url],
     };
-  } catch {
-    // Whatever went wrong with it, there is another way for a text, and people are told of anything else.
-    return undefined;
+  } catch (error) {
+    // Without an upload a text goes as messages; for anything else the sender gets a sentence.
+    if (error instanceof XmppError || signal?.aborted === true) return undefined;
+    throw error;
   }
 }
 
