@@ -8,7 +8,7 @@ import { withFields, type Log } from '../log.js';
 import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
 import type { Model } from '../model/model.js';
-import { SkillShelf } from '../skills/skill-shelf.js';
+import { SkillLoader } from '../skills/skill-loader.js';
 import { Admission } from './access/admission.js';
 import { ContactRequests } from './access/contact-requests.js';
 import { Denials } from './access/denials.js';
@@ -78,12 +78,12 @@ export function accountParts(
   const rooms = new Rooms({ ...shared, rejoinMs });
   const reachability = new Reachability({ ...shared, rooms });
   const models = modelChoices(account, providers);
-  const skills = new SkillShelf(skillPaths, log);
+  const skills = new SkillLoader(skillPaths, log);
   const answering = new Answering({ ...shared, media, modelOf, models, skills, reachability });
   const runner = new TurnRunner({ ...shared, rooms, reachability, answering });
   const queue = new TurnQueue<Task>({
     run: (turn) => runner.run(turn),
-    failed: (error, turn) => runner.failed(error, turn),
+    onError: (error, turn) => runner.failed(error, turn),
   });
   const unfinishedWork = new UnfinishedWork({ ...shared, rooms, reachability, answering });
   const people = { contactRequests, rooms };

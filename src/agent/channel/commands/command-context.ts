@@ -7,7 +7,7 @@ import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import type { Model } from '../../model/model.js';
 import { estimateTokens } from '../../model/tokens.js';
-import type { SkillShelf } from '../../skills/skill-shelf.js';
+import type { SkillLoader } from '../../skills/skill-loader.js';
 import type { Admission } from '../access/admission.js';
 import type { ContactRequests } from '../access/contact-requests.js';
 import { OVERSPENT, type Limits } from '../access/limits.js';
@@ -30,7 +30,7 @@ export interface CommandContextOptions {
   readonly admission: Admission;
   readonly contactRequests: ContactRequests;
   readonly rooms: Rooms;
-  readonly skills: SkillShelf;
+  readonly skills: SkillLoader;
   readonly log: Log;
 }
 
@@ -100,7 +100,7 @@ export function commandContext(
     },
     models: () => ({ current: modelNow(), configured: configuredModel(voice), choices: models }),
     chooseModel: (choice) => conversation.chooseModel(choice),
-    past: () => {
+    contextUsage: () => {
       const { messages, tokens } = pastOf(conversation, window);
       const { turns, summary } = conversation.past;
       // Each turn begins with a user message. The summary, where it fits, is one more.
@@ -109,7 +109,7 @@ export function commandContext(
       return {
         tokens,
         budget: window.budgetTokens,
-        carriedTurns: begun - (hasSummary ? 1 : 0),
+        includedTurns: begun - (hasSummary ? 1 : 0),
         turns,
         summaryTokens: hasSummary ? estimateTokens(summary) : undefined,
       };
@@ -123,7 +123,7 @@ export function commandContext(
       return compact(conversation, { ...window, model: modelOf(provider, model), spent, signal, log, by: given.key });
     },
     retry: async () => {
-      const answered = conversation.answered;
+      const answered = conversation.lastAnswered;
       if (answered.length === 0) return 'nothing there';
       const isTheirs = room === undefined || isOperator || answered.every((question) => question.author === author);
       if (!isTheirs) return 'not theirs';
@@ -135,7 +135,7 @@ export function commandContext(
       }
       return 'asked again';
     },
-    skills: () => skills.named(voice.skills),
+    skills: () => skills.load(voice.skills),
     operations: operations(options),
   };
 }
@@ -144,8 +144,8 @@ function operations({ account, limits, admission, contactRequests, rooms }: Comm
   return {
     approve: (who) => contactRequests.approve(who),
     deny: (who) => contactRequests.deny(who),
-    isLetIn: (who) => admission.direct(who).allowed,
-    waiting: () => contactRequests.waiting(),
+    isAdmitted: (who) => admission.direct(who).allowed,
+    pendingRequests: () => contactRequests.waiting(),
     rooms: () => rooms.list(),
     join: (room) => rooms.join(room),
     leave: (room) => rooms.leave(room),

@@ -1,10 +1,10 @@
 /** Runs the commands that people give: each once, in its place in the queue, on the conversation that it was given in. */
 import { Jid } from '../../../xmpp-core/jid/jid.js';
-import type { Choices, Command, CommandContext } from '../../commands/command.js';
+import type { ArgumentChoices, Command, CommandContext } from '../../commands/command.js';
 import { conversationCommands } from '../../commands/conversation-commands.js';
 import { operatorCommands } from '../../commands/operator-commands.js';
 import { CommandRegistry } from '../../commands/registry.js';
-import type { Conversation, GivenCommand } from '../../conversation/history.js';
+import type { Conversation, ReceivedCommand } from '../../conversation/history.js';
 import { errorText } from '../../log.js';
 import type { Background } from '../../background.js';
 import { isOperator, isOperatorIn } from '../access/rules.js';
@@ -46,7 +46,7 @@ export class CommandDesk {
   }
 
   /** Runs a command that was recorded before the last stop. Whether its sender is an operator is decided by the rules of now. */
-  resume(command: GivenCommand, place: Place, conversation: Conversation): void {
+  resume(command: ReceivedCommand, place: Place, conversation: Conversation): void {
     const { account } = this.#options;
     const from = Jid.tryParse(command.from);
     const isOurs = place.kind === 'direct' ? isOperator(account, place.to) : isOperatorIn(account, place.to.bare, from);
@@ -68,14 +68,14 @@ export class CommandDesk {
   }
 
   /** The values that the argument of a command can have; empty where it is free text. */
-  choices(given: Given, conversation: Conversation): Choices {
+  choices(given: Given, conversation: Conversation): ArgumentChoices {
     const channel = replyChannelTo(this.#options.client, given.place);
     return this.#find(given)?.argument?.choices?.(this.#context(given, conversation, channel)) ?? { values: [] };
   }
 
   #record(given: Given, conversation: Conversation): Promise<'new' | 'duplicate'> {
     const { key, at, name, argument, author, from, place } = given;
-    return conversation.give({ kind: 'command', key, at, name, argument, author, from, reference: place });
+    return conversation.addCommand({ kind: 'command', key, at, name, argument, author, from, reference: place });
   }
 
   #answerLater(given: Given, conversation: Conversation): void {
@@ -123,7 +123,7 @@ export class CommandDesk {
   /** Records on disk that the command is done, before anybody is notified. Never rejects: a failure is logged. */
   async #settled(given: Given, conversation: Conversation, answer: string): Promise<string> {
     try {
-      await conversation.done(given.key);
+      await conversation.finishCommand(given.key);
       return answer;
     } catch (error) {
       this.#report(given, error);

@@ -5,7 +5,7 @@
  */
 import { delay } from '../../../xmpp-core/deadline.js';
 import { RecentMap } from '../../../xmpp-core/jid/recent-map.js';
-import type { Conversation, HeardMedia } from '../../conversation/history.js';
+import type { Conversation, Attachment } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { MediaLink } from '../../media/link.js';
 import type { Task } from '../turns/tasks.js';
@@ -14,8 +14,8 @@ import { isAdmitted, isOnlyFile, type IncomingMessage } from './incoming-message
 /** Fetches files; never throws but for the signal's reason. */
 export type FetchMedia = (
   links: readonly MediaLink[],
-  options: { readonly signal: AbortSignal; readonly forWhom: string },
-) => Promise<readonly HeardMedia[]>;
+  options: { readonly signal: AbortSignal; readonly conversationId: string },
+) => Promise<readonly Attachment[]>;
 
 /** The files of a message. */
 interface Files {
@@ -103,7 +103,7 @@ export class Captions {
   ): Promise<void> {
     const recorded = conversation.find((one) => one.key === key);
     if (recorded?.media?.some(({ url }) => url !== undefined) !== true) return;
-    const media = await this.#fetch(links, { signal, forWhom: conversation.id });
+    const media = await this.#fetch(links, { signal, conversationId: conversation.id });
     signal.throwIfAborted();
     await conversation.attach(key, media);
   }

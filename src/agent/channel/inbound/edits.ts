@@ -3,7 +3,7 @@
  * (XEP-0425). Only the author of a message can correct or retract it.
  */
 import type { Client } from '../../../xmpp-core/client.js';
-import type { Conversation, Heard } from '../../conversation/history.js';
+import type { Conversation, ReceivedMessage } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import { ownMessages } from '../places/own-messages.js';
@@ -58,7 +58,7 @@ export class Edits {
     const words = kind === 'question' ? message.text : message.content.text;
     // The archive repeats corrections after a restart.
     if (words === original.text) return true;
-    const mayAsk = conversation.isOwed(key) && isAdmitted(message) && this.#options.isWithinLimits(message);
+    const mayAsk = conversation.isUnanswered(key) && isAdmitted(message) && this.#options.isWithinLimits(message);
     const written = conversation.correct(key, words);
     // A waiting question is asked with its newest text. A request under way still has the old one.
     if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
@@ -73,13 +73,13 @@ export class Edits {
     else await this.#remove(original, conversation);
   }
 
-  async #remove({ key }: Heard, conversation: Conversation): Promise<void> {
+  async #remove({ key }: ReceivedMessage, conversation: Conversation): Promise<void> {
     const { queue } = this.#options;
-    const isOwed = conversation.isOwed(key);
+    const isOwed = conversation.isUnanswered(key);
     const written = conversation.retract(key);
     if (isOwed) {
       const isIt = (task: Task): boolean => task.kind === 'question' && task.key === key;
-      queue.withdraw(conversation.id, isIt, { evenBegun: true });
+      queue.withdraw(conversation.id, isIt, { evenAnswering: true });
     }
     await written;
   }
@@ -95,7 +95,7 @@ export class Edits {
     if (own === undefined || !isAdmitted(message) || own.reactions >= MAX_REACTIONS) return;
     own.reactions += 1;
     const about = { text: own.excerpt, reaction: emoji.slice(0, MAX_EMOJI) };
-    await conversation.hear({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
+    await conversation.addMessage({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
   }
 
   /** Logs a change that is not applied. @returns whether its message is somebody else's */

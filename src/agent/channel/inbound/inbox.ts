@@ -10,9 +10,9 @@ import type { RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import { deliveryReceipts } from '../../../xeps/xep-0184-message-delivery-receipts.js';
 import { displayedMarkers, isMarkable } from '../../../xeps/xep-0333-displayed-markers.js';
 import type { Background } from '../../background.js';
-import { parseCommand, type Parsed } from '../../commands/parse.js';
+import { parseCommand, type ParsedMessage } from '../../commands/parse.js';
 import type { AccountConfig } from '../../config/config.js';
-import type { Conversation, ConversationStore, Heard } from '../../conversation/history.js';
+import type { Conversation, ConversationStore, ReceivedMessage } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import type { MediaFetcher } from '../../media/fetcher.js';
@@ -152,9 +152,9 @@ export class Inbox {
       this.#seen.add(key);
       return;
     }
-    const parsed: Parsed = message.asks ? parseCommand(message.text) : { kind: 'text', text: content.text };
+    const parsed: ParsedMessage = message.asks ? parseCommand(message.text) : { kind: 'text', text: content.text };
     const conversation = await store.conversation(message.conversation);
-    const isNew = !conversation.knows(key);
+    const isNew = !conversation.hasSeen(key);
     const mayAsk = !message.asks || !isNew || this.#isWithinLimits(message, parsed);
     // Messages of a room are always kept, as context. What a person sends over the limit is not written to disk.
     if (!mayAsk && place.kind !== 'room') return this.#seen.add(key);
@@ -183,13 +183,13 @@ export class Inbox {
     message: IncomingMessage,
     text: string,
     conversation: Conversation,
-    kind: Heard['kind'],
+    kind: ReceivedMessage['kind'],
   ): Promise<boolean> {
     const { key, speaker, at, author, content, place } = message;
     const { links: media } = content;
     const id = content.change?.id ?? message.id;
     const about = repliedTo(message, conversation, this.#options.client);
-    const recorded = await conversation.hear({
+    const recorded = await conversation.addMessage({
       key,
       speaker,
       text,
@@ -206,7 +206,7 @@ export class Inbox {
   }
 
   /** Counts a question or command. Sends its author the notice, if there is one. */
-  #isWithinLimits({ conversation, sender, payer, place, at }: IncomingMessage, parsed?: Parsed): boolean {
+  #isWithinLimits({ conversation, sender, payer, place, at }: IncomingMessage, parsed?: ParsedMessage): boolean {
     const { admission, queue, client } = this.#options;
     const refusal =
       parsed?.kind === 'command'

@@ -1,7 +1,7 @@
 /** A message to the bot, in terms that do not depend on whether it came directly, from a room, or from an occupant alone. */
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import type { RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
-import type { Heard } from '../../conversation/records.js';
+import type { ReceivedMessage } from '../../conversation/records.js';
 import type { MediaLink } from '../../media/link.js';
 import type { Access } from '../access/rules.js';
 import type { Content } from './content.js';
@@ -49,7 +49,7 @@ export function isOnlyFile({ text, content }: IncomingMessage): boolean {
 }
 
 /** The files of a recorded message that are still to be fetched. */
-export function linksOf({ media = [] }: Heard): MediaLink[] {
+export function linksOf({ media = [] }: ReceivedMessage): MediaLink[] {
   return media.flatMap(({ url, ...known }) => (url === undefined ? [] : { url, ...known }));
 }
 

@@ -5,10 +5,10 @@ import type { AccountConfig } from '../../config/config.js';
 import type {
   Conversation,
   ConversationStore,
-  GivenCommand,
-  Heard,
-  Pending,
-  Undelivered,
+  ReceivedCommand,
+  ReceivedMessage,
+  PendingWork,
+  UndeliveredAnswer,
 } from '../../conversation/history.js';
 import type { Admission } from '../access/admission.js';
 import { readPlace, type Place } from '../places/place.js';
@@ -31,14 +31,14 @@ export interface UnfinishedWorkOptions {
 }
 
 /** What one conversation was left with. */
-export interface UnfinishedConversation extends Pending {
+export interface UnfinishedConversation extends PendingWork {
   readonly conversation: Conversation;
 }
 
 /** A question or command that still needs an answer. */
 export interface Unanswered {
   readonly conversation: Conversation;
-  readonly message: Heard | GivenCommand;
+  readonly message: ReceivedMessage | ReceivedCommand;
   readonly place: Place;
 }
 
@@ -75,7 +75,7 @@ export class UnfinishedWork {
     const { reachability, answering, background } = this.#options;
     for (const answer of undelivered) {
       const place = this.#placeOf(answer);
-      if (place === undefined) await conversation.delivered(answer.id);
+      if (place === undefined) await conversation.markDelivered(answer.id);
       else background.run('unsent answer', () => this.#deliver(conversation, answer, place));
     }
     for (const message of waiting) {
@@ -100,7 +100,7 @@ export class UnfinishedWork {
   }
 
   /** Sends an answer. If it may have been sent in part, the archive is asked what is missing. */
-  async #deliver(conversation: Conversation, answer: Undelivered, place: Place): Promise<void> {
+  async #deliver(conversation: Conversation, answer: UndeliveredAnswer, place: Place): Promise<void> {
     const { client, reachability, answering, stopping } = this.#options;
     if (answer.begun) await reachability.opened(place);
     const sent = answer.begun ? await sentMessages(client, place, answer, stopping) : new Map<string, string>();

@@ -3,7 +3,7 @@ import type { Log } from '../log.js';
 import { loadSkill, SkillError, type Skill } from './skill.js';
 
 /** Finds skills by name in the configured folders. */
-export class SkillShelf {
+export class SkillLoader {
   readonly #searchPaths: readonly string[];
   readonly #log: Log;
   readonly #logged = new Set<string>();
@@ -15,7 +15,7 @@ export class SkillShelf {
   }
 
   /** The skills with these names, as far as they can be used. */
-  named(names: readonly string[]): readonly Skill[] {
+  load(names: readonly string[]): readonly Skill[] {
     return names.flatMap((name) => {
       try {
         return loadSkill(name, this.#searchPaths);
