@@ -61,7 +61,7 @@ export class Bot {
     const unlock = await lockDataDirectory(dataDirectory);
     const store = await ConversationStore.open(join(dataDirectory, 'history'), {
       keepTokens: Math.max(KEEP_TOKENS, ...config.accounts.map((account) => account.limits.historyTokens)),
-      report: ({ what, file, line }) => log('warn', 'history', { file, line, message: what }),
+      report: ({ problem: what, file, line }) => log('warn', 'history', { file, line, message: what }),
     });
     const storage = await openFileStorage(join(dataDirectory, 'state.json'));
     const media = await MediaStore.open(join(dataDirectory, 'media'));

@@ -1,17 +1,17 @@
 /** What the bot tells the person who runs it: one event a line, readable on a terminal, JSON everywhere else. */
 
-export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type Level = (typeof LEVELS)[number];
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What an event carries: plain values, no message text, no secret. */
-export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Tells one event. */
-export type Log = (level: Level, event: string, fields?: Fields) => void;
+export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
 
 export interface LogOptions {
   readonly format: 'pretty' | 'json';
-  readonly level: Level;
+  readonly level: LogLevel;
   readonly colours: boolean;
   /** Takes one line, without its line feed. */
   readonly write: (line: string) => void;
@@ -20,9 +20,9 @@ export interface LogOptions {
 
 /** A log that writes lines. */
 export function createLog({ format, level, colours, write, now = () => new Date() }: LogOptions): Log {
-  const least = LEVELS.indexOf(level);
+  const least = LOG_LEVELS.indexOf(level);
   return (eventLevel, event, fields = {}) => {
-    if (LEVELS.indexOf(eventLevel) < least) return;
+    if (LOG_LEVELS.indexOf(eventLevel) < least) return;
     const time = now();
     write(
       format === 'json'
@@ -33,7 +33,7 @@ export function createLog({ format, level, colours, write, now = () => new Date(
 }
 
 /** The same log with fields that each of its events carries. */
-export function withFields(log: Log, always: Fields): Log {
+export function withFields(log: Log, always: LogFields): Log {
   return (level, event, fields) => log(level, event, { ...always, ...fields });
 }
 
@@ -42,10 +42,10 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const COLOURS: Readonly<Record<Level, string>> = { debug: '90', info: '36', warn: '33', error: '31' };
+const COLOURS: Readonly<Record<LogLevel, string>> = { debug: '90', info: '36', warn: '33', error: '31' };
 
 /** `12:00:01 error  my-bot  message  (kind auth)` */
-function pretty(time: Date, level: Level, event: string, fields: Fields, colours: boolean): string {
+function pretty(time: Date, level: LogLevel, event: string, fields: LogFields, colours: boolean): string {
   const { account, message, ...rest } = fields;
   const details = Object.entries(rest).flatMap(([name, value]) =>
     value === undefined || value === null ? [] : [`${name} ${printable(String(value))}`],

@@ -6,7 +6,7 @@ import type { Storage } from '../xmpp-core/storage.js';
  * What was stored under a key as JSON; `undefined` when there is nothing, or nothing of this shape: what is damaged is learnt again.
  * Rejects when the storage does.
  */
-export async function readStored<Shape extends z.ZodType>(
+export async function readStoredJson<Shape extends z.ZodType>(
   storage: Storage,
   key: string,
   shape: Shape,

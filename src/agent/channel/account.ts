@@ -4,13 +4,13 @@ import type { Storage } from '../../xmpp-core/storage.js';
 import { muc } from '../../xeps/xep-0045-muc/index.js';
 import { carbons } from '../../xeps/xep-0280-message-carbons.js';
 import type { AccountConfig, Config } from '../config/config.js';
-import type { Conversation, ConversationStore, Pending, Undelivered } from '../conversation/history.js';
+import type { Conversation, ConversationStore, PendingWork, UndeliveredAnswer } from '../conversation/history.js';
 import { TurnQueue, type Turn } from '../conversation/queue.js';
 import { errorText, withFields, type Log } from '../log.js';
 import { MediaFetcher } from '../media/fetcher.js';
 import type { MediaStore } from '../media/store.js';
 import type { Model } from '../model/model.js';
-import { SkillShelf } from '../skills/skill-shelf.js';
+import { SkillLoader } from '../skills/skill-loader.js';
 import { presenceAccess } from './access/rules.js';
 import { accountClient } from './client/account-client.js';
 import { Answering } from './turns/answering.js';
@@ -51,7 +51,7 @@ export interface AccountOptions {
 const REJOIN_MS = 60_000;
 
 /** What a conversation is owed. */
-interface Debt extends Pending {
+interface Debt extends PendingWork {
   readonly conversation: Conversation;
 }
 
@@ -120,7 +120,7 @@ export class Account {
       invitation: (invitation, at) => this.#rooms.takeInvitation(invitation, at),
     });
     const models = modelChoices(config, providers);
-    const skills = new SkillShelf(skillPaths, (message) => this.#log('warn', 'error', { kind: 'skill', message }));
+    const skills = new SkillLoader(skillPaths, (message) => this.#log('warn', 'error', { kind: 'skill', message }));
     this.#answering = new Answering({
       account: config,
       client: this.#client,
@@ -138,7 +138,7 @@ export class Account {
     });
     this.#queue = new TurnQueue<Task>({
       run: (turn) => perform(turn, this.#answering, (questions) => this.#refuses(questions)),
-      failed: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
+      onError: (error, turn) => this.#tell(this.#answering.failed(error, questionsOf(turn))),
     });
     const shared = { log: this.#log, account: config, client: this.#client, queue: this.#queue };
     this.#watchers = new PresenceSubscribers({
@@ -158,7 +158,7 @@ export class Account {
       modelOf,
       models,
       rooms: this.#rooms,
-      skillsOf: (names) => skills.named(names),
+      skillsOf: (names) => skills.load(names),
     });
     offerAdHocCommands({ ...shared, ...rules, store, commands });
     const uploadOrigin = uploadOriginOf(this.#client);
@@ -302,7 +302,7 @@ export class Account {
   async #pay({ conversation, waiting, undelivered }: Debt): Promise<void> {
     for (const answer of undelivered) {
       const place = this.#placeToPay(answer);
-      if (place === undefined) await conversation.delivered(answer.id);
+      if (place === undefined) await conversation.markDelivered(answer.id);
       else this.#tell(this.#deliver(conversation, answer, place));
     }
     for (const one of waiting) {
@@ -325,7 +325,7 @@ export class Account {
   }
 
   /** Sends what was not sent; where that is not known, the archive may know. */
-  async #deliver(conversation: Conversation, answer: Undelivered, place: Place): Promise<void> {
+  async #deliver(conversation: Conversation, answer: UndeliveredAnswer, place: Place): Promise<void> {
     if (answer.begun) await this.#opened(place, this.#stopping.signal);
     const sent = answer.begun ? await this.#missed.sentOf(place, answer.id, answer.at) : new Map<string, string>();
     await this.#answering.deliver(conversation, answer, place, sent);

@@ -1,5 +1,5 @@
 /** The flags that every command knows, and how the log is set up from them. */
-import { createLog, LEVELS, type Level, type Log } from '../log.js';
+import { createLog, LOG_LEVELS, type LogLevel, type Log } from '../log.js';
 
 export interface CommonOptions {
   /** `--config` */
@@ -8,7 +8,7 @@ export interface CommonOptions {
   readonly dataDirectory: string | undefined;
   /** `--log-format`; decided by where standard output goes when it is not given. */
   readonly logFormat: 'pretty' | 'json' | undefined;
-  readonly logLevel: Level;
+  readonly logLevel: LogLevel;
   /** `--json` */
   readonly json: boolean;
 }
@@ -25,9 +25,9 @@ export function readLogFormat(text: string | undefined): 'pretty' | 'json' | und
 }
 
 /** @throws UsageError */
-export function readLogLevel(text: string | undefined): Level {
-  const level = LEVELS.find((one) => one === (text ?? 'info'));
-  if (level === undefined) throw new UsageError(`--log-level is one of ${LEVELS.join(', ')}, not '${text ?? ''}'`);
+export function readLogLevel(text: string | undefined): LogLevel {
+  const level = LOG_LEVELS.find((one) => one === (text ?? 'info'));
+  if (level === undefined) throw new UsageError(`--log-level is one of ${LOG_LEVELS.join(', ')}, not '${text ?? ''}'`);
   return level;
 }
 

@@ -27,19 +27,19 @@ export interface Models {
 }
 
 /** What the next request to the model carries of the past; tokens are estimates. */
-export interface Past {
+export interface ContextUsage {
   readonly tokens: number;
   /** The most that it may carry. */
   readonly budget: number;
   /** Turns that come along, and turns that are kept at hand. */
-  readonly carriedTurns: number;
+  readonly includedTurns: number;
   readonly turns: number;
   /** How long the summary of what came before those turns is, when there is one. */
   readonly summaryTokens: number | undefined;
 }
 
 /** What came of compacting a conversation. Tokens are estimates of what the next request carries of the past. */
-export type Compaction =
+export type CompactionResult =
   | { readonly outcome: 'done'; readonly before: number; readonly after: number }
   /** The summary would have been as long as what it stands for, so nothing was changed. */
   | { readonly outcome: 'no shorter' }
@@ -48,7 +48,7 @@ export type Compaction =
   | { readonly outcome: 'failed'; readonly why: string };
 
 /** What came of asking again: it is being answered, there was nothing to answer, somebody else had asked it, the day's tokens are used up. */
-export type Retry = 'asked again' | 'nothing there' | 'not theirs' | 'used up';
+export type RetryResult = 'asked again' | 'nothing there' | 'not theirs' | 'used up';
 
 /** A skill as people see it in a list. */
 export interface SkillSummary {
@@ -80,9 +80,9 @@ export interface Operations {
   /** Takes that back, or turns somebody away who waits. Returns whether there was anything to take back. */
   deny(who: Jid): Promise<boolean>;
   /** Whether their direct messages are answered, by whatever rule. */
-  isLetIn(who: Jid): boolean;
+  isAdmitted(who: Jid): boolean;
   /** Who waits to be let in: bare JIDs. */
-  waiting(): readonly string[];
+  pendingRequests(): readonly string[];
   rooms(): readonly RoomSummary[];
   /** Returns why it does not work, as a sentence for the operator; `undefined` when the bot is in the room. */
   join(room: Jid): Promise<string | undefined>;
@@ -105,29 +105,29 @@ export interface CommandContext {
   models(): Models;
   /** Has another model asked, until the session ends. */
   chooseModel(choice: ModelChoice): Promise<void>;
-  past(): Past;
+  contextUsage(): ContextUsage;
   /** Puts a summary, which the model writes, in the place of what came before. Rejects with the signal's reason when it is aborted. */
-  compact(signal: AbortSignal): Promise<Compaction>;
+  compact(signal: AbortSignal): Promise<CompactionResult>;
   /** Has the last question answered again. */
-  retry(): Promise<Retry>;
+  retry(): Promise<RetryResult>;
   /** The skills that the model knows of here. */
   skills(): readonly SkillSummary[] | Promise<readonly SkillSummary[]>;
   readonly operations: Operations;
 }
 
 /** What can be chosen, and what is chosen now. */
-export interface Choices {
+export interface ArgumentChoices {
   readonly values: readonly string[];
   readonly current?: string;
 }
 
 /** What can follow a command's name, for clients that show a form (XEP-0050). */
-export interface Argument {
+export interface CommandArgument {
   /** What it is called, for people. */
   readonly label: string;
   readonly kind: 'text' | 'jid';
   /** What there is to choose from; anything can be written where there is nothing. */
-  choices?(context: CommandContext): Choices;
+  choices?(context: CommandContext): ArgumentChoices;
 }
 
 /** One command. `run` returns what the bot says to it. */
@@ -142,7 +142,7 @@ export interface Command {
   readonly operator: boolean;
   /** Done at once, without waiting for its turn in the conversation's queue. */
   readonly immediate: boolean;
-  readonly argument?: Argument;
+  readonly argument?: CommandArgument;
   /** @param signal aborted when the command is to end early; what it then rejects with is told to nobody */
   run(context: CommandContext, argument: string, signal: AbortSignal): string | Promise<string>;
 }

@@ -1,6 +1,6 @@
 /** The commands about the conversation in which they are given. */
-import type { Command, Retry } from './command.js';
-import { findModel, modelName, sameModel } from './model-name.js';
+import type { Command, RetryResult } from './command.js';
+import { findModel, modelName, isSameModel } from './model-name.js';
 
 const newSession: Command = {
   name: 'new',
@@ -32,10 +32,10 @@ const status: Command = {
   run(context) {
     const { account, conversation, uptimeMs, busy, queued } = context.status();
     const { current, configured } = context.models();
-    const { carriedTurns, tokens } = context.past();
+    const { includedTurns: carriedTurns, tokens } = context.contextUsage();
     return [
       `Account: ${account}`,
-      `Model: ${modelName(current)}${sameModel(current, configured) ? '' : ' (chosen with /model)'}`,
+      `Model: ${modelName(current)}${isSameModel(current, configured) ? '' : ' (chosen with /model)'}`,
       `Conversation: ${conversation}`,
       `Now: ${busy ? 'writing an answer' : 'idle'}, ${queued} waiting`,
       `Session: ${counted(carriedTurns, 'turn')} in mind, about ${counted(tokens, 'token')}`,
@@ -64,8 +64,8 @@ const model: Command = {
       return [
         `I use ${modelName(current)}. There is:`,
         ...choices.map((choice) => {
-          const isCurrent = sameModel(choice, current) ? ' (now)' : '';
-          return `- ${modelName(choice)}${isCurrent}${sameModel(choice, configured) ? ' (the default here)' : ''}`;
+          const isCurrent = isSameModel(choice, current) ? ' (now)' : '';
+          return `- ${modelName(choice)}${isCurrent}${isSameModel(choice, configured) ? ' (the default here)' : ''}`;
         }),
         '/model NAME chooses another, until /new.',
       ].join('\n');
@@ -90,7 +90,7 @@ const context: Command = {
   operator: false,
   immediate: true,
   run(context) {
-    const { tokens, budget, carriedTurns, turns, summaryTokens } = context.past();
+    const { tokens, budget, includedTurns: carriedTurns, turns, summaryTokens } = context.contextUsage();
     const share = Math.round((100 * tokens) / budget);
     const left = turns - carriedTurns;
     return [
@@ -138,7 +138,7 @@ const skills: Command = {
   },
 };
 
-const RETRIED: Readonly<Record<Retry, string>> = {
+const RETRIED: Readonly<Record<RetryResult, string>> = {
   // The answer speaks for itself.
   'asked again': '',
   'nothing there': 'There is nothing to answer again.',

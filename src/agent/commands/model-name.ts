@@ -23,7 +23,7 @@ export function findModel(wanted: string, choices: readonly ModelChoice[]): Foun
   return others.length === 0 ? { kind: 'one', choice } : { kind: 'several', choices: found };
 }
 
-export function sameModel(one: ModelChoice, other: ModelChoice): boolean {
+export function isSameModel(one: ModelChoice, other: ModelChoice): boolean {
   return one.provider === other.provider && one.model === other.model;
 }
 

@@ -11,9 +11,9 @@ const approve: Command = {
   argument: { label: 'Who', kind: 'jid' },
   async run({ operations }, argument) {
     const who = readAddress(argument);
-    if (typeof who === 'string') return whom('approve', who, operations.waiting());
+    if (typeof who === 'string') return whom('approve', who, operations.pendingRequests());
     const isNew = await operations.approve(who);
-    if (!operations.isLetIn(who)) return `${who.toString()} is approved, but dm_policy lets nobody in.`;
+    if (!operations.isAdmitted(who)) return `${who.toString()} is approved, but dm_policy lets nobody in.`;
     return isNew ? `${who.toString()} is let in.` : `${who.toString()} was let in already.`;
   },
 };
@@ -27,9 +27,9 @@ const deny: Command = {
   argument: { label: 'Who', kind: 'jid' },
   async run({ operations }, argument) {
     const who = readAddress(argument);
-    if (typeof who === 'string') return whom('deny', who, operations.waiting());
+    if (typeof who === 'string') return whom('deny', who, operations.pendingRequests());
     const wasKnown = await operations.deny(who);
-    if (operations.isLetIn(who)) return `${who.toString()} is still let in: the configuration says so.`;
+    if (operations.isAdmitted(who)) return `${who.toString()} is still let in: the configuration says so.`;
     return wasKnown ? `${who.toString()} is not let in.` : `${who.toString()} was not let in, and does not wait to be.`;
   },
 };

@@ -1,6 +1,6 @@
 /** What of a message is a command. */
 
-export type Parsed =
+export type ParsedMessage =
   | { readonly kind: 'command'; readonly name: string; readonly argument: string }
   | { readonly kind: 'text'; readonly text: string };
 
@@ -17,7 +17,7 @@ const ESCAPED = /^\/\/\p{L}/u;
 const ME = /^\/me(?:\s|$)/;
 
 /** Tells a command from a text, in what is left of a message after its address. */
-export function parseCommand(message: string): Parsed {
+export function parseCommand(message: string): ParsedMessage {
   const text = message.trimStart();
   if (ESCAPED.test(text)) return { kind: 'text', text: text.slice(1) };
   const [start, name] = (ME.test(text) ? null : COMMAND.exec(text)) ?? [];

@@ -3,7 +3,7 @@ import { nearestWord } from '../config/suggestion.js';
 import type { Command, CommandContext } from './command.js';
 
 /** Who asks; a part of `CommandContext`. */
-export type Asker = Pick<CommandContext, 'isOperator'>;
+export type Requester = Pick<CommandContext, 'isOperator'>;
 
 /** Made once, of all commands. It adds `/help`, which lists the others. */
 export class CommandRegistry {
@@ -17,13 +17,13 @@ export class CommandRegistry {
   }
 
   /** The commands that exist for this person, by name: for `/help` and for lists of buttons (XEP-0050). */
-  list({ isOperator }: Asker): Command[] {
+  list({ isOperator }: Requester): Command[] {
     const visible = [...this.#commands.values()].filter((command) => isOperator || !command.operator);
     return visible.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
   /** The command of that name. `undefined` when there is none, or none for this person. */
-  find(name: string, asker: Asker): Command | undefined {
+  find(name: string, asker: Requester): Command | undefined {
     const command = this.#commands.get(name);
     return command === undefined || (command.operator && !asker.isOperator) ? undefined : command;
   }
@@ -38,7 +38,7 @@ export class CommandRegistry {
     return command === undefined ? this.#unknown(name, context) : await command.run(context, argument, signal);
   }
 
-  #unknown(name: string, asker: Asker): string {
+  #unknown(name: string, asker: Requester): string {
     // Who wrote a novel after the slash knows what they wrote.
     const said = name.length <= MAX_SHOWN ? `/${name}` : 'that';
     const names = this.list(asker).map((command) => command.name);

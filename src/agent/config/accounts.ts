@@ -204,7 +204,7 @@ function chooseModel(
     report.error([...path, 'model_provider'], `model_provider ${providers.describeNames(modelProvider)}`);
     return undefined;
   }
-  providers.use(modelProvider);
+  providers.markUsed(modelProvider);
   const model = named ?? providers.firstModel(modelProvider);
   if (model === undefined) {
     if (!providers.isBroken(modelProvider))

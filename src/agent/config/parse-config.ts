@@ -43,7 +43,7 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
     document = TomlDocument.parse(text);
   } catch (error) {
     if (!(error instanceof TomlSyntaxError)) throw error;
-    return { findings: [{ severity: 'error', file: options.file, ...error.place, message: error.message }] };
+    return { findings: [{ severity: 'error', file: options.file, ...error.position, message: error.message }] };
   }
 
   const report = new Report(options.file, document);
@@ -111,7 +111,7 @@ function replaceVariables(report: Report, path: Path, value: unknown, environmen
     if (result.text !== value) report.markFromEnvironment(path);
     return result.text;
   }
-  report.spoil(path, `${settingName(path)} ${result.problem}`);
+  report.invalidate(path, `${settingName(path)} ${result.problem}`);
   return value;
 }
 

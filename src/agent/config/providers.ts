@@ -37,7 +37,7 @@ export class Providers {
   }
 
   /** Marks a provider as used: what it lacks is then an error. */
-  use(name: string): void {
+  markUsed(name: string): void {
     this.#used.add(name);
   }
 

@@ -1,6 +1,6 @@
 /** Collects findings, each with its position. */
 import type { Finding } from './finding.js';
-import type { Path, Place, TomlDocument } from './toml-document.js';
+import type { Path, Position, TomlDocument } from './toml-document.js';
 
 /** What was found in one document so far. */
 export class Report {
@@ -36,12 +36,12 @@ export class Report {
 
   /** As `error` or `warning`, by what is found out. */
   add(severity: Finding['severity'], path: Path, message: string): void {
-    if (!this.#spoilt.has(pathKey(path))) this.#put(severity, this.#document.placeOf(path), message);
+    if (!this.#spoilt.has(pathKey(path))) this.#put(severity, this.#document.positionOf(path), message);
   }
 
   /** At the key itself: an unknown one, or one that is no room. */
   errorAtKey(path: Path, message: string): void {
-    this.#put('error', this.#document.placeOfKey(path), message);
+    this.#put('error', this.#document.positionOfKey(path), message);
   }
 
   /** Notes that the value holds what came from the environment: no message may quote it. */
@@ -54,12 +54,12 @@ export class Report {
   }
 
   /** An error after which nothing more can be said about the value. */
-  spoil(path: Path, message: string): void {
+  invalidate(path: Path, message: string): void {
     this.error(path, message);
     this.#spoilt.add(pathKey(path));
   }
 
-  #put(severity: Finding['severity'], { line, column }: Place, message: string): void {
+  #put(severity: Finding['severity'], { line, column }: Position, message: string): void {
     this.#findings.push({ severity, file: this.#file, line, column, message });
   }
 }

@@ -14,7 +14,7 @@ export function isTable(value: unknown): value is TomlTable {
 export type Path = readonly PropertyKey[];
 
 /** Both from 1; the column in UTF-16 code units. */
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
@@ -22,11 +22,11 @@ export interface Place {
 /** The text is not TOML. The message quotes nothing of it: a password may stand in that line. */
 export class TomlSyntaxError extends Error {
   override readonly name = 'TomlSyntaxError';
-  readonly place: Place;
+  readonly position: Position;
 
-  constructor(message: string, place: Place, cause: unknown) {
+  constructor(message: string, place: Position, cause: unknown) {
     super(message, { cause });
-    this.place = place;
+    this.position = place;
   }
 }
 
@@ -38,8 +38,8 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 
 /** Where a key and its value stand, and all below it. A table's value stands where its header or first mention does. */
 interface Spot {
-  readonly key: Place;
-  value: Place;
+  readonly key: Position;
+  value: Position;
   readonly children: Map<string, Spot>;
 }
 
@@ -77,12 +77,12 @@ export class TomlDocument {
   }
 
   /** Where the value stands; of one that is not there, where the table stands that lacks it. */
-  placeOf(path: Path): Place {
+  positionOf(path: Path): Position {
     return this.#find(path).value;
   }
 
   /** Where the last key of the path stands. */
-  placeOfKey(path: Path): Place {
+  positionOfKey(path: Path): Position {
     return this.#find(path).key;
   }
 
@@ -141,7 +141,7 @@ function addContent(spot: Spot, value: AST.TOMLContentNode): void {
  * @param keys the nodes of the keys among the names, in their order
  * @param mention where the whole of it is written
  */
-function descend(from: Spot, names: Path, keys: readonly AST.TOMLNode[], mention: Place): Spot {
+function descend(from: Spot, names: Path, keys: readonly AST.TOMLNode[], mention: Position): Spot {
   let spot = from;
   let next = 0;
   for (const name of names) {
@@ -157,6 +157,6 @@ function descend(from: Spot, names: Path, keys: readonly AST.TOMLNode[], mention
 }
 
 /** The parser counts columns from 0. */
-function placeOfNode({ loc }: AST.TOMLNode): Place {
+function placeOfNode({ loc }: AST.TOMLNode): Position {
   return { line: loc.start.line, column: loc.start.column + 1 };
 }

@@ -4,20 +4,20 @@ import type { PromptMessage } from '../media/pictures.js';
 import type { ModelUsage } from '../model/model.js';
 import type { Journal } from './journal.js';
 import {
-  type GivenCommand,
-  type Heard,
-  type HeardMedia,
+  type ReceivedCommand,
+  type ReceivedMessage,
+  type Attachment,
   type HistoryRecord,
   type ModelChoice,
   type Step,
-  type Unwritten,
+  type NewRecord,
   writeLine,
 } from './records.js';
-import type { Transcript, Undelivered, Utterance } from './transcript.js';
+import type { Transcript, UndeliveredAnswer, RecentMessage } from './transcript.js';
 import { promptOf, type PromptOptions } from './window.js';
 
 /** What the model said, as the conversation is told. */
-export interface Said {
+export interface NewAnswer {
   /** Names the answer until it is delivered. */
   readonly id: string;
   readonly text: string;
@@ -32,11 +32,11 @@ export interface Said {
 }
 
 /** What people wait for. */
-export interface Pending {
+export interface PendingWork {
   /** Questions that were not answered and commands that were not carried out, in order. */
-  readonly waiting: readonly (Heard | GivenCommand)[];
+  readonly waiting: readonly (ReceivedMessage | ReceivedCommand)[];
   /** Answered and not seen to be delivered, in order. After a crash those that were `begun` may have been sent already. */
-  readonly undelivered: readonly Undelivered[];
+  readonly undelivered: readonly UndeliveredAnswer[];
 }
 
 /** The parts a conversation is made of. */
@@ -48,7 +48,7 @@ export interface ConversationParts {
   readonly fileBytes: number;
   readonly now: () => Date;
   /** Told of every write, so that somebody holds the conversation until it is done. */
-  readonly writing: (conversation: Conversation, done: Promise<void>) => void;
+  readonly onWrite: (conversation: Conversation, done: Promise<void>) => void;
 }
 
 /**
@@ -66,7 +66,7 @@ export class Conversation {
 
   /** Whether it can no longer be written to. */
   get broken(): boolean {
-    return this.#parts.journal.refusal !== undefined;
+    return this.#parts.journal.failure !== undefined;
   }
 
   /**
@@ -75,27 +75,27 @@ export class Conversation {
    *
    * @throws HistoryError when it could not be written; TypeError or RangeError when it is not JSON
    */
-  hear(heard: Heard): Promise<'new' | 'duplicate'> {
+  addMessage(heard: ReceivedMessage): Promise<'new' | 'duplicate'> {
     return this.#take(heard);
   }
 
   /** Writes a command down, before it is carried out or waits for its turn; as `hear` does. It is owed until it is `done`. */
-  give(command: GivenCommand): Promise<'new' | 'duplicate'> {
+  addCommand(command: ReceivedCommand): Promise<'new' | 'duplicate'> {
     return this.#take(command);
   }
 
   /** Writes down that a command was carried out, or dropped; what it did itself may have said so. */
-  async done(key: string): Promise<void> {
+  async finishCommand(key: string): Promise<void> {
     if (this.#parts.transcript.hasCommand(key)) await this.#write({ kind: 'done', at: this.#parts.now(), key });
   }
 
   /** Whether a message was heard lately, or a command given. */
-  knows(key: string): boolean {
+  hasSeen(key: string): boolean {
     return this.#parts.keys.has(key);
   }
 
   /** Writes down what the model said to these questions, before it is sent. It is owed until `delivered`. */
-  async answer(keys: readonly string[], said: Said): Promise<void> {
+  async addAnswer(keys: readonly string[], said: NewAnswer): Promise<void> {
     const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((heard) => heard !== undefined);
     const { id, text, model, usage, steps = [], reference = question?.reference, begun = false } = said;
     await this.#write({
@@ -113,12 +113,12 @@ export class Conversation {
   }
 
   /** Writes down that an answer is about to be sent: after a crash it is not known whether people have it. */
-  async sending(answerId: string): Promise<void> {
+  async markSending(answerId: string): Promise<void> {
     await this.#write({ kind: 'sending', at: this.#parts.now(), id: answerId });
   }
 
   /** Writes down that an answer was sent. */
-  async delivered(answerId: string): Promise<void> {
+  async markDelivered(answerId: string): Promise<void> {
     await this.#write({ kind: 'delivered', at: this.#parts.now(), id: answerId });
   }
 
@@ -133,17 +133,17 @@ export class Conversation {
   }
 
   /** What was said last in this session, at most so many messages, the oldest first. The bot's have no speaker. */
-  recent(limit: number): readonly Utterance[] {
+  recent(limit: number): readonly RecentMessage[] {
     return this.#parts.transcript.recent(limit);
   }
 
   /** The newest message that passes, of those that are kept at hand. */
-  find(passes: (heard: Heard) => boolean): Heard | undefined {
+  find(passes: (heard: ReceivedMessage) => boolean): ReceivedMessage | undefined {
     return this.#parts.transcript.find(passes);
   }
 
   /** Whether a message is a question that is owed an answer. */
-  isOwed(key: string): boolean {
+  isUnanswered(key: string): boolean {
     return this.#parts.transcript.question(key) !== undefined;
   }
 
@@ -153,7 +153,7 @@ export class Conversation {
   }
 
   /** Writes down what is known of the files that came with a message. */
-  async attach(key: string, media: readonly HeardMedia[]): Promise<void> {
+  async attach(key: string, media: readonly Attachment[]): Promise<void> {
     await this.#write({ kind: 'attached', at: this.#parts.now(), key, media });
   }
 
@@ -163,8 +163,8 @@ export class Conversation {
   }
 
   /** What the last answer answered, in order; nothing when there is none, or all was taken back. */
-  get answered(): readonly Heard[] {
-    return this.#parts.transcript.turns.at(-1)?.heard.filter(({ kind }) => kind === 'question') ?? [];
+  get lastAnswered(): readonly ReceivedMessage[] {
+    return this.#parts.transcript.turns.at(-1)?.messages.filter(({ kind }) => kind === 'question') ?? [];
   }
 
   /** The answers of this session that are at hand, and the summary that stands for those before. */
@@ -178,8 +178,8 @@ export class Conversation {
    * @param by the key of the command that wants it, which is done with that
    * @returns the questions, in order; none when there is no answer to take back
    */
-  async reopen(by?: string): Promise<readonly Heard[]> {
-    const questions = this.answered;
+  async reopen(by?: string): Promise<readonly ReceivedMessage[]> {
+    const questions = this.lastAnswered;
     if (questions.length > 0)
       await this.#write({ kind: 'reopened', at: this.#parts.now(), ...(by === undefined ? {} : { by }) });
     return questions;
@@ -201,12 +201,12 @@ export class Conversation {
   }
 
   /** Whether people wait for something. */
-  get owes(): boolean {
-    return this.#parts.transcript.owes;
+  get hasPendingWork(): boolean {
+    return this.#parts.transcript.hasPendingWork;
   }
 
   /** What people wait for, now or since before a restart. */
-  pending(): Pending {
+  pending(): PendingWork {
     const { waiting, undelivered } = this.#parts.transcript;
     return { waiting, undelivered };
   }
@@ -225,7 +225,7 @@ export class Conversation {
     }
     const { line, record } = this.#heading(false);
     transcript.apply(record);
-    await this.#track(journal.begin(line + this.#carriedOver(), transcript.owes));
+    await this.#track(journal.startFile(line + this.#carriedOver(), transcript.hasPendingWork));
   }
 
   /** Waits for what is being written, and refuses what comes later. */
@@ -233,7 +233,7 @@ export class Conversation {
     return this.#parts.journal.close();
   }
 
-  async #take(one: Heard | GivenCommand): Promise<'new' | 'duplicate'> {
+  async #take(one: ReceivedMessage | ReceivedCommand): Promise<'new' | 'duplicate'> {
     const { keys, journal } = this.#parts;
     if (keys.has(one.key)) {
       await journal.settled(); // The first of them may still be on its way to the disk.
@@ -246,13 +246,15 @@ export class Conversation {
   }
 
   /** Writes a record down; in memory it counts at once. */
-  #write(unwritten: Unwritten): Promise<void> {
+  #write(unwritten: NewRecord): Promise<void> {
     const { transcript, journal, fileBytes } = this.#parts;
     const { line, record } = writeLine(unwritten);
-    const isFull = journal.empty || journal.grown >= fileBytes;
+    const isFull = journal.empty || journal.bytesAdded >= fileBytes;
     const heading = isFull ? this.#heading(journal.file > 0).line + this.#carriedOver() : '';
     transcript.apply(record);
-    const written = isFull ? journal.begin(heading + line, transcript.owes) : journal.append(line, transcript.owes);
+    const written = isFull
+      ? journal.startFile(heading + line, transcript.hasPendingWork)
+      : journal.append(line, transcript.hasPendingWork);
     return this.#track(written);
   }
 
@@ -272,7 +274,7 @@ export class Conversation {
   }
 
   #track(done: Promise<void>): Promise<void> {
-    this.#parts.writing(this, done);
+    this.#parts.onWrite(this, done);
     return done;
   }
 }

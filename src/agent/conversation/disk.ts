@@ -18,7 +18,7 @@ export async function createFile(path: string, text: string): Promise<void> {
 }
 
 /** Cuts a file's end off. */
-export async function cutFile(path: string, length: number): Promise<void> {
+export async function truncateFile(path: string, length: number): Promise<void> {
   const file = await open(path, 'r+');
   try {
     await file.truncate(length);

@@ -12,15 +12,23 @@ import { makeFolder } from '../folder.js';
 import { Conversation, RecentKeys } from './conversation.js';
 import { HistoryError } from './disk.js';
 import { folderId, folderName } from './folder-name.js';
-import { Journal, type JournalPlace, removeMark } from './journal.js';
+import { Journal, type JournalPaths, removeMarker } from './journal.js';
 import { type HistoryNotice, loadHistory, recordedId } from './load.js';
 import { Transcript } from './transcript.js';
 
-export type { Conversation, Pending, Said } from './conversation.js';
+export type { Conversation, PendingWork, NewAnswer } from './conversation.js';
 export { HistoryError } from './disk.js';
 export type { HistoryNotice } from './load.js';
-export type { About, Answer, GivenCommand, Heard, HeardMedia, ModelChoice, Step } from './records.js';
-export type { Undelivered } from './transcript.js';
+export type {
+  RelatedMessage,
+  Answer,
+  ReceivedCommand,
+  ReceivedMessage,
+  Attachment,
+  ModelChoice,
+  Step,
+} from './records.js';
+export type { UndeliveredAnswer } from './transcript.js';
 export type { PromptOptions } from './window.js';
 
 /** All have sensible values of their own. */
@@ -120,7 +128,7 @@ export class ConversationStore {
     const ids: string[] = [];
     for (const id of await this.#idsIn(this.#unfinished, 'isFile')) {
       const conversation = await this.#readable(this.#place(folderName(id)), () => this.conversation(id));
-      if (conversation?.owes === true) ids.push(id);
+      if (conversation?.hasPendingWork === true) ids.push(id);
     }
     return ids;
   }
@@ -141,8 +149,8 @@ export class ConversationStore {
     return join(this.#directory, 'unfinished');
   }
 
-  #place(name: string): JournalPlace {
-    return { folder: join(this.#conversations, name), mark: join(this.#unfinished, name) };
+  #place(name: string): JournalPaths {
+    return { folder: join(this.#conversations, name), marker: join(this.#unfinished, name) };
   }
 
   async #load(id: string): Promise<Conversation> {
@@ -155,15 +163,15 @@ export class ConversationStore {
     const keys = new RecentKeys(keepKeys);
     for (const key of history.keys) keys.add(key);
 
-    const marked = history.state.marked && transcript.owes;
-    if (history.state.marked && !marked) await removeMark(place);
+    const marked = history.state.marked && transcript.hasPendingWork;
+    if (history.state.marked && !marked) await removeMarker(place);
     const journal = new Journal(place, { ...history.state, marked });
     const writing = (conversation: Conversation, done: Promise<void>): void => {
       this.#writing.set(done, conversation);
       const remove = (): unknown => this.#writing.delete(done);
       done.then(remove, remove);
     };
-    const conversation = new Conversation(id, { transcript, journal, keys, fileBytes, now, writing });
+    const conversation = new Conversation(id, { transcript, journal, keys, fileBytes, now, onWrite: writing });
     this.#known.set(id, new WeakRef(conversation));
     this.#forgotten.register(conversation, id);
     return this.#used(conversation);
@@ -192,12 +200,12 @@ export class ConversationStore {
   }
 
   /** Reports a conversation that cannot be read, where the others must not suffer for it. */
-  async #readable<Result>(place: JournalPlace, read: () => Promise<Result>): Promise<Result | undefined> {
+  async #readable<Result>(place: JournalPaths, read: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await read();
     } catch (error) {
       if (!(error instanceof HistoryError)) throw error;
-      this.#options.report({ what: 'unreadable', file: place.folder });
+      this.#options.report({ problem: 'unreadable', file: place.folder });
       return undefined;
     }
   }

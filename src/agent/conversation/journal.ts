@@ -10,12 +10,12 @@
 import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../folder.js';
-import { appendToFile, createFile, cutFile, HistoryError, isMissing, syncFolder } from './disk.js';
+import { appendToFile, createFile, truncateFile, HistoryError, isMissing, syncFolder } from './disk.js';
 
 /** Where a conversation's history lies. */
-export interface JournalPlace {
+export interface JournalPaths {
   readonly folder: string;
-  readonly mark: string;
+  readonly marker: string;
 }
 
 /** What is on the disk: the number and the length of the newest file (0 when there is none), and whether the mark is there. */
@@ -35,7 +35,7 @@ interface Job {
 
 /** Appends to the newest file of a conversation. */
 export class Journal {
-  readonly #place: JournalPlace;
+  readonly #place: JournalPaths;
   #file: number;
   #bytes: number;
   /** How long the newest file was when it was begun. */
@@ -47,7 +47,7 @@ export class Journal {
   #working: Promise<void> | undefined;
   #refusal: HistoryError | undefined;
 
-  constructor(place: JournalPlace, state: JournalState) {
+  constructor(place: JournalPaths, state: JournalState) {
     this.#place = place;
     this.#file = state.file;
     this.#existing = state.file;
@@ -66,12 +66,12 @@ export class Journal {
   }
 
   /** What was added to the newest file since it was begun, in bytes. */
-  get grown(): number {
+  get bytesAdded(): number {
     return this.#bytes - this.#heading;
   }
 
   /** Why nothing can be written any more: it is closed, or a write has failed and memory and disk may differ. */
-  get refusal(): HistoryError | undefined {
+  get failure(): HistoryError | undefined {
     return this.#refusal;
   }
 
@@ -87,7 +87,7 @@ export class Journal {
   }
 
   /** Begins the next file with these lines, which do not count as growth: however long they are, the file gets its share. */
-  begin(lines: string, owes: boolean): Promise<void> {
+  startFile(lines: string, owes: boolean): Promise<void> {
     this.#file += 1;
     this.#bytes = Buffer.byteLength(lines);
     this.#heading = this.#bytes;
@@ -144,14 +144,14 @@ export class Journal {
     const file = batch[0]?.file ?? this.#existing;
     const text = batch.map((job) => job.text).join('');
     if (!this.#marked && batch.some((job) => job.owes)) {
-      await createFile(this.#place.mark, '');
-      await syncFolder(dirname(this.#place.mark));
+      await createFile(this.#place.marker, '');
+      await syncFolder(dirname(this.#place.marker));
       this.#marked = true;
     }
     if (file === this.#existing) await appendToFile(journalFile(this.#place, file), text);
     else await this.#create(file, text);
     if (this.#marked && batch.at(-1)?.owes === false) {
-      await removeMark(this.#place);
+      await removeMarker(this.#place);
       this.#marked = false;
     }
   }
@@ -170,12 +170,12 @@ export class Journal {
   }
 }
 
-export function journalFile(place: JournalPlace, file: number): string {
+export function journalFile(place: JournalPaths, file: number): string {
   return join(place.folder, `${String(file).padStart(6, '0')}.jsonl`);
 }
 
 /** The numbers of a conversation's files, newest first; none when there is no such conversation. */
-export async function journalFiles(place: JournalPlace): Promise<number[]> {
+export async function journalFiles(place: JournalPaths): Promise<number[]> {
   const names = await readdir(place.folder).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw new HistoryError(`cannot list the history in ${place.folder}`, { cause: error });
@@ -209,7 +209,7 @@ export async function readJournalFile(
       if (repair) await appendToFile(path, '\n');
       return { lines: [...lines, rest], bytes: data.length + 1, torn: false };
     }
-    if (repair) await cutFile(path, end);
+    if (repair) await truncateFile(path, end);
     return { lines, bytes: end, torn: true };
   } catch (error) {
     throw new HistoryError(`cannot read the history in ${path}`, { cause: error });
@@ -217,8 +217,8 @@ export async function readJournalFile(
 }
 
 /** Takes the mark away. Should a crash bring it back, one conversation is looked at for nothing. */
-export async function removeMark(place: JournalPlace): Promise<void> {
-  await unlink(place.mark).catch((error: unknown) => {
+export async function removeMarker(place: JournalPaths): Promise<void> {
+  await unlink(place.marker).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
   });
 }

@@ -1,7 +1,7 @@
 /** Reads a conversation from its files, newest first, and no further back than is needed. */
 import { chmod } from 'node:fs/promises';
 import { exists } from './disk.js';
-import { journalFile, journalFiles, type JournalPlace, type JournalState, readJournalFile } from './journal.js';
+import { journalFile, journalFiles, type JournalPaths, type JournalState, readJournalFile } from './journal.js';
 import { type HistoryRecord, readLine } from './records.js';
 
 /**
@@ -9,7 +9,7 @@ import { type HistoryRecord, readLine } from './records.js';
  * off, or a whole conversation.
  */
 export interface HistoryNotice {
-  readonly what: 'damaged line' | 'unknown record' | 'torn end' | 'unreadable';
+  readonly problem: 'damaged line' | 'unknown record' | 'torn end' | 'unreadable';
   /** The path of the file, or of the conversation's folder. */
   readonly file: string;
   /** Counted from 1. */
@@ -30,7 +30,7 @@ export interface LoadedHistory {
  * @throws HistoryError when a file cannot be read
  */
 export async function loadHistory(
-  place: JournalPlace,
+  place: JournalPaths,
   wanted: { readonly bytes: number; readonly keys: number },
   report: (notice: HistoryNotice) => void,
 ): Promise<LoadedHistory> {
@@ -59,7 +59,7 @@ export async function loadHistory(
     if (!inSession && distinctKeys.size >= wanted.keys) break;
   }
   return {
-    state: { file: newest, bytes: newestBytes, marked: await exists(place.mark) },
+    state: { file: newest, bytes: newestBytes, marked: await exists(place.marker) },
     session: session.toReversed().flat(),
     keys: keys.toReversed().flat(),
   };
@@ -80,14 +80,14 @@ async function readRecords(
   for (const [index, line] of lines.entries()) {
     const read = readLine(line);
     if (read.is === 'record') records.push(read.record);
-    else report({ what: read.is === 'unknown' ? 'unknown record' : 'damaged line', file: path, line: index + 1 });
+    else report({ problem: read.is === 'unknown' ? 'unknown record' : 'damaged line', file: path, line: index + 1 });
   }
-  if (torn) report({ what: 'torn end', file: path, line: lines.length + 1 });
+  if (torn) report({ problem: 'torn end', file: path, line: lines.length + 1 });
   return { records, bytes };
 }
 
 /** The id of a conversation as its own files tell it; `undefined` when none of them does. */
-export async function recordedId(place: JournalPlace): Promise<string | undefined> {
+export async function recordedId(place: JournalPaths): Promise<string | undefined> {
   for (const file of await journalFiles(place)) {
     const { records } = await readRecords(journalFile(place, file), false, () => undefined);
     const first = records[0];

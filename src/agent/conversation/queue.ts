@@ -15,17 +15,17 @@ export interface Turn<Item> {
   /** Aborted, with a `TurnAborted` as its reason, when the turn is to end early. */
   readonly signal: AbortSignal;
   /** To be called when the answer begins to come: from then on what it answers does not change any more. */
-  readonly begins: () => void;
+  readonly answerStarted: () => void;
 }
 
 /** Why a turn ended early: somebody stopped it, what it answers has changed, or the bot stops. */
 export class TurnAborted extends Error {
   override readonly name = 'TurnAborted';
-  readonly why: 'stop' | 'changed' | 'shutdown';
+  readonly reason: 'stop' | 'changed' | 'shutdown';
 
   constructor(why: 'stop' | 'changed' | 'shutdown') {
     super(ABORTED[why]);
-    this.why = why;
+    this.reason = why;
   }
 }
 
@@ -39,7 +39,7 @@ export interface TurnQueueOptions<Item> {
   /** Answers one turn. Should end soon once the signal is aborted. */
   readonly run: (turn: Turn<Item>) => Promise<void>;
   /** Told of every turn that rejects, aborted ones as well. Must not throw. */
-  readonly failed: (error: unknown, turn: Turn<Item>) => void;
+  readonly onError: (error: unknown, turn: Turn<Item>) => void;
   /** Turns at the same time, over all conversations. */
   readonly concurrency?: number;
   /** Items that may wait in one conversation. */
@@ -51,7 +51,7 @@ export interface TurnQueueOptions<Item> {
 }
 
 /** What became of an item: its turn runs already, it waits, or it was not taken. */
-export type Added = 'running' | 'waiting' | 'full' | 'closed';
+export type AddResult = 'running' | 'waiting' | 'full' | 'closed';
 
 /** What a queue that was closed leaves behind. */
 export interface Leftovers<Item> {
@@ -98,7 +98,7 @@ export class TurnQueue<Item> {
    *
    * @param collect whether it may be answered together with others of its kind that wait next to it, in one turn: for rooms
    */
-  add(conversation: string, item: Item, { collect = false }: { readonly collect?: boolean } = {}): Added {
+  add(conversation: string, item: Item, { collect = false }: { readonly collect?: boolean } = {}): AddResult {
     if (this.#closed) return 'closed';
     const line = this.#waiting.get(conversation) ?? [];
     const full = line.length >= this.#options.capacity || this.#waitingCount >= this.#options.totalCapacity;
@@ -192,10 +192,10 @@ export class TurnQueue<Item> {
     const together = this.#waiting.get(conversation)?.[0]?.collect === true;
     const items = this.#take(conversation, ({ collect }, index) => index === 0 || (collect && together));
     const controller = new AbortController();
-    const begins = (): void => {
+    const answerStarted = (): void => {
       running.begun = true;
     };
-    const turn = { conversation, items, signal: controller.signal, begins };
+    const turn = { conversation, items, signal: controller.signal, answerStarted };
     // Not at once: the caller of add() learns what became of its item before the turn does anything.
     const done = Promise.resolve().then(() => this.#run(turn));
     const running = { turn, controller, done, begun: false };
@@ -222,7 +222,7 @@ export class TurnQueue<Item> {
       turn.signal.throwIfAborted();
       await this.#options.run(turn);
     } catch (error) {
-      this.#options.failed(error, turn);
+      this.#options.onError(error, turn);
     } finally {
       this.#running.delete(turn.conversation);
       this.#fill();

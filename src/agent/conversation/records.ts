@@ -31,7 +31,7 @@ import type { ContentHash } from '../media/content-hash.js';
 import type { ModelUsage, ToolCall } from '../model/model.js';
 
 /** A message that was heard in a conversation. */
-export interface Heard {
+export interface ReceivedMessage {
   /** Tells duplicates of one message, however they arrive. Chosen by the channel. */
   readonly key: string;
   /** The display name of who said it: untrusted text. */
@@ -45,15 +45,15 @@ export interface Heard {
   /** The id that its author gave it, by which a correction names it. */
   readonly id?: string;
   /** What it replies or reacts to. */
-  readonly about?: About;
+  readonly about?: RelatedMessage;
   /** Files that came with it. */
-  readonly media?: readonly HeardMedia[];
+  readonly media?: readonly Attachment[];
   /** Any JSON the channel needs to answer after a restart: where to reply, the stanza's id. */
   readonly reference?: unknown;
 }
 
 /** A command that somebody gave in a conversation. */
-export interface GivenCommand {
+export interface ReceivedCommand {
   readonly kind: 'command';
   /** Tells duplicates, as that of a message does. */
   readonly key: string;
@@ -70,7 +70,7 @@ export interface GivenCommand {
 }
 
 /** An earlier message that somebody refers to, in the bot's own memory of it. */
-export interface About {
+export interface RelatedMessage {
   /** Who said it; the bot did where no speaker stands. */
   readonly speaker?: string;
   /** How it begins; empty for a file without words. */
@@ -80,7 +80,7 @@ export interface About {
 }
 
 /** A file that somebody sent, as much of it as the model can use. All of it is untrusted. */
-export interface HeardMedia {
+export interface Attachment {
   readonly name: string;
   /** Such as `image/png`, when it is known. */
   readonly type?: string;
@@ -215,11 +215,11 @@ const KINDS: ReadonlySet<unknown> = new Set(schema.options.map((option) => optio
 export type HistoryRecord = z.infer<typeof schema>;
 
 /** What a line turned out to be. Only records count; the others are left alone. */
-export type Line =
+export type ParsedLine =
   { readonly is: 'record'; readonly record: HistoryRecord } | { readonly is: 'unknown' } | { readonly is: 'damaged' };
 
 /** Reads a line (without its line feed). Never throws: anything can stand in a file. */
-export function readLine(line: string): Line {
+export function readLine(line: string): ParsedLine {
   let json: unknown;
   try {
     json = JSON.parse(line);
@@ -238,7 +238,7 @@ export function readLine(line: string): Line {
  *
  * @throws TypeError or RangeError when the record is not JSON, or has a time that is none
  */
-export function writeLine(record: Unwritten): { readonly line: string; readonly record: HistoryRecord } {
+export function writeLine(record: NewRecord): { readonly line: string; readonly record: HistoryRecord } {
   const { kind, at, ...rest } = record;
   const line = JSON.stringify({ v: 1, kind, at: at.toISOString(), ...rest });
   const read = readLine(line);
@@ -247,15 +247,15 @@ export function writeLine(record: Unwritten): { readonly line: string; readonly 
 }
 
 /** A record as the code gives it: the version is the writer's business. */
-export type Unwritten =
+export type NewRecord =
   | (Answer & { readonly kind: 'answer' })
-  | Heard
-  | GivenCommand
+  | ReceivedMessage
+  | ReceivedCommand
   | { readonly kind: 'done'; readonly at: Date; readonly key: string }
   | { readonly kind: 'session'; readonly at: Date; readonly conversation: string; readonly continues?: boolean }
   | { readonly kind: 'sending' | 'delivered'; readonly at: Date; readonly id: string }
   | { readonly kind: 'corrected'; readonly at: Date; readonly key: string; readonly text: string }
-  | { readonly kind: 'attached'; readonly at: Date; readonly key: string; readonly media: readonly HeardMedia[] }
+  | { readonly kind: 'attached'; readonly at: Date; readonly key: string; readonly media: readonly Attachment[] }
   | { readonly kind: 'retracted'; readonly at: Date; readonly key: string }
   | { readonly kind: 'reopened'; readonly at: Date; readonly by?: string }
   | { readonly kind: 'summary'; readonly at: Date; readonly text: string; readonly by?: string }

@@ -4,26 +4,34 @@
  */
 import { estimateTokens } from '../model/tokens.js';
 import { noteOf } from './notes.js';
-import type { Answer, GivenCommand, Heard, HistoryRecord, ModelChoice, Step, Unwritten } from './records.js';
+import type {
+  Answer,
+  ReceivedCommand,
+  ReceivedMessage,
+  HistoryRecord,
+  ModelChoice,
+  Step,
+  NewRecord,
+} from './records.js';
 
 /** A closed turn: the messages that led to an answer (context and questions, in order), and what was said. */
 export interface Turn {
   /** At least one, unless all were taken back. */
-  readonly heard: readonly Heard[];
+  readonly messages: readonly ReceivedMessage[];
   /** The tools that were used before it was said. */
   readonly steps: readonly Step[];
   /** The model's answer, or the sentence people got instead of one. */
-  readonly said: string;
+  readonly answer: string;
 }
 
 /** An answer that was not seen to be delivered. */
-export interface Undelivered extends Answer {
+export interface UndeliveredAnswer extends Answer {
   /** Whether it was about to be sent when it was heard of last: then people may have it. */
   readonly begun: boolean;
 }
 
 /** Something that was said; by the bot where no speaker stands. */
-export interface Utterance {
+export interface RecentMessage {
   readonly speaker?: string;
   readonly text: string;
   readonly at?: Date;
@@ -35,10 +43,10 @@ export interface Utterance {
 export class Transcript {
   #turns: Turn[] = [];
   /** Heard and not part of a closed turn: context, and questions not yet answered. */
-  #open: Heard[] = [];
+  #open: ReceivedMessage[] = [];
   /** Questions to be answered and commands to be carried out, by their keys, in order. */
-  readonly #waiting = new Map<string, Heard | GivenCommand>();
-  readonly #undelivered = new Map<string, Undelivered>();
+  readonly #waiting = new Map<string, ReceivedMessage | ReceivedCommand>();
+  readonly #undelivered = new Map<string, UndeliveredAnswer>();
   #summary: string | undefined;
   #model: ModelChoice | undefined;
   readonly #keepTokens: number;
@@ -53,12 +61,12 @@ export class Transcript {
     return this.#turns;
   }
 
-  get open(): readonly Heard[] {
+  get open(): readonly ReceivedMessage[] {
     return this.#open;
   }
 
   /** The questions that are owed an answer and the commands that are owed their turn, in order. */
-  get waiting(): readonly (Heard | GivenCommand)[] {
+  get waiting(): readonly (ReceivedMessage | ReceivedCommand)[] {
     return [...this.#waiting.values()];
   }
 
@@ -73,12 +81,12 @@ export class Transcript {
   }
 
   /** The answers that were not seen to be delivered, in order. */
-  get undelivered(): readonly Undelivered[] {
+  get undelivered(): readonly UndeliveredAnswer[] {
     return [...this.#undelivered.values()];
   }
 
   /** Whether people wait for something. */
-  get owes(): boolean {
+  get hasPendingWork(): boolean {
     return this.#waiting.size > 0 || this.#undelivered.size > 0;
   }
 
@@ -89,7 +97,7 @@ export class Transcript {
     );
   }
 
-  question(key: string): Heard | undefined {
+  question(key: string): ReceivedMessage | undefined {
     const waiting = this.#waiting.get(key);
     return waiting?.kind === 'command' ? undefined : waiting;
   }
@@ -100,9 +108,9 @@ export class Transcript {
   }
 
   /** What was said last, at most so many messages, the oldest first. */
-  recent(limit: number): readonly Utterance[] {
-    const latest: (Pick<Heard, 'text'> & Partial<Heard>)[] = this.#open.slice(-limit);
-    for (const { heard, said } of this.#turns.toReversed()) {
+  recent(limit: number): readonly RecentMessage[] {
+    const latest: (Pick<ReceivedMessage, 'text'> & Partial<ReceivedMessage>)[] = this.#open.slice(-limit);
+    for (const { messages: heard, answer: said } of this.#turns.toReversed()) {
       if (latest.length >= limit) break;
       latest.unshift(...heard, ...(said === '' ? [] : [{ text: said }]));
     }
@@ -115,10 +123,10 @@ export class Transcript {
   }
 
   /** The newest message that passes, of those that are kept in memory. */
-  find(passes: (heard: Heard) => boolean): Heard | undefined {
+  find(passes: (heard: ReceivedMessage) => boolean): ReceivedMessage | undefined {
     const open = this.#open.findLast(passes);
     if (open !== undefined) return open;
-    for (const { heard } of this.#turns.toReversed()) {
+    for (const { messages: heard } of this.#turns.toReversed()) {
       const found = heard.findLast(passes);
       if (found !== undefined) return found;
     }
@@ -129,7 +137,7 @@ export class Transcript {
    * What a new file must begin with, so that the older ones need not be read to know what is owed and which model is asked. Applying
    * it again changes nothing.
    */
-  carriedOver(at: Date): Unwritten[] {
+  carriedOver(at: Date): NewRecord[] {
     return [
       ...(this.#model === undefined ? [] : [{ kind: 'model' as const, at, ...this.#model }]),
       ...this.waiting,
@@ -197,10 +205,10 @@ export class Transcript {
     this.#tokens = costOf(this.#open);
   }
 
-  #hear(heard: Heard): void {
+  #hear(heard: ReceivedMessage): void {
     if (this.#waiting.has(heard.key)) return;
     this.#open.push(heard);
-    this.#tokens += cost(heard);
+    this.#tokens += messageTokens(heard);
     if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
   }
 
@@ -220,17 +228,17 @@ export class Transcript {
   }
 
   /** Puts what `change` makes of a message in its place, wherever it is; a message that it makes nothing of is gone. */
-  #change(key: string, change: (heard: Heard) => Heard | undefined): void {
-    const changed = (heard: readonly Heard[]): Heard[] =>
+  #change(key: string, change: (heard: ReceivedMessage) => ReceivedMessage | undefined): void {
+    const changed = (heard: readonly ReceivedMessage[]): ReceivedMessage[] =>
       heard.flatMap((one) => {
         if (one.key !== key) return one;
         const other = change(one);
-        this.#tokens += (other === undefined ? 0 : cost(other)) - cost(one);
+        this.#tokens += (other === undefined ? 0 : messageTokens(other)) - messageTokens(one);
         return other ?? [];
       });
     this.#open = changed(this.#open);
     this.#turns = this.#turns.map((turn) =>
-      turn.heard.some((one) => one.key === key) ? { ...turn, heard: changed(turn.heard) } : turn,
+      turn.messages.some((one) => one.key === key) ? { ...turn, messages: changed(turn.messages) } : turn,
     );
     const question = this.question(key);
     const other = question === undefined ? undefined : change(question);
@@ -242,11 +250,11 @@ export class Transcript {
   #reopen(): void {
     const turn = this.#turns.pop();
     if (turn === undefined) return;
-    this.#tokens -= costOfAnswer(turn);
-    this.#open = [...turn.heard, ...this.#open];
+    this.#tokens -= answerTokens(turn);
+    this.#open = [...turn.messages, ...this.#open];
     const later = [...this.#waiting];
     this.#waiting.clear();
-    for (const heard of turn.heard) if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
+    for (const heard of turn.messages) if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
     for (const { id, keys } of this.undelivered)
       if (keys.some((key) => this.#waiting.has(key))) this.#undelivered.delete(id);
     for (const [key, one] of later) this.#waiting.set(key, one);
@@ -274,17 +282,17 @@ export class Transcript {
    * Makes a turn of these questions and the context before the last of them. What came later, while the model worked,
    * stays open, and so does a question that this turn was not about.
    */
-  #close(keys: readonly string[], said: string, steps: readonly Step[] = []): void {
+  #close(keys: readonly string[], answer: string, steps: readonly Step[] = []): void {
     const answered = new Set(keys.filter((key) => this.question(key) !== undefined));
     for (const key of answered) this.#waiting.delete(key);
     if (answered.size === 0) return;
     const last = this.#open.findLastIndex((heard) => answered.has(heard.key));
-    const belongs = (heard: Heard, index: number): boolean =>
+    const belongs = (heard: ReceivedMessage, index: number): boolean =>
       index <= last && (heard.kind === 'context' || answered.has(heard.key));
-    const turn = { heard: this.#open.filter(belongs), steps, said };
+    const turn = { messages: this.#open.filter(belongs), steps, answer };
     this.#turns.push(turn);
     this.#open = this.#open.filter((heard, index) => !belongs(heard, index));
-    this.#tokens += costOfAnswer(turn);
+    this.#tokens += answerTokens(turn);
   }
 
   /** Drops the summary, then the oldest turns, then the oldest context, until as much is left as is to be kept. Questions stay. */
@@ -294,13 +302,13 @@ export class Transcript {
     let turns = 0;
     for (const turn of this.#turns) {
       if (this.#tokens <= this.#keepTokens) break;
-      this.#tokens -= costOf(turn.heard) + costOfAnswer(turn);
+      this.#tokens -= costOf(turn.messages) + answerTokens(turn);
       turns += 1;
     }
     this.#turns.splice(0, turns);
     this.#open = this.#open.filter((heard) => {
       if (this.#tokens <= this.#keepTokens || heard.kind === 'question') return true;
-      this.#tokens -= cost(heard);
+      this.#tokens -= messageTokens(heard);
       return false;
     });
   }
@@ -310,7 +318,7 @@ export class Transcript {
 const TOKENS_PER_PICTURE = 1000;
 
 /** What a heard message costs in a request: its words, the speaker's mark, what is noted of it and its files, about. */
-export function cost({ text, speaker, about, media = [] }: Heard): number {
+export function messageTokens({ text, speaker, about, media = [] }: ReceivedMessage): number {
   const files = media.map(
     (file) => estimateTokens(file.text ?? '') + (file.file === undefined ? 20 : TOKENS_PER_PICTURE),
   );
@@ -319,12 +327,12 @@ export function cost({ text, speaker, about, media = [] }: Heard): number {
 }
 
 /** What an answer costs in a later request: its words, and what was done on the way. */
-export function costOfAnswer({ said, steps }: Pick<Turn, 'said' | 'steps'>): number {
+export function answerTokens({ answer: said, steps }: Pick<Turn, 'answer' | 'steps'>): number {
   const calls = steps.flatMap((step) => step.calls.map((call) => estimateTokens(call.arguments + call.result) + 10));
   const words = steps.reduce((sum, step) => sum + estimateTokens(step.text), estimateTokens(said));
   return calls.reduce((sum, one) => sum + one, words);
 }
 
-function costOf(heard: readonly Heard[]): number {
-  return heard.reduce((sum, one) => sum + cost(one), 0);
+function costOf(heard: readonly ReceivedMessage[]): number {
+  return heard.reduce((sum, one) => sum + messageTokens(one), 0);
 }

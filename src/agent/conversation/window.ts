@@ -1,11 +1,11 @@
 /** The context window: as much of a conversation as one request to the model may carry, cut on whole turns. */
-import { spokenMedia } from '../media/in-words.js';
+import { describeAttachments } from '../media/describe-attachments.js';
 import type { PictureReference, PromptMessage } from '../media/pictures.js';
 import { estimateTokens } from '../model/tokens.js';
 import { NOTES_NOTE, noteOf } from './notes.js';
-import type { Heard } from './records.js';
+import type { ReceivedMessage } from './records.js';
 import { attributed, SPEAKERS_NOTE, unattributed } from './speaker.js';
-import { cost, costOfAnswer, type Transcript, type Turn } from './transcript.js';
+import { messageTokens, answerTokens, type Transcript, type Turn } from './transcript.js';
 
 /** For an answer without text (a reaction, a file): providers refuse an empty message, and two of one role in a row. */
 const WORDLESS = '(answered without words)';
@@ -20,11 +20,11 @@ export interface PromptOptions {
   /** How many tokens of the past may come along, by estimate. The system prompt and the questions asked always do. */
   readonly budgetTokens: number;
   /** Whether several people speak here: every line then carries its speaker. */
-  readonly room: boolean;
+  readonly isRoom: boolean;
   /** The keys of the questions to be answered; without it, all that are owed an answer. */
   readonly keys?: readonly string[];
   /** The mark by which the model can name a message; it stands in front of it as `[#mark]`, where no text can put one. */
-  readonly markOf?: (heard: Heard) => string | undefined;
+  readonly markOf?: (heard: ReceivedMessage) => string | undefined;
 }
 
 /**
@@ -33,18 +33,18 @@ export interface PromptOptions {
  * older stays out as well.
  */
 export function promptOf(transcript: Transcript, options: PromptOptions): PromptMessage[] {
-  const { room } = options;
+  const { isRoom: room } = options;
   let left = options.budgetTokens;
   let cut = false;
 
   /** The messages without the oldest context lines, which do not fit. */
-  const within = (heard: readonly Heard[]): Heard[] => {
-    const kept: Heard[] = [];
+  const within = (heard: readonly ReceivedMessage[]): ReceivedMessage[] => {
+    const kept: ReceivedMessage[] = [];
     for (const one of heard.toReversed()) {
       if (one.kind === 'context') {
-        cut ||= cost(one) > left;
+        cut ||= messageTokens(one) > left;
         if (cut) continue;
-        left -= cost(one);
+        left -= messageTokens(one);
       }
       kept.push(one);
     }
@@ -54,11 +54,11 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
   let picturesLeft = MAX_PICTURES;
   let hasNotes = false;
   /** One user message. What the newest of the messages show is found first. */
-  const userMessage = (heard: readonly Heard[]): PromptMessage => {
+  const userMessage = (heard: readonly ReceivedMessage[]): PromptMessage => {
     const lines: string[] = [];
     const pictures: PictureReference[] = [];
     for (const one of heard.toReversed()) {
-      const files = spokenMedia(one.media ?? [], picturesLeft);
+      const files = describeAttachments(one.media ?? [], picturesLeft);
       const notes = [...(one.about === undefined ? [] : [noteOf(one.about)]), ...files.lines];
       hasNotes ||= notes.length > 0;
       picturesLeft -= files.pictures.length;
@@ -76,13 +76,13 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
   // Collected from the newest to the oldest, and turned round at the end.
   const messages: PromptMessage[] = asked.length === 0 ? [] : [userMessage(asked)];
   for (const turn of transcript.turns.toReversed()) {
-    const questions = turn.heard.filter((heard) => heard.kind === 'question');
-    left -= questions.reduce((sum, question) => sum + cost(question), costOfAnswer(turn));
+    const questions = turn.messages.filter((heard) => heard.kind === 'question');
+    left -= questions.reduce((sum, question) => sum + messageTokens(question), answerTokens(turn));
     cut ||= left < 0;
     if (cut) break;
     messages.push(...answerOf(turn).toReversed());
-    const heard = within(turn.heard);
-    messages.push(turn.heard.length === 0 ? { role: 'user', content: TAKEN_BACK } : userMessage(heard));
+    const heard = within(turn.messages);
+    messages.push(turn.messages.length === 0 ? { role: 'user', content: TAKEN_BACK } : userMessage(heard));
   }
   const { summary } = transcript;
   if (summary !== undefined && !cut && estimateTokens(summary) <= left)
@@ -94,7 +94,7 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
 }
 
 /** What the bot did and said in a turn. A call of a tool and its result are never parted: they are of one turn. */
-function answerOf({ steps, said }: Turn): PromptMessage[] {
+function answerOf({ steps, answer: said }: Turn): PromptMessage[] {
   const done = steps.flatMap(({ text, calls }): PromptMessage[] => [
     {
       role: 'assistant',
@@ -115,7 +115,7 @@ function asExchange(summary: string): PromptMessage[] {
 }
 
 /** What is open and concerns these questions: they, and the context before the last of them. */
-function openFor(transcript: Transcript, keys: readonly string[] | undefined): readonly Heard[] {
+function openFor(transcript: Transcript, keys: readonly string[] | undefined): readonly ReceivedMessage[] {
   if (keys === undefined) return transcript.open;
   const wanted = new Set(keys);
   const last = transcript.open.findLastIndex((heard) => wanted.has(heard.key));

@@ -30,7 +30,7 @@ export function bestHash(hashes: ReadonlyMap<string, string>): ContentHash | und
 }
 
 /** Whether a content has a hash. What vouches for nothing, or is no hash at all, is the hash of none. */
-export function hasHash(data: Uint8Array, { algorithm, value }: ContentHash): boolean {
+export function matchesHash(data: Uint8Array, { algorithm, value }: ContentHash): boolean {
   const name = FUNCTIONS.get(algorithm);
   if (name === undefined) return false;
   const [given, own] = [Buffer.from(value, 'base64'), createHash(name).update(data).digest()];

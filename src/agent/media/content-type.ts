@@ -43,7 +43,7 @@ const MAGIC: readonly (readonly [pattern: RegExp, type: string])[] = [
 ];
 
 /** The type that the first bytes give away; `undefined` when they say nothing. */
-export function sniffedType(data: Uint8Array): string | undefined {
+export function sniffType(data: Uint8Array): string | undefined {
   const head = Buffer.from(data.subarray(0, 64)).toString('latin1');
   return MAGIC.find(([pattern]) => pattern.test(head))?.[1];
 }
@@ -52,7 +52,7 @@ export function sniffedType(data: Uint8Array): string | undefined {
 export function readPicture(data: Uint8Array): Picture | undefined {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   try {
-    switch (sniffedType(data)) {
+    switch (sniffType(data)) {
       case 'image/png':
         return { type: 'image/png', extension: 'png', width: view.getUint32(16), height: view.getUint32(20) };
       case 'image/gif':
@@ -105,7 +105,7 @@ const NEVER_TEXT = /^(?:image\/(?!svg\+xml)|audio\/|video\/|font\/)/;
  * which older programs write. `undefined` when it is no text.
  */
 export function readText(data: Uint8Array, declared: string | undefined): string | undefined {
-  if (NEVER_TEXT.test(declared ?? '') || sniffedType(data) !== undefined) return undefined;
+  if (NEVER_TEXT.test(declared ?? '') || sniffType(data) !== undefined) return undefined;
   const [first, second] = data;
   const utf16 =
     first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : undefined;

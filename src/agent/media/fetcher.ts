@@ -5,21 +5,21 @@
  */
 import type { AccountConfig } from '../config/config.js';
 import { matchesMediaType } from '../config/media-type.js';
-import type { HeardMedia } from '../conversation/records.js';
+import type { Attachment } from '../conversation/records.js';
 import { errorText, type Log } from '../log.js';
 import { withDeadline } from '../../xmpp-core/deadline.js';
 import { AddressError } from '../../xmpp-core/transport/addresses.js';
 import { HttpError, httpRequest, ResponseTooLargeError, type HttpResponse } from '../../xmpp-core/transport/http.js';
 import { unbracketed } from '../../xmpp-core/transport/targets.js';
-import { hasHash } from './content-hash.js';
-import { readPicture, readText, sniffedType } from './content-type.js';
+import { matchesHash } from './content-hash.js';
+import { readPicture, readText, sniffType } from './content-type.js';
 import type { MediaLink } from './link.js';
-import { Permits } from './permits.js';
+import { KeyedSemaphore } from './keyed-semaphore.js';
 import type { MediaStore } from './store.js';
 
 export interface MediaFetcherOptions {
   readonly account: Pick<AccountConfig, 'mediaMaxMb' | 'blockedMediaTypes' | 'mediaPrivateHosts' | 'ca'>;
-  readonly store: Pick<MediaStore, 'keep'>;
+  readonly store: Pick<MediaStore, 'save'>;
   /** The origin of the account's own upload service, such as `https://files.example.org`, when it is known or can be learnt. */
   readonly uploadOrigin: (signal: AbortSignal) => Promise<string | undefined>;
   readonly log: Log;
@@ -57,11 +57,11 @@ class NotTaken extends Error {
 
 export class MediaFetcher {
   readonly #options: MediaFetcherOptions;
-  readonly #permits: Permits;
+  readonly #permits: KeyedSemaphore;
 
   constructor(options: MediaFetcherOptions) {
     this.#options = options;
-    this.#permits = new Permits({ count: MAX_AT_ONCE, each: MAX_EACH, waitMs: options.waitMs ?? WAIT_MS });
+    this.#permits = new KeyedSemaphore({ total: MAX_AT_ONCE, perKey: MAX_EACH, waitMs: options.waitMs ?? WAIT_MS });
   }
 
   /**
@@ -72,7 +72,7 @@ export class MediaFetcher {
   async fetch(
     links: readonly MediaLink[],
     { signal, forWhom = '' }: { readonly signal: AbortSignal; readonly forWhom?: string },
-  ): Promise<readonly HeardMedia[]> {
+  ): Promise<readonly Attachment[]> {
     const heard = await Promise.all(links.map((link) => this.#hear(link, forWhom, signal)));
     let left = MAX_TEXT;
     return heard.map((one) => {
@@ -82,7 +82,7 @@ export class MediaFetcher {
     });
   }
 
-  async #hear(link: MediaLink, forWhom: string, signal: AbortSignal): Promise<HeardMedia> {
+  async #hear(link: MediaLink, forWhom: string, signal: AbortSignal): Promise<Attachment> {
     const { name, type, size, url } = link;
     const known = { name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }) };
     const { log, timeoutMs = TIMEOUT_MS } = this.#options;
@@ -100,7 +100,7 @@ export class MediaFetcher {
   }
 
   /** @throws NotTaken, or what the request throws */
-  async #take(link: MediaLink, signal: AbortSignal): Promise<HeardMedia> {
+  async #take(link: MediaLink, signal: AbortSignal): Promise<Attachment> {
     const { name, url, size = 0, hash } = link;
     const { mediaMaxMb } = this.#options.account;
     if (new URL(url).protocol === 'aesgcm:') throw new NotTaken('it is encrypted');
@@ -110,9 +110,9 @@ export class MediaFetcher {
     const { headers, body } = await this.#get(url, signal);
     const data = new Uint8Array(body);
     const stated = typeOf(headers);
-    if (hash !== undefined && !hasHash(data, hash))
+    if (hash !== undefined && !matchesHash(data, hash))
       throw new NotTaken('it is not the file that its sender meant: its hash is another one', stated);
-    const type = sniffedType(data) ?? stated ?? link.type;
+    const type = sniffType(data) ?? stated ?? link.type;
     this.#admit(type);
     const told = { name, size: data.byteLength };
 
@@ -121,7 +121,7 @@ export class MediaFetcher {
       const { width, height, extension } = picture;
       if (data.byteLength > MAX_PICTURE_BYTES || Math.max(width, height) > MAX_PICTURE_SIDE)
         return { ...told, type: picture.type, note: `${width} x ${height} pixels, too large to be looked at` };
-      return { ...told, type: picture.type, file: await this.#options.store.keep(data, extension) };
+      return { ...told, type: picture.type, file: await this.#options.store.save(data, extension) };
     }
     const text = readText(data, stated ?? link.type);
     if (text !== undefined) return { ...told, type: isTextual(type) ? type : 'text/plain', text };
@@ -215,7 +215,7 @@ function typeOf(headers: HttpResponse['headers']): string | undefined {
   return /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/.test(type) && type !== 'application/octet-stream' ? type : undefined;
 }
 
-function withTextWithin(media: HeardMedia, most: number): HeardMedia {
+function withTextWithin(media: Attachment, most: number): Attachment {
   const { text } = media;
   if (text === undefined || text.length <= most) return media;
   // Not between the two halves of a character.

@@ -61,7 +61,7 @@ export class MediaStore {
   }
 
   /** Keeps a content. @returns its name in the folder @throws what the file system says */
-  keep(data: Uint8Array, extension: string): Promise<string> {
+  save(data: Uint8Array, extension: string): Promise<string> {
     const name = `${createHash('sha256').update(data).digest('hex')}.${extension}`;
     return this.#next(async () => {
       const path = join(this.#directory, name);

@@ -11,6 +11,6 @@ const MARK =
   /(?:<(?=[|｜]|\/?(?:s|(?:start|end)_of_turn|bos|eos|tool_call|tool_response)>|<\/?SYS>>))|\[(?=\/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])/g;
 
 /** `text` without marks that a server could read. */
-export function defused(text: string): string {
+export function escapeControlTokens(text: string): string {
   return text.replace(MARK, '$& ');
 }

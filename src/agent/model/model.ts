@@ -79,7 +79,7 @@ export interface ModelRequest {
   /** What it may use; nothing unless given. */
   readonly tools?: readonly ToolDefinition[];
   /** Whether an answer without text is one too, as after a reaction; else it is an error of the kind `empty`. */
-  readonly mayBeSilent?: boolean;
+  readonly allowEmpty?: boolean;
   /** Ends the request at once; the answer then rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }

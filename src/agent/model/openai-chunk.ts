@@ -1,6 +1,6 @@
 /** Reading one chunk of a streamed completion, whatever a server made of it. */
 import type { FinishReason, ModelUsage } from './model.js';
-import type { ToolCallPiece } from './tool-calls-so-far.js';
+import type { ToolCallPiece } from './tool-call-assembler.js';
 
 /** What a chunk says, as far as we use it. */
 export interface Chunk {
@@ -35,7 +35,7 @@ export function readChunk(value: unknown): Chunk | undefined {
 }
 
 /** Our word for a provider's finish reason. */
-export function finishReasonOf(word: string): FinishReason {
+export function toFinishReason(word: string): FinishReason {
   switch (word) {
     case 'stop':
     case 'eos':

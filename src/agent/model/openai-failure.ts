@@ -1,13 +1,13 @@
 /** What went wrong, said as a `ModelError`: from what the `openai` package, `fetch` and the parser throw. */
 import type { ModelError, ModelErrorKind } from './model.js';
 import { NoStreamError } from './openai-fetch.js';
-import type { ErrorMaker } from './provider.js';
+import type { ErrorFactory } from './provider.js';
 
 /**
  * The `ModelError` for whatever a request threw.
  * @param answering whether the provider had begun to answer, so that a lost connection is a truncated answer
  */
-export function readFailure(error: unknown, answering: boolean, fail: ErrorMaker): ModelError {
+export function toModelError(error: unknown, answering: boolean, fail: ErrorFactory): ModelError {
   const { cause, error: event } = Object(error) as { readonly cause?: unknown; readonly error?: unknown };
   if (cause instanceof NoStreamError) return responseFailure(cause, fail);
   // The package throws an event that holds an `error`, with that as its own.
@@ -19,7 +19,7 @@ export function readFailure(error: unknown, answering: boolean, fail: ErrorMaker
     : fail('unreachable', 'could not be reached', { said: faultOf(error) });
 }
 
-function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorMaker): ModelError {
+function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorFactory): ModelError {
   const content = parse(body);
   if (status < 300) {
     const { error } = Object(content) as { readonly error?: unknown };
@@ -39,7 +39,7 @@ function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorMa
 }
 
 /** An error after a status of 200. OpenRouter gives as its `code` the status that it should have had. */
-function eventFailure(error: unknown, fail: ErrorMaker): ModelError {
+function eventFailure(error: unknown, fail: ErrorFactory): ModelError {
   const { text, code } = wordsOf(error);
   const status = typeof code === 'number' && code >= 400 && code < 600 ? code : undefined;
   return fail(kindOf(status ?? 500, code, text), 'sent an error in place of its answer', { said: text, status });

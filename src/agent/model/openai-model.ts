@@ -1,15 +1,15 @@
 /** A model behind any OpenAI-compatible endpoint, asked through the `openai` package's chat.completions. */
 import type OpenAI from 'openai';
 import { delay } from '../../xmpp-core/deadline.js';
-import { isForGood, refusedExtra } from './extras.js';
+import { isPermanentRejection, rejectedFeature } from './optional-features.js';
 import { withFallback } from './fallback.js';
 import type { Model, ModelEvent, ModelRequest } from './model.js';
 import { ModelError } from './model.js';
 import { openAiFetch } from './openai-fetch.js';
 import { askOnce } from './openai-request.js';
-import { errorsOf, modelName } from './provider.js';
+import { errorFactory, modelName } from './provider.js';
 import type { ModelProvider } from './provider.js';
-import type { Extra } from './request-body.js';
+import type { OptionalFeature } from './request-body.js';
 import { retryDelay } from './retry.js';
 
 /** The longest that a timer can run: in effect, never. */
@@ -17,7 +17,7 @@ const NEVER_MS = 2 ** 31 - 1;
 
 /** An extra, and the error that says it is not taken. */
 interface Refusal {
-  readonly extra: Extra;
+  readonly extra: OptionalFeature;
   readonly error: ModelError;
 }
 
@@ -30,7 +30,7 @@ interface Refusal {
 export function createModel(provider: ModelProvider, fallback?: Model, wait: typeof delay = delay): Model {
   let client: Promise<OpenAI> | undefined;
   /** What this model does not take, as far as it is known. */
-  const lacking = new Set<Extra>();
+  const lacking = new Set<OptionalFeature>();
 
   /** Asks until there is content, or no use in asking. */
   async function* answer(request: ModelRequest): AsyncGenerator<ModelEvent, void, undefined> {
@@ -49,11 +49,11 @@ export function createModel(provider: ModelProvider, fallback?: Model, wait: typ
         return;
       } catch (error) {
         if (spoken || request.signal.aborted || !(error instanceof ModelError)) throw error;
-        const extra = refusedExtra(error, request, without);
+        const extra = rejectedFeature(error, request, without);
         if (extra !== undefined) {
           without.add(extra);
           // Kept in mind once the model has answered without it: the refusal may have been about something else.
-          if (isForGood(extra, error) && !lacking.has(extra)) refusals = [...refusals, { extra, error }];
+          if (isPermanentRejection(extra, error) && !lacking.has(extra)) refusals = [...refusals, { extra, error }];
           attempt -= 1;
           continue;
         }
@@ -70,7 +70,7 @@ export function createModel(provider: ModelProvider, fallback?: Model, wait: typ
 
 /** Every option that the package would take from the environment is set here, so that nothing meant for OpenAI reaches another provider. */
 async function openClient(provider: ModelProvider): Promise<OpenAI> {
-  const fail = errorsOf(provider);
+  const fail = errorFactory(provider);
   const { baseUrl, apiKey } = provider;
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {

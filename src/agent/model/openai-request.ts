@@ -1,15 +1,15 @@
 /** One request to an OpenAI-compatible endpoint, once: its stream of chunks becomes an answer, or a `ModelError`. */
 import type OpenAI from 'openai';
 import { abortReason } from '../../xmpp-core/events.js';
-import { AnswerSoFar } from './answer-so-far.js';
-import { ContentWatch } from './content-watch.js';
+import { AnswerAssembler } from './answer-assembler.js';
+import { RequestDeadline } from './request-deadline.js';
 import type { ModelEvent, ModelRequest } from './model.js';
 import { ModelError } from './model.js';
 import { readChunk } from './openai-chunk.js';
-import { readFailure } from './openai-failure.js';
-import { errorsOf, modelName } from './provider.js';
+import { toModelError } from './openai-failure.js';
+import { errorFactory, modelName } from './provider.js';
 import type { ModelProvider } from './provider.js';
-import { bodyOf, type Extra } from './request-body.js';
+import { requestBody, type OptionalFeature } from './request-body.js';
 
 /** Once the model is done, its usage may follow within this time; some servers leave the connection open after it. */
 const AFTER_FINISH_MS = 1000;
@@ -23,17 +23,17 @@ export async function* askOnce(
   client: OpenAI,
   provider: ModelProvider,
   request: ModelRequest,
-  without: ReadonlySet<Extra>,
+  without: ReadonlySet<OptionalFeature>,
 ): AsyncGenerator<ModelEvent, void, undefined> {
   const { firstTokenMs, idleMs } = provider;
-  const fail = errorsOf(provider, request.messages);
-  const watch = new ContentWatch(request.signal);
-  const answer = new AnswerSoFar();
+  const fail = errorFactory(provider, request.messages);
+  const watch = new RequestDeadline(request.signal);
+  const answer = new AnswerAssembler();
   let answering = false;
   try {
     watch.signal.throwIfAborted();
-    watch.allow(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
-    const body = bodyOf(provider.model, request, without);
+    watch.restart(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
+    const body = requestBody(provider.model, request, without);
     const stream = await client.chat.completions.create(body, { signal: watch.signal });
     answering = true;
     for await (const event of stream as AsyncIterable<unknown>) {
@@ -50,20 +50,20 @@ export async function* askOnce(
         watch.signal.throwIfAborted();
       }
       if (forward) {
-        watch.allow(answer.finished ? AFTER_FINISH_MS : idleMs, () =>
+        watch.restart(answer.isFinished ? AFTER_FINISH_MS : idleMs, () =>
           fail('stalled', `sent no more content for ${idleMs} ms`),
         );
       }
-      if (answer.overlong) break;
+      if (answer.isTooLong) break;
     }
     // An aborted stream of the package ends like one that is complete.
     watch.signal.throwIfAborted();
   } catch (error) {
     request.signal.throwIfAborted();
     const failure: unknown = watch.signal.aborted ? abortReason(watch.signal) : error;
-    if (!answer.finished) throw failure instanceof ModelError ? failure : readFailure(failure, answering, fail);
+    if (!answer.isFinished) throw failure instanceof ModelError ? failure : toModelError(failure, answering, fail);
   } finally {
     watch.close();
   }
-  yield answer.conclude(modelName(provider), request, fail);
+  yield answer.finish(modelName(provider), request, fail);
 }

@@ -43,7 +43,7 @@ export function modelName({ name, model }: ModelProvider): string {
 }
 
 /** Makes the errors of one provider: all of them tell the same things in the same order, and none tells the key. */
-export interface ErrorMaker {
+export interface ErrorFactory {
   /**
    * @param said what the provider itself said, if anything: quoted, cleaned, cut, the key taken out
    */
@@ -59,7 +59,7 @@ export interface ErrorMaker {
 }
 
 /** The `ErrorMaker` for a provider. @param messages what it is asked, none of which an error repeats */
-export function errorsOf(provider: ModelProvider, messages: readonly ChatMessage[] = []): ErrorMaker {
+export function errorFactory(provider: ModelProvider, messages: readonly ChatMessage[] = []): ErrorFactory {
   const host = URL.canParse(provider.baseUrl) ? new URL(provider.baseUrl).host : '(invalid base_url)';
   return (kind, what, { said = '', ...details } = {}) => {
     const written = messages.flatMap(({ content, toolCalls = [] }) => [

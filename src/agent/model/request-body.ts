@@ -1,15 +1,19 @@
 /** What is sent to an OpenAI-compatible endpoint for a request: its JSON. */
 import type OpenAI from 'openai';
 import type { ChatMessage, ModelImage, ModelRequest, ToolCall } from './model.js';
-import { defused } from './control-tokens.js';
+import { escapeControlTokens } from './control-tokens.js';
 
-export type Body = OpenAI.ChatCompletionCreateParamsStreaming;
+export type RequestBody = OpenAI.ChatCompletionCreateParamsStreaming;
 
 /** What not every server takes, and a request can do without. */
-export type Extra = 'usage' | 'images' | 'tools';
+export type OptionalFeature = 'usage' | 'images' | 'tools';
 
 /** The body of a request, without these extras. */
-export function bodyOf(model: string, { messages, tools = [] }: ModelRequest, without: ReadonlySet<Extra>): Body {
+export function requestBody(
+  model: string,
+  { messages, tools = [] }: ModelRequest,
+  without: ReadonlySet<OptionalFeature>,
+): RequestBody {
   const offered = without.has('tools') ? [] : tools;
   // Where no tools are on offer there are no calls in the conversation either: some servers refuse one, and some models cannot read it.
   const spoken = offered.length === 0 ? messages.map(inWords) : messages;
@@ -24,9 +28,9 @@ export function bodyOf(model: string, { messages, tools = [] }: ModelRequest, wi
   };
 }
 
-function messageOf(message: ChatMessage): Body['messages'][number] {
+function messageOf(message: ChatMessage): RequestBody['messages'][number] {
   const { role, images = [], toolCalls = [], toolCallId = '' } = message;
-  const content = role === 'system' ? message.content : defused(message.content);
+  const content = role === 'system' ? message.content : escapeControlTokens(message.content);
   const spoken = apiName(message.name);
   const named = spoken === '' ? {} : { name: spoken };
   if (role === 'tool') return { role, content, tool_call_id: toolCallId };

@@ -27,7 +27,7 @@ export class CodeSplitter {
   }
 
   /** What is held back until it is known how long its block is. */
-  get held(): string {
+  get pending(): string {
     return [...(this.#block?.lines ?? []), this.#line].join('');
   }
 

@@ -18,19 +18,19 @@ export interface LoopOptions {
   /** Ends everything at once. */
   readonly signal: AbortSignal;
   /** Takes the text as it comes. */
-  readonly write: (text: string) => void;
+  readonly onText: (text: string) => void;
   /** Told what each round cost, also one that failed or was stopped. */
-  readonly spent: (usage: ModelUsage) => void;
-  readonly report: (report: Report) => void;
+  readonly onUsage: (usage: ModelUsage) => void;
+  readonly onReport: (report: LoopReport) => void;
 }
 
 /** What the log is told on the way. */
-export type Report =
+export type LoopReport =
   | { readonly what: 'tool'; readonly tool: string; readonly ms: number; readonly failed: boolean }
   | { readonly what: 'trouble'; readonly kind: 'model' | 'tool'; readonly message: string };
 
 /** What came of it. */
-export interface Outcome {
+export interface LoopResult {
   /** The last words; empty when a reaction or a file said it all. */
   readonly text: string;
   readonly steps: readonly Step[];
@@ -59,7 +59,7 @@ type Done = Extract<ModelEvent, { type: 'done' }>;
  * Runs the loop.
  * @throws ModelError; the reason of `signal`
  */
-export async function answerWithTools(options: LoopOptions): Promise<Outcome> {
+export async function answerWithTools(options: LoopOptions): Promise<LoopResult> {
   const startedAt = performance.now();
   const calls = new Calls(options);
   const messages = [...options.messages];
@@ -68,7 +68,7 @@ export async function answerWithTools(options: LoopOptions): Promise<Outcome> {
   // What is said in several rounds is one answer.
   let gap = '';
   const write = (text: string): void => {
-    options.write(gap + text);
+    options.onText(gap + text);
     gap = '';
   };
   for (;;) {
@@ -76,7 +76,10 @@ export async function answerWithTools(options: LoopOptions): Promise<Outcome> {
     const tools = isLast ? [] : [...options.tools.values()].map(({ definition }) => definition);
     // Where something was said or done on the way, there need not be a last word.
     const mayBeSilent = calls.answered || steps.some(({ text }) => text.trim() !== '');
-    const round = await askOnce({ ...options, write }, { messages, tools, mayBeSilent, signal: options.signal });
+    const round = await askOnce(
+      { ...options, onText: write },
+      { messages, tools, allowEmpty: mayBeSilent, signal: options.signal },
+    );
     usage = usage === undefined ? round.done.usage : sum(usage, round.done.usage);
     const { toolCalls, model } = round.done;
     if (toolCalls === undefined || isLast) {
@@ -94,12 +97,12 @@ export async function answerWithTools(options: LoopOptions): Promise<Outcome> {
 }
 
 /** All that people read of an answer: what was said on the way to it, and then. */
-export function wordsOf({ text, steps = [] }: { readonly text: string; readonly steps?: readonly Step[] }): string {
+export function fullText({ text, steps = [] }: { readonly text: string; readonly steps?: readonly Step[] }): string {
   return [...steps.map((step) => step.text), text].filter((one) => one.trim() !== '').join('\n\n');
 }
 
 async function askOnce(
-  { model, write, spent, report }: LoopOptions,
+  { model, onText: write, onUsage: spent, onReport: report }: LoopOptions,
   request: ModelRequest,
 ): Promise<{ readonly text: string; readonly done: Done }> {
   let text = '';
@@ -162,7 +165,7 @@ class Calls {
 
   /** Makes a call. What goes wrong is for the model to read; only the end of the turn is not. */
   async #make({ name, arguments: given }: ToolCall): Promise<string> {
-    const { tools, context, signal, report } = this.#options;
+    const { tools, context, signal, onReport: report } = this.#options;
     signal.throwIfAborted();
     const startedAt = performance.now();
     const tool = tools.get(name);
@@ -171,7 +174,7 @@ class Calls {
     try {
       if (tool === undefined) throw new ToolError(`there is no such tool; there are: ${[...tools.keys()].join(', ')}`);
       const result = await unlessAborted(ending, tool.run(parse(given), { ...context, signal: ending }));
-      this.#answered ||= tool.answers;
+      this.#answered ||= tool.countsAsAnswer;
       return result;
     } catch (error) {
       signal.throwIfAborted();

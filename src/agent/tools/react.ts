@@ -15,7 +15,7 @@ export const react = defineTool({
     message_id: z.string().describe('The mark in front of the message, such as k3fz of [#k3fz]'),
     emoji: z.string().max(64).describe('One emoji'),
   },
-  answers: true,
+  countsAsAnswer: true,
   async run({ message_id: given, emoji: wanted }, context) {
     const emoji = [wanted.trim(), wanted.trim() + COLOURED].find((one) => EMOJI.test(one));
     if (emoji === undefined) throw new ToolError('emoji must be one emoji');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool, ToolError, type Sent } from './tool.js';
+import { defineTool, ToolError, type SendFileResult } from './tool.js';
 
 /** More than that no model writes in one go. */
 const MAX_CHARACTERS = 1_000_000;
@@ -20,7 +20,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ['yml', 'application/yaml'],
 ]);
 
-const OUTCOMES: Readonly<Record<Sent, string>> = {
+const OUTCOMES: Readonly<Record<SendFileResult, string>> = {
   uploaded: 'Done: people have the file.',
   inlined: 'There is no place for files here, so people got it as the text of a message.',
   refused:
@@ -44,7 +44,7 @@ export const sendFile = defineTool({
       .describe('Its media type, such as text/csv; by the name, unless given'),
     caption: z.string().max(2000).exactOptional().describe('A sentence to send with it'),
   },
-  answers: true,
+  countsAsAnswer: true,
   async run({ name: given, content, media_type: type, caption }, context) {
     const name = plainName(given);
     if (name === '') throw new ToolError('name must be the plain name of a file');

@@ -16,10 +16,10 @@ export interface OutgoingFile {
 }
 
 /** What became of a file: people have it behind a link; its text stands in a message; they were told that it cannot be sent; nobody is there. */
-export type Sent = 'uploaded' | 'inlined' | 'refused' | 'unsent';
+export type SendFileResult = 'uploaded' | 'inlined' | 'refused' | 'unsent';
 
 /** Somebody in the room. */
-export interface Member {
+export interface RoomMember {
   readonly nick: string;
   readonly role: string;
   readonly affiliation: string;
@@ -28,7 +28,7 @@ export interface Member {
 }
 
 /** Something that was said; by the bot where no speaker stands. */
-export interface Utterance {
+export interface RecentMessage {
   readonly speaker?: string;
   readonly text: string;
   readonly at?: Date;
@@ -40,12 +40,12 @@ export interface Utterance {
 export interface ToolContext {
   readonly now: () => Date;
   readonly skills: readonly Skill[];
-  readonly members: () => readonly Member[];
+  readonly members: () => readonly RoomMember[];
   /** What was said last, at most so many, the oldest first. */
-  readonly recent: (limit: number) => readonly Utterance[];
+  readonly recent: (limit: number) => readonly RecentMessage[];
   /** Reacts to the message with this mark. Resolves to false when there is none. */
   readonly react: (mark: string, emoji: string, signal: AbortSignal) => Promise<boolean>;
-  readonly sendFile: (file: OutgoingFile, signal: AbortSignal) => Promise<Sent>;
+  readonly sendFile: (file: OutgoingFile, signal: AbortSignal) => Promise<SendFileResult>;
   /** Ends what the tool does. */
   readonly signal: AbortSignal;
 }
@@ -54,7 +54,7 @@ export interface ToolContext {
 export interface Tool {
   readonly definition: ToolDefinition;
   /** Whether using it may be all the answer there is: people notice it. */
-  readonly answers: boolean;
+  readonly countsAsAnswer: boolean;
   /**
    * Does what the model wants.
    * @param args parsed JSON, not checked yet
@@ -76,7 +76,7 @@ interface Description<Shape extends z.ZodRawShape> {
   readonly description: string;
   /** The arguments, each with a description for the model. */
   readonly arguments: Shape;
-  readonly answers?: boolean;
+  readonly countsAsAnswer?: boolean;
   run(args: z.output<z.ZodObject<Shape>>, context: ToolContext): Promise<string> | string;
 }
 
@@ -90,7 +90,7 @@ export function defineTool<Shape extends z.ZodRawShape>(description: Description
       void $schema;
       return { name: description.name, description: description.description, parameters };
     },
-    answers: description.answers ?? false,
+    countsAsAnswer: description.countsAsAnswer ?? false,
     async run(args, context) {
       const read = schema.safeParse(args);
       if (!read.success) throw new ToolError(`the arguments are wrong: ${z.prettifyError(read.error)}`);

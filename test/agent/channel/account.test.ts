@@ -126,9 +126,9 @@ t.test('what others hear, and what was missed', async (t) => {
         const conversation = await store.conversation(`moltis@localhost/${name}@localhost`);
         const reference = { kind: 'direct', to: `${name}@localhost` };
         const key = `key of ${id}`;
-        await conversation.hear({ kind: 'question', key, speaker: name, text: '?', at: new Date(), reference });
-        await conversation.answer([key], { id, text });
-        await conversation.sending(id);
+        await conversation.addMessage({ kind: 'question', key, speaker: name, text: '?', at: new Date(), reference });
+        await conversation.addAnswer([key], { id, text });
+        await conversation.markSending(id);
       }
       await store.close();
       const goesOn = times(alice.texts, 'And on it goes.');

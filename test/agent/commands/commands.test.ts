@@ -65,15 +65,15 @@ function context(facts: Partial<CommandContext> = {}): Recorded {
     room: undefined,
     models: () => ({ current: LLAMA, configured: LLAMA, choices: CHOICES }),
     chooseModel: async ({ provider, model }) => void done.push(`${provider}/${model}`),
-    past: () => ({ tokens: 1200, budget: 16_000, carriedTurns: 4, turns: 4, summaryTokens: undefined }),
+    contextUsage: () => ({ tokens: 1200, budget: 16_000, includedTurns: 4, turns: 4, summaryTokens: undefined }),
     compact: async () => ({ outcome: 'nothing there' }),
     retry: async () => 'nothing there',
     skills: () => [],
     operations: {
       approve: async (who) => done.push(`approve ${who.toString()}`) > 0,
       deny: async (who) => done.push(`deny ${who.toString()}`) > 0,
-      isLetIn: () => done.at(-1)?.startsWith('approve') ?? false,
-      waiting: () => ['carl@example.com'],
+      isAdmitted: () => done.at(-1)?.startsWith('approve') ?? false,
+      pendingRequests: () => ['carl@example.com'],
       rooms: () => [],
       join: async (room) => void done.push(`join ${room.toString()}`),
       leave: async (room) => done.push(`leave ${room.toString()}`) > 0,
@@ -219,8 +219,8 @@ t.test(
 
 // [promise-command-context]
 t.test('/context tells what does not fit, and what a summary stands for', async (t) => {
-  const past = { tokens: 15_000, budget: 16_000, carriedTurns: 7, turns: 9, summaryTokens: 210 };
-  const told = await run('context', context({ past: () => past }));
+  const past = { tokens: 15_000, budget: 16_000, includedTurns: 7, turns: 9, summaryTokens: 210 };
+  const told = await run('context', context({ contextUsage: () => past }));
   t.match(told, /15000 tokens of the past, 94 % of the 16000 tokens/);
   t.match(told, /newest 7 turns; 2 older ones are too much\. \/compact makes room/);
   t.match(told, /summary of about 210 tokens/);
@@ -256,7 +256,7 @@ t.test('/approve and /deny say so when the configuration is stronger', async (t)
   const { operations } = closed;
   const still = (isLetIn: boolean): CommandContext => ({
     ...closed,
-    operations: { ...operations, isLetIn: () => isLetIn },
+    operations: { ...operations, isAdmitted: () => isLetIn },
   });
   t.match(await operators.run('approve', 'a@b.example', still(false), signal), /dm_policy lets nobody in/);
   t.match(await operators.run('deny', 'a@b.example', still(true), signal), /still let in: the configuration/);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { readPicture, readText, sniffedType } from '../../../src/agent/media/content-type.js';
+import { readPicture, readText, sniffType } from '../../../src/agent/media/content-type.js';
 import { MediaFetcher } from '../../../src/agent/media/fetcher.js';
 import { captionOf, readLinks } from '../../../src/agent/channel/inbound/media-links.js';
 import { MediaStore } from '../../../src/agent/media/store.js';
@@ -534,8 +534,8 @@ t.test('what a file is, its bytes say', (t) => {
   t.match(readPicture(vp8x), { extension: 'webp', width: 100, height: 200 });
   for (let length = 0; length < 24; length++) t.equal(readPicture(PNG.subarray(0, length)), undefined);
   t.equal(readPicture(Buffer.from('\xFF\xD8\xFF\xE0\0\0', 'latin1')), undefined);
-  t.equal(sniffedType(MP4), 'video/mp4');
-  t.equal(sniffedType(Buffer.from('hello')), undefined);
+  t.equal(sniffType(MP4), 'video/mp4');
+  t.equal(sniffType(Buffer.from('hello')), undefined);
   const texts: readonly (readonly [string, Uint8Array, string | undefined, string | undefined])[] = [
     ['UTF-8', Buffer.from('grüß'), undefined, 'grüß'],
     ['UTF-8 with its mark', Buffer.from('\uFEFFgrüß'), 'text/plain', 'grüß'],
@@ -557,7 +557,7 @@ t.test('a server that lets one wait is not waited for, and who stops the bot doe
   const fetcher = (timeoutMs: number, waitMs = timeoutMs): MediaFetcher =>
     new MediaFetcher({
       account: { mediaMaxMb: 1, blockedMediaTypes: [], mediaPrivateHosts: ['localhost'], ca: LOOPBACK_CERTIFICATE },
-      store: { keep: async () => 'kept' },
+      store: { save: async () => 'kept' },
       uploadOrigin: async () => undefined,
       log: () => undefined,
       timeoutMs,
@@ -593,11 +593,11 @@ t.test('pictures are kept once, under names of their own, and the oldest make ro
   const directory = join(await mkdtemp(join(tmpdir(), 'media-test-')), 'media');
   t.teardown(() => rm(directory, { recursive: true }));
   const store = await MediaStore.open(directory, { maxBytes: 250 });
-  const one = await store.keep(Buffer.alloc(100, 1), 'png');
-  t.equal(await store.keep(Buffer.alloc(100, 1), 'png'), one);
-  const two = await store.keep(Buffer.alloc(100, 2), 'png');
-  await store.keep(Buffer.alloc(100, 1), 'png');
-  const three = await store.keep(Buffer.alloc(100, 3), 'gif');
+  const one = await store.save(Buffer.alloc(100, 1), 'png');
+  t.equal(await store.save(Buffer.alloc(100, 1), 'png'), one);
+  const two = await store.save(Buffer.alloc(100, 2), 'png');
+  await store.save(Buffer.alloc(100, 1), 'png');
+  const three = await store.save(Buffer.alloc(100, 3), 'gif');
   t.strictSame((await readdir(directory)).sort(), [one, three].sort(), 'the one that was needed last stays');
   t.equal(await store.load(two), undefined);
   t.same(await store.load(three), Buffer.alloc(100, 3));

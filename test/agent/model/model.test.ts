@@ -575,7 +575,7 @@ t.test('tools', async (t) => {
       t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'refused');
       t.equal(modelErrorOf(await ask(model)).kind, 'empty');
       t.equal(
-        (await ask(model, { mayBeSilent: true })).done?.finishReason,
+        (await ask(model, { allowEmpty: true })).done?.finishReason,
         'stop',
         'silence is an answer where it may be',
       );

@@ -534,9 +534,9 @@ t.test(
       tools: new Map([['now', patience]]),
       context: NOWHERE,
       signal: new AbortController().signal,
-      write: () => undefined,
-      spent: () => undefined,
-      report: () => undefined,
+      onText: () => undefined,
+      onUsage: () => undefined,
+      onReport: () => undefined,
     });
     t.equal(outcome.text, 'Enough.');
     t.same(ended, [false, false, false, false], 'a minute less a millisecond is no minute');

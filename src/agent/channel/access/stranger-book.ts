@@ -1,7 +1,7 @@
 /** Who knocked, who was let in and who was turned away, across restarts. It decides which strangers are worth a message, and sends none. */
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
-import { readStored } from '../../stored-json.js';
+import { readStoredJson } from '../../stored-json.js';
 
 /**
  * What comes of a stranger's message:
@@ -54,7 +54,7 @@ export class StrangerBook {
 
   /** Reads what was written before the last stop. Rejects when the storage does. */
   async load(): Promise<void> {
-    const stored = await readStored(this.#storage, this.#key, schema);
+    const stored = await readStoredJson(this.#storage, this.#key, schema);
     if (stored === undefined) return;
     this.#approved = new Map(stored.approved);
     this.#waiting = new Map(stored.waiting);

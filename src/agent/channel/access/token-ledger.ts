@@ -1,7 +1,7 @@
 /** What answers have cost today, by who pays for them. It outlives a restart: otherwise whoever makes the bot fall talks for nothing. */
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
-import { readStored } from '../../stored-json.js';
+import { readStoredJson } from '../../stored-json.js';
 
 export interface TokenLedgerOptions {
   readonly storage: Storage;
@@ -47,7 +47,7 @@ export class TokenLedger {
 
   /** Reads what was used before the last stop, if that was today. Rejects when the storage does. */
   async load(): Promise<void> {
-    const stored = await readStored(this.#storage, this.#key, schema);
+    const stored = await readStoredJson(this.#storage, this.#key, schema);
     if (stored?.day === this.#today()) this.#tokens = new Map(stored.tokens);
   }
 

@@ -5,7 +5,7 @@ import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import { fieldValue, type DataForm, type FormField } from '../../../xeps/xep-0004-data-forms.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
 import { adHocCommands, type CommandSession, type CommandStep } from '../../../xeps/xep-0050-ad-hoc-commands.js';
-import type { Argument, Choices, Command } from '../../commands/command.js';
+import type { CommandArgument, ArgumentChoices, Command } from '../../commands/command.js';
 import type { AccountConfig } from '../../config/config.js';
 import type { Conversation, ConversationStore } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
@@ -105,7 +105,11 @@ function resultOf(answer: string): CommandStep {
   return { form: { type: 'result', fields: [{ name: 'answer', type: 'text-multi', values: answer.split('\n') }] } };
 }
 
-function formFor({ summary }: Command, { label, kind }: Argument, { values, current }: Choices): DataForm {
+function formFor(
+  { summary }: Command,
+  { label, kind }: CommandArgument,
+  { values, current }: ArgumentChoices,
+): DataForm {
   const shared = { name: FIELD, label, required: true, values: current === undefined ? [] : [current] };
   const field: FormField =
     values.length === 0

@@ -107,7 +107,7 @@ export function commandContext(
     },
     models: () => ({ current: modelNow(), configured: configuredModel(voice), choices: models }),
     chooseModel: (choice) => conversation.chooseModel(choice),
-    past: () => {
+    contextUsage: () => {
       const { messages, tokens } = pastOf(conversation, window);
       const { turns, summary } = conversation.past;
       // Each turn begins with what people said; the summary, where it fits, looks like one.
@@ -116,7 +116,7 @@ export function commandContext(
       return {
         tokens,
         budget: window.budgetTokens,
-        carriedTurns: begun - (hasSummary ? 1 : 0),
+        includedTurns: begun - (hasSummary ? 1 : 0),
         turns,
         summaryTokens: hasSummary ? estimateTokens(summary) : undefined,
       };
@@ -130,7 +130,7 @@ export function commandContext(
       return compact(conversation, { ...window, model: modelOf(provider, model), spent, signal, log, by: given.key });
     },
     retry: async () => {
-      const answered = conversation.answered;
+      const answered = conversation.lastAnswered;
       if (answered.length === 0) return 'nothing there';
       const isTheirs = room === undefined || isOperator || answered.every((question) => question.author === author);
       if (!isTheirs) return 'not theirs';
@@ -151,8 +151,8 @@ function operations({ account, limits, strangers, rooms }: CommandContextOptions
   return {
     approve: (who) => strangers.approve(who),
     deny: (who) => strangers.deny(who),
-    isLetIn: (who) => directAccess(account, who, strangers.approved()).allowed,
-    waiting: () => strangers.waiting(),
+    isAdmitted: (who) => directAccess(account, who, strangers.approved()).allowed,
+    pendingRequests: () => strangers.waiting(),
     rooms: () => rooms.list(),
     join: (room) => rooms.join(room),
     leave: (room) => rooms.leave(room),

@@ -1,10 +1,10 @@
 /** Takes the commands that people give: each is run once, in its place, on the conversation it was given in, and replied to. */
 import { Jid } from '../../../xmpp-core/jid/jid.js';
-import type { Choices, Command, CommandContext } from '../../commands/command.js';
+import type { ArgumentChoices, Command, CommandContext } from '../../commands/command.js';
 import { conversationCommands } from '../../commands/conversation-commands.js';
 import { operatorCommands } from '../../commands/operator-commands.js';
 import { CommandRegistry } from '../../commands/registry.js';
-import type { Conversation, GivenCommand } from '../../conversation/history.js';
+import type { Conversation, ReceivedCommand } from '../../conversation/history.js';
 import { errorText } from '../../log.js';
 import { isOperator, isOperatorIn } from '../access/rules.js';
 import { commandContext, type CommandContextOptions, type Given } from './command-context.js';
@@ -44,7 +44,7 @@ export class CommandDesk {
   }
 
   /** Takes up a command that was written down before the last stop. Who may still be an operator is for the rules of now. */
-  resume(command: GivenCommand, place: Place, conversation: Conversation): void {
+  resume(command: ReceivedCommand, place: Place, conversation: Conversation): void {
     const { account } = this.#options;
     const from = Jid.tryParse(command.from);
     const isOurs = place.kind === 'direct' ? isOperator(account, place.to) : isOperatorIn(account, place.to.bare, from);
@@ -66,14 +66,14 @@ export class CommandDesk {
   }
 
   /** What the argument of a command can be; nothing where it is free. */
-  choices(given: Given, conversation: Conversation): Choices {
+  choices(given: Given, conversation: Conversation): ArgumentChoices {
     const outlet = replyChannelTo(this.#options.client, given.place);
     return this.#find(given)?.argument?.choices?.(this.#context(given, conversation, outlet)) ?? { values: [] };
   }
 
   #writeDown(given: Given, conversation: Conversation): Promise<'new' | 'duplicate'> {
     const { key, at, name, argument, author, from, place } = given;
-    return conversation.give({ kind: 'command', key, at, name, argument, author, from, reference: place });
+    return conversation.addCommand({ kind: 'command', key, at, name, argument, author, from, reference: place });
   }
 
   async #answer(given: Given, conversation: Conversation): Promise<void> {
@@ -117,7 +117,7 @@ export class CommandDesk {
   /** Writes down that nothing of it is owed any more, before that is said. Never rejects: what fails is told to the log. */
   async #settled(given: Given, conversation: Conversation, answer: string): Promise<string> {
     try {
-      await conversation.done(given.key);
+      await conversation.finishCommand(given.key);
       return answer;
     } catch (error) {
       this.#report(given, error);

@@ -1,5 +1,5 @@
 /** Makes a conversation shorter: the model writes a summary, which takes the place of the turns so far. */
-import type { Compaction } from '../../commands/command.js';
+import type { CompactionResult } from '../../commands/command.js';
 import type { Conversation } from '../../conversation/history.js';
 import { errorText, type Log } from '../../log.js';
 import { ModelError, type ChatMessage, type Model, type ModelEvent, type ModelUsage } from '../../model/model.js';
@@ -30,13 +30,13 @@ export function pastOf(
   { budgetTokens, room }: Pick<CompactionOptions, 'budgetTokens' | 'room'>,
 ): { readonly messages: readonly ChatMessage[]; readonly tokens: number } {
   // No question of now, and nothing that the model is told to be: what is left is the past.
-  const messages = conversation.prompt({ systemPrompt: '', budgetTokens, room, keys: [] });
+  const messages = conversation.prompt({ systemPrompt: '', budgetTokens, isRoom: room, keys: [] });
   const said = messages.filter(({ role }) => role !== 'system');
   return { messages: said, tokens: estimateUsage(said, '').promptTokens };
 }
 
 /** Rejects with the signal's reason when it is aborted; what else goes wrong is its result, and in the log. */
-export async function compact(conversation: Conversation, options: CompactionOptions): Promise<Compaction> {
+export async function compact(conversation: Conversation, options: CompactionOptions): Promise<CompactionResult> {
   const { signal, log, by } = options;
   const past = pastOf(conversation, options);
   if (conversation.past.turns === 0 || past.messages.length === 0) return { outcome: 'nothing there' };

@@ -5,7 +5,7 @@
  */
 import { delay } from '../../../xmpp-core/deadline.js';
 import { RecentMap } from '../../../xmpp-core/jid/recent-map.js';
-import type { Conversation, HeardMedia } from '../../conversation/history.js';
+import type { Conversation, Attachment } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { MediaLink } from '../../media/link.js';
 import { isAdmitted, isOnlyFile, type IncomingMessage } from './incoming-message.js';
@@ -15,7 +15,7 @@ import type { Task } from '../turns/tasks.js';
 export type FetchMedia = (
   links: readonly MediaLink[],
   options: { readonly signal: AbortSignal; readonly forWhom: string },
-) => Promise<readonly HeardMedia[]>;
+) => Promise<readonly Attachment[]>;
 
 /** The files of a message. */
 interface Files {

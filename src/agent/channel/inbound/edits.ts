@@ -3,7 +3,7 @@
  * moderators take it back for them (XEP-0425). Only who said something can change it.
  */
 import type { Client } from '../../../xmpp-core/client.js';
-import type { Conversation, Heard } from '../../conversation/history.js';
+import type { Conversation, ReceivedMessage } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import { ownMessages } from '../places/own-messages.js';
@@ -56,7 +56,7 @@ export class Edits {
     const words = kind === 'question' ? said.text : said.content.text;
     // As after a restart, when the archive has it again.
     if (words === original.text) return true;
-    const mayAsk = conversation.isOwed(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
+    const mayAsk = conversation.isUnanswered(key) && isAdmitted(said) && this.#options.isWithinLimits(said);
     const written = conversation.correct(key, words);
     // What waits is asked as it is by then. The request that is under way still has the old words.
     if (mayAsk) queue.restart(conversation.id, (task) => task.kind === 'question' && task.key === key);
@@ -73,9 +73,9 @@ export class Edits {
     else await this.#takeBack(original, conversation);
   }
 
-  async #takeBack({ key }: Heard, conversation: Conversation): Promise<void> {
+  async #takeBack({ key }: ReceivedMessage, conversation: Conversation): Promise<void> {
     const { queue } = this.#options;
-    const isOwed = conversation.isOwed(key);
+    const isOwed = conversation.isUnanswered(key);
     const written = conversation.retract(key);
     if (isOwed) {
       const isIt = (task: Task): boolean => task.kind === 'question' && task.key === key;
@@ -90,7 +90,7 @@ export class Edits {
     if (own === undefined || !isAdmitted(said) || own.reactions >= MAX_REACTIONS) return;
     own.reactions += 1;
     const about = { text: own.excerpt, reaction: emoji.slice(0, MAX_EMOJI) };
-    await conversation.hear({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
+    await conversation.addMessage({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
   }
 
   /** @returns whether it was something that somebody else said */

@@ -9,9 +9,9 @@ import type { Storage } from '../../../xmpp-core/storage.js';
 import { muc, type RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import { deliveryReceipts } from '../../../xeps/xep-0184-message-delivery-receipts.js';
 import { displayedMarkers, isMarkable } from '../../../xeps/xep-0333-displayed-markers.js';
-import { parseCommand, type Parsed } from '../../commands/parse.js';
+import { parseCommand, type ParsedMessage } from '../../commands/parse.js';
 import { roomConfig, type AccountConfig } from '../../config/config.js';
-import type { Conversation, ConversationStore, GivenCommand, Heard } from '../../conversation/history.js';
+import type { Conversation, ConversationStore, ReceivedCommand, ReceivedMessage } from '../../conversation/history.js';
 import type { Turn, TurnQueue } from '../../conversation/queue.js';
 import { errorText, type Log } from '../../log.js';
 import type { MediaFetcher } from '../../media/fetcher.js';
@@ -142,7 +142,7 @@ export class Inbox {
   }
 
   /** Takes up a question or a command that was written down before the last stop. */
-  async resume(conversation: Conversation, waiting: Heard | GivenCommand, place: Place): Promise<void> {
+  async resume(conversation: Conversation, waiting: ReceivedMessage | ReceivedCommand, place: Place): Promise<void> {
     const { key, at } = waiting;
     if (this.#hearing.isStale(at)) return conversation.fail([key]);
     if (waiting.kind === 'command') return this.#options.commands.resume(waiting, place, conversation);
@@ -176,9 +176,9 @@ export class Inbox {
       this.#seen.add(key);
       return;
     }
-    const parsed: Parsed = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
+    const parsed: ParsedMessage = said.asks ? parseCommand(said.text) : { kind: 'text', text: content.text };
     const conversation = await store.conversation(said.conversation);
-    const isNew = !conversation.knows(key);
+    const isNew = !conversation.hasSeen(key);
     const mayAsk = !said.asks || !isNew || this.#isWithinLimits(said, parsed);
     // What a room says is kept for context, as all of it is; what a person sends beyond their limit is not written down.
     if (!mayAsk && place.kind !== 'room') return this.#seen.add(key);
@@ -203,12 +203,17 @@ export class Inbox {
   }
 
   /** Writes it down. @returns whether it is new */
-  async #hear(said: IncomingMessage, text: string, conversation: Conversation, kind: Heard['kind']): Promise<boolean> {
+  async #hear(
+    said: IncomingMessage,
+    text: string,
+    conversation: Conversation,
+    kind: ReceivedMessage['kind'],
+  ): Promise<boolean> {
     const { key, speaker, at, author, content, place } = said;
     const { links: media } = content;
     const id = content.change?.id ?? said.id;
     const about = repliedTo(said, conversation, this.#options.client);
-    const heard = await conversation.hear({
+    const heard = await conversation.addMessage({
       key,
       speaker,
       text,
@@ -224,7 +229,7 @@ export class Inbox {
     return heard === 'new';
   }
 
-  #isWithinLimits({ conversation, sender, payer, place, at }: IncomingMessage, parsed?: Parsed): boolean {
+  #isWithinLimits({ conversation, sender, payer, place, at }: IncomingMessage, parsed?: ParsedMessage): boolean {
     const { limits, queue } = this.#options;
     const excess =
       parsed?.kind === 'command'

@@ -1,7 +1,7 @@
 /** Something said, in terms that do not depend on where it was said. */
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import type { RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
-import type { Heard } from '../../conversation/records.js';
+import type { ReceivedMessage } from '../../conversation/records.js';
 import type { MediaLink } from '../../media/link.js';
 import type { Access } from '../access/rules.js';
 import type { Content } from './content.js';
@@ -46,7 +46,7 @@ export function isOnlyFile({ text, content }: IncomingMessage): boolean {
 }
 
 /** The files of a message that are still to be fetched, as far as is written down. */
-export function linksOf({ media = [] }: Heard): MediaLink[] {
+export function linksOf({ media = [] }: ReceivedMessage): MediaLink[] {
   return media.flatMap(({ url, ...known }) => (url === undefined ? [] : { url, ...known }));
 }
 

@@ -1,6 +1,6 @@
 /** What somebody replies to, for a model that sees only their words. */
 import type { Client } from '../../../xmpp-core/client.js';
-import type { About, Conversation } from '../../conversation/history.js';
+import type { RelatedMessage, Conversation } from '../../conversation/history.js';
 import { excerptOf, ownMessages } from '../places/own-messages.js';
 import { stanzaKey, type IncomingMessage } from './incoming-message.js';
 
@@ -9,7 +9,7 @@ export function repliedTo(
   { content, place }: IncomingMessage,
   conversation: Conversation,
   client: Client,
-): About | undefined {
+): RelatedMessage | undefined {
   const { reply } = content;
   if (reply === undefined) return undefined;
   const own = client.get(ownMessages).find(place.to, reply.id);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
-import { readStored } from '../../stored-json.js';
+import { readStoredJson } from '../../stored-json.js';
 
 /** Strangers decide how much there is; what was seen so long ago is new again. */
 const MAX_REMEMBERED = 1_000;
@@ -26,7 +26,7 @@ export class SeenMessages {
 
   /** Reads what was seen before the last stop. Rejects when the storage does. */
   async load(): Promise<void> {
-    this.#names = new Set(await readStored(this.#storage, this.#key, z.array(z.string())));
+    this.#names = new Set(await readStoredJson(this.#storage, this.#key, z.array(z.string())));
   }
 
   /** @param what any text, as long as strangers like */

@@ -5,7 +5,7 @@ import { safeFileName } from '../../../xeps/xep-0446-file-metadata.js';
 import type { SharedFile } from '../../../xeps/xep-0447-stateless-file-sharing.js';
 import { matchesMediaType } from '../../config/media-type.js';
 import type { AccountConfig } from '../../config/config.js';
-import { readPicture, readText, sniffedType } from '../../media/content-type.js';
+import { readPicture, readText, sniffType } from '../../media/content-type.js';
 import type { OutgoingFile } from '../../tools/tool.js';
 import { chunk } from '../../text/chunk.js';
 
@@ -18,7 +18,7 @@ const MOST_MESSAGES = 5;
 
 /** Whether the settings let a file go out; what its bytes are counts as well as what it is said to be. */
 export function mayBeSent({ mediaType, data }: OutgoingFile, rules: FileRules): boolean {
-  const types = [mediaType, sniffedType(data) ?? mediaType];
+  const types = [mediaType, sniffType(data) ?? mediaType];
   const isBlocked = rules.blockedMediaTypes.some((pattern) => types.some((type) => matchesMediaType(pattern, type)));
   return !isBlocked && data.byteLength > 0 && data.byteLength <= rules.mediaMaxMb * BYTES_PER_MB;
 }

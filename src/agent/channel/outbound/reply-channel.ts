@@ -11,7 +11,7 @@ import { messageReactions } from '../../../xeps/xep-0444-message-reactions.js';
 import { safeFileName } from '../../../xeps/xep-0446-file-metadata.js';
 import { writeFileMessage, type SharedFile } from '../../../xeps/xep-0447-stateless-file-sharing.js';
 import { writeReply } from '../../../xeps/xep-0461-message-replies.js';
-import type { OutgoingFile, Sent } from '../../tools/tool.js';
+import type { OutgoingFile, SendFileResult } from '../../tools/tool.js';
 import { isSameOccupant } from '../places/identities.js';
 import { asMessages, mayBeSent, upload, type FileRules } from './outgoing-file.js';
 import type { Place } from '../places/place.js';
@@ -41,7 +41,7 @@ export interface ReplyChannel {
    * of what the settings do not let out, people are told that it cannot be sent. Without a way to go, also one that was closed while the
    * file was uploaded, nothing is said. @throws the signal's reason
    */
-  sendFile(file: OutgoingFile, signal?: AbortSignal): Promise<Sent>;
+  sendFile(file: OutgoingFile, signal?: AbortSignal): Promise<SendFileResult>;
   /** Puts a file where people can fetch it. @returns what `share` takes; `undefined` when that cannot be done, or may not be */
   upload(file: OutgoingFile, signal?: AbortSignal): Promise<SharedFile | undefined>;
   /** Says where an uploaded file is. @param id of the message; a new one unless given */

@@ -191,7 +191,7 @@ export class ReplyWriter {
 
   /** With the code that is being written, as long as both fit into the message. */
   #withHeld(rest: string): string {
-    const all = `${rest}\n${this.#splitter.held}`.trimEnd();
+    const all = `${rest}\n${this.#splitter.pending}`.trimEnd();
     return Array.from(all).length <= this.#limit ? all : rest;
   }
 

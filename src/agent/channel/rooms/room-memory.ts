@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { Storage } from '../../../xmpp-core/storage.js';
-import { readStored } from '../../stored-json.js';
+import { readStoredJson } from '../../stored-json.js';
 
 /** A room that an operator asked the bot into. */
 export interface Stay {
@@ -47,11 +47,12 @@ export class RoomMemory {
 
   /** Reads what was written in an earlier run. @param rooms those that are configured */
   async load(rooms: readonly Jid[]): Promise<void> {
-    for (const stored of (await readStored(this.#storage, `rooms ${this.#account}`, schema)) ?? []) {
+    for (const stored of (await readStoredJson(this.#storage, `rooms ${this.#account}`, schema)) ?? []) {
       const room = Jid.tryParse(stored.room)?.bare;
       if (room !== undefined) this.#stays.set(room.toString(), { ...stored, room });
     }
-    for (const [room, at] of (await readStored(this.#storage, this.#leftKey, times)) ?? []) this.#leftAt.set(room, at);
+    for (const [room, at] of (await readStoredJson(this.#storage, this.#leftKey, times)) ?? [])
+      this.#leftAt.set(room, at);
     for (const room of [...rooms, ...this.stays.map((stay) => stay.room)]) {
       const at = new Date((await this.#storage.get(this.#heardKey(room.toString()))) ?? Number.NaN);
       if (!Number.isNaN(at.getTime())) this.#heardAt.set(room.toString(), at);

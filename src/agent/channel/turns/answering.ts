@@ -3,15 +3,15 @@ import { newId } from '../../../xmpp-core/stanza/ids.js';
 import type { Client } from '../../../xmpp-core/client.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
 import { roomConfig, type AccountConfig } from '../../config/config.js';
-import type { Conversation, ConversationStore, ModelChoice, Undelivered } from '../../conversation/history.js';
+import type { Conversation, ConversationStore, ModelChoice, UndeliveredAnswer } from '../../conversation/history.js';
 import { TurnAborted, type Turn } from '../../conversation/queue.js';
 import { errorText, type Log } from '../../log.js';
 import { withPictures } from '../../media/pictures.js';
 import type { MediaStore } from '../../media/store.js';
 import { ModelError, type Model, type ModelUsage } from '../../model/model.js';
-import type { SkillShelf } from '../../skills/skill-shelf.js';
-import { answerWithTools, wordsOf, type Outcome, type Report } from '../../tools/loop.js';
-import { offeredTools } from '../../tools/offer.js';
+import type { SkillLoader } from '../../skills/skill-loader.js';
+import { answerWithTools, fullText, type LoopResult, type LoopReport } from '../../tools/loop.js';
+import { availableTools } from '../../tools/available-tools.js';
 import { react } from '../../tools/react.js';
 import { modelAsked } from './model-choice.js';
 import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js';
@@ -30,7 +30,7 @@ export interface AnsweringOptions {
   readonly media: Pick<MediaStore, 'load'>;
   /** The model of a provider by their names. */
   readonly modelOf: (provider: string, model: string) => Model;
-  readonly skills: SkillShelf;
+  readonly skills: SkillLoader;
   /** The models that can be chosen. */
   readonly models: readonly ModelChoice[];
   /** Resolves when something can be said at the place, or never will be; rejects with the signal's reason. */
@@ -96,12 +96,12 @@ export class Answering {
    */
   async deliver(
     conversation: Conversation,
-    answer: Undelivered,
+    answer: UndeliveredAnswer,
     place: Place,
     sent: ReadonlyMap<string, string> | undefined,
   ): Promise<void> {
     const { account, client, stopping } = this.#options;
-    const words = wordsOf(answer);
+    const words = fullText(answer);
     const writer = new ReplyWriter(replyChannelTo(client, place, account), {
       chunkLimit: account.textChunkLimit,
       live: false,
@@ -159,7 +159,7 @@ export class Answering {
       const { text, steps, model, usage } = await this.#ask(turn, scene, (words) => writer.push(words));
       turn.signal.throwIfAborted();
       // Written down before it is sent: what was paid for is not lost with a connection or a process.
-      await conversation.answer(keys, { id, text, steps, model, usage, begun: writer.hasShown });
+      await conversation.addAnswer(keys, { id, text, steps, model, usage, begun: writer.hasShown });
       const { promptTokens, completionTokens } = usage;
       const ms = Math.round(performance.now() - startedAt);
       log('info', 'turn', { conversation: turn.conversation, ms, promptTokens, completionTokens, model });
@@ -185,24 +185,24 @@ export class Answering {
     const { opened, isStillThere } = this.#options;
     await opened(place, signal);
     await writer.complete(signal);
-    if (!writer.hasShown) await conversation.sending(answerId);
+    if (!writer.hasShown) await conversation.markSending(answerId);
     // The way may have closed while that was written down.
     await opened(place, signal);
     // Nobody else gets it: then it is settled without being sent.
     if (isStillThere(place)) writer.finish();
-    await conversation.delivered(answerId);
+    await conversation.markDelivered(answerId);
   }
 
   /** Puts the questions of a turn to the model, with the tools that are of use at the place. */
-  async #ask(turn: Turn<Question>, scene: Scene, write: (text: string) => void): Promise<Outcome> {
+  async #ask(turn: Turn<Question>, scene: Scene, write: (text: string) => void): Promise<LoopResult> {
     const { account, client, media, modelOf, models, spent, opened } = this.#options;
     const { conversation, place } = scene;
-    const { signal, begins } = turn;
+    const { signal, answerStarted: begins } = turn;
     const inRoom = place.kind === 'room';
     const voice = inRoom ? roomConfig(account, place.to) : account;
-    const skills = this.#options.skills.named(voice.skills);
+    const skills = this.#options.skills.load(voice.skills);
     const mayReact = account.reactions && place.kind !== 'private';
-    const tools = offeredTools(voice.tools, { inRoom, mayReact, hasSkills: skills.length > 0 });
+    const tools = availableTools(voice.tools, { inRoom, canReact: mayReact, hasSkills: skills.length > 0 });
     const prompt = conversation.prompt({
       systemPrompt: systemPrompt({
         nick: this.#nickAt(place),
@@ -212,7 +212,7 @@ export class Answering {
         skills,
       }),
       budgetTokens: account.limits.historyTokens,
-      room: inRoom,
+      isRoom: inRoom,
       keys: turn.items.map(({ key }) => key),
       ...(tools.has('react') && { markOf }),
     });
@@ -233,16 +233,16 @@ export class Answering {
         },
       }),
       signal,
-      write: (words) => {
+      onText: (words) => {
         begins();
         write(words);
       },
-      spent: (usage) => spent(payer, usage),
-      report: (report) => this.#report(report, turn.conversation),
+      onUsage: (usage) => spent(payer, usage),
+      onReport: (report) => this.#report(report, turn.conversation),
     });
   }
 
-  #report(report: Report, conversation: string): void {
+  #report(report: LoopReport, conversation: string): void {
     const { log } = this.#options;
     if (report.what === 'trouble') log('warn', 'error', { kind: report.kind, conversation, message: report.message });
     else log('debug', 'tool', { conversation, tool: report.tool, ms: report.ms, failed: report.failed });

@@ -1,7 +1,7 @@
 /** What tools reach of a place: who is there, what was said, and the ways to react and to send something. */
 import type { Client } from '../../../xmpp-core/client.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
-import type { Conversation, Heard } from '../../conversation/history.js';
+import type { Conversation, ReceivedMessage } from '../../conversation/history.js';
 import { messageMark } from '../../conversation/message-mark.js';
 import type { Skill } from '../../skills/skill.js';
 import { ToolError, type ToolContext } from '../../tools/tool.js';
@@ -58,11 +58,13 @@ export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
 }
 
 /** The mark by which the model names a message, if it is one that can be reacted to. */
-export function markOf(heard: Heard): string | undefined {
+export function markOf(heard: ReceivedMessage): string | undefined {
   return reactionTarget(heard) === undefined ? undefined : messageMark(heard.key);
 }
 
-function reactionTarget(heard: Heard | undefined): { readonly place: Place; readonly id: string } | undefined {
+function reactionTarget(
+  heard: ReceivedMessage | undefined,
+): { readonly place: Place; readonly id: string } | undefined {
   const place = readPlace(heard?.reference);
   const id = place && messageIdAt(place);
   return place === undefined || id === undefined ? undefined : { place, id };

@@ -87,9 +87,9 @@ t.test('an answer and the messages that it becomes', async (t) => {
     const conversation = await store.conversation('moltis@localhost/alice@localhost');
     const reference = { kind: 'direct', to: 'alice@localhost', messageId: asked };
     const key = `id alice@localhost ${asked}`;
-    await conversation.hear({ kind: 'question', key, speaker: 'alice', text: '?', at: new Date(), reference });
+    await conversation.addMessage({ kind: 'question', key, speaker: 'alice', text: '?', at: new Date(), reference });
     const text = 'The first message.\n\nThe second message.\n\nThe last message.';
-    await conversation.answer([key], { id: 'half', text, begun: true });
+    await conversation.addAnswer([key], { id: 'half', text, begun: true });
     await store.close();
 
     const next = await stage.run({ text_chunk_limit: 20 });
@@ -314,8 +314,15 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
     const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
     const conversation = await store.conversation('moltis@localhost/dora@localhost');
     const reference = { kind: 'direct', to: 'dora@localhost' };
-    await conversation.hear({ kind: 'question', key: 'told', speaker: 'dora', text: '?', at: new Date(), reference });
-    await conversation.answer(['told'], { id: 'told', text: 'All of it.', begun: true });
+    await conversation.addMessage({
+      kind: 'question',
+      key: 'told',
+      speaker: 'dora',
+      text: '?',
+      at: new Date(),
+      reference,
+    });
+    await conversation.addAnswer(['told'], { id: 'told', text: 'All of it.', begun: true });
     await store.close();
     stage.server.misbehave({
       answer: (iq) => {
@@ -385,6 +392,6 @@ t.test('an account has stopped when all that came is written down, for who goes 
   await stopped;
   await over;
   t.same(order, ['written', 'stopped']);
-  t.equal((await store.conversation('moltis@localhost/alice@localhost')).owes, true);
+  t.equal((await store.conversation('moltis@localhost/alice@localhost')).hasPendingWork, true);
   await store.close();
 });

@@ -87,9 +87,16 @@ t.test('a bot that was away', async (t) => {
     const conversation = await store.conversation('moltis@localhost/carol@localhost');
     const reference = { kind: 'direct', to: 'carol@localhost' };
     for (const id of ['perhaps', 'surely-not']) {
-      await conversation.hear({ kind: 'question', key: id, speaker: 'carol', text: id, at: new Date(), reference });
-      await conversation.answer([id], { id, text: `This was ${id} sent.` });
-      if (id === 'perhaps') await conversation.sending(id);
+      await conversation.addMessage({
+        kind: 'question',
+        key: id,
+        speaker: 'carol',
+        text: id,
+        at: new Date(),
+        reference,
+      });
+      await conversation.addAnswer([id], { id, text: `This was ${id} sent.` });
+      if (id === 'perhaps') await conversation.markSending(id);
     }
     await store.close();
 
@@ -229,7 +236,7 @@ t.test('when more is owed than can wait, people are told so after the start, too
   const reference = { kind: 'direct', to: 'alice@localhost' };
   const questions = Array.from({ length: 22 }, (_, index) => `question ${index}`);
   for (const text of questions)
-    await conversation.hear({ kind: 'question', key: text, speaker: 'alice', text, at: new Date(), reference });
+    await conversation.addMessage({ kind: 'question', key: text, speaker: 'alice', text, at: new Date(), reference });
   await store.close();
   stage.model.next(hangs);
   const bot = await stage.run();

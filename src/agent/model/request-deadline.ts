@@ -5,7 +5,7 @@ import { abortReason } from '../../xmpp-core/events.js';
  * Watches over one request. `signal` goes to whoever does the work; it is aborted with the caller's reason, or with the error of
  * the limit that was passed, so whoever sees it aborted throws its reason.
  */
-export class ContentWatch {
+export class RequestDeadline {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal;
   readonly #follow = (): void => this.#controller.abort(abortReason(this.#outer));
@@ -22,7 +22,7 @@ export class ContentWatch {
   }
 
   /** From now, the request has `ms` milliseconds until the next call of `allow` or `pause`. */
-  allow(ms: number, late: () => Error): void {
+  restart(ms: number, late: () => Error): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#controller.abort(late()), ms);
   }

@@ -1,7 +1,7 @@
 /** The skills at hand while the bot runs. They are read when they are needed, so that a changed one counts at once. */
 import { loadSkill, SkillError, type Skill } from './skill.js';
 
-export class SkillShelf {
+export class SkillLoader {
   readonly #searchPaths: readonly string[];
   readonly #report: (message: string) => void;
   readonly #told = new Set<string>();
@@ -13,7 +13,7 @@ export class SkillShelf {
   }
 
   /** The skills with these names, as far as they can be used. */
-  named(names: readonly string[]): readonly Skill[] {
+  load(names: readonly string[]): readonly Skill[] {
     return names.flatMap((name) => {
       try {
         return loadSkill(name, this.#searchPaths);

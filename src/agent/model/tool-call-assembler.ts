@@ -25,7 +25,7 @@ interface Growing {
   arguments: string;
 }
 
-export class ToolCallsSoFar {
+export class ToolCallAssembler {
   readonly #calls: Growing[] = [];
 
   /** Takes a piece in. */

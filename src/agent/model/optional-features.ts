@@ -1,8 +1,8 @@
 /** Which extras a model turns out not to take. A refusal is found by its words, because every server has its own. */
 import type { ModelError, ModelRequest } from './model.js';
-import type { Extra } from './request-body.js';
+import type { OptionalFeature } from './request-body.js';
 
-const REFUSALS: Readonly<Record<Extra, RegExp>> = {
+const REFUSALS: Readonly<Record<OptionalFeature, RegExp>> = {
   usage: /stream_options|include_usage/,
   // "does not support image input", "image_url is not supported", "No endpoints found that support image input", "content must be a string"
   images: /image|picture|vision|visual|multi-?modal|mmproj|content\b.*\b(?:string|str|array|list|type)/i,
@@ -16,11 +16,15 @@ const ONE_PICTURE =
 const MISSING_ABILITY = /support|enable|requires|unrecognized|unknown|not (?:allowed|available|permitted)|extra/i;
 
 /** The extra in `request` that `error` is about, if asking without it may help. */
-export function refusedExtra(error: ModelError, request: ModelRequest, without: ReadonlySet<Extra>): Extra | undefined {
+export function rejectedFeature(
+  error: ModelError,
+  request: ModelRequest,
+  without: ReadonlySet<OptionalFeature>,
+): OptionalFeature | undefined {
   // Some servers call it their own failure (500).
   if (error.kind !== 'bad-request' && error.status !== 500) return undefined;
   const said = saidBy(error);
-  const used: readonly (Extra | false)[] = [
+  const used: readonly (OptionalFeature | false)[] = [
     error.kind === 'bad-request' && 'usage',
     request.messages.some(({ images = [] }) => images.length > 0) && 'images',
     (request.tools ?? []).length > 0 && 'tools',
@@ -29,7 +33,7 @@ export function refusedExtra(error: ModelError, request: ModelRequest, without: 
 }
 
 /** Whether the refusal is for good, so that the extra is not tried again. */
-export function isForGood(extra: Extra, error: ModelError): boolean {
+export function isPermanentRejection(extra: OptionalFeature, error: ModelError): boolean {
   const said = saidBy(error);
   if (extra === 'images') return !ONE_PICTURE.test(said);
   return extra === 'usage' || MISSING_ABILITY.test(said);

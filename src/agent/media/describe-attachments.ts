@@ -1,15 +1,15 @@
 /** How the model is told of files: what a file says stands between fences it cannot close, and never at the margin where people speak. */
-import type { HeardMedia } from '../conversation/records.js';
+import type { Attachment } from '../conversation/records.js';
 import type { PictureReference } from './pictures.js';
 
 /** Files in words, and the pictures that are to be shown with them. */
-export interface SpokenMedia {
+export interface AttachmentDescriptions {
   readonly lines: readonly string[];
   readonly pictures: readonly PictureReference[];
 }
 
 /** @param mostPictures how many may be shown; the last ones are */
-export function spokenMedia(media: readonly HeardMedia[], mostPictures: number): SpokenMedia {
+export function describeAttachments(media: readonly Attachment[], mostPictures: number): AttachmentDescriptions {
   const kept = media.flatMap((one) => pictureIn(one) ?? []);
   const pictures = mostPictures > 0 ? kept.slice(-mostPictures) : [];
   const shown = new Set(pictures.map(({ file }) => file));
@@ -17,7 +17,7 @@ export function spokenMedia(media: readonly HeardMedia[], mostPictures: number):
 }
 
 /** How a file is told of: a line, and the text of a text file. */
-function inWords(media: HeardMedia, shown: ReadonlySet<string>): string {
+function inWords(media: Attachment, shown: ReadonlySet<string>): string {
   const { name, type, size, text, note } = media;
   const picture = pictureIn(media);
   const details = [
@@ -57,6 +57,6 @@ function sizeInWords(bytes: number): string {
 }
 
 /** The picture that is kept of a file, if one is. */
-function pictureIn({ name, type, file }: HeardMedia): PictureReference | undefined {
+function pictureIn({ name, type, file }: Attachment): PictureReference | undefined {
   return file === undefined || type === undefined ? undefined : { file, mediaType: type, name: safeWords(name) };
 }

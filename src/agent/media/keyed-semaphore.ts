@@ -6,26 +6,26 @@ interface Waiting {
   readonly go: () => void;
 }
 
-export interface PermitsOptions {
+export interface KeyedSemaphoreOptions {
   /** So many at once and no more. */
-  readonly count: number;
+  readonly total: number;
   /** And so many of each. */
-  readonly each: number;
+  readonly perKey: number;
   /** How long one waits in line, in milliseconds. */
   readonly waitMs: number;
 }
 
 /** So many at once and no more, and so many of each; the others wait in line. */
-export class Permits {
-  readonly #options: PermitsOptions;
+export class KeyedSemaphore {
+  readonly #options: KeyedSemaphoreOptions;
   #free: number;
   /** How many each holds; who holds none is not in it. */
   readonly #held = new Map<string, number>();
   readonly #waiting = new Set<Waiting>();
 
-  constructor(options: PermitsOptions) {
+  constructor(options: KeyedSemaphoreOptions) {
     this.#options = options;
-    this.#free = options.count;
+    this.#free = options.total;
   }
 
   /**
@@ -44,7 +44,7 @@ export class Permits {
   }
 
   #mayGo(whose: string): boolean {
-    return this.#free > 0 && (this.#held.get(whose) ?? 0) < this.#options.each;
+    return this.#free > 0 && (this.#held.get(whose) ?? 0) < this.#options.perKey;
   }
 
   #take(whose: string): void {

@@ -8,19 +8,19 @@ import { sendFile } from './send-file.js';
 import type { Tool } from './tool.js';
 
 /** What decides on it beside the configuration: a tool that cannot do anything is not offered. */
-export interface Circumstances {
+export interface ToolConditions {
   readonly inRoom: boolean;
-  readonly mayReact: boolean;
+  readonly canReact: boolean;
   readonly hasSkills: boolean;
 }
 
 interface Entry {
   readonly tool: Tool;
-  readonly isOfUse: (circumstances: Circumstances) => boolean;
+  readonly isOfUse: (circumstances: ToolConditions) => boolean;
 }
 
 const TOOLS: Readonly<Record<ToolName, Entry>> = {
-  react: { tool: react, isOfUse: ({ mayReact }) => mayReact },
+  react: { tool: react, isOfUse: ({ canReact: mayReact }) => mayReact },
   send_file: { tool: sendFile, isOfUse: () => true },
   read_skill: { tool: readSkill, isOfUse: ({ hasSkills }) => hasSkills },
   room_members: { tool: roomMembers, isOfUse: ({ inRoom }) => inRoom },
@@ -29,7 +29,7 @@ const TOOLS: Readonly<Record<ToolName, Entry>> = {
 };
 
 /** The tools by name, of those that are allowed. */
-export function offeredTools(allowed: readonly ToolName[], circumstances: Circumstances): ReadonlyMap<string, Tool> {
+export function availableTools(allowed: readonly ToolName[], circumstances: ToolConditions): ReadonlyMap<string, Tool> {
   const useful = [...new Set(allowed)].filter((name) => TOOLS[name].isOfUse(circumstances));
   return new Map(useful.map((name) => [name, TOOLS[name].tool]));
 }
