@@ -138,7 +138,7 @@ export class TurnQueue<Item> {
   withdraw(
     conversation: string,
     unwanted: (item: Item) => boolean,
-    { evenBegun = false }: { readonly evenBegun?: boolean } = {},
+    { evenAnswering = false }: { readonly evenAnswering?: boolean } = {},
   ): readonly Item[] {
     const line = this.#waiting.get(conversation) ?? [];
     const kept = line.filter(({ item }) => !unwanted(item));
@@ -146,7 +146,7 @@ export class TurnQueue<Item> {
     this.#setLine(conversation, kept);
     const running = this.#running.get(conversation);
     const inTurn = running?.turn.items.filter(unwanted) ?? [];
-    if (running === undefined || inTurn.length === 0 || (running.begun && !evenBegun)) return taken;
+    if (running === undefined || inTurn.length === 0 || (running.begun && !evenAnswering)) return taken;
     const others = running.turn.items.filter((item) => !unwanted(item));
     return this.#breakOff(conversation, running, others) ? [...inTurn, ...taken] : taken;
   }

@@ -71,9 +71,9 @@ export class MediaFetcher {
    */
   async fetch(
     links: readonly MediaLink[],
-    { signal, forWhom = '' }: { readonly signal: AbortSignal; readonly forWhom?: string },
+    { signal, conversationId = '' }: { readonly signal: AbortSignal; readonly conversationId?: string },
   ): Promise<readonly Attachment[]> {
-    const heard = await Promise.all(links.map((link) => this.#hear(link, forWhom, signal)));
+    const heard = await Promise.all(links.map((link) => this.#hear(link, conversationId, signal)));
     let left = MAX_TEXT;
     return heard.map((one) => {
       const cut = withTextWithin(one, left);

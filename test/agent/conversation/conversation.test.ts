@@ -968,7 +968,7 @@ t.test('what is taken back leaves the line or the turn, and what was to be answe
     'its answer has begun',
   );
   t.same(
-    queue.withdraw('room', (item) => item === 'r1', { evenBegun: true }),
+    queue.withdraw('room', (item) => item === 'r1', { evenAnswering: true }),
     ['r1'],
   );
   of('room').fail(of('room').turn.signal.reason as Error);

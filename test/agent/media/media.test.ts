@@ -574,7 +574,7 @@ t.test('a server that lets one wait is not waited for, and who stops the bot doe
   const stop = new AbortController();
   const busy = fetcher(60_000);
   const before = files.requests.length;
-  const slow = busy.fetch(links, { signal: stop.signal, forWhom: 'mallory' });
+  const slow = busy.fetch(links, { signal: stop.signal, conversationId: 'mallory' });
   const good = files.serve('/good.txt', gives('text/plain', 'good'));
   const mine = { signal: new AbortController().signal, forWhom: 'alice' };
   t.match(await busy.fetch([{ url: good, name: 'good.txt' }], mine), [{ text: 'good' }], 'others do not wait for it');
@@ -582,7 +582,9 @@ t.test('a server that lets one wait is not waited for, and who stops the bot doe
   t.ok(dripping.length <= 2, 'two of one at once');
   stop.abort(new Error('stopped'));
   await t.rejects(slow, { message: 'stopped' });
-  t.match(await busy.fetch([{ url: good, name: 'good.txt' }], { ...mine, forWhom: 'mallory' }), [{ text: 'good' }]);
+  t.match(await busy.fetch([{ url: good, name: 'good.txt' }], { ...mine, conversationId: 'mallory' }), [
+    { text: 'good' },
+  ]);
   const huge = files.serve('/huge-headers', gives('text/plain', 'x', { 'x-huge': 'x'.repeat(100_000) }));
   t.match(await fetcher(10_000).fetch([{ url: huge, name: 'x' }], { signal: new AbortController().signal }), [
     { note: 'it could not be fetched' },

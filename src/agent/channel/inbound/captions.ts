@@ -14,7 +14,7 @@ import type { Task } from '../turns/tasks.js';
 /** Fetches files; never throws but for the signal's reason. */
 export type FetchMedia = (
   links: readonly MediaLink[],
-  options: { readonly signal: AbortSignal; readonly forWhom: string },
+  options: { readonly signal: AbortSignal; readonly conversationId: string },
 ) => Promise<readonly Attachment[]>;
 
 /** The files of a message. */
@@ -102,7 +102,7 @@ export class Captions {
   ): Promise<void> {
     const heard = conversation.find((one) => one.key === key);
     if (heard?.media?.some(({ url }) => url !== undefined) !== true) return;
-    const media = await this.#fetch(links, { signal, forWhom: conversation.id });
+    const media = await this.#fetch(links, { signal, conversationId: conversation.id });
     signal.throwIfAborted();
     await conversation.attach(key, media);
   }

@@ -79,7 +79,7 @@ export class Edits {
     const written = conversation.retract(key);
     if (isOwed) {
       const isIt = (task: Task): boolean => task.kind === 'question' && task.key === key;
-      queue.withdraw(conversation.id, isIt, { evenBegun: true });
+      queue.withdraw(conversation.id, isIt, { evenAnswering: true });
     }
     await written;
   }
