@@ -175,10 +175,10 @@ t.test('kill -9 in the middle of writing loses nothing that was promised', async
     for (let turn = 0; ; turn += 1) {
       const keys = [0, 1, 2, 3].map((part) => turn + '-' + part);
       await Promise.all(keys.map(async (key) => {
-        await conversation.hear({ key, speaker: 'A', text: 'x'.repeat(turn % 300), at: new Date(), kind: 'question' });
+        await conversation.addMessage({ key, speaker: 'A', text: 'x'.repeat(turn % 300), at: new Date(), kind: 'question' });
         console.log('heard ' + key);
       }));
-      await conversation.answer(keys.slice(1), { id: keys.join(), text: 'y'.repeat(100) });
+      await conversation.addAnswer(keys.slice(1), { id: keys.join(), text: 'y'.repeat(100) });
       console.log('answered ' + keys.join());
     }`;
   const child = spawn(
