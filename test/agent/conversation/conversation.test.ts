@@ -398,7 +398,7 @@ t.test('what is foreign in the folders, or cannot be read, does not keep the oth
   const notices: HistoryNotice[] = [];
   const again = await ConversationStore.open(directory, { report: (notice) => notices.push(notice) });
   t.same(await again.unfinished(), [ALICE]);
-  t.same(notices, [{ what: 'unreadable', file: folderOf(directory, ROOM) }]);
+  t.same(notices, [{ problem: 'unreadable', file: folderOf(directory, ROOM) }]);
   t.same((await again.list()).toSorted(), [ALICE, ROOM]);
   t.notOk((await files.readdir(join(directory, 'unfinished'))).includes('gone'), 'a mark without a cause goes');
   await t.rejects(again.conversation(ROOM), HistoryError);
