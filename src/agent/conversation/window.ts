@@ -24,7 +24,7 @@ export interface PromptOptions {
   /** The keys of the questions to answer. Default: all unanswered ones. */
   readonly keys?: readonly string[];
   /** The mark by which the model can refer to a message; shown in front of it as `[#mark]`, where no text can forge one. */
-  readonly markOf?: (heard: ReceivedMessage) => string | undefined;
+  readonly markOf?: (message: ReceivedMessage) => string | undefined;
 }
 
 /**
