@@ -1,4 +1,4 @@
-/** The whole bot: every enabled account of a configuration, over one history. */
+/** The bot: every enabled account of a configuration, with one history. */
 import { join } from 'node:path';
 import { Background } from './background.js';
 import { Account, type AccountOptions } from './channel/account.js';
@@ -11,12 +11,14 @@ import { MediaStore } from './media/store.js';
 import type { Model } from './model/model.js';
 import { Serial } from './serial.js';
 
-/** What the bot is run with, and what it can be told anew while it runs. */
+/** The settings that `reload` can change while the bot runs. */
 export interface BotSettings {
   readonly config: Pick<Config, 'accounts' | 'providers' | 'skillPaths'>;
+  /** Looks up a model by the names of its provider and itself. */
   readonly modelOf: (provider: string, model: string) => Model;
 }
 
+/** Options of `Bot.open`. */
 export interface BotOptions extends BotSettings {
   readonly dataDirectory: string;
   readonly log: Log;
@@ -24,22 +26,23 @@ export interface BotOptions extends BotSettings {
   readonly rejoinMs?: number;
 }
 
-/** How much of a conversation is kept at hand, in tokens; as much as any account wants to send. */
+/** How many tokens of a conversation stay in memory, at least; more when an account's `history_tokens` is larger. */
 const KEEP_TOKENS = 64_000;
-/** How long answers under way may take when the bot is asked to stop. */
+/** How long running turns may take when an account stops, in milliseconds. */
 const GRACE_MS = 10_000;
 
-/** An account that runs, with what it was made of. */
+/** A running account and the revision of its configuration. */
 interface Running {
   readonly revision: string;
   readonly account: Account;
 }
 
-/** What all accounts stand on, as long as the bot runs. */
-type Ground = Omit<AccountOptions, 'config' | 'modelOf' | 'providers' | 'skillPaths'>;
+/** The parts that all accounts share. */
+type SharedParts = Omit<AccountOptions, 'config' | 'modelOf' | 'providers' | 'skillPaths'>;
 
+/** Runs the accounts; `open`, `run`, and then `reload` and `stop` as needed. */
 export class Bot {
-  readonly #ground: Ground;
+  readonly #shared: SharedParts;
   readonly #unlock: () => Promise<void>;
   readonly #running = new Map<string, Running>();
   #settings: BotSettings;
@@ -50,22 +53,22 @@ export class Bot {
   #stopping = false;
   #ended: () => void = () => undefined;
 
-  private constructor(settings: BotSettings, ground: Ground, unlock: () => Promise<void>) {
+  private constructor(settings: BotSettings, shared: SharedParts, unlock: () => Promise<void>) {
     this.#settings = settings;
-    this.#ground = ground;
+    this.#shared = shared;
     this.#unlock = unlock;
-    this.#background = new Background(ground.log);
+    this.#background = new Background(shared.log);
   }
 
   /**
-   * Opens what is kept on disk; nothing is connected yet.
+   * Locks the data directory and opens the files in it. Does not connect yet.
    * @throws DataLockError, HistoryError, StorageError
    */
   static async open({ config, modelOf, dataDirectory, log, ...rest }: BotOptions): Promise<Bot> {
     const unlock = await lockDataDirectory(dataDirectory);
     const store = await ConversationStore.open(join(dataDirectory, 'history'), {
       keepTokens: Math.max(KEEP_TOKENS, ...config.accounts.map((account) => account.limits.historyTokens)),
-      report: ({ problem: what, file, line }) => log('warn', 'history', { file, line, message: what }),
+      report: ({ problem, file, line }) => log('warn', 'history', { file, line, message: problem }),
     });
     const storage = await openFileStorage(join(dataDirectory, 'state.json'));
     const media = await MediaStore.open(join(dataDirectory, 'media'));
@@ -73,17 +76,17 @@ export class Bot {
   }
 
   /**
-   * Answers on all accounts until `stop()`, or until none is left that can go on.
-   * @returns whether it was stopped; false when every account gave up
+   * Runs all accounts until `stop()`, or until every account has given up.
+   * @returns true after `stop()`; false when every account gave up
    */
   async run(): Promise<boolean> {
     const ended = new Promise<void>((resolve) => {
       this.#ended = resolve;
     });
-    for (const account of this.#enabled()) this.#begin(account);
+    for (const account of this.#enabled()) this.#start(account);
     this.#endWhenEmpty();
     await ended;
-    await this.#ground.store.close();
+    await this.#shared.store.close();
     await this.#unlock();
     return this.#stopping;
   }
@@ -108,10 +111,10 @@ export class Bot {
     return this.#settings.config.accounts.filter((account) => account.enabled);
   }
 
-  #begin(config: AccountConfig): void {
+  #start(config: AccountConfig): void {
     const { modelOf, config: whole } = this.#settings;
     const { providers, skillPaths } = whole;
-    const account = new Account({ config, modelOf, providers, skillPaths, ...this.#ground });
+    const account = new Account({ config, modelOf, providers, skillPaths, ...this.#shared });
     this.#running.set(config.name, { revision: config.revision, account });
     this.#background.run(`account ${config.name}`, async () => {
       try {
@@ -133,7 +136,7 @@ export class Bot {
       await Promise.all(obsolete.map(([, { account }]) => account.stop(GRACE_MS)));
       for (const [name] of obsolete) this.#running.delete(name);
       if (this.#stopping) return;
-      for (const account of this.#enabled()) if (!this.#running.has(account.name)) this.#begin(account);
+      for (const account of this.#enabled()) if (!this.#running.has(account.name)) this.#start(account);
     } finally {
       this.#isReloading = false;
       this.#endWhenEmpty();

@@ -1,9 +1,9 @@
-/** Keeps two processes from using one data folder: they would answer everything twice, and tear each other's files. */
+/** Locks the data folder: two processes would answer everything twice and corrupt each other's files. */
 import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from './folder.js';
 
-/** Another process uses the folder, or it cannot be used at all. */
+/** Another process uses the folder, or it cannot be used. */
 export class DataLockError extends Error {
   override readonly name = 'DataLockError';
 }
@@ -11,8 +11,8 @@ export class DataLockError extends Error {
 const FILE_NAME = 'lock';
 
 /**
- * Takes the folder for this process. What a process that is gone left behind does not count.
- * @returns gives the folder back
+ * Locks the folder for this process. The lock of a process that has ended is replaced.
+ * @returns a function that releases the lock
  * @throws DataLockError
  */
 export async function lockDataDirectory(directory: string): Promise<() => Promise<void>> {
@@ -47,7 +47,7 @@ function reasonOf(error: unknown): string {
   return REASONS.get(code) ?? code;
 }
 
-/** Why a folder cannot be made, by the system's code for it. */
+/** Why a folder cannot be created, by error code. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ['EEXIST', 'it is a file'],
   ['ENOTDIR', 'a part of its path is a file'],
@@ -84,7 +84,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Somebody else's process is one, too.
+    // EPERM: the process exists, but belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

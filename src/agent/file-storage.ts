@@ -1,4 +1,4 @@
-/** Small things that have to outlive the process, in one file that nobody else can read. */
+/** A `Storage` in one file, readable by its owner only. */
 import { chmod, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -8,14 +8,14 @@ import { Serial } from './serial.js';
 
 const schema = z.record(z.string(), z.string());
 
-/** The file could not be read or written. */
+/** A storage file or folder could not be read or written. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
 /**
- * Opens a file of names and values; a missing one is made at the first write (folder 0700, file 0600).
- * @throws StorageError when it is there and cannot be used
+ * Opens a file of keys and values; a missing one is created at the first write (folder 0700, file 0600).
+ * @throws StorageError when it exists and cannot be read
  */
 export async function openFileStorage(path: string): Promise<Storage> {
   const values = new Map(Object.entries(await load(path)));
@@ -46,7 +46,7 @@ async function load(path: string): Promise<Record<string, string>> {
   }
 }
 
-/** Written beside and moved into place, so that a crash leaves the old file or the new one. */
+/** Writes a new file and renames it, so that a crash leaves either the old file or the new one. */
 async function save(path: string, values: ReadonlyMap<string, string>): Promise<void> {
   try {
     await makeFolder(dirname(path));

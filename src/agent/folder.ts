@@ -1,11 +1,11 @@
-/** Folders of what the bot keeps: for their owner's eyes only. */
+/** Creates folders that only their owner can read. */
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Makes a folder with mode 0700, and those above it that are missing. Not by `recursive`: where no folder can be made, as below
- * /proc, that never ends in some versions of Node.
- * @throws what the system says when it cannot be made, or when a file has its name
+ * Creates a folder with mode 0700, and missing parents. Not with `recursive`, which never returns in some versions of Node where no
+ * folder can be created, as in /proc.
+ * @throws the error of the file system, also when a file has this name
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -16,7 +16,7 @@ export async function makeFolder(path: string): Promise<void> {
     const parent = dirname(path);
     if (code !== 'ENOENT' || parent === path) throw error;
     await makeFolder(parent);
-    // Somebody else may have made it meanwhile.
+    // Another process may have created it in the meantime.
     await mkdir(path, { mode: 0o700 }).catch((again: unknown) => {
       if (codeOf(again) !== 'EEXIST') throw again;
     });

@@ -1,24 +1,28 @@
-/** What the bot tells the person who runs it: one event a line, readable on a terminal, JSON everywhere else. */
+/** The log for the operator: one event a line, as readable text for terminals or as JSON. */
 
+/** The levels, least important first. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+/** One of `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** What an event carries: plain values, no message text, no secret. */
+/** The fields of an event: plain values, without message text or secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** Tells one event. */
+/** Logs one event. */
 export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
 
+/** Options of `createLog`. */
 export interface LogOptions {
   readonly format: 'pretty' | 'json';
+  /** Events below this level are dropped. */
   readonly level: LogLevel;
   readonly colours: boolean;
-  /** Takes one line, without its line feed. */
+  /** Writes one line, which has no line feed. */
   readonly write: (line: string) => void;
   readonly now?: () => Date;
 }
 
-/** A log that writes lines. */
+/** Creates a log that writes lines. */
 export function createLog({ format, level, colours, write, now = () => new Date() }: LogOptions): Log {
   const least = LOG_LEVELS.indexOf(level);
   return (eventLevel, event, fields = {}) => {
@@ -32,12 +36,12 @@ export function createLog({ format, level, colours, write, now = () => new Date(
   };
 }
 
-/** The same log with fields that each of its events carries. */
+/** The same log, with fields added to every event. */
 export function withFields(log: Log, always: LogFields): Log {
   return (level, event, fields) => log(level, event, { ...always, ...fields });
 }
 
-/** What an event says of something that was thrown. */
+/** The text of a thrown value, for a field. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -60,7 +64,7 @@ function pretty(time: Date, level: LogLevel, event: string, fields: LogFields, c
   return parts.filter((part) => part !== '').join('  ');
 }
 
-/** What peers and servers say must not move the cursor or colour the screen. */
+/** Replaces control characters: text of peers and servers must not move the cursor or colour the screen. */
 function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ');
 }

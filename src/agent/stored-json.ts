@@ -1,10 +1,10 @@
-/** Values of a `Storage` that are more than a text. */
+/** JSON values in a `Storage`. */
 import { z } from 'zod';
 import type { Storage } from '../xmpp-core/storage.js';
 
 /**
- * What was stored under a key as JSON; `undefined` when there is nothing, or nothing of this shape: what is damaged is learnt again.
- * Rejects when the storage does.
+ * Reads the JSON stored under a key. `undefined` when there is none, or it does not match the schema: such data is discarded and
+ * collected again. Rejects when the storage does.
  */
 export async function readStoredJson<Shape extends z.ZodType>(
   storage: Storage,

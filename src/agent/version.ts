@@ -1,7 +1,7 @@
-/** Which version of the program this is. */
+/** The version of this program. */
 import { readFile } from 'node:fs/promises';
 
-/** @returns what the package says of itself, `unknown` when it does not */
+/** Reads the version from package.json. @returns `unknown` when there is none */
 export async function ownVersion(): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
   const version =

@@ -1,148 +1,152 @@
-/** What a command is, and what it may touch. */
+/** The interface of commands, and what they can access. */
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { ModelChoice } from '../conversation/history.js';
 
-/** What a conversation and its account are at the moment; `/status` shows it. */
+/** The state of a conversation and its account, for `/status`. */
 export interface Status {
   /** The account's bare JID. */
   readonly account: string;
-  /** Whom the conversation is with: a bare JID, or a room's. */
+  /** The bare JID of the peer or room. */
   readonly conversation: string;
-  /** Milliseconds since the bot was started. */
+  /** Milliseconds since the bot started. */
   readonly uptimeMs: number;
   /** Whether an answer is being written. */
   readonly busy: boolean;
-  /** Questions that wait. */
+  /** The number of waiting questions. */
   readonly queued: number;
 }
 
-/** The model of a conversation, and those that it could have. */
+/** The model of a conversation, and the available ones. */
 export interface Models {
-  /** The one that is asked now. */
+  /** The model in use. */
   readonly current: ModelChoice;
-  /** The one that the configuration names for this conversation. */
+  /** The configured model of this conversation. */
   readonly configured: ModelChoice;
-  /** All that can be chosen, in the order of the configuration. */
+  /** All available models, in the order of the configuration. */
   readonly choices: readonly ModelChoice[];
 }
 
-/** What the next request to the model carries of the past; tokens are estimates. */
+/** How much history the next request to the model includes. Tokens are estimates. */
 export interface ContextUsage {
   readonly tokens: number;
-  /** The most that it may carry. */
+  /** The maximum number of tokens. */
   readonly budget: number;
-  /** Turns that come along, and turns that are kept at hand. */
+  /** The number of turns that the request includes. */
   readonly includedTurns: number;
+  /** The number of turns in memory. */
   readonly turns: number;
-  /** How long the summary of what came before those turns is, when there is one. */
+  /** The tokens of the summary of earlier turns, if there is one. */
   readonly summaryTokens: number | undefined;
 }
 
-/** What came of compacting a conversation. Tokens are estimates of what the next request carries of the past. */
+/** The result of compacting a conversation. `before` and `after` are the estimated tokens of history in the next request. */
 export type CompactionResult =
   | { readonly outcome: 'done'; readonly before: number; readonly after: number }
-  /** The summary would have been as long as what it stands for, so nothing was changed. */
+  /** The summary was not shorter than the history, so nothing changed. */
   | { readonly outcome: 'no shorter' }
   | { readonly outcome: 'nothing there' }
   /** `why` is a sentence for people. */
   | { readonly outcome: 'failed'; readonly why: string };
 
-/** What came of asking again: it is being answered, there was nothing to answer, somebody else had asked it, the day's tokens are used up. */
+/** The result of a retry: the question is asked again, there is none, somebody else asked it, or the daily tokens are used up. */
 export type RetryResult = 'asked again' | 'nothing there' | 'not theirs' | 'used up';
 
-/** A skill as people see it in a list. */
+/** A skill, for a list. */
 export interface SkillSummary {
   readonly name: string;
   readonly description: string;
 }
 
-/** A room that the bot is in, or means to be in. */
+/** A room that the bot has joined or tries to join. */
 export interface RoomSummary {
   readonly jid: Jid;
-  /** What the bot is called there; `undefined` while it is not in the room. */
+  /** The bot's nickname; `undefined` while it is not in the room. */
   readonly nick: string | undefined;
-  /** How many are there, the bot included. */
+  /** The number of occupants, including the bot. */
   readonly occupants: number;
 }
 
-/** What has been used today. */
+/** Today's token usage. */
 export interface Usage {
-  /** The largest first; `payer` is a bare JID, a room's, or an occupant. */
+  /** Largest first. `payer` is the bare JID of a sender or room, or an occupant. */
   readonly spent: readonly { readonly payer: string; readonly tokens: number }[];
-  /** What each may use; `Infinity` without a limit. */
+  /** The daily limit for each; `Infinity` without a limit. */
   readonly limit: number;
 }
 
-/** What operators may do with the account. What breaks rejects, with an error for the log. */
+/** The account operations for operators. They reject, with an error for the log, when something fails. */
 export interface Operations {
-  /** Lets somebody in. Returns whether that is new. */
-  approve(who: Jid): Promise<boolean>;
-  /** Takes that back, or turns somebody away who waits. Returns whether there was anything to take back. */
-  deny(who: Jid): Promise<boolean>;
-  /** Whether their direct messages are answered, by whatever rule. */
-  isAdmitted(who: Jid): boolean;
-  /** Who waits to be let in: bare JIDs. */
+  /** Approves a contact. @returns whether the approval is new */
+  approve(contact: Jid): Promise<boolean>;
+  /** Revokes an approval or denies a pending request. @returns whether there was one */
+  deny(contact: Jid): Promise<boolean>;
+  /** Whether the contact's direct messages are answered, by any rule. */
+  isAdmitted(contact: Jid): boolean;
+  /** The bare JIDs of pending contact requests. */
   pendingRequests(): readonly string[];
   rooms(): readonly RoomSummary[];
-  /** Returns why it does not work, as a sentence for the operator; `undefined` when the bot is in the room. */
+  /** Joins a room. @returns a sentence for the operator when that fails; `undefined` when the bot is in the room */
   join(room: Jid): Promise<string | undefined>;
-  /** Returns whether the bot was there, or meant to be. */
+  /** Leaves a room. @returns whether the bot was in it or tried to join it */
   leave(room: Jid): Promise<boolean>;
   usage(): Usage;
 }
 
-/** The conversation in which a command was given, as far as commands reach. The account fills it in. */
+/** What a command can access: its sender, conversation and account. The account provides it. */
 export interface CommandContext {
-  /** Whether who gave the command is an operator: by real JID. */
+  /** Whether the sender is an operator, by real JID. */
   readonly isOperator: boolean;
-  /** The room in which it was given, for all to see. */
+  /** The room in which the command was sent publicly, if any. */
   readonly room: Jid | undefined;
-  /** Begins a new session of this conversation and keeps the old one. */
+  /** Starts a new session of this conversation; the old one is kept. */
   startNew(): Promise<void>;
-  /** Aborts the answer that is being written and drops the questions that wait, for good. Returns whether there was anything. */
+  /** Aborts the answer under way and drops the waiting questions for good. @returns whether there was anything to stop */
   stop(): boolean | Promise<boolean>;
   status(): Status;
   models(): Models;
-  /** Has another model asked, until the session ends. */
+  /** Chooses the model until the session ends. */
   chooseModel(choice: ModelChoice): Promise<void>;
   contextUsage(): ContextUsage;
-  /** Puts a summary, which the model writes, in the place of what came before. Rejects with the signal's reason when it is aborted. */
+  /** Replaces the history with a summary by the model. Rejects with the signal's reason when it is aborted. */
   compact(signal: AbortSignal): Promise<CompactionResult>;
-  /** Has the last question answered again. */
+  /** Asks the last question again. */
   retry(): Promise<RetryResult>;
-  /** The skills that the model knows of here. */
+  /** The skills available to the model in this conversation. */
   skills(): readonly SkillSummary[] | Promise<readonly SkillSummary[]>;
   readonly operations: Operations;
 }
 
-/** What can be chosen, and what is chosen now. */
+/** The possible values of an argument, and the current one. */
 export interface ArgumentChoices {
   readonly values: readonly string[];
   readonly current?: string;
 }
 
-/** What can follow a command's name, for clients that show a form (XEP-0050). */
+/** The argument of a command, for clients that show a form (XEP-0050). */
 export interface CommandArgument {
-  /** What it is called, for people. */
+  /** The label of the field. */
   readonly label: string;
   readonly kind: 'text' | 'jid';
-  /** What there is to choose from; anything can be written where there is nothing. */
+  /** The values to choose from; without it, the field takes any text. */
   choices?(context: CommandContext): ArgumentChoices;
 }
 
-/** One command. `run` returns what the bot says to it. */
+/** A command. */
 export interface Command {
   /** Without the slash, lower case. */
   readonly name: string;
-  /** What comes after the name, such as `[name]`; `''` for nothing. */
+  /** The arguments as shown in help, such as `[NAME]`; `''` for none. */
   readonly usage: string;
   /** One line, lower case, for lists. */
   readonly summary: string;
-  /** Only for operators, and shown to nobody else. */
+  /** Only for operators, and hidden from everybody else. */
   readonly operator: boolean;
-  /** Done at once, without waiting for its turn in the conversation's queue. */
+  /** Runs at once, without waiting in the conversation's queue. */
   readonly immediate: boolean;
   readonly argument?: CommandArgument;
-  /** @param signal aborted when the command is to end early; what it then rejects with is told to nobody */
+  /**
+   * @param signal aborted when the command must end early; its rejection is then ignored
+   * @returns the bot's reply; `''` for none
+   */
   run(context: CommandContext, argument: string, signal: AbortSignal): string | Promise<string>;
 }

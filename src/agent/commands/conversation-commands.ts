@@ -1,4 +1,4 @@
-/** The commands about the conversation in which they are given. */
+/** The commands that concern their own conversation. */
 import type { Command, RetryResult } from './command.js';
 import { findModel, modelName, isSameModel } from './model-name.js';
 
@@ -32,13 +32,13 @@ const status: Command = {
   run(context) {
     const { account, conversation, uptimeMs, busy, queued } = context.status();
     const { current, configured } = context.models();
-    const { includedTurns: carriedTurns, tokens } = context.contextUsage();
+    const { includedTurns, tokens } = context.contextUsage();
     return [
       `Account: ${account}`,
       `Model: ${modelName(current)}${isSameModel(current, configured) ? '' : ' (chosen with /model)'}`,
       `Conversation: ${conversation}`,
       `Now: ${busy ? 'writing an answer' : 'idle'}, ${queued} waiting`,
-      `Session: ${counted(carriedTurns, 'turn')} in mind, about ${counted(tokens, 'token')}`,
+      `Session: ${quantity(includedTurns, 'turn')} in mind, about ${quantity(tokens, 'token')}`,
       `Up for ${duration(uptimeMs)}`,
     ].join('\n');
   },
@@ -90,17 +90,17 @@ const context: Command = {
   operator: false,
   immediate: true,
   run(context) {
-    const { tokens, budget, includedTurns: carriedTurns, turns, summaryTokens } = context.contextUsage();
+    const { tokens, budget, includedTurns, turns, summaryTokens } = context.contextUsage();
     const share = Math.round((100 * tokens) / budget);
-    const left = turns - carriedTurns;
+    const left = turns - includedTurns;
     return [
-      `The next request carries about ${counted(tokens, 'token')} of the past, ${share} % of the ${counted(budget, 'token')} it may carry.`,
+      `The next request carries about ${quantity(tokens, 'token')} of the past, ${share} % of the ${quantity(budget, 'token')} it may carry.`,
       left === 0
-        ? `It has all ${counted(turns, 'turn')} of this session that I have at hand.`
-        : `It has the newest ${counted(carriedTurns, 'turn')}; ${left} older ${left === 1 ? 'one is' : 'ones are'} too much. /compact makes room.`,
+        ? `It has all ${quantity(turns, 'turn')} of this session that I have at hand.`
+        : `It has the newest ${quantity(includedTurns, 'turn')}; ${left} older ${left === 1 ? 'one is' : 'ones are'} too much. /compact makes room.`,
       ...(summaryTokens === undefined
         ? []
-        : [`A summary of about ${counted(summaryTokens, 'token')} stands for what came before.`]),
+        : [`A summary of about ${quantity(summaryTokens, 'token')} stands for what came before.`]),
     ].join('\n');
   },
 };
@@ -121,7 +121,7 @@ const compact: Command = {
     if (compaction.outcome === 'failed') return `I could not summarise, and nothing was changed. ${compaction.why}`;
     if (compaction.outcome !== 'done') return NOT_COMPACTED[compaction.outcome];
     const { before, after } = compaction;
-    return `Summarised: the next request carries about ${counted(after, 'token')} of the past instead of ${before}.`;
+    return `Summarised: the next request carries about ${quantity(after, 'token')} of the past instead of ${before}.`;
   },
 };
 
@@ -139,7 +139,7 @@ const skills: Command = {
 };
 
 const RETRIED: Readonly<Record<RetryResult, string>> = {
-  // The answer speaks for itself.
+  // The new answer is the reply.
   'asked again': '',
   'nothing there': 'There is nothing to answer again.',
   'not theirs': 'Only who asked, or an operator, can have it answered again.',
@@ -167,14 +167,14 @@ export const conversationCommands: readonly Command[] = [
   skills,
 ];
 
-/** A longer name is not repeated. */
+/** A longer name is not quoted. */
 const MAX_SHOWN = 64;
 
-function counted(count: number, unit: string): string {
+function quantity(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
-/** The two largest units of a time in milliseconds: `2 d 3 h`. */
+/** Formats milliseconds with their two largest units: `2 d 3 h`. */
 function duration(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const units = [

@@ -1,4 +1,4 @@
-/** The commands with which operators run the account. They exist for nobody else. */
+/** The commands for operators of the account. They are hidden from everybody else. */
 import { Jid, JidError } from '../../xmpp-core/jid/jid.js';
 import type { Command } from './command.js';
 
@@ -106,10 +106,10 @@ const usage: Command = {
 /** `/approve`, `/deny`, `/rooms`, `/join`, `/leave`, `/usage`. */
 export const operatorCommands: readonly Command[] = [approve, deny, rooms, join, leave, usage];
 
-/** A list for a person ends somewhere. */
+/** The maximum length of a list in a reply. */
 const MAX_LISTED = 30;
 
-/** The bare address that is meant, also as a link (`xmpp:room@example.org?join`); or why it is none, `''` when nothing was given. */
+/** Reads a bare JID, or a link (`xmpp:room@example.org?join`). Returns the reason when it is invalid, `''` without an argument. */
 function readAddress(argument: string): Jid | string {
   const text = /^xmpp:([^?]*)/i.exec(argument)?.[1] ?? argument;
   if (text === '') return '';

@@ -1,22 +1,23 @@
-/** What of a message is a command. */
+/** Distinguishes commands from text. */
 
+/** A command with its lower-case name, or a text. */
 export type ParsedMessage =
   | { readonly kind: 'command'; readonly name: string; readonly argument: string }
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * A slash, a letter, and the name's end at a space: `/usr/bin is full` and `/etc/hosts` are text. A telephone writes the first letter
- * large.
+ * A slash, then a name that starts with a letter and ends at a space: `/usr/bin is full` and `/etc/hosts` are text. Any case, because
+ * phones capitalise the first letter.
  */
 const COMMAND = /^\/(\p{L}[\p{L}\p{N}_-]*)(?:\s+|$)/u;
 
-/** `//x` is how people send a text that begins with `/x`. A comment of `// two words` is left as it is. */
+/** `//x` stands for a text that begins with `/x`. A comment like `// two words` is left unchanged. */
 const ESCAPED = /^\/\/\p{L}/u;
 
-/** XEP-0245 §3: what someone says they do. */
+/** `/me` is an action (XEP-0245 §3), not a command. */
 const ME = /^\/me(?:\s|$)/;
 
-/** Tells a command from a text, in what is left of a message after its address. */
+/** Parses a message whose address (the bot's nickname) has been removed. */
 export function parseCommand(message: string): ParsedMessage {
   const text = message.trimStart();
   if (ESCAPED.test(text)) return { kind: 'text', text: text.slice(1) };

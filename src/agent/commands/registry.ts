@@ -1,49 +1,49 @@
-/** All commands of the bot: finds them, lists them, answers to those that do not exist. */
+/** The registry of commands: finds, lists and runs them, and answers unknown ones. */
 import { nearestWord } from '../config/suggestion.js';
 import type { Command, CommandContext } from './command.js';
 
-/** Who asks; a part of `CommandContext`. */
+/** The sender of a command; a part of `CommandContext`. */
 export type Requester = Pick<CommandContext, 'isOperator'>;
 
-/** Made once, of all commands. It adds `/help`, which lists the others. */
+/** All commands, and `/help`, which lists them. */
 export class CommandRegistry {
   readonly #commands: ReadonlyMap<string, Command>;
 
-  /** @throws {Error} when two commands have the same name: a mistake of ours, not of people's */
+  /** @throws {Error} when two commands have the same name: a programming error */
   constructor(commands: readonly Command[]) {
     const all = [...commands, this.#helpCommand()];
     this.#commands = new Map(all.map((command) => [command.name, command]));
     if (this.#commands.size < all.length) throw new Error('two commands have the same name');
   }
 
-  /** The commands that exist for this person, by name: for `/help` and for lists of buttons (XEP-0050). */
+  /** The commands available to this sender, sorted by name: for `/help` and ad-hoc commands (XEP-0050). */
   list({ isOperator }: Requester): Command[] {
     const visible = [...this.#commands.values()].filter((command) => isOperator || !command.operator);
     return visible.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
-  /** The command of that name. `undefined` when there is none, or none for this person. */
-  find(name: string, asker: Requester): Command | undefined {
+  /** The command with this name; `undefined` when it does not exist or is not available to this sender. */
+  find(name: string, requester: Requester): Command | undefined {
     const command = this.#commands.get(name);
-    return command === undefined || (command.operator && !asker.isOperator) ? undefined : command;
+    return command === undefined || (command.operator && !requester.isOperator) ? undefined : command;
   }
 
   /**
-   * Runs a command, or says that it does not exist and which one may have been meant.
-   * @param signal aborted when the command is to end early
-   * @returns what to say; `''` for nothing
+   * Runs a command. The reply to an unknown one suggests the nearest name.
+   * @param signal aborted when the command must end early
+   * @returns the reply; `''` for none
    */
   async run(name: string, argument: string, context: CommandContext, signal: AbortSignal): Promise<string> {
     const command = this.find(name, context);
     return command === undefined ? this.#unknown(name, context) : await command.run(context, argument, signal);
   }
 
-  #unknown(name: string, asker: Requester): string {
-    // Who wrote a novel after the slash knows what they wrote.
-    const said = name.length <= MAX_SHOWN ? `/${name}` : 'that';
-    const names = this.list(asker).map((command) => command.name);
-    const meant = names.find((known) => known.startsWith(name)) ?? nearestWord(name, names) ?? 'help';
-    return `I don't know ${said}. Did you mean /${meant}? (//… sends a text that begins with a slash.)`;
+  #unknown(name: string, requester: Requester): string {
+    // A long name is not quoted.
+    const quoted = name.length <= MAX_SHOWN ? `/${name}` : 'that';
+    const names = this.list(requester).map((command) => command.name);
+    const suggestion = names.find((known) => known.startsWith(name)) ?? nearestWord(name, names) ?? 'help';
+    return `I don't know ${quoted}. Did you mean /${suggestion}? (//… sends a text that begins with a slash.)`;
   }
 
   #helpCommand(): Command {
@@ -58,7 +58,7 @@ export class CommandRegistry {
   }
 }
 
-/** A longer name is not repeated. */
+/** A longer name is not quoted. */
 const MAX_SHOWN = 32;
 const HELP_END = 'To send a text that begins with a slash, double the slash.';
 

@@ -1,4 +1,4 @@
-/** `[channels.xmpp.*]`: the accounts, settled against each other, their providers and the files they name. */
+/** `[channels.xmpp.*]`: reads the accounts and checks them against each other, their providers and the files they name. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,15 +11,15 @@ import { accountSchema, type AccountShape, type RoomShape } from './schema.js';
 import { isTable, type Path, type TomlTable } from './toml-document.js';
 import { readRoomJid, ValueError } from './values.js';
 
-/** An account as it stands in its own table. */
+/** An account, before its revision is computed. */
 type ReadAccount = Omit<AccountConfig, 'revision'>;
 
 const ACCOUNTS: Path = ['channels', 'xmpp'];
 
 /**
- * Reads all accounts; the sound ones come back, the others leave errors in the report.
- * @param table what stands under `channels.xmpp`
- * @param baseDirectory the folder in which a relative `ca_file` starts
+ * Reads all accounts. Returns the valid ones; the errors of the others are in the report.
+ * @param table the table `channels.xmpp`
+ * @param baseDirectory the folder for a relative `ca_file`
  */
 export function readAccounts(
   report: Report,
@@ -41,7 +41,7 @@ export function readAccounts(
     const twin = nameByJid.get(shape.jid.toString());
     if (twin !== undefined) report.error([...path, 'jid'], `jid is the account of [channels.xmpp.${twin}] already`);
     else nameByJid.set(shape.jid.toString(), name);
-    const account = settleAccount(report, path, name, shape, rooms, providers, baseDirectory);
+    const account = resolveAccount(report, path, name, shape, rooms, providers, baseDirectory);
     if (account) accounts.push(account);
   }
   if (Object.keys(table).length === 0)
@@ -49,7 +49,7 @@ export function readAccounts(
   return accounts;
 }
 
-/** The rooms of `muc_rooms` by the key they stand under. */
+/** The JIDs of the rooms in `muc_rooms`, by key. */
 function readRoomNames(report: Report, path: Path, table: unknown): ReadonlyMap<string, Jid> {
   const rooms = new Map<string, Jid>();
   const seen = new Set<string>();
@@ -69,7 +69,7 @@ function readRoomNames(report: Report, path: Path, table: unknown): ReadonlyMap<
   return rooms;
 }
 
-function settleAccount(
+function resolveAccount(
   report: Report,
   path: Path,
   name: string,
@@ -91,7 +91,7 @@ function settleAccount(
   const providerName = shape.model_provider ?? onlyProvider(report, path, providers);
   const choice =
     providerName === undefined ? undefined : chooseModel(report, path, providers, providerName, shape.model);
-  warnOfContradictions(report, path, shape);
+  warnAboutContradictions(report, path, shape);
   if (!choice) return undefined;
 
   const account: ReadAccount = {
@@ -105,13 +105,13 @@ function settleAccount(
     directTls: shape.direct_tls,
     websocket: shape.websocket,
     ca,
-    rooms: withoutRepeats(shape.rooms),
+    rooms: withoutDuplicates(shape.rooms),
     dmPolicy: shape.dm_policy,
     groupPolicy: shape.group_policy,
     mentionMode: shape.mention_mode,
     allowlist: shape.allowlist,
     groupAllowlist: shape.group_allowlist,
-    operators: withoutRepeats(shape.operators),
+    operators: withoutDuplicates(shape.operators),
     textChunkLimit: shape.text_chunk_limit,
     mediaMaxMb: shape.media_max_mb,
     blockedMediaTypes: shape.blocked_media_types,
@@ -123,7 +123,7 @@ function settleAccount(
     systemPrompt: shape.system_prompt,
     skills: shape.skills ?? [],
     tools: shape.tools ?? TOOL_NAMES,
-    limits: settleLimits(shape.limits),
+    limits: readLimits(shape.limits),
     mucRooms: new Map(),
   };
   const mucRooms = new Map<string, RoomConfig>();
@@ -136,13 +136,13 @@ function settleAccount(
       const message = 'this room is not in rooms, so the bot is there only when an operator brings it';
       report.warning([...path, 'muc_rooms', key], message);
     }
-    const settled = room && settleRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);
-    if (settled) mucRooms.set(jid.toString(), settled);
+    const resolved = room && resolveRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);
+    if (resolved) mucRooms.set(jid.toString(), resolved);
   }
   return { ...account, mucRooms };
 }
 
-function settleLimits(shape: AccountShape['limits']): LimitsConfig {
+function readLimits(shape: AccountShape['limits']): LimitsConfig {
   return {
     messagesPerMinute: shape.messages_per_minute,
     tokensPerDay: shape.tokens_per_day,
@@ -152,7 +152,7 @@ function settleLimits(shape: AccountShape['limits']): LimitsConfig {
   };
 }
 
-function settleRoom(
+function resolveRoom(
   report: Report,
   path: Path,
   jid: Jid,
@@ -192,7 +192,7 @@ function onlyProvider(report: Report, path: Path, providers: Providers): string 
   return undefined;
 }
 
-/** @returns the provider and its model for this table, or `undefined` when an error says, here or elsewhere, why there is none */
+/** @returns the provider and model for this table; `undefined` after an error about it, reported here or elsewhere */
 function chooseModel(
   report: Report,
   path: Path,
@@ -214,8 +214,8 @@ function chooseModel(
   return { modelProvider, model };
 }
 
-/** Settings that are sound each by itself and do nothing, or more than one may think, together. */
-function warnOfContradictions(report: Report, path: Path, shape: AccountShape): void {
+/** Warns of settings that are valid alone but have no effect, or an unexpected one, together. */
+function warnAboutContradictions(report: Report, path: Path, shape: AccountShape): void {
   const { allowlist, group_allowlist: groupAllowlist, rooms } = shape;
   if (shape.server !== undefined && shape.websocket !== undefined) {
     report.warning([...path, 'server'], 'server has no effect while websocket says where to connect');
@@ -256,7 +256,7 @@ function warnOfContradictions(report: Report, path: Path, shape: AccountShape): 
 
 const SERVER_ONLY = 'this admits the server itself and nobody on it; everyone there would be "*@" before the domain';
 
-/** What went wrong with a file, by the system's code for it. */
+/** Descriptions of file system errors, by code. */
 const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'there is no such file'],
   ['EACCES', 'permission denied'],
@@ -276,7 +276,7 @@ function readCertificates(report: Report, path: Path, file: string): string | un
     return undefined;
   }
   try {
-    // Reads the first certificate of the file.
+    // Throws when the first certificate in the file is invalid.
     void new X509Certificate(pem).subject;
     return pem;
   } catch {
@@ -285,6 +285,6 @@ function readCertificates(report: Report, path: Path, file: string): string | un
   }
 }
 
-function withoutRepeats(jids: readonly Jid[]): readonly Jid[] {
+function withoutDuplicates(jids: readonly Jid[]): readonly Jid[] {
   return [...new Map(jids.map((jid) => [jid.toString(), jid])).values()];
 }

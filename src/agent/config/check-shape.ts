@@ -1,12 +1,13 @@
-/** Holds a table against its schema; what zod finds becomes findings. */
+/** Validates a table with its zod schema, and reports the issues as findings. */
 import { z } from 'zod';
 import { settingName, type Report } from './report.js';
 import { didYouMean } from './suggestion.js';
 import type { Path } from './toml-document.js';
 
 /**
- * @param path where the value stands in the file
- * @returns the value with its defaults, or `undefined` after errors
+ * Validates a value and reports its errors.
+ * @param path the path of the value in the file
+ * @returns the value with defaults, or `undefined` after errors
  */
 export function checkShape<T extends z.ZodType>(
   report: Report,
@@ -30,7 +31,7 @@ export function checkShape<T extends z.ZodType>(
   return undefined;
 }
 
-/** The keys that the table at this path of the schema may have. */
+/** The known keys of the table at this path of the schema. */
 function keysAt(schema: z.core.$ZodType, path: Path): readonly string[] {
   let inner = schema;
   for (const key of path) {

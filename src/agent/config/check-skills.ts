@@ -1,4 +1,4 @@
-/** Finds the skills that the file names and that cannot be used. */
+/** Checks that the skills named in the file can be used. */
 import { readdirSync } from 'node:fs';
 import { loadSkill, SkillError } from '../skills/skill.js';
 import type { Report } from './report.js';
@@ -9,16 +9,16 @@ import { isTable, type Path, type TomlTable } from './toml-document.js';
 const SETTINGS = ['channels.xmpp.*.skills', 'channels.xmpp.*.muc_rooms.*.skills'];
 
 /**
- * Reports every name of a skill that stands in the file and leads to none that can be read, at the name.
- * @param accounts what stands under `channels.xmpp`
- * @param searchPaths absolute folders in which skill folders lie
+ * Reports each skill that cannot be loaded, at the position of its name.
+ * @param accounts the table `channels.xmpp`
+ * @param searchPaths absolute paths of the folders with skill folders
  */
 export function checkSkills(report: Report, accounts: TomlTable, searchPaths: readonly string[]): void {
   const root = { channels: { xmpp: accounts } };
   for (const path of SETTINGS.flatMap((pattern) => settingsAt(root, pattern))) {
     const names = valueAt(root, path);
     for (const [index, name] of Array.isArray(names) ? names.entries() : []) {
-      // A name that cannot be one is told of by the schema.
+      // The schema reports invalid names.
       if (typeof name === 'string' && /^[a-z0-9-]{1,64}$/.test(name))
         checkSkill(report, [...path, index], name, searchPaths);
     }
@@ -45,7 +45,7 @@ function foldersIn(path: string): readonly string[] {
   try {
     return readdirSync(path);
   } catch {
-    // No folder, no skills: that is what is told.
+    // A missing folder has no skills; `loadSkill` reports that.
     return [];
   }
 }

@@ -1,36 +1,40 @@
-/** The configuration as the bot uses it: checked, complete with its defaults, and readonly. `parseConfig` makes it. */
+/** The configuration as the bot uses it: validated, with defaults, and readonly. Created by `parseConfig`. */
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { JidPattern } from './jid-pattern.js';
 import type { Secret } from './secret.js';
 
-/** A whole `moltis.toml`, as far as it concerns this program. */
+/** The part of a `moltis.toml` that this program uses. */
 export interface Config {
-  /** All of them in the file's order, those with `enabled = false` too. At least one. */
+  /** All accounts in file order, including those with `enabled = false`. At least one. */
   readonly accounts: readonly AccountConfig[];
-  /** By name: every configured one, and the local ones that are named somewhere and need no table (`ollama`, `lmstudio`). */
+  /** By name: every configured one, and local ones in use that need no table (`ollama`, `lmstudio`). */
   readonly providers: ReadonlyMap<string, ProviderConfig>;
-  /** Absolute folders in which skill folders lie. */
+  /** Absolute paths of the folders with skill folders. */
   readonly skillPaths: readonly string[];
 }
 
-/** Who is answered: everyone, those on the list (an empty list is nobody), nobody. */
+/** Who is answered: everyone, the senders or rooms on the allowlist (nobody if it is empty), or nobody. */
 export const POLICIES = ['open', 'allowlist', 'disabled'] as const;
+/** One of `POLICIES`. */
 export type Policy = (typeof POLICIES)[number];
 
-/** Which messages of a room are answered: those that address the bot, every one, none. */
+/** Which messages in a room are answered: those that address the bot, all, or none. */
 export const MENTION_MODES = ['mention', 'always', 'none'] as const;
+/** One of `MENTION_MODES`. */
 export type MentionMode = (typeof MENTION_MODES)[number];
 
-/** Where an answer is shown while it grows, by corrections: nowhere, in direct messages, in rooms as well. */
+/** Where a growing answer is shown, by message corrections: nowhere, in direct messages, or in rooms too. */
 export const STREAM_EDITS = ['off', 'dm', 'always'] as const;
+/** One of `STREAM_EDITS`. */
 export type StreamEdits = (typeof STREAM_EDITS)[number];
 
-/** What a model may be given to use. The default is all of them. */
+/** The tools for models. Default: all. */
 export const TOOL_NAMES = ['react', 'send_file', 'read_skill', 'room_members', 'room_history', 'now'] as const;
+/** One of `TOOL_NAMES`. */
 export type ToolName = (typeof TOOL_NAMES)[number];
 
-/** What can be said differently for a room; here it is settled, an account's value standing in for what the room leaves out. */
-interface Voice {
+/** Settings that a room can override. In a room's configuration, the account's values fill in what the room leaves out. */
+interface ModelSettings {
   /** A key of `Config.providers`. */
   readonly modelProvider: string;
   readonly model: string;
@@ -40,40 +44,40 @@ interface Voice {
   readonly tools: readonly ToolName[];
 }
 
-/** `[channels.xmpp.NAME]` */
-export interface AccountConfig extends Voice {
+/** An account: `[channels.xmpp.NAME]`. */
+export interface AccountConfig extends ModelSettings {
   /** The NAME of its table. */
   readonly name: string;
-  /** A digest of everything in the file that concerns the account: another one when the file was read again means that something changed. */
+  /** A digest of all settings that concern the account: it differs after a reload when one of them changed. */
   readonly revision: string;
   readonly enabled: boolean;
 
-  /** Bare, with a localpart; no other account has it. */
+  /** Bare, with a localpart; unique among the accounts. */
   readonly jid: Jid;
   readonly password: Secret;
   readonly resource: string;
-  /** In rooms. The resource, unless set. */
+  /** Nickname in rooms. Default: the resource. */
   readonly nick: string;
-  /** Where to connect instead of where DNS points. The certificate must still be for the JID's domain. */
+  /** The server to connect to, instead of a DNS lookup. The certificate must still be for the JID's domain. */
   readonly server: ServerAddress | undefined;
-  /** Only with `server`: TLS from the first byte. */
+  /** Only with `server`: direct TLS instead of StartTLS. */
   readonly directTls: boolean;
   /** A `wss:` URL, or `ws:` to a loopback address. */
   readonly websocket: string | undefined;
-  /** PEM: trusted as well as the system's, for XMPP, uploads and media. */
+  /** PEM certificates, trusted in addition to the system's, for XMPP, uploads and media. */
   readonly ca: string | undefined;
 
-  /** Bare JIDs of the rooms to join, none twice. */
+  /** Bare JIDs of the rooms to join, without duplicates. */
   readonly rooms: readonly Jid[];
   readonly dmPolicy: Policy;
   readonly groupPolicy: Policy;
   readonly mentionMode: MentionMode;
   readonly allowlist: readonly JidPattern[];
   readonly groupAllowlist: readonly JidPattern[];
-  /** Bare. */
+  /** Bare JIDs. */
   readonly operators: readonly Jid[];
 
-  /** Unicode code points a message. */
+  /** Maximum length of a message, in Unicode code points. */
   readonly textChunkLimit: number;
   readonly mediaMaxMb: number;
   /** Lower case, `type/subtype` or `type/*`; see `matchesMediaType`. */
@@ -84,47 +88,47 @@ export interface AccountConfig extends Voice {
   readonly streamEdits: StreamEdits;
 
   readonly limits: LimitsConfig;
-  /** By canonical bare JID (`jid.bare.toString()`). Ask `roomConfig` instead: it knows the rooms that are not named, too. */
+  /** By canonical bare JID (`jid.bare.toString()`). Use `roomConfig` instead, which also covers rooms without a table. */
   readonly mucRooms: ReadonlyMap<string, RoomConfig>;
 }
 
-/** A host with an optional port; an IPv6 address stands here without its brackets. */
+/** A host with an optional port; an IPv6 address has no brackets. */
 export interface ServerAddress {
   readonly host: string;
   readonly port: number | undefined;
 }
 
 /**
- * `[channels.xmpp.NAME.limits]`. Whole numbers from 1. One that is switched off, by writing `false`, is `Infinity` here, so that
- * `used >= limit` is right without a special case.
+ * `[channels.xmpp.NAME.limits]`: whole numbers from 1. A limit that is `false` in the file is `Infinity` here, so that
+ * `used >= limit` needs no special case.
  */
 export interface LimitsConfig {
-  /** A sender. */
+  /** Per sender. */
   readonly messagesPerMinute: number;
-  /** A sender or a room. */
+  /** Per sender or room. */
   readonly tokensPerDay: number;
-  /** A conversation. */
+  /** Per conversation. */
   readonly turnsPerMinute: number;
-  /** What a request carries of the past. */
+  /** History in one request to the model, in tokens. */
   readonly historyTokens: number;
-  /** Older questions get no answer. */
+  /** Older questions are not answered. */
   readonly staleAfterMinutes: number;
 }
 
-/** `[channels.xmpp.NAME.muc_rooms."ROOM"]` */
-export interface RoomConfig extends Voice {
+/** A room: `[channels.xmpp.NAME.muc_rooms."ROOM"]`. */
+export interface RoomConfig extends ModelSettings {
   /** Bare. */
   readonly jid: Jid;
   readonly enabled: boolean;
   /** `require_mention` as a mode (true: `mention`, false: `always`), or the account's mode when it is not set. */
   readonly mentionMode: MentionMode;
-  /** By real JID. `undefined`: not restricted. An empty list: nobody. */
+  /** Who is answered, by real JID. `undefined`: everyone. An empty list: nobody. */
   readonly users: readonly JidPattern[] | undefined;
   /** The room's own password. */
   readonly password: Secret | undefined;
 }
 
-/** `[providers.NAME]` */
+/** A provider: `[providers.NAME]`. */
 export interface ProviderConfig {
   /** The NAME of its table, or the well-known name. */
   readonly name: string;
@@ -132,21 +136,21 @@ export interface ProviderConfig {
   readonly baseUrl: string;
   readonly apiKey: Secret | undefined;
   /**
-   * The first is the default. May be empty when accounts and rooms name their models, and for a `fallback` on this machine: that
-   * is asked which models it has when it is needed.
+   * The first is the default. May be empty when accounts and rooms name their models, and for a `fallback` on this machine, which
+   * is asked for its list on demand.
    */
   readonly models: readonly string[];
-  /** A key of `Config.providers`. Following fallbacks never leads in a circle. */
+  /** A key of `Config.providers`. Fallbacks contain no cycle. */
   readonly fallback: string | undefined;
   /** Seconds until the first content; may be a fraction. */
   readonly firstTokenSeconds: number;
   /** Seconds between two pieces of content; may be a fraction. */
   readonly idleSeconds: number;
-  /** Before the first content only; 0 for none. */
+  /** Retries before the first content; 0 for none. */
   readonly retries: number;
 }
 
-/** What holds for a room of this account, named in `muc_rooms` or not. */
+/** The configuration of a room of this account, whether `muc_rooms` names it or not. */
 export function roomConfig(account: AccountConfig, room: Jid): RoomConfig {
   const { mentionMode, modelProvider, model, systemPrompt, skills, tools } = account;
   return (

@@ -1,4 +1,4 @@
-/** What is wrong with a configuration file, and where. */
+/** A problem in a configuration file, with its position. */
 export interface Finding {
   /** An error keeps the bot from starting; a warning does not. */
   readonly severity: 'error' | 'warning';
@@ -7,11 +7,11 @@ export interface Finding {
   readonly line: number;
   /** From 1, in UTF-16 code units. */
   readonly column: number;
-  /** Says what is wrong and what would be right. Never quotes a secret, nor anything that came from the environment. */
+  /** What is wrong and what would be right. Never quotes a secret or a value from the environment. */
   readonly message: string;
 }
 
-/** One line for people and editors: `moltis.toml:12:9: message`; a warning's message begins with `warning: `. */
+/** Formats a finding as one line for people and editors: `moltis.toml:12:9: message`, with `warning: ` before a warning's message. */
 export function formatFinding(finding: Finding): string {
   const prefix = finding.severity === 'warning' ? 'warning: ' : '';
   return `${finding.file}:${finding.line}:${finding.column}: ${prefix}${finding.message}`;

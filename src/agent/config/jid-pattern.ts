@@ -1,9 +1,9 @@
-/** The patterns of allowlists: bare JIDs in which `*` stands for any characters of its part. */
+/** The patterns of allowlists: bare JIDs with `*` as a wildcard. */
 import { Jid, JidError } from '../../xmpp-core/jid/jid.js';
 
 /**
- * `alice@example.com`, `*@trusted.org`, `bot-*@*.example.com`. A star never reaches across the `@`. A pattern without `@` matches only
- * JIDs without a localpart: servers and components.
+ * A pattern such as `alice@example.com`, `*@trusted.org` or `bot-*@*.example.com`. `*` never matches across the `@`. A pattern without
+ * `@` matches only JIDs without a localpart: servers and components.
  */
 export class JidPattern {
   readonly #localpart: string;
@@ -15,11 +15,11 @@ export class JidPattern {
   }
 
   /**
-   * Reads a pattern and prepares it as a JID is prepared, so that the case of letters does not matter.
-   * @throws {JidError} when there is a resource, or no JID could match
+   * Parses a pattern and prepares it like a JID (RFC 7622), so that case does not matter.
+   * @throws {JidError} when it has a resource, or no JID can match it
    */
   static parse(text: string): JidPattern {
-    // RFC 7622 lets a localpart hold a star, but no domain: there a word that the text does not have holds its place.
+    // RFC 7622 allows `*` in a localpart but not in a domainpart: there, a word that is not in the text replaces it.
     let placeholder = 'star';
     while (text.toLowerCase().includes(placeholder)) placeholder += 's';
     const at = text.indexOf('@');
@@ -34,7 +34,7 @@ export class JidPattern {
     return this.#localpart === '';
   }
 
-  /** Compares the bare JID. */
+  /** Whether the bare JID matches. */
   matches(jid: Jid): boolean {
     if ((this.#localpart === '') !== (jid.localpart === '')) return false;
     return matchesGlob(this.#localpart, jid.localpart) && matchesGlob(this.#domainpart, jid.domainpart);
@@ -49,7 +49,7 @@ export class JidPattern {
   }
 }
 
-/** Each piece is looked for once, from where the one before it ended: no backtracking, whatever a peer calls itself. */
+/** Searches each piece once, after the end of the previous one: no backtracking, whatever JID a peer chooses. */
 function matchesGlob(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();

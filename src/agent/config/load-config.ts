@@ -4,13 +4,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { parseConfig, type ParsedConfig } from './parse-config.js';
 import type { Environment } from './variables.js';
 
-/** There is no configuration, or it cannot be read. The message lists the places looked at, and what to do. */
+/** There is no configuration, or it cannot be read. The message lists the searched paths and what to do. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** Options of `loadConfig`. */
 export interface LoadOptions {
-  /** `--config`: this file and no other. */
+  /** The file given by `--config`; without it, the usual places are searched. */
   readonly path?: string | undefined;
   readonly env: Environment;
   /** The working directory. */
@@ -19,35 +20,36 @@ export interface LoadOptions {
   readonly home: string;
 }
 
+/** A parsed configuration and the file it comes from. */
 export interface LoadedConfig extends ParsedConfig {
-  /** Absolute. */
+  /** The absolute path of the file. */
   readonly path: string;
 }
 
 const FILE_NAME = 'moltis.toml';
 
 /**
- * Reads `path`, or else the first that exists of `./moltis.toml`, `$MOLTIS_CONFIG_DIR/moltis.toml`, `~/.config/moltis/moltis.toml`.
- * @throws {ConfigError} when there is none, or the system does not let us read it
+ * Reads `path`, or the first existing file of `./moltis.toml`, `$MOLTIS_CONFIG_DIR/moltis.toml`, `~/.config/moltis/moltis.toml`.
+ * @throws {ConfigError} when there is none, or it cannot be read
  */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
-  const places = placesOf(options);
-  for (const path of places) {
-    const text = await readIfThere(path);
+  const paths = searchedPaths(options);
+  for (const path of paths) {
+    const text = await readIfExists(path);
     if (text === undefined) continue;
     const { mode } = await stat(path);
     const parsed = parseConfig(text, {
       file: shownPath(path, options.cwd),
       env: options.env,
       baseDirectory: dirname(path),
-      // Windows keeps these rights elsewhere; there the mode means nothing.
+      // On Windows the mode does not show who can read a file.
       readableByOthers: process.platform !== 'win32' && (mode & 0o044) !== 0,
     });
     return { path, ...parsed };
   }
-  const looked = places.map((path) => `  ${path}`).join('\n');
+  const searched = paths.map((path) => `  ${path}`).join('\n');
   const remedy = 'Write one (the README has the smallest that works), or name another with --config FILE.';
-  throw new ConfigError(`There is no configuration file. Looked for:\n${looked}\n${remedy}`);
+  throw new ConfigError(`There is no configuration file. Looked for:\n${searched}\n${remedy}`);
 }
 
 /** The data folder, absolute: `--data-dir`, `$MOLTIS_DATA_DIR`, `~/.moltis`. */
@@ -59,7 +61,7 @@ export function findDataDirectory(options: {
   return resolve(options.flag ?? setting(options.env, 'MOLTIS_DATA_DIR') ?? join(options.home, '.moltis'));
 }
 
-function placesOf({ path, env, cwd, home }: LoadOptions): readonly string[] {
+function searchedPaths({ path, env, cwd, home }: LoadOptions): readonly string[] {
   if (path !== undefined) return [resolve(cwd, path)];
   const configured = setting(env, 'MOLTIS_CONFIG_DIR') ?? [];
   return [cwd, configured, join(home, '.config', 'moltis')]
@@ -67,13 +69,13 @@ function placesOf({ path, env, cwd, home }: LoadOptions): readonly string[] {
     .map((directory) => resolve(cwd, directory, FILE_NAME));
 }
 
-/** An empty variable is as good as none. */
+/** An empty variable counts as unset. */
 function setting(env: Environment, name: string): string | undefined {
   const value = env[name];
   return value === '' ? undefined : value;
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfExists(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
@@ -86,7 +88,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** As a person would call it from where they are: relative inside the working directory, else in full. */
+/** The path for messages: relative inside the working directory, absolute otherwise. */
 function shownPath(path: string, cwd: string): string {
   const short = relative(cwd, path);
   return short.startsWith('..') ? path : short;

@@ -1,4 +1,4 @@
-/** `moltis.toml` → `Config`, or what is wrong with it. */
+/** Parses a `moltis.toml` into a `Config` and findings. */
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -15,27 +15,29 @@ import { nearestWord } from './suggestion.js';
 import { isTable, TomlDocument, TomlSyntaxError, type Path, type TomlTable } from './toml-document.js';
 import { substituteVariables, type Environment } from './variables.js';
 
+/** Options of `parseConfig`. */
 export interface ParseOptions {
-  /** The file's name as findings show it. */
+  /** The file name for findings. */
   readonly file: string;
-  /** Where `${NAME}` is looked up. */
+  /** The values of `${NAME}`. */
   readonly env: Environment;
-  /** The folder in which relative paths in the file start. */
+  /** The folder for relative paths in the file. */
   readonly baseDirectory: string;
-  /** Whether others on this machine can read the file: then a secret written out in it is worth a warning. */
+  /** Whether other users can read the file: then literal secrets in it get a warning. Default: false. */
   readonly readableByOthers?: boolean;
 }
 
+/** The result of `parseConfig`. */
 export interface ParsedConfig {
   /** Absent when any finding is an error. */
   readonly config?: Config;
-  /** In the order of the file. */
+  /** In file order. */
   readonly findings: readonly Finding[];
 }
 
 /**
- * Reads the text of a `moltis.toml`. Only `[channels.xmpp]`, `[providers]` and `[skills]` are looked at, the rest is left alone; keys
- * that Moltis itself reads in the latter two are let pass. Reads the files that `ca_file` names. Throws nothing.
+ * Parses the text of a `moltis.toml`. Only `[channels.xmpp]`, `[providers]` and `[skills]` are read; keys of Moltis itself in the last
+ * two are allowed. Also reads the files of `ca_file`, and the skills. Never throws.
  */
 export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
   let document;
@@ -47,9 +49,9 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
   }
 
   const report = new Report(options.file, document);
-  warnOfMisspeltTables(report, document.root);
-  warnOfMoltisSettings(report, document.root);
-  if (options.readableByOthers === true) warnOfReadableSecrets(report, document.root);
+  warnAboutMisspeltTables(report, document.root);
+  warnAboutMoltisSettings(report, document.root);
+  if (options.readableByOthers === true) warnAboutReadableSecrets(report, document.root);
 
   const ours = ourTables(report, document.root, options.env);
   const providers = new Providers(report, ours.providers);
@@ -72,12 +74,12 @@ function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64');
 }
 
-/** A JSON Schema (draft 7) of the file, for editors. It knows the keys and kinds of values, not all that `parseConfig` checks. */
+/** A JSON Schema (draft 7) of the file, for editors. It covers keys and types of values, not every check of `parseConfig`. */
 export function configJsonSchema(): Readonly<Record<string, unknown>> {
   return z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' });
 }
 
-/** The tables that concern us, with their variables replaced; an absent one is empty. */
+/** The tables that we read, with variables replaced; an absent one is empty. */
 function ourTables(report: Report, root: TomlTable, environment: Environment) {
   const channels = tableAt(report, root, ['channels']);
   const replaced = (path: Path, table: TomlTable) => replaceVariables(report, path, table, environment) as TomlTable;
@@ -96,7 +98,7 @@ function tableAt(report: Report, parent: TomlTable, path: readonly [...string[],
   return {};
 }
 
-/** A copy with `${NAME}` replaced in every text; one that cannot be is reported and stays as it is. */
+/** A copy with `${NAME}` replaced in every string. One that cannot be replaced is reported and left unchanged. */
 function replaceVariables(report: Report, path: Path, value: unknown, environment: Environment): unknown {
   if (Array.isArray(value))
     return value.map((item, index) => replaceVariables(report, [...path, index], item, environment));
@@ -115,8 +117,8 @@ function replaceVariables(report: Report, path: Path, value: unknown, environmen
   return value;
 }
 
-/** `[provider.x]` belongs to nobody and is left alone, but its author will wonder. */
-function warnOfMisspeltTables(report: Report, root: TomlTable): void {
+/** Warns about unknown tables that look like a misspelling of ours, such as `[provider.x]`. */
+function warnAboutMisspeltTables(report: Report, root: TomlTable): void {
   const ours = Object.keys(fileSchema.shape);
   for (const key of Object.keys(root)) {
     const near = ours.includes(key) ? undefined : nearestWord(key, ours);
@@ -124,10 +126,10 @@ function warnOfMisspeltTables(report: Report, root: TomlTable): void {
   }
 }
 
-/** What stands in a table of ours and only Moltis reads: whoever switches a provider off there has to know that it is not off here. */
-function warnOfMoltisSettings(report: Report, root: TomlTable): void {
+/** Warns about settings in our tables that only Moltis reads: a provider that is disabled there is not disabled here. */
+function warnAboutMoltisSettings(report: Report, root: TomlTable): void {
   for (const path of moltisSettings.flatMap((pattern) => settingsAt(root, pattern))) {
-    // What is there is enabled: that holds here, too.
+    // `enabled = true` holds here too.
     if (path.at(-1) === 'enabled' && valueAt(root, path) === true) continue;
     report.warning(path, `${settingName(path)} is read by Moltis alone and has no effect here`);
   }
@@ -139,7 +141,7 @@ function valueAt(root: TomlTable, path: Path): unknown {
 
 const SECRETS = ['channels.xmpp.*.password', 'channels.xmpp.*.muc_rooms.*.password', 'providers.*.api_key'];
 
-function warnOfReadableSecrets(report: Report, root: TomlTable): void {
+function warnAboutReadableSecrets(report: Report, root: TomlTable): void {
   for (const path of SECRETS.flatMap((pattern) => settingsAt(root, pattern))) {
     const value = valueAt(root, path);
     if (typeof value !== 'string' || value.includes('${')) continue;

@@ -1,4 +1,4 @@
-/** `[providers.*]`: the models' endpoints, and which of them may be named. */
+/** `[providers.*]`: reads the providers, and checks references to them. */
 import { checkShape } from './check-shape.js';
 import type { ProviderConfig } from './config.js';
 import type { Report } from './report.js';
@@ -8,14 +8,14 @@ import { isTable, type Path, type TomlTable } from './toml-document.js';
 import { isLoopback } from './values.js';
 import { WELL_KNOWN_PROVIDERS } from './well-known-providers.js';
 
-/** The providers of a file, and which of them something uses. */
+/** The providers of a file, and which of them are in use. */
 export class Providers {
   readonly #report: Report;
-  /** Those with a table. After errors in it a name has no shape, but it is a name still. */
+  /** The providers with a table; `undefined` for a table with errors, whose name is still valid. */
   readonly #configured = new Map<string, ProviderShape | undefined>();
   readonly #used = new Set<string>();
 
-  /** @param table what stands under `providers` */
+  /** @param table the table `providers` */
   constructor(report: Report, table: TomlTable) {
     this.#report = report;
     for (const [name, value] of Object.entries(table)) {
@@ -26,38 +26,38 @@ export class Providers {
     }
   }
 
-  /** Names of those with a table. */
+  /** The names of the providers with a table. */
   get configured(): readonly string[] {
     return [...this.#configured.keys()];
   }
 
-  /** True for a provider with a table, or a local one that needs none. */
+  /** Whether a provider has a table, or is a local one that needs none. */
   has(name: string): boolean {
     return this.#configured.has(name) || isLocal(name);
   }
 
-  /** Marks a provider as used: what it lacks is then an error. */
+  /** Marks a provider as used: missing settings are then errors, not warnings. */
   markUsed(name: string): void {
     this.#used.add(name);
   }
 
-  /** The first of its models; `undefined` when it has none, or errors of its own. */
+  /** The first of its models; `undefined` when it has none, or its table has errors. */
   firstModel(name: string): string | undefined {
     return this.#shape(name)?.models[0];
   }
 
-  /** True when its table has errors, so that nothing can be said about its contents. */
+  /** Whether its table has errors, so that its settings are unknown. */
   isBroken(name: string): boolean {
     return this.#configured.has(name) && this.#shape(name) === undefined;
   }
 
-  /** What would have been right instead of a name that is none of them. */
+  /** The message for an unknown provider, with a suggestion. */
   describeNames(wrong: string): string {
     const names = [...new Set([...this.#configured.keys(), ...localNames()])];
     return `must name a configured provider${didYouMean(wrong, names)}`;
   }
 
-  /** Checks what the tables say about each other and what they lack. To be called when all uses are known. */
+  /** Checks references between the providers and their missing settings. Call it after all `markUsed`. */
   finish(): ReadonlyMap<string, ProviderConfig> {
     this.#checkFallbacks();
     const providers = new Map<string, ProviderConfig>();
@@ -76,19 +76,19 @@ export class Providers {
 
   #finishOne(name: string, shape: ProviderShape): ProviderConfig | undefined {
     const path = ['providers', name];
-    // A Moltis file may hold providers that only Moltis can use. What nothing here uses may lack what it likes.
+    // The file may contain providers that only Moltis uses, so an unused provider may be incomplete.
     const severity = this.#used.has(name) ? 'error' : 'warning';
-    const idle = severity === 'error' ? '' : ' (nothing uses this provider)';
+    const unused = severity === 'error' ? '' : ' (nothing uses this provider)';
     const wellKnown = WELL_KNOWN_PROVIDERS.get(name);
     const baseUrl = completeBaseUrl(shape.base_url, wellKnown?.baseUrl);
     if (baseUrl === undefined) {
       const hint = didYouMean(name, WELL_KNOWN_PROVIDERS.keys());
-      this.#report.add(severity, path, `base_url is missing: "${name}" is no name with a built-in one${idle}${hint}`);
+      this.#report.add(severity, path, `base_url is missing: "${name}" is no name with a built-in one${unused}${hint}`);
       return undefined;
     }
     const onThisMachine = isLoopback(new URL(baseUrl));
     if (shape.api_key === undefined && wellKnown?.local === false && !onThisMachine) {
-      this.#report.add(severity, path, `api_key is missing: ${name} asks for one${idle}`);
+      this.#report.add(severity, path, `api_key is missing: ${name} asks for one${unused}`);
       return undefined;
     }
     if (shape.api_key && baseUrl.startsWith('http:') && !onThisMachine) {
@@ -119,33 +119,34 @@ export class Providers {
         this.#report.error(path, `fallback ${this.describeNames(fallback)}`);
         continue;
       }
-      if (!this.isBroken(fallback) && this.firstModel(fallback) === undefined) this.#missModels(path, fallback);
-      const circle = this.#circleFrom(name);
-      if (circle && !circle.some((member) => reported.has(member))) {
-        this.#report.error(path, `fallback leads in a circle: ${[...circle, name].join(', ')}`);
+      if (!this.isBroken(fallback) && this.firstModel(fallback) === undefined)
+        this.#reportMissingModels(path, fallback);
+      const cycle = this.#cycleFrom(name);
+      if (cycle && !cycle.some((member) => reported.has(member))) {
+        this.#report.error(path, `fallback leads in a circle: ${[...cycle, name].join(', ')}`);
       }
-      for (const member of circle ?? []) reported.add(member);
+      for (const member of cycle ?? []) reported.add(member);
     }
-    // A set visits what is added to it on the way: the fallbacks of fallbacks too.
+    // Iterating a set also visits values added on the way: the fallbacks of fallbacks.
     for (const name of this.#used) {
       const fallback = this.#shape(name)?.fallback;
       if (fallback !== undefined && this.has(fallback)) this.#used.add(fallback);
     }
   }
 
-  /** The providers from this one back to itself, or `undefined`. */
-  #circleFrom(start: string): readonly string[] | undefined {
-    const way = new Set([start]);
+  /** The cycle of fallbacks through this provider, or `undefined`. */
+  #cycleFrom(start: string): readonly string[] | undefined {
+    const visited = new Set([start]);
     let next = this.#shape(start)?.fallback;
-    while (next !== undefined && !way.has(next)) {
-      way.add(next);
+    while (next !== undefined && !visited.has(next)) {
+      visited.add(next);
       next = this.#shape(next)?.fallback;
     }
-    return next === start ? [...way] : undefined;
+    return next === start ? [...visited] : undefined;
   }
 
-  /** A fallback on this machine may lack models: it is asked which it has when it is needed. */
-  #missModels(path: Path, fallback: string): void {
+  /** Reports a fallback without models. One on this machine needs none: it is asked for its list on demand. */
+  #reportMissingModels(path: Path, fallback: string): void {
     const baseUrl = this.#shape(fallback)?.base_url ?? WELL_KNOWN_PROVIDERS.get(fallback)?.baseUrl;
     const onThisMachine = baseUrl !== undefined && isLoopback(new URL(baseUrl));
     const remedy = `name its models in [providers.${fallback}]`;
@@ -161,7 +162,7 @@ function localNames(): readonly string[] {
   return [...WELL_KNOWN_PROVIDERS.keys()].filter(isLocal);
 }
 
-/** Moltis writes some well-known endpoints without their path (`http://localhost:11434`): it is the built-in one's then. */
+/** Moltis allows some well-known endpoints without their path (`http://localhost:11434`): then the built-in path is added. */
 function completeBaseUrl(baseUrl: string | undefined, builtIn: string | undefined): string | undefined {
   if (baseUrl === undefined || builtIn === undefined) return baseUrl ?? builtIn;
   return new URL(baseUrl).pathname === '/' ? baseUrl + new URL(builtIn).pathname : baseUrl;

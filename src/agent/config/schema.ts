@@ -1,4 +1,4 @@
-/** The shape of the file: which keys there are, what each may hold, what holds when it is not there. */
+/** The schema of the file: its keys, their values and defaults. */
 import { z } from 'zod';
 import { MENTION_MODES, POLICIES, STREAM_EDITS, TOOL_NAMES } from './config.js';
 import { Secret } from './secret.js';
@@ -18,10 +18,10 @@ import {
   ValueError,
 } from './values.js';
 
-// Messages go after the setting's name, and none of them quotes a value. `prefault` gives what the file would say, `default` would
-// give what comes of it, which a JSON Schema cannot show.
+// Messages follow the setting's name and never quote a value. Defaults use `prefault`, which takes the value as in the file; `default`
+// takes the transformed value, which a JSON Schema cannot show.
 
-/** The message for a value of the wrong kind, or for none. */
+/** The message for a value of the wrong type, or a missing one. */
 function mustBe(what: string): { readonly error: (issue: { readonly input?: unknown }) => string } {
   return { error: ({ input }) => (input === undefined ? 'is missing' : `must be ${what}`) };
 }
@@ -34,7 +34,7 @@ const count = () => z.int(mustBe('a whole number')).min(1, { error: 'must be 1 o
 const seconds = () => z.number(mustBe('a number of seconds')).positive({ error: 'must be more than 0' });
 const secret = () => text().transform((value) => new Secret(value));
 
-/** A limit that can be switched off, deliberately: by `false`, not by a number that could be a slip. */
+/** A limit that `false` switches off; a number such as 0 or -1 could be a mistake. */
 const limit = () => {
   const error = 'must be a whole number, 1 or more, or false for no limit';
   return z
@@ -50,7 +50,7 @@ function choice<const T extends readonly [string, ...string[]]>(options: T) {
   });
 }
 
-/** A text that is read into what it means. */
+/** A string that `reader` parses. */
 function read<T>(reader: (text: string) => T) {
   return text().transform((value, context) => {
     try {
@@ -63,7 +63,7 @@ function read<T>(reader: (text: string) => T) {
   });
 }
 
-/** A key of these tables that Moltis itself reads and we do not. */
+/** A key that only Moltis itself reads. */
 const moltisOwn = () => z.unknown().optional().describe('Read by Moltis, left alone here.');
 const providerKeysOfMoltis = {
   enabled: moltisOwn(),
@@ -79,7 +79,7 @@ const providerKeysOfMoltis = {
 };
 const skillsKeysOfMoltis = { enabled: moltisOwn(), auto_load: moltisOwn() };
 
-/** The settings of these tables that are Moltis's alone, as paths; see `settingsAt`. */
+/** The settings in our tables that only Moltis reads, as patterns of `settingsAt`. */
 export const moltisSettings: readonly string[] = [
   ...Object.keys(providerKeysOfMoltis).map((key) => `providers.*.${key}`),
   ...Object.keys(skillsKeysOfMoltis).map((key) => `skills.${key}`),
@@ -93,8 +93,8 @@ const limitsSchema = table({
   stale_after_minutes: limit().prefault(60).describe('Questions older than this get no answer.'),
 });
 
-/** What an account and a room can both say. */
-const voice = {
+/** The settings that an account and a room share. */
+const modelSettings = {
   model: text().optional().describe("The model; the provider's first, unless set."),
   model_provider: text().optional().describe('The NAME of a [providers.NAME]; the only one there is, unless set.'),
   system_prompt: text().optional().describe('What the model is told to be.'),
@@ -109,9 +109,10 @@ const roomSchema = table({
     .describe('Whether only messages that address the bot are answered; wins over mention_mode.'),
   users: list(read(readJidPattern)).optional().describe('Real JIDs that are answered; everyone, unless set.'),
   password: secret().optional().describe('Password of the room.'),
-  ...voice,
+  ...modelSettings,
 });
 
+/** `[channels.xmpp.NAME]` */
 export const accountSchema = table({
   jid: read(readAccountJid).describe('Bare JID of the bot, "bot@example.com".'),
   password: secret().describe('Its password; "${NAME}" reads it from the environment.'),
@@ -152,9 +153,10 @@ export const accountSchema = table({
     .record(z.string(), roomSchema, mustBe('a table'))
     .prefault({})
     .describe('What is different in a room, by its JID.'),
-  ...voice,
+  ...modelSettings,
 });
 
+/** `[providers.NAME]` */
 export const providerSchema = table({
   api_key: secret().optional().describe('Its key; "${NAME}" reads it from the environment.'),
   base_url: read(readBaseUrl)
@@ -172,21 +174,25 @@ export const providerSchema = table({
   ...providerKeysOfMoltis,
 });
 
-/** Keys of `[providers]` that are not providers. */
+/** The keys of `[providers]` that are not providers. */
 export const providersOwnKeys = { offered: moltisOwn(), show_legacy_models: moltisOwn() };
 
+/** `[skills]` */
 export const skillsSchema = table({
   search_paths: list(text()).prefault([]).describe('Folders of skill folders, relative to this file.'),
   ...skillsKeysOfMoltis,
 });
 
-/** The whole file, for editors; `parseConfig` goes section by section, to find as much as it can in one go. */
+/** The whole file, for editors. `parseConfig` validates section by section, to report as many errors as possible at once. */
 export const fileSchema = z.looseObject({
   channels: z.looseObject({ xmpp: z.record(z.string(), accountSchema).optional() }).optional(),
   providers: z.object(providersOwnKeys).catchall(providerSchema).optional(),
   skills: skillsSchema.optional(),
 });
 
+/** A validated account table. */
 export type AccountShape = z.output<typeof accountSchema>;
+/** A validated room table. */
 export type RoomShape = z.output<typeof roomSchema>;
+/** A validated provider table. */
 export type ProviderShape = z.output<typeof providerSchema>;

@@ -1,4 +1,4 @@
-/** A password or key. It shows itself as `[secret]` wherever it could be printed; only `reveal()` gives it away. */
+/** A password or key. It prints as `[secret]`; only `reveal()` returns the value. */
 export class Secret {
   readonly #value: string;
 
@@ -6,7 +6,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself: for the login or the request it is meant for, and nothing else. */
+  /** The value, only for the login or request that needs it. */
   reveal(): string {
     return this.#value;
   }
@@ -19,7 +19,7 @@ export class Secret {
     return '[secret]';
   }
 
-  /** What `util.inspect` and `console.log` show. */
+  /** For `util.inspect` and `console.log`. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return '[secret]';
   }

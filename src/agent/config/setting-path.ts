@@ -1,7 +1,7 @@
-/** Settings by path, `channels.xmpp.*.password`: which of them a file has. */
+/** Finds the settings of a file that match a pattern such as `channels.xmpp.*.password`. */
 import { isTable, type Path, type TomlTable } from './toml-document.js';
 
-/** Every path in the tables that the pattern describes; `*` stands for any key. */
+/** The paths of all existing settings that match the pattern; `*` matches any key. */
 export function settingsAt(root: TomlTable, pattern: string): Path[] {
   let found: { readonly path: Path; readonly value: unknown }[] = [{ path: [], value: root }];
   for (const part of pattern.split('.')) {

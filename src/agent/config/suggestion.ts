@@ -1,4 +1,4 @@
-/** "Did you mean": the nearest of the words that would have been right. */
+/** "Did you mean": suggests the nearest of the valid words. */
 
 /** ` did you mean "password"?` after a semicolon, or nothing when no candidate is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
@@ -22,12 +22,12 @@ export function nearestWord(word: string, candidates: Iterable<string>): string 
   return best;
 }
 
-/** `dmPolicy`, `dm-policy` and `dm_policy` are one word written in three ways. */
+/** Treats `dmPolicy`, `dm-policy` and `dm_policy` as the same word. */
 function normalize(word: string): string {
   return word.toLowerCase().replaceAll(/[-_ ]/g, '');
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other (Damerau, restricted). */
+/** The number of insertions, deletions, substitutions and transpositions between two words (Damerau-Levenshtein, restricted). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,67 +1,67 @@
-/** A TOML file as values, and where in the file each of them stands. */
+/** A TOML file: its values, and their positions in the file. */
 import { parse, TomlError } from 'smol-toml';
 import { ParseError, parseTOML, type AST } from 'toml-eslint-parser';
 
-/** Its values are tables, arrays, dates and plain values. */
+/** A TOML table; its values are tables, arrays, dates and plain values. */
 export type TomlTable = Readonly<Record<string, unknown>>;
 
-/** True for tables: not for arrays, dates and plain values. */
+/** Whether a value is a table, and not an array, date or plain value. */
 export function isTable(value: unknown): value is TomlTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** The way from the root to a value: keys, and indices of arrays. */
+/** The path from the root to a value: keys, and indices of arrays. */
 export type Path = readonly PropertyKey[];
 
-/** Both from 1; the column in UTF-16 code units. */
+/** A position in the file. Both numbers start at 1; the column counts UTF-16 code units. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** The text is not TOML. The message quotes nothing of it: a password may stand in that line. */
+/** The text is not TOML. The message quotes nothing of it, because the line may contain a password. */
 export class TomlSyntaxError extends Error {
   override readonly name = 'TomlSyntaxError';
   readonly position: Position;
 
-  constructor(message: string, place: Position, cause: unknown) {
+  constructor(message: string, position: Position, cause: unknown) {
     super(message, { cause });
-    this.position = place;
+    this.position = position;
   }
 }
 
-/** What people most often did when the parser says so. */
+/** The most likely mistakes, by the parser's message. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['invalid value', ' (a text stands in quotes)'],
   ['control characters are not allowed in strings', ' (is the closing quote missing?)'],
 ]);
 
-/** Where a key and its value stand, and all below it. A table's value stands where its header or first mention does. */
-interface Spot {
+/** The positions of a key, its value and its children. A table's value is at its header or first mention. */
+interface PositionEntry {
   readonly key: Position;
   value: Position;
-  readonly children: Map<string, Spot>;
+  readonly children: Map<string, PositionEntry>;
 }
 
-/** What one parser knows (values) beside what the other knows (positions). */
+/** A parsed file. One parser provides the values, another the positions. */
 export class TomlDocument {
   readonly root: TomlTable;
-  readonly #spots: Spot;
+  readonly #positions: PositionEntry;
 
-  private constructor(root: TomlTable, spots: Spot) {
+  private constructor(root: TomlTable, positions: PositionEntry) {
     this.root = root;
-    this.#spots = spots;
+    this.#positions = positions;
   }
 
   /** @throws {TomlSyntaxError} */
   static parse(text: string): TomlDocument {
     try {
-      // The one parser skips a byte order mark, the other does not know it; a space keeps the columns right.
+      // One parser skips a byte order mark, the other rejects it; a space keeps the columns right.
       const marked = text.replace(/^\uFEFF/, ' ');
-      return new TomlDocument(parse(marked), readSpots(parseTOML(marked, { tomlVersion: 'latest' })));
+      return new TomlDocument(parse(marked), readPositions(parseTOML(marked, { tomlVersion: 'latest' })));
     } catch (error) {
       if (error instanceof TomlError) {
-        // The second line on is an excerpt of the file.
+        // The lines after the first quote the file.
         const reason = (error.message.split('\n', 1)[0] ?? '').replace('Invalid TOML document: ', '');
         throw new TomlSyntaxError(
           `not TOML: ${reason}${HINTS.get(reason) ?? ''}`,
@@ -76,87 +76,87 @@ export class TomlDocument {
     }
   }
 
-  /** Where the value stands; of one that is not there, where the table stands that lacks it. */
+  /** The position of the value or, if it is missing, of the table that lacks it. */
   positionOf(path: Path): Position {
     return this.#find(path).value;
   }
 
-  /** Where the last key of the path stands. */
+  /** The position of the last key of the path. */
   positionOfKey(path: Path): Position {
     return this.#find(path).key;
   }
 
-  /** The spot of the path, or of the nearest of its ancestors that is in the file. */
-  #find(path: Path): Spot {
-    let spot = this.#spots;
+  /** The entry of the path, or of its nearest ancestor in the file. */
+  #find(path: Path): PositionEntry {
+    let entry = this.#positions;
     for (const key of path) {
-      const child = spot.children.get(String(key));
+      const child = entry.children.get(String(key));
       if (!child) break;
-      spot = child;
+      entry = child;
     }
-    return spot;
+    return entry;
   }
 }
 
-function readSpots(program: AST.TOMLProgram): Spot {
+function readPositions(program: AST.TOMLProgram): PositionEntry {
   const start = { line: 1, column: 1 };
-  const root: Spot = { key: start, value: start, children: new Map() };
+  const root: PositionEntry = { key: start, value: start, children: new Map() };
   for (const item of program.body[0].body) {
     if (item.type === 'TOMLKeyValue') {
       addKeyValue(root, item);
       continue;
     }
-    const header = placeOfNode(item);
-    const spot = descend(root, item.resolvedKey, item.key.keys, header);
-    // A table first mentioned by a table inside it stands where its own header does.
-    spot.value = header;
-    for (const keyValue of item.body) addKeyValue(spot, keyValue);
+    const header = positionOfNode(item);
+    const entry = descend(root, item.resolvedKey, item.key.keys, header);
+    // A table that was first mentioned by a table inside it gets the position of its own header.
+    entry.value = header;
+    for (const keyValue of item.body) addKeyValue(entry, keyValue);
   }
   return root;
 }
 
-function addKeyValue(table: Spot, { key, value }: AST.TOMLKeyValue): void {
+function addKeyValue(table: PositionEntry, { key, value }: AST.TOMLKeyValue): void {
   const names = key.keys.map((part) => (part.type === 'TOMLBare' ? part.name : part.value));
-  const spot = descend(table, names, key.keys, placeOfNode(key));
-  spot.value = placeOfNode(value);
-  addContent(spot, value);
+  const entry = descend(table, names, key.keys, positionOfNode(key));
+  entry.value = positionOfNode(value);
+  addContent(entry, value);
 }
 
-function addContent(spot: Spot, value: AST.TOMLContentNode): void {
+function addContent(entry: PositionEntry, value: AST.TOMLContentNode): void {
   if (value.type === 'TOMLInlineTable') {
-    for (const keyValue of value.body) addKeyValue(spot, keyValue);
+    for (const keyValue of value.body) addKeyValue(entry, keyValue);
   } else if (value.type === 'TOMLArray') {
     for (const [index, element] of value.elements.entries()) {
-      const place = placeOfNode(element);
-      const child: Spot = { key: place, value: place, children: new Map() };
-      spot.children.set(String(index), child);
+      const position = positionOfNode(element);
+      const child: PositionEntry = { key: position, value: position, children: new Map() };
+      entry.children.set(String(index), child);
       addContent(child, element);
     }
   }
 }
 
 /**
- * Goes down from a spot by names, making what is not there yet.
- * @param names keys, and the indices that an array of tables puts between them
- * @param keys the nodes of the keys among the names, in their order
- * @param mention where the whole of it is written
+ * Follows names down from an entry, and creates missing entries.
+ * @param names keys, and the indices of arrays of tables between them
+ * @param keys the syntax nodes of the keys, in order
+ * @param mention the position of the whole expression
  */
-function descend(from: Spot, names: Path, keys: readonly AST.TOMLNode[], mention: Position): Spot {
-  let spot = from;
+function descend(from: PositionEntry, names: Path, keys: readonly AST.TOMLNode[], mention: Position): PositionEntry {
+  let entry = from;
   let next = 0;
   for (const name of names) {
     const node = typeof name === 'number' ? undefined : keys[next++];
-    let child = spot.children.get(String(name));
+    let child = entry.children.get(String(name));
     if (!child) {
-      child = { key: node ? placeOfNode(node) : mention, value: mention, children: new Map() };
-      spot.children.set(String(name), child);
+      child = { key: node ? positionOfNode(node) : mention, value: mention, children: new Map() };
+      entry.children.set(String(name), child);
     }
-    spot = child;
+    entry = child;
   }
-  return spot;
+  return entry;
 }
 
 /** The parser counts columns from 0. */
-function placeOfNode({ loc }: AST.TOMLNode): Position {
+function positionOfNode({ loc }: AST.TOMLNode): Position {
   return { line: loc.start.line, column: loc.start.column + 1 };
 }

@@ -1,14 +1,14 @@
-/** Reads the texts of a configuration that mean something: addresses, URLs, media types. */
+/** Parses the strings of a configuration: addresses, URLs, media types. Each function throws a `ValueError` for an invalid one. */
 import { isIPv4, isIPv6 } from 'node:net';
 import { Jid, JidError } from '../../xmpp-core/jid/jid.js';
 import type { ServerAddress } from './config.js';
 import { JidPattern } from './jid-pattern.js';
 import { isMediaTypePattern } from './media-type.js';
 
-/** A text does not mean what it should. The message goes after the setting's name, and does not quote the text. */
+/** A string is invalid. The message follows the setting's name and does not quote the string. */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
-  /** More about it, which may quote the text: only for what stands in the file, not for what came from the environment. */
+  /** Details that may quote the string: only shown for values in the file, not for those from the environment. */
   readonly detail: string | undefined;
 
   constructor(message: string, options: { readonly detail?: string; readonly cause?: unknown } = {}) {
@@ -33,31 +33,32 @@ export function readRoomJid(text: string): Jid {
 }
 
 function readBareJid(text: string): Jid {
-  const jid = explained(() => Jid.parse(text));
+  const jid = withValueError(() => Jid.parse(text));
   if (!jid.isBare) throw new ValueError(NOT_BARE);
   return jid;
 }
 
 const NOT_BARE = 'must be a bare JID: leave out the "/" and what follows it';
 
+/** A pattern of an allowlist for senders. */
 export function readJidPattern(text: string): JidPattern {
   if (text.includes('/')) throw new ValueError(NOT_BARE);
-  return explained(() => JidPattern.parse(text));
+  return withValueError(() => JidPattern.parse(text));
 }
 
-/** As `readJidPattern`, for rooms, which have a localpart. */
+/** Like `readJidPattern`, for rooms, which have a localpart. */
 export function readRoomPattern(text: string): JidPattern {
   if (!text.includes('@'))
     throw new ValueError('must be a room, such as "team@conference.example.com": there is no "@"');
   return readJidPattern(text);
 }
 
-/** A resource, or a nick, which is the resource of an occupant (XEP-0045 §7.2). */
+/** A resource or a nickname, which is the resource of an occupant JID (XEP-0045 §7.2). */
 export function readResource(text: string): string {
-  return explained(() => Jid.of('', 'example.com', text).resource);
+  return withValueError(() => Jid.of('', 'example.com', text).resource);
 }
 
-function explained<T>(read: () => T): T {
+function withValueError<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -79,7 +80,7 @@ export function readServer(text: string): ServerAddress {
   return { host, port };
 }
 
-/** A host's name or address, without a port. */
+/** A host name or IP address, without a port. */
 export function readHost(text: string): string {
   const ipv6 = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   const host = isIPv6(ipv6) ? ipv6.toLowerCase() : readHostName(text);
@@ -87,7 +88,7 @@ export function readHost(text: string): string {
   return host;
 }
 
-/** In lower case and A-labels, as name servers are asked; `undefined` when it is neither a name nor an IPv4 address. */
+/** A host name in lower case and A-labels, as in DNS queries; `undefined` when it is neither a name nor an IPv4 address. */
 function readHostName(text: string): string | undefined {
   if (isIPv4(text)) return text;
   if (!/^[\p{L}\p{N}\p{M}._-]+$/u.test(text) || !URL.canParse(`http://${text}`)) return undefined;
@@ -96,7 +97,7 @@ function readHostName(text: string): string | undefined {
   return isIPv4(host) ? undefined : host;
 }
 
-/** The URL of a WebSocket: encrypted, unless it stays on this machine. */
+/** A WebSocket URL: `wss:`, or `ws:` to this machine. */
 export function readWebSocketUrl(text: string): string {
   const url = readUrl(text);
   if (url?.protocol !== 'wss:' && !(url?.protocol === 'ws:' && isLoopback(url))) {
@@ -105,7 +106,7 @@ export function readWebSocketUrl(text: string): string {
   return url.href;
 }
 
-/** The URL before `/chat/completions`, without a slash at its end. */
+/** The base URL of a provider, before `/chat/completions`, without a trailing slash. */
 export function readBaseUrl(text: string): string {
   const url = readUrl(text);
   if ((url?.protocol !== 'https:' && url?.protocol !== 'http:') || url.search !== '') {
@@ -121,18 +122,19 @@ function readUrl(text: string): URL | undefined {
   return url?.hash === '' ? url : undefined;
 }
 
-/** True when the URL's host is this machine. */
+/** Whether the URL's host is this machine. */
 export function isLoopback(url: URL): boolean {
   return /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
 }
 
+/** A pattern of `blocked_media_types`, in lower case. */
 export function readMediaType(text: string): string {
   const pattern = text.trim().toLowerCase();
   if (!isMediaTypePattern(pattern)) throw new ValueError('must be a media type, such as "video/*" or "image/svg+xml"');
   return pattern;
 }
 
-/** Agent Skills: up to 64 of a to z, digits and hyphens. */
+/** A skill name (agentskills.io): up to 64 lower-case letters, digits and hyphens. */
 export function readSkillName(text: string): string {
   if (!/^[a-z0-9-]{1,64}$/.test(text))
     throw new ValueError("must be a skill's name: up to 64 small letters, digits and hyphens");

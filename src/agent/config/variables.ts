@@ -1,13 +1,14 @@
-/** `${NAME}` in a text of the configuration stands for an environment variable; `$${` stands for `${` itself. */
+/** Replaces `${NAME}` in strings of the configuration with environment variables; `$${` stands for a literal `${`. */
 
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every `${` with what makes it a variable, if it is one, or with the dollar that makes it mere text. */
+/** Matches every `${`: escaped, with a name, or invalid. */
 const REFERENCE = /\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g;
 
 /**
- * Replaces the variables of a text.
- * @returns the text, or what is wrong with it in words that go after the setting's name
+ * Replaces the variables in a string.
+ * @returns the text, or a problem, worded to follow the setting's name
  */
 export function substituteVariables(
   text: string,

@@ -1,14 +1,16 @@
-/** Providers whose OpenAI-compatible endpoint is known by name. */
+/** Providers with a built-in URL of their OpenAI-compatible endpoint. */
 
+/** A provider that needs no `base_url`. */
 export interface WellKnownProvider {
   readonly baseUrl: string;
-  /** Runs on this machine and asks for no key. */
+  /** Whether it runs on this machine and needs no key. */
   readonly local: boolean;
 }
 
 const hosted = (baseUrl: string): WellKnownProvider => ({ baseUrl, local: false });
 const local = (port: number): WellKnownProvider => ({ baseUrl: `http://127.0.0.1:${port}/v1`, local: true });
 
+/** By name. */
 export const WELL_KNOWN_PROVIDERS: ReadonlyMap<string, WellKnownProvider> = new Map([
   ['openai', hosted('https://api.openai.com/v1')],
   ['anthropic', hosted('https://api.anthropic.com/v1')],

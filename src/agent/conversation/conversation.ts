@@ -1,4 +1,4 @@
-/** One conversation, with one person or in one room: what was heard and said, in memory and on the disk. */
+/** One conversation, with one person or in one room: its messages and answers, in memory and on disk. */
 import { createHash } from 'node:crypto';
 import type { PromptMessage } from '../media/pictures.js';
 import type { ModelUsage } from '../model/model.js';
@@ -16,35 +16,35 @@ import {
 import type { Transcript, UndeliveredAnswer, RecentMessage } from './transcript.js';
 import { promptOf, type PromptOptions } from './window.js';
 
-/** What the model said, as the conversation is told. */
+/** An answer of the model, before it is recorded. */
 export interface NewAnswer {
-  /** Names the answer until it is delivered. */
+  /** Identifies the answer until it is delivered. */
   readonly id: string;
   readonly text: string;
   readonly model?: string;
   readonly usage?: ModelUsage;
-  /** The tools that were used on the way. */
+  /** The tool calls that led to the answer. */
   readonly steps?: readonly Step[];
-  /** Any JSON the channel needs to send it after a restart; that of the last question unless given. */
+  /** JSON that the channel needs to send the answer after a restart. Default: the reference of the last question. */
   readonly reference?: unknown;
-  /** Whether people have seen some of it, as it grew. */
+  /** Whether part of it has already been shown, by live corrections. */
   readonly begun?: boolean;
 }
 
-/** What people wait for. */
+/** Work that is still to be done in a conversation. */
 export interface PendingWork {
-  /** Questions that were not answered and commands that were not carried out, in order. */
+  /** Unanswered questions and commands that have not run, in order. */
   readonly waiting: readonly (ReceivedMessage | ReceivedCommand)[];
-  /** Answered and not seen to be delivered, in order. After a crash those that were `begun` may have been sent already. */
+  /** Answers whose delivery is not recorded, in order. After a crash, those with `begun` may have been sent already. */
   readonly undelivered: readonly UndeliveredAnswer[];
 }
 
-/** The parts a conversation is made of. */
+/** The dependencies of a `Conversation`. */
 export interface ConversationParts {
   readonly transcript: Transcript;
   readonly journal: Journal;
   readonly keys: RecentKeys;
-  /** A file that has grown by more than this is followed by a new one. */
+  /** A new file starts when the newest has grown by this many bytes. */
   readonly fileBytes: number;
   readonly now: () => Date;
   /** Keeps the conversation in memory while it is being written. @returns ends that */
@@ -52,8 +52,8 @@ export interface ConversationParts {
 }
 
 /**
- * A conversation of the store. What a method's promise says is done is on the disk and survives a crash. When one rejects
- * with a HistoryError, this object is of no more use: ask the store for the conversation again.
+ * A conversation of the store. When the promise of a method resolves, its record is on disk and survives a crash. After a
+ * rejection with HistoryError this object is unusable: get the conversation from the store again.
  */
 export class Conversation {
   readonly id: string;
@@ -64,40 +64,39 @@ export class Conversation {
     this.#parts = parts;
   }
 
-  /** Whether it can no longer be written to. */
+  /** Whether the journal has failed or is closed, so that nothing more can be written. */
   get broken(): boolean {
     return this.#parts.journal.failure !== undefined;
   }
 
   /**
-   * Writes a message down, before anybody asks the model. A message whose key was heard lately is a duplicate and changes
-   * nothing.
+   * Records a message, before the model is asked. A message with a recently seen key is a duplicate and changes nothing.
    *
    * @throws HistoryError when it could not be written; TypeError or RangeError when it is not JSON
    */
-  addMessage(heard: ReceivedMessage): Promise<'new' | 'duplicate'> {
-    return this.#take(heard);
+  addMessage(message: ReceivedMessage): Promise<'new' | 'duplicate'> {
+    return this.#add(message);
   }
 
-  /** Writes a command down, before it is carried out or waits for its turn; as `hear` does. It is owed until it is `done`. */
+  /** Records a command before it runs or is queued, like `addMessage`. It stays pending until `finishCommand`. */
   addCommand(command: ReceivedCommand): Promise<'new' | 'duplicate'> {
-    return this.#take(command);
+    return this.#add(command);
   }
 
-  /** Writes down that a command was carried out, or dropped; what it did itself may have said so. */
+  /** Records that a command ran or was dropped. Does nothing when a record of its effect has settled it already. */
   async finishCommand(key: string): Promise<void> {
     if (this.#parts.transcript.hasCommand(key)) await this.#write({ kind: 'done', at: this.#parts.now(), key });
   }
 
-  /** Whether a message was heard lately, or a command given. */
+  /** Whether a message or command with this key was received recently. */
   hasSeen(key: string): boolean {
     return this.#parts.keys.has(key);
   }
 
-  /** Writes down what the model said to these questions, before it is sent. It is owed until `delivered`. */
-  async addAnswer(keys: readonly string[], said: NewAnswer): Promise<void> {
-    const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((heard) => heard !== undefined);
-    const { id, text, model, usage, steps = [], reference = question?.reference, begun = false } = said;
+  /** Records the model's answer to these questions, before it is sent. It stays pending until `markDelivered`. */
+  async addAnswer(keys: readonly string[], answer: NewAnswer): Promise<void> {
+    const question = keys.map((key) => this.#parts.transcript.question(key)).findLast((found) => found !== undefined);
+    const { id, text, model, usage, steps = [], reference = question?.reference, begun = false } = answer;
     await this.#write({
       kind: 'answer',
       at: this.#parts.now(),
@@ -112,71 +111,70 @@ export class Conversation {
     });
   }
 
-  /** Writes down that an answer is about to be sent: after a crash it is not known whether people have it. */
+  /** Records that an answer is about to be sent: after a crash it is unknown whether it arrived. */
   async markSending(answerId: string): Promise<void> {
     await this.#write({ kind: 'sending', at: this.#parts.now(), id: answerId });
   }
 
-  /** Writes down that an answer was sent. */
+  /** Records that an answer was delivered. */
   async markDelivered(answerId: string): Promise<void> {
     await this.#write({ kind: 'delivered', at: this.#parts.now(), id: answerId });
   }
 
   /**
-   * Writes down that these questions or commands get no answer, so that they are not asked again after a restart.
+   * Records that these questions or commands get no answer, so that they are not retried after a restart.
    *
-   * @param reason the sentence people were told instead; the model will see it as the answer. Without one, when nobody
-   *   was told anything, the questions become context.
+   * @param reason the sentence that was sent instead; the model sees it as the answer. Without one, the questions become context.
    */
   async fail(keys: readonly string[], reason?: string): Promise<void> {
     await this.#write({ kind: 'failed', at: this.#parts.now(), keys, ...(reason === undefined ? {} : { reason }) });
   }
 
-  /** What was said last in this session, at most so many messages, the oldest first. The bot's have no speaker. */
+  /** The last `limit` messages of this session, oldest first. The bot's own have no speaker. */
   recent(limit: number): readonly RecentMessage[] {
     return this.#parts.transcript.recent(limit);
   }
 
-  /** The newest message that passes, of those that are kept at hand. */
-  find(passes: (heard: ReceivedMessage) => boolean): ReceivedMessage | undefined {
-    return this.#parts.transcript.find(passes);
+  /** The newest message in memory that matches the predicate. */
+  find(matches: (message: ReceivedMessage) => boolean): ReceivedMessage | undefined {
+    return this.#parts.transcript.find(matches);
   }
 
-  /** Whether a message is a question that is owed an answer. */
+  /** Whether the message with this key is a question without an answer. */
   isUnanswered(key: string): boolean {
     return this.#parts.transcript.question(key) !== undefined;
   }
 
-  /** Writes down that a message should have been another text. The one that was said stays in the file. */
+  /** Records a correction of a message's text. The original stays in the file. */
   async correct(key: string, text: string): Promise<void> {
     await this.#write({ kind: 'corrected', at: this.#parts.now(), key, text });
   }
 
-  /** Writes down what is known of the files that came with a message. */
+  /** Records the attachments of a message, in place of earlier ones. */
   async attach(key: string, media: readonly Attachment[]): Promise<void> {
     await this.#write({ kind: 'attached', at: this.#parts.now(), key, media });
   }
 
-  /** Writes down that a message was taken back: it is no question any more, and the model does not see it. It stays in the file. */
+  /** Records a retraction: the message is no longer a question and the model no longer sees it. It stays in the file. */
   async retract(key: string): Promise<void> {
     await this.#write({ kind: 'retracted', at: this.#parts.now(), key });
   }
 
-  /** What the last answer answered, in order; nothing when there is none, or all was taken back. */
+  /** The questions of the last answer, in order; empty without an answer, or when all of them were retracted. */
   get lastAnswered(): readonly ReceivedMessage[] {
     return this.#parts.transcript.turns.at(-1)?.messages.filter(({ kind }) => kind === 'question') ?? [];
   }
 
-  /** The answers of this session that are at hand, and the summary that stands for those before. */
+  /** The number of turns of this session in memory, and the summary that replaces older ones. */
   get past(): { readonly turns: number; readonly summary: string | undefined } {
     const { turns, summary } = this.#parts.transcript;
     return { turns: turns.length, summary };
   }
 
   /**
-   * Makes the last answer count no more: what it answered is owed another one.
-   * @param by the key of the command that wants it, which is done with that
-   * @returns the questions, in order; none when there is no answer to take back
+   * Discards the last answer: its questions are unanswered again.
+   * @param by the key of the command that asked for it; this record settles the command
+   * @returns the questions, in order; empty when there is no answer to discard
    */
   async reopen(by?: string): Promise<readonly ReceivedMessage[]> {
     const questions = this.lastAnswered;
@@ -185,12 +183,15 @@ export class Conversation {
     return questions;
   }
 
-  /** Puts a summary in the place of all turns so far. They stay in the file. @param by the key of the command that wants it, which is done with that */
+  /**
+   * Replaces all turns so far with a summary. They stay in the file.
+   * @param by the key of the command that asked for it; this record settles the command
+   */
   async summarize(text: string, by?: string): Promise<void> {
     await this.#write({ kind: 'summary', at: this.#parts.now(), text, ...(by === undefined ? {} : { by }) });
   }
 
-  /** The model that was chosen for this session, if one was. */
+  /** The model chosen for this session, if any. */
   get model(): ModelChoice | undefined {
     return this.#parts.transcript.model;
   }
@@ -200,23 +201,23 @@ export class Conversation {
     await this.#write({ kind: 'model', at: this.#parts.now(), ...choice });
   }
 
-  /** Whether people wait for something. */
+  /** Whether a question, command or answer is still pending. */
   get hasPendingWork(): boolean {
     return this.#parts.transcript.hasPendingWork;
   }
 
-  /** What people wait for, now or since before a restart. */
+  /** The pending work, including that from before a restart. */
   pending(): PendingWork {
     const { waiting, undelivered } = this.#parts.transcript;
     return { waiting, undelivered };
   }
 
-  /** The messages of a request to the model; `withPictures` fetches their pictures from the disk. */
+  /** The messages of a request to the model; `withPictures` loads their pictures from disk. */
   prompt(options: PromptOptions): readonly PromptMessage[] {
     return promptOf(this.#parts.transcript, options);
   }
 
-  /** Begins a new session in a new file. The old one is kept; what is owed comes along. */
+  /** Starts a new session in a new file. The old one is kept; pending work is carried over. */
   async startNew(): Promise<void> {
     const { transcript, journal } = this.#parts;
     if (transcript.empty) {
@@ -228,31 +229,33 @@ export class Conversation {
     await this.#track(journal.startFile(line + this.#carriedOver(), transcript.hasPendingWork));
   }
 
-  /** Waits for what is being written, and refuses what comes later. */
+  /** Waits for writes under way and rejects later ones. */
   close(): Promise<void> {
     return this.#parts.journal.close();
   }
 
-  async #take(one: ReceivedMessage | ReceivedCommand): Promise<'new' | 'duplicate'> {
+  async #add(received: ReceivedMessage | ReceivedCommand): Promise<'new' | 'duplicate'> {
     const { keys, journal } = this.#parts;
-    if (keys.has(one.key)) {
-      await journal.settled(); // The first of them may still be on its way to the disk.
+    if (keys.has(received.key)) {
+      await journal.settled(); // The write of the original may still be under way.
       return 'duplicate';
     }
-    const written = this.#write(one);
-    keys.add(one.key);
+    const written = this.#write(received);
+    keys.add(received.key);
     await written;
     return 'new';
   }
 
-  /** Writes a record down; in memory it counts at once. */
-  #write(unwritten: NewRecord): Promise<void> {
+  /** Writes a record; in memory it takes effect at once. */
+  #write(newRecord: NewRecord): Promise<void> {
     const { transcript, journal, fileBytes } = this.#parts;
-    const { line, record } = writeLine(unwritten);
+    const { line, record } = writeLine(newRecord);
     const isFull = journal.empty || journal.bytesAdded >= fileBytes;
     const heading = isFull ? this.#heading(journal.file > 0).line + this.#carriedOver() : '';
     transcript.apply(record);
-    const written = isFull ? journal.startFile(heading + line, transcript.hasPendingWork) : journal.append(line, transcript.hasPendingWork);
+    const written = isFull
+      ? journal.startFile(heading + line, transcript.hasPendingWork)
+      : journal.append(line, transcript.hasPendingWork);
     return this.#track(written);
   }
 
@@ -282,7 +285,7 @@ export class Conversation {
   }
 }
 
-/** The newest keys, so many and no more. */
+/** A set of the newest keys, up to a limit. */
 export class RecentKeys {
   readonly #keys = new Set<string>();
   readonly #limit: number;
@@ -303,7 +306,7 @@ export class RecentKeys {
   }
 }
 
-/** Keys hold ids that strangers chose, as long as they like. */
+/** Keys contain ids chosen by strangers, of any length. */
 function bounded(key: string): string {
   return key.length <= 200 ? key : createHash('sha256').update(key).digest('base64');
 }

@@ -1,23 +1,23 @@
-/** Files as the history needs them: on the disk before the promise resolves, and for their owner's eyes only. */
+/** File operations of the history: flushed before the promise resolves, and readable by the owner only. */
 import { constants } from 'node:fs';
 import { access, open } from 'node:fs/promises';
 
-/** A conversation's history could not be read or written. Says where; never holds the words of a message. */
+/** A conversation's history could not be read or written. The message names the path and never contains message text. */
 export class HistoryError extends Error {
   override readonly name = 'HistoryError';
 }
 
-/** Appends to a file that must be there: one that has vanished is not begun again in its middle. */
+/** Appends to an existing file. A missing one is an error: recreating it would lose its beginning. */
 export async function appendToFile(path: string, text: string): Promise<void> {
   await write(path, constants.O_WRONLY | constants.O_APPEND, text);
 }
 
-/** Creates a file with mode 0600, or empties the one that is there. */
+/** Writes a file with mode 0600, replacing its content. */
 export async function createFile(path: string, text: string): Promise<void> {
   await write(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, text);
 }
 
-/** Cuts a file's end off. */
+/** Truncates a file to `length` bytes. */
 export async function truncateFile(path: string, length: number): Promise<void> {
   const file = await open(path, 'r+');
   try {
@@ -28,7 +28,7 @@ export async function truncateFile(path: string, length: number): Promise<void> 
   }
 }
 
-/** Makes the names in a folder durable: a file's own flush does not cover the entry that leads to it. */
+/** Flushes a folder's entries: flushing a file does not cover the entry that leads to it. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return; // Folders cannot be opened there.
   const handle = await open(folder, 'r');
@@ -39,6 +39,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Whether a path exists. Errors other than ENOENT are thrown. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await access(path);
@@ -49,6 +50,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Whether an error is ENOENT. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

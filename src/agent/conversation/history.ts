@@ -2,8 +2,8 @@
  * The history of all conversations, in one folder:
  *
  * ```
- * conversations/bot@example.com%2falice@example.com/000001.jsonl    what was heard and said (see records.ts)
- * unfinished/bot@example.com%2falice@example.com                    empty; there while something is owed (see journal.ts)
+ * conversations/bot@example.com%2falice@example.com/000001.jsonl    the records (see records.ts)
+ * unfinished/bot@example.com%2falice@example.com                    empty; exists while work is pending (see journal.ts)
  * ```
  */
 import { chmod, readdir } from 'node:fs/promises';
@@ -19,35 +19,43 @@ import { Transcript } from './transcript.js';
 export type { Conversation, PendingWork, NewAnswer } from './conversation.js';
 export { HistoryError } from './disk.js';
 export type { HistoryNotice } from './load.js';
-export type { RelatedMessage, Answer, ReceivedCommand, ReceivedMessage, Attachment, ModelChoice, Step } from './records.js';
+export type {
+  RelatedMessage,
+  Answer,
+  ReceivedCommand,
+  ReceivedMessage,
+  Attachment,
+  ModelChoice,
+  Step,
+} from './records.js';
 export type { UndeliveredAnswer } from './transcript.js';
 export type { PromptOptions } from './window.js';
 
-/** All have sensible values of their own. */
+/** Options of a `ConversationStore`; all have defaults. */
 export interface HistoryOptions {
-  /** How much of a conversation is kept in memory, in tokens: the largest budget a prompt will be asked with. */
+  /** How many tokens of a conversation stay in memory: at least the largest budget of a prompt. Default: 64 000. */
   readonly keepTokens?: number;
-  /** How many messages back a duplicate is known, in each conversation. */
+  /** How many keys each conversation remembers to detect duplicates. Default: 5000. */
   readonly keepKeys?: number;
-  /** How many conversations are kept in memory when nobody else holds them. */
+  /** How many conversations stay in memory when nothing else references them. Default: 100. */
   readonly keepConversations?: number;
-  /** A file that has grown by this much is followed by a new one. */
+  /** A new file starts when the newest has grown by this many bytes. Default: 4 MiB. */
   readonly fileBytes?: number;
   readonly now?: () => Date;
-  /** Told of what was passed over in a file. Must not throw. */
+  /** Called for everything that is skipped in a file. Must not throw. */
   readonly report?: (notice: HistoryNotice) => void;
 }
 
-/** JSON with its escapes and its other fields takes about this many bytes for a token of text. */
+/** About how many bytes of a file one token of text takes, with JSON escapes and the other fields. */
 const BYTES_PER_TOKEN = 8;
 
-/** The conversations in a folder. One process at a time may use it. */
+/** The conversations in a folder. Only one process may use it at a time. */
 export class ConversationStore {
   readonly #directory: string;
   readonly #options: Required<HistoryOptions>;
   /**
-   * One object a conversation, or its memory and the disk would part: as long as anybody holds it, it is found again. The
-   * store itself holds only the ones used last and those being written, because strangers decide how many there are.
+   * One object per conversation, or memory and disk would diverge: it is found again as long as it is referenced. The store
+   * itself references only recently used ones and those being written, because strangers decide how many there are.
    */
   readonly #known = new Map<string, WeakRef<Conversation>>();
   readonly #forgotten = new FinalizationRegistry<string>((id) => {
@@ -73,7 +81,7 @@ export class ConversationStore {
   }
 
   /**
-   * Opens the history in a folder, which is made when it is missing, and closed to everybody but its owner.
+   * Opens the history in a folder, which is created if missing and made accessible to its owner only.
    *
    * @throws HistoryError when the folder cannot be used
    */
@@ -94,9 +102,9 @@ export class ConversationStore {
   }
 
   /**
-   * A conversation, from memory or from its files; a new one touches the disk only when something is heard.
+   * Returns a conversation, from memory or from its files. A new one is written to disk with its first record.
    *
-   * @param id any text: the bot's account and its peer or room
+   * @param id any text; in practice the bot's account and its peer or room
    * @throws HistoryError when its files cannot be read; RangeError when the id is empty
    */
   async conversation(id: string): Promise<Conversation> {
@@ -108,25 +116,24 @@ export class ConversationStore {
     return loading;
   }
 
-  /** The ids of all conversations there are. */
+  /** The ids of all conversations. */
   async list(): Promise<readonly string[]> {
     return this.#idsIn(this.#conversations, 'isDirectory');
   }
 
   /**
-   * The ids of the conversations that owe something: a question to be answered, an answer to be delivered. One that cannot
-   * be read is reported and left out.
+   * The ids of the conversations with pending work. One that cannot be read is reported and skipped.
    */
   async unfinished(): Promise<readonly string[]> {
     const ids: string[] = [];
     for (const id of await this.#idsIn(this.#unfinished, 'isFile')) {
-      const conversation = await this.#readable(this.#place(folderName(id)), () => this.conversation(id));
+      const conversation = await this.#orReport(this.#paths(folderName(id)), () => this.conversation(id));
       if (conversation?.hasPendingWork === true) ids.push(id);
     }
     return ids;
   }
 
-  /** Waits until all is written. Nothing can be written afterwards. */
+  /** Waits for all writes. Nothing can be written afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#loading.values());
@@ -142,23 +149,23 @@ export class ConversationStore {
     return join(this.#directory, 'unfinished');
   }
 
-  #place(name: string): JournalPaths {
+  #paths(name: string): JournalPaths {
     return { folder: join(this.#conversations, name), marker: join(this.#unfinished, name) };
   }
 
   async #load(id: string): Promise<Conversation> {
     const { keepTokens, keepKeys, fileBytes, now, report } = this.#options;
-    const place = this.#place(folderName(id));
-    const wanted = { bytes: keepTokens * BYTES_PER_TOKEN, keys: keepKeys };
-    const history = await loadHistory(place, wanted, report);
+    const paths = this.#paths(folderName(id));
+    const enough = { bytes: keepTokens * BYTES_PER_TOKEN, keys: keepKeys };
+    const history = await loadHistory(paths, enough, report);
     const transcript = new Transcript(keepTokens);
     for (const record of history.session) transcript.apply(record);
     const keys = new RecentKeys(keepKeys);
     for (const key of history.keys) keys.add(key);
 
     const marked = history.state.marked && transcript.hasPendingWork;
-    if (history.state.marked && !marked) await removeMarker(place);
-    const journal = new Journal(place, { ...history.state, marked });
+    if (history.state.marked && !marked) await removeMarker(paths);
+    const journal = new Journal(paths, { ...history.state, marked });
     const hold = (held: Conversation): (() => void) => {
       const writing = Symbol(id);
       this.#writing.set(writing, held);
@@ -180,25 +187,25 @@ export class ConversationStore {
     return conversation;
   }
 
-  /** The ids that the names in one of the two folders stand for. What is not ours there is passed over. */
+  /** The ids of the entries in one of the two folders. Foreign entries are skipped. */
   async #idsIn(folder: string, kind: 'isDirectory' | 'isFile'): Promise<string[]> {
     const ids: string[] = [];
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       if (!entry[kind]()) continue;
-      const place = this.#place(entry.name);
-      const id = folderId(entry.name) ?? (await this.#readable(place, () => recordedId(place)));
+      const paths = this.#paths(entry.name);
+      const id = folderId(entry.name) ?? (await this.#orReport(paths, () => recordedId(paths)));
       if (id !== undefined && folderName(id) === entry.name) ids.push(id);
     }
     return ids;
   }
 
-  /** Reports a conversation that cannot be read, where the others must not suffer for it. */
-  async #readable<Result>(place: JournalPaths, read: () => Promise<Result>): Promise<Result | undefined> {
+  /** Runs `read`; reports an unreadable conversation instead of throwing, so that the others are not affected. */
+  async #orReport<Result>(paths: JournalPaths, read: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await read();
     } catch (error) {
       if (!(error instanceof HistoryError)) throw error;
-      this.#options.report({ problem: 'unreadable', file: place.folder });
+      this.#options.report({ problem: 'unreadable', file: paths.folder });
       return undefined;
     }
   }

@@ -1,24 +1,25 @@
 /**
  * The files of one conversation: a folder with `000001.jsonl`, `000002.jsonl` …, of which only the newest is written to.
  *
- * What a promise says is written has reached the disk. Whatever comes while a write is under way goes out together in the
- * next one. A new file appears under its name only when its first lines are complete, so that it never lacks what is owed.
+ * When a promise resolves, its lines are on disk. Lines that arrive during a write go out together in the next one. A new
+ * file gets its name only when its first lines are complete, so that carried-over work is never missing.
  *
- * While something is owed in the conversation, an empty file, the mark, says so. It is there before the first line that
- * owes and goes after the last that settles, so that after a crash only the marked conversations need to be looked at.
+ * While the conversation has pending work, an empty marker file exists. It is created before the first line with pending
+ * work and removed after the last is settled, so that after a crash only marked conversations need to be read.
  */
 import { readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../folder.js';
 import { appendToFile, createFile, truncateFile, HistoryError, isMissing, syncFolder } from './disk.js';
 
-/** Where a conversation's history lies. */
+/** The paths of a conversation's history. */
 export interface JournalPaths {
   readonly folder: string;
+  /** The file that exists while work is pending. */
   readonly marker: string;
 }
 
-/** What is on the disk: the number and the length of the newest file (0 when there is none), and whether the mark is there. */
+/** The state on disk: number and length in bytes of the newest file (0 when there is none), and whether the marker exists. */
 export interface JournalState {
   readonly file: number;
   readonly bytes: number;
@@ -28,17 +29,17 @@ export interface JournalState {
 interface Job {
   readonly file: number;
   readonly text: string;
-  readonly owes: boolean;
+  readonly pending: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
 /** Appends to the newest file of a conversation. */
 export class Journal {
-  readonly #place: JournalPaths;
+  readonly #paths: JournalPaths;
   #file: number;
   #bytes: number;
-  /** How long the newest file was when it was begun. */
+  /** The length in bytes with which the newest file started. */
   #heading = 0;
   /** The newest file on the disk; it lags behind `#file` until that is written. */
   #existing: number;
@@ -47,8 +48,8 @@ export class Journal {
   #working: Promise<void> | undefined;
   #refusal: HistoryError | undefined;
 
-  constructor(place: JournalPaths, state: JournalState) {
-    this.#place = place;
+  constructor(paths: JournalPaths, state: JournalState) {
+    this.#paths = paths;
     this.#file = state.file;
     this.#existing = state.file;
     this.#bytes = state.bytes;
@@ -65,51 +66,51 @@ export class Journal {
     return this.#bytes === 0;
   }
 
-  /** What was added to the newest file since it was begun, in bytes. */
+  /** How many bytes were added to the newest file since it was started. */
   get bytesAdded(): number {
     return this.#bytes - this.#heading;
   }
 
-  /** Why nothing can be written any more: it is closed, or a write has failed and memory and disk may differ. */
+  /** Why nothing more can be written: the journal is closed, or a write failed and memory and disk may differ. */
   get failure(): HistoryError | undefined {
     return this.#refusal;
   }
 
   /**
-   * Adds lines to the newest file.
+   * Appends lines to the newest file.
    *
-   * @param owes whether something is owed in the conversation after these lines
-   * @throws HistoryError when they could not be written down
+   * @param pending whether the conversation has pending work after these lines
+   * @throws HistoryError when they could not be written
    */
-  append(lines: string, owes: boolean): Promise<void> {
+  append(lines: string, pending: boolean): Promise<void> {
     this.#bytes += Buffer.byteLength(lines);
-    return this.#enqueue(lines, owes);
+    return this.#enqueue(lines, pending);
   }
 
-  /** Begins the next file with these lines, which do not count as growth: however long they are, the file gets its share. */
-  startFile(lines: string, owes: boolean): Promise<void> {
+  /** Starts the next file with these lines. They do not count as growth, or long ones would start a new file at once. */
+  startFile(lines: string, pending: boolean): Promise<void> {
     this.#file += 1;
     this.#bytes = Buffer.byteLength(lines);
     this.#heading = this.#bytes;
-    return this.#enqueue(lines, owes);
+    return this.#enqueue(lines, pending);
   }
 
-  /** Resolves when all that was given before has been written; rejects when it could not be. */
+  /** Resolves when all earlier lines are written; rejects when they could not be. */
   async settled(): Promise<void> {
     await this.#working;
     if (this.#refusal !== undefined) throw this.#refusal;
   }
 
-  /** Refuses what comes from now on, and waits for what is under way. */
+  /** Rejects lines from now on, and waits for the write under way. */
   async close(): Promise<void> {
-    this.#refusal ??= new HistoryError(`the history in ${this.#place.folder} is closed`);
+    this.#refusal ??= new HistoryError(`the history in ${this.#paths.folder} is closed`);
     await this.#working;
   }
 
-  #enqueue(text: string, owes: boolean): Promise<void> {
+  #enqueue(text: string, pending: boolean): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ file: this.#file, text, owes, resolve, reject });
+      this.#jobs.push({ file: this.#file, text, pending, resolve, reject });
       this.#working ??= this.#work();
     });
   }
@@ -123,7 +124,7 @@ export class Journal {
         for (const job of batch) job.resolve();
       }
     } catch (error) {
-      const what = `cannot write the history in ${this.#place.folder}; is the disk full, or the folder gone?`;
+      const what = `cannot write the history in ${this.#paths.folder}; is the disk full, or the folder gone?`;
       const broken = new HistoryError(what, { cause: error });
       this.#refusal = broken;
       for (const job of [...batch, ...this.#jobs]) job.reject(broken);
@@ -133,7 +134,7 @@ export class Journal {
     }
   }
 
-  /** Takes the waiting jobs for one file. */
+  /** Removes the waiting jobs for one file from the queue. */
   #nextBatch(): readonly Job[] {
     const file = this.#jobs[0]?.file;
     const end = this.#jobs.findIndex((job) => job.file !== file);
@@ -143,22 +144,22 @@ export class Journal {
   async #write(batch: readonly Job[]): Promise<void> {
     const file = batch[0]?.file ?? this.#existing;
     const text = batch.map((job) => job.text).join('');
-    if (!this.#marked && batch.some((job) => job.owes)) {
-      await createFile(this.#place.marker, '');
-      await syncFolder(dirname(this.#place.marker));
+    if (!this.#marked && batch.some((job) => job.pending)) {
+      await createFile(this.#paths.marker, '');
+      await syncFolder(dirname(this.#paths.marker));
       this.#marked = true;
     }
-    if (file === this.#existing) await appendToFile(journalFile(this.#place, file), text);
+    if (file === this.#existing) await appendToFile(journalFile(this.#paths, file), text);
     else await this.#create(file, text);
-    if (this.#marked && batch.at(-1)?.owes === false) {
-      await removeMarker(this.#place);
+    if (this.#marked && batch.at(-1)?.pending === false) {
+      await removeMarker(this.#paths);
       this.#marked = false;
     }
   }
 
   async #create(file: number, text: string): Promise<void> {
-    const { folder } = this.#place;
-    const path = journalFile(this.#place, file);
+    const { folder } = this.#paths;
+    const path = journalFile(this.#paths, file);
     if (this.#existing === 0) {
       await makeFolder(folder);
       await syncFolder(dirname(folder));
@@ -170,26 +171,30 @@ export class Journal {
   }
 }
 
-export function journalFile(place: JournalPaths, file: number): string {
-  return join(place.folder, `${String(file).padStart(6, '0')}.jsonl`);
+/** The path of a conversation's file with this number. */
+export function journalFile(paths: JournalPaths, file: number): string {
+  return join(paths.folder, `${String(file).padStart(6, '0')}.jsonl`);
 }
 
-/** The numbers of a conversation's files, newest first; none when there is no such conversation. */
-export async function journalFiles(place: JournalPaths): Promise<number[]> {
-  const names = await readdir(place.folder).catch((error: unknown) => {
+/**
+ * The numbers of a conversation's files, newest first; empty when there is no such conversation.
+ * @throws HistoryError when the folder cannot be listed
+ */
+export async function journalFiles(paths: JournalPaths): Promise<number[]> {
+  const names = await readdir(paths.folder).catch((error: unknown) => {
     if (isMissing(error)) return [];
-    throw new HistoryError(`cannot list the history in ${place.folder}`, { cause: error });
+    throw new HistoryError(`cannot list the history in ${paths.folder}`, { cause: error });
   });
   const files = names.map((name) => Number(/^(\d{6,15})\.jsonl$/.exec(name)?.[1] ?? 0)).filter((file) => file > 0);
   return files.sort((a, b) => b - a);
 }
 
 /**
- * The lines of a file, and its length in bytes.
+ * The lines of a file, its length in bytes, and whether a torn last line was dropped.
  *
- * A last line without its line feed was being written when the process or the machine stopped, and nobody was told that
- * it is safe. With `repair` it is completed when only the line feed is missing, else cut off, in the file as well: the
- * next line must not be glued to it.
+ * A last line without its line feed was being written when the process or machine stopped; its promise never resolved.
+ * With `repair`, the file gets the line feed when only that is missing, else the line is cut off, so that the next line
+ * does not join it.
  *
  * @param isComplete whether a last line lacks only its line feed
  * @throws HistoryError when the file cannot be read or repaired
@@ -216,9 +221,9 @@ export async function readJournalFile(
   }
 }
 
-/** Takes the mark away. Should a crash bring it back, one conversation is looked at for nothing. */
-export async function removeMarker(place: JournalPaths): Promise<void> {
-  await unlink(place.marker).catch((error: unknown) => {
+/** Removes the marker, without a flush: if a crash brings it back, one conversation is read for nothing. */
+export async function removeMarker(paths: JournalPaths): Promise<void> {
+  await unlink(paths.marker).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
   });
 }

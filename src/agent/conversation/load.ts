@@ -1,40 +1,41 @@
-/** Reads a conversation from its files, newest first, and no further back than is needed. */
+/** Reads a conversation from its files, newest first, and no further back than needed. */
 import { chmod } from 'node:fs/promises';
 import { exists } from './disk.js';
 import { journalFile, journalFiles, type JournalPaths, type JournalState, readJournalFile } from './journal.js';
 import { type HistoryRecord, readLine } from './records.js';
 
 /**
- * Something that was passed over: a line that stays where it is, a torn end, which was never promised to anybody and is cut
- * off, or a whole conversation.
+ * Something that was skipped: a line, which stays in the file; a torn last line, whose write was never acknowledged and which
+ * is cut off; or a whole conversation.
  */
 export interface HistoryNotice {
   readonly problem: 'damaged line' | 'unknown record' | 'torn end' | 'unreadable';
   /** The path of the file, or of the conversation's folder. */
   readonly file: string;
-  /** Counted from 1. */
+  /** Line number, from 1. */
   readonly line?: number;
 }
 
-/** What is known of a conversation at start. */
+/** A conversation as read from disk. */
 export interface LoadedHistory {
   readonly state: JournalState;
-  /** The records of the current session, oldest first; of a long one its end. */
+  /** The records of the current session, oldest first; only the end of a long one. */
   readonly session: readonly HistoryRecord[];
-  /** The keys of what was heard lately, in this session and before, oldest first. */
+  /** The keys of recent messages and commands, of this session and earlier ones, oldest first. */
   readonly keys: readonly string[];
 }
 
 /**
- * @param wanted how much is enough: bytes of the current session's past, and keys
+ * Reads a conversation, repairs the newest file and reports what it skips.
+ * @param enough when to stop reading: bytes of the current session, and number of keys
  * @throws HistoryError when a file cannot be read
  */
 export async function loadHistory(
-  place: JournalPaths,
-  wanted: { readonly bytes: number; readonly keys: number },
+  paths: JournalPaths,
+  enough: { readonly bytes: number; readonly keys: number },
   report: (notice: HistoryNotice) => void,
 ): Promise<LoadedHistory> {
-  const files = await journalFiles(place);
+  const files = await journalFiles(paths);
   const newest = files[0] ?? 0;
   const session: (readonly HistoryRecord[])[] = [];
   const keys: (readonly string[])[] = [];
@@ -44,22 +45,22 @@ export async function loadHistory(
   let inSession = true;
 
   for (const file of files) {
-    const path = journalFile(place, file);
+    const path = journalFile(paths, file);
     if (file === newest) await chmod(path, 0o600);
     const { records, bytes } = await readRecords(path, file === newest, report);
     if (file === newest) newestBytes = bytes;
     if (inSession) {
       session.push(records);
       sessionBytes += bytes;
-      inSession = !beginsSession(records) && sessionBytes < wanted.bytes;
+      inSession = !beginsSession(records) && sessionBytes < enough.bytes;
     }
-    const heard = records.flatMap((record) => ('key' in record ? [record.key] : []));
-    keys.push(heard);
-    for (const key of heard) distinctKeys.add(key); // What was owed stands in several files.
-    if (!inSession && distinctKeys.size >= wanted.keys) break;
+    const fileKeys = records.flatMap((record) => ('key' in record ? [record.key] : []));
+    keys.push(fileKeys);
+    for (const key of fileKeys) distinctKeys.add(key); // Carried-over records are in several files.
+    if (!inSession && distinctKeys.size >= enough.keys) break;
   }
   return {
-    state: { file: newest, bytes: newestBytes, marked: await exists(place.marker) },
+    state: { file: newest, bytes: newestBytes, marked: await exists(paths.marker) },
     session: session.toReversed().flat(),
     keys: keys.toReversed().flat(),
   };
@@ -86,10 +87,10 @@ async function readRecords(
   return { records, bytes };
 }
 
-/** The id of a conversation as its own files tell it; `undefined` when none of them does. */
-export async function recordedId(place: JournalPaths): Promise<string | undefined> {
-  for (const file of await journalFiles(place)) {
-    const { records } = await readRecords(journalFile(place, file), false, () => undefined);
+/** The id of a conversation as recorded in its files; `undefined` when none records it. */
+export async function recordedId(paths: JournalPaths): Promise<string | undefined> {
+  for (const file of await journalFiles(paths)) {
+    const { records } = await readRecords(journalFile(paths, file), false, () => undefined);
     const first = records[0];
     if (first?.kind === 'session') return first.conversation;
   }

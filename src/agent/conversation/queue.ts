@@ -1,31 +1,31 @@
 /**
- * Who is answered when: one turn at a time in a conversation, in the order things came; different conversations at the
- * same time, but not too many at once, and each when its turn has come.
+ * The queue of turns: one turn at a time in each conversation, in order of arrival; several conversations concurrently, up
+ * to a limit, in round-robin order.
  *
- * Nothing is dropped silently: what is not taken is refused to the caller, what is taken back is handed out, and a turn's
- * error goes to `failed`.
+ * Nothing is dropped silently: `add` reports what it does not accept, removed items are returned, and the error of a turn
+ * goes to `onError`.
  */
 import { setTimeout } from 'node:timers/promises';
 
-/** One turn: what is to be answered together. */
+/** One turn: items that are answered together. */
 export interface Turn<Item> {
   readonly conversation: string;
-  /** At least one, in the order they came. */
+  /** At least one, in order of arrival. */
   readonly items: readonly Item[];
-  /** Aborted, with a `TurnAborted` as its reason, when the turn is to end early. */
+  /** Aborted with a `TurnAborted` as its reason when the turn must end early. */
   readonly signal: AbortSignal;
-  /** To be called when the answer begins to come: from then on what it answers does not change any more. */
+  /** `run` calls this when the answer starts to appear: from then on, its items no longer change (see `restart`, `withdraw`). */
   readonly answerStarted: () => void;
 }
 
-/** Why a turn ended early: somebody stopped it, what it answers has changed, or the bot stops. */
+/** Why a turn ended early: it was stopped, its items have changed, or the bot is stopping. */
 export class TurnAborted extends Error {
   override readonly name = 'TurnAborted';
   readonly reason: 'stop' | 'changed' | 'shutdown';
 
-  constructor(why: 'stop' | 'changed' | 'shutdown') {
-    super(ABORTED[why]);
-    this.reason = why;
+  constructor(reason: 'stop' | 'changed' | 'shutdown') {
+    super(ABORTED[reason]);
+    this.reason = reason;
   }
 }
 
@@ -35,29 +35,30 @@ const ABORTED = {
   shutdown: 'the turn was cut short, because the bot is stopping',
 };
 
+/** Options of a `TurnQueue`. */
 export interface TurnQueueOptions<Item> {
-  /** Answers one turn. Should end soon once the signal is aborted. */
+  /** Answers one turn. Should settle soon after the signal is aborted. */
   readonly run: (turn: Turn<Item>) => Promise<void>;
-  /** Told of every turn that rejects, aborted ones as well. Must not throw. */
+  /** Called when `run` rejects, for aborted turns too. Must not throw. */
   readonly onError: (error: unknown, turn: Turn<Item>) => void;
-  /** Turns at the same time, over all conversations. */
+  /** How many turns may run at once, over all conversations. Default: 8. */
   readonly concurrency?: number;
-  /** Items that may wait in one conversation. */
+  /** How many items may wait in one conversation. Default: 20. */
   readonly capacity?: number;
-  /** Items that may wait in all of them. */
+  /** How many items may wait in all conversations together. Default: 1000. */
   readonly totalCapacity?: number;
-  /** The clock of `close`. */
+  /** The timer of `close`; for tests. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
 
-/** What became of an item: its turn runs already, it waits, or it was not taken. */
+/** The result of `add`: the item's turn has started, it waits, or it was not accepted. */
 export type AddResult = 'running' | 'waiting' | 'full' | 'closed';
 
-/** What a queue that was closed leaves behind. */
+/** The unfinished work of a closed queue. */
 export interface Leftovers<Item> {
-  /** Items whose turn never began. */
+  /** Items whose turn never started. */
   readonly waiting: readonly Item[];
-  /** Turns that did not end although they were aborted. */
+  /** Turns that did not end after they were aborted. */
   readonly abandoned: readonly Turn<Item>[];
 }
 
@@ -70,14 +71,14 @@ interface Running<Item> {
   readonly turn: Turn<Item>;
   readonly controller: AbortController;
   readonly done: Promise<void>;
-  /** Whether the answer has begun to come. */
-  begun: boolean;
+  /** Whether the answer has started to appear. */
+  isAnswering: boolean;
 }
 
 /** The turns of all conversations. */
 export class TurnQueue<Item> {
   readonly #options: Required<TurnQueueOptions<Item>>;
-  /** By conversation; never an empty list. Conversations are served in the order they stand here. */
+  /** By conversation; no list is empty. Conversations are served in the map's order. */
   readonly #waiting = new Map<string, Waiting<Item>[]>();
   readonly #running = new Map<string, Running<Item>>();
   #waitingCount = 0;
@@ -94,64 +95,64 @@ export class TurnQueue<Item> {
   }
 
   /**
-   * Puts something to be answered at the end of its conversation's queue.
+   * Appends an item to its conversation's queue.
    *
-   * @param collect whether it may be answered together with others of its kind that wait next to it, in one turn: for rooms
+   * @param collect whether it may share a turn with neighbouring items that also have `collect`: for rooms
    */
   add(conversation: string, item: Item, { collect = false }: { readonly collect?: boolean } = {}): AddResult {
     if (this.#closed) return 'closed';
-    const line = this.#waiting.get(conversation) ?? [];
-    const full = line.length >= this.#options.capacity || this.#waitingCount >= this.#options.totalCapacity;
+    const waiting = this.#waiting.get(conversation) ?? [];
+    const full = waiting.length >= this.#options.capacity || this.#waitingCount >= this.#options.totalCapacity;
     if (full) return 'full';
-    line.push({ item, collect });
-    this.#waiting.set(conversation, line);
+    waiting.push({ item, collect });
+    this.#waiting.set(conversation, waiting);
     this.#waitingCount += 1;
     this.#fill();
     return this.#waiting.has(conversation) ? 'waiting' : 'running';
   }
 
-  /** Whether a turn runs in a conversation, or something waits there. */
+  /** Whether a turn runs or an item waits in a conversation. */
   isBusy(conversation: string): boolean {
     return this.#running.has(conversation) || this.#waiting.has(conversation);
   }
 
-  /** What goes on in a conversation: whether a turn runs, and how many items wait. */
+  /** Whether a turn runs in a conversation, and how many items wait. */
   status(conversation: string): { readonly running: boolean; readonly waiting: number } {
     return { running: this.#running.has(conversation), waiting: this.#waiting.get(conversation)?.length ?? 0 };
   }
 
   /**
-   * Has a turn begin anew, because one of its items has changed. Nothing happens when no such turn runs, or its answer has begun.
-   * @returns whether it does
+   * Restarts the running turn because one of its items has changed. Does nothing when no such turn runs, or its answer has started.
+   * @returns whether the turn restarts
    */
   restart(conversation: string, changed: (item: Item) => boolean): boolean {
     const running = this.#running.get(conversation);
-    if (running?.begun !== false || !running.turn.items.some(changed)) return false;
-    return this.#breakOff(conversation, running, running.turn.items);
+    if (running?.isAnswering !== false || !running.turn.items.some(changed)) return false;
+    return this.#abortAndRequeue(conversation, running, running.turn.items);
   }
 
   /**
-   * Takes items back: out of the line, or out of the turn that runs, which ends early and leaves its other items to the next one.
-   * @param evenBegun also when the answer has begun to come
-   * @returns what was taken back
+   * Removes items: those that wait, and those of the running turn, which is aborted; its other items go to the next turn.
+   * @param evenAnswering also abort a turn whose answer has started
+   * @returns the removed items
    */
   withdraw(
     conversation: string,
-    unwanted: (item: Item) => boolean,
+    matches: (item: Item) => boolean,
     { evenAnswering = false }: { readonly evenAnswering?: boolean } = {},
   ): readonly Item[] {
-    const line = this.#waiting.get(conversation) ?? [];
-    const kept = line.filter(({ item }) => !unwanted(item));
-    const taken = line.flatMap(({ item }) => (unwanted(item) ? item : []));
-    this.#setLine(conversation, kept);
+    const waiting = this.#waiting.get(conversation) ?? [];
+    const kept = waiting.filter(({ item }) => !matches(item));
+    const taken = waiting.flatMap(({ item }) => (matches(item) ? item : []));
+    this.#setWaiting(conversation, kept);
     const running = this.#running.get(conversation);
-    const inTurn = running?.turn.items.filter(unwanted) ?? [];
-    if (running === undefined || inTurn.length === 0 || (running.begun && !evenAnswering)) return taken;
-    const others = running.turn.items.filter((item) => !unwanted(item));
-    return this.#breakOff(conversation, running, others) ? [...inTurn, ...taken] : taken;
+    const inTurn = running?.turn.items.filter(matches) ?? [];
+    if (running === undefined || inTurn.length === 0 || (running.isAnswering && !evenAnswering)) return taken;
+    const others = running.turn.items.filter((item) => !matches(item));
+    return this.#abortAndRequeue(conversation, running, others) ? [...inTurn, ...taken] : taken;
   }
 
-  /** Aborts the turn that runs in a conversation, and takes back what waits there. Both are handed out. */
+  /** Aborts the running turn of a conversation and removes its waiting items; returns both. */
   stop(conversation: string): { readonly aborted: Turn<Item> | undefined; readonly dropped: readonly Item[] } {
     const dropped = this.#take(conversation, () => true);
     const running = this.#running.get(conversation);
@@ -160,8 +161,8 @@ export class TurnQueue<Item> {
   }
 
   /**
-   * Lets no new turn begin, gives the running ones `graceMs` to end, then aborts them and waits `settleMs` more, for them
-   * to write down what they have. Called again, with less grace, it hurries.
+   * Starts no new turns, gives the running ones `graceMs` to end, then aborts them and waits `settleMs` more for them to
+   * record their state. A second call with less grace aborts sooner.
    */
   async close({
     graceMs,
@@ -179,41 +180,41 @@ export class TurnQueue<Item> {
     return { waiting, abandoned: [...this.#running.values()].map(({ turn }) => turn) };
   }
 
-  /** Begins turns while there is room for them. */
+  /** Starts turns up to the concurrency limit. */
   #fill(): void {
     for (const conversation of this.#waiting.keys()) {
       if (this.#running.size >= this.#options.concurrency) return;
-      if (!this.#running.has(conversation)) this.#begin(conversation);
+      if (!this.#running.has(conversation)) this.#start(conversation);
     }
   }
 
-  #begin(conversation: string): void {
-    // What is not to be answered with others has its turn to itself: if the turn is to begin anew, nothing is done twice.
+  #start(conversation: string): void {
+    // An item without `collect` has a turn of its own, so that a restarted turn repeats no other item.
     const together = this.#waiting.get(conversation)?.[0]?.collect === true;
     const items = this.#take(conversation, ({ collect }, index) => index === 0 || (collect && together));
     const controller = new AbortController();
-    const begins = (): void => {
-      running.begun = true;
+    const answerStarted = (): void => {
+      running.isAnswering = true;
     };
-    const turn = { conversation, items, signal: controller.signal, begins };
+    const turn = { conversation, items, signal: controller.signal, answerStarted };
     const done = this.#run(turn);
-    const running = { turn, controller, done, begun: false };
+    const running = { turn, controller, done, isAnswering: false };
     this.#running.set(conversation, running);
   }
 
-  /** Aborts a turn; `next` are the first in line for the one after it. @returns false when it ends already */
-  #breakOff(conversation: string, { controller }: Running<Item>, next: readonly Item[]): boolean {
+  /** Aborts a turn and puts `next` at the front of the queue. @returns false when the turn is already ending */
+  #abortAndRequeue(conversation: string, { controller }: Running<Item>, next: readonly Item[]): boolean {
     if (this.#closed || controller.signal.aborted) return false;
     const first = next.map((item) => ({ item, collect: true }));
-    this.#setLine(conversation, [...first, ...(this.#waiting.get(conversation) ?? [])]);
+    this.#setWaiting(conversation, [...first, ...(this.#waiting.get(conversation) ?? [])]);
     controller.abort(new TurnAborted('changed'));
     return true;
   }
 
-  #setLine(conversation: string, line: Waiting<Item>[]): void {
-    this.#waitingCount += line.length - (this.#waiting.get(conversation)?.length ?? 0);
-    if (line.length === 0) this.#waiting.delete(conversation);
-    else this.#waiting.set(conversation, line);
+  #setWaiting(conversation: string, waiting: Waiting<Item>[]): void {
+    this.#waitingCount += waiting.length - (this.#waiting.get(conversation)?.length ?? 0);
+    if (waiting.length === 0) this.#waiting.delete(conversation);
+    else this.#waiting.set(conversation, waiting);
   }
 
   async #run(turn: Turn<Item>): Promise<void> {
@@ -230,13 +231,13 @@ export class TurnQueue<Item> {
     }
   }
 
-  /** Takes items from the front of a conversation's line while they pass; the rest goes to the back of the conversations. */
-  #take(conversation: string, passes: (waiting: Waiting<Item>, index: number) => boolean): readonly Item[] {
-    const line = this.#waiting.get(conversation) ?? [];
-    const end = line.findIndex((waiting, index) => !passes(waiting, index));
-    const taken = end === -1 ? line : line.slice(0, end);
+  /** Removes items from the front of a conversation's queue while they match; with a rest, the conversation moves to the end of the map. */
+  #take(conversation: string, matches: (waiting: Waiting<Item>, index: number) => boolean): readonly Item[] {
+    const waiting = this.#waiting.get(conversation) ?? [];
+    const end = waiting.findIndex((one, index) => !matches(one, index));
+    const taken = end === -1 ? waiting : waiting.slice(0, end);
     this.#waiting.delete(conversation);
-    if (end !== -1) this.#waiting.set(conversation, line.slice(end));
+    if (end !== -1) this.#waiting.set(conversation, waiting.slice(end));
     this.#waitingCount -= taken.length;
     return taken.map(({ item }) => item);
   }

@@ -1,111 +1,110 @@
 /**
- * What stands in a history file: one JSON object a line, UTF-8, only ever appended to, made to be read by a person.
+ * The format of a history file: JSON Lines in UTF-8, append-only, readable by a person.
  *
  * Every line has `v` (the version of its kind, 1 so far), `kind`, and `at` (ISO 8601, UTC). The kinds of version 1:
  *
- * - `session`: the first line of every file. `conversation` is the id; `continues` says that the file goes on where the
- *   one before it was full. Without it a new session begins, and nothing older is shown to the model.
- * - `question`, `context`: a message that was heard. A question is owed an answer; context is only to be known.
- *   `key` tells duplicates, `speaker` and `text` are the words of strangers, `reference` is the channel's own note.
+ * - `session`: the first line of every file. `conversation` is the id; `continues` means that the previous file was full.
+ *   Without it a new session starts, and nothing older is shown to the model.
+ * - `question`, `context`: a received message. A question needs an answer; context does not.
+ *   `key` identifies duplicates, `speaker` and `text` are untrusted, `reference` is data of the channel.
  *   `about` is the earlier message that it replies or reacts to, as the bot remembers it.
- * - `command`: somebody gave the bot a command, which is owed its turn: the `name` without its slash, and the `argument`. `from` is who gave
- *   it, for the rules. The model sees nothing of it.
- * - `done`: the command `key` was carried out, or dropped.
- * - `answer`: what the model said to the questions `keys`; written before it is sent, under an `id`.
- *   `steps` are the tools it used on the way; `begun` says that people have seen some of it as it grew.
- * - `sending`: the answer `id` is about to be sent; from here on people may have it.
- * - `delivered`: the answer `id` has been sent.
- * - `failed`: the questions or commands `keys` get no answer; `reason` is the sentence people were given instead, if they were given one.
- * - `corrected`: who said the message `key` says that it should have been `text`.
- * - `attached`: `media` is what is known of the files of the message `key`, in place of what was.
- * - `retracted`: the message `key` was taken back, and is not shown to the model any more. The line that has it stays.
- * - `reopened`: the last answer does not count any more; its questions are owed another one.
- * - `summary`: `text` takes the place of all turns before it. Like `reopened`, it settles the command `by` which it was made.
- * - `model`: the model that is asked in this session from here on.
+ * - `command`: a received command, pending until settled: its `name` without the slash, and its `argument`. `from` is the sender, for
+ *   the access rules. The model does not see it.
+ * - `done`: the command `key` ran or was dropped.
+ * - `answer`: the model's answer to the questions `keys`; written before it is sent, with an `id`.
+ *   `steps` are the tool calls that led to it; `begun` means that part of it was shown while it grew.
+ * - `sending`: the answer `id` is about to be sent; from here on it may have arrived.
+ * - `delivered`: the answer `id` was sent.
+ * - `failed`: the questions or commands `keys` get no answer; `reason` is the sentence that was sent instead, if any.
+ * - `corrected`: the sender of the message `key` corrected its text to `text`.
+ * - `attached`: `media` are the attachments of the message `key`, in place of earlier ones.
+ * - `retracted`: the message `key` was retracted and is no longer shown to the model. Its line stays.
+ * - `reopened`: the last answer is discarded; its questions are unanswered again.
+ * - `summary`: `text` replaces all turns before it. Like `reopened`, it settles the command `by` that asked for it.
+ * - `model`: the model of this session from here on.
  *
- * A reader passes over kinds and versions it does not know, and over lines it cannot read, and leaves them where they are.
- * A kind that says something about an older message names it by its `key`.
+ * A reader skips unknown kinds and versions and damaged lines, and leaves them in the file. Records about an earlier message name it
+ * by its `key`.
  */
 import { z } from 'zod';
 import type { ContentHash } from '../media/content-hash.js';
 import type { ModelUsage, ToolCall } from '../model/model.js';
 
-/** A message that was heard in a conversation. */
+/** A message received in a conversation. */
 export interface ReceivedMessage {
-  /** Tells duplicates of one message, however they arrive. Chosen by the channel. */
+  /** Identifies duplicates of one message, however they arrive. Chosen by the channel. */
   readonly key: string;
-  /** The display name of who said it: untrusted text. */
+  /** The sender's display name: untrusted text. */
   readonly speaker: string;
   readonly text: string;
   readonly at: Date;
-  /** A question is owed an answer; context is only to be known. */
+  /** A question needs an answer; context does not. */
   readonly kind: 'question' | 'context';
-  /** Who said it, as far as it can be proven: only the same author corrects or retracts it. Chosen by the channel. */
+  /** The verified sender: only the same author can correct or retract the message. Chosen by the channel. */
   readonly author?: string;
-  /** The id that its author gave it, by which a correction names it. */
+  /** The message id set by its author, which a correction refers to. */
   readonly id?: string;
   /** What it replies or reacts to. */
   readonly about?: RelatedMessage;
-  /** Files that came with it. */
   readonly media?: readonly Attachment[];
-  /** Any JSON the channel needs to answer after a restart: where to reply, the stanza's id. */
+  /** JSON that the channel needs to answer after a restart: where to reply, the stanza's id. */
   readonly reference?: unknown;
 }
 
-/** A command that somebody gave in a conversation. */
+/** A command received in a conversation. */
 export interface ReceivedCommand {
   readonly kind: 'command';
-  /** Tells duplicates, as that of a message does. */
+  /** Identifies duplicates, like the key of a message. */
   readonly key: string;
   readonly at: Date;
   /** Without the slash. */
   readonly name: string;
   readonly argument: string;
-  /** Who gave it, as the authors of messages are written down. */
+  /** The verified sender, like `ReceivedMessage.author`. */
   readonly author: string;
-  /** Who gave it, as the rules see them: a JID. */
+  /** The sender's JID, for the access rules. */
   readonly from: string;
-  /** Any JSON the channel needs to say what came of it. */
+  /** JSON that the channel needs to reply after a restart. */
   readonly reference?: unknown;
 }
 
-/** An earlier message that somebody refers to, in the bot's own memory of it. */
+/** The earlier message that a reply or reaction refers to, from the bot's own history. */
 export interface RelatedMessage {
-  /** Who said it; the bot did where no speaker stands. */
+  /** Absent for a message of the bot. */
   readonly speaker?: string;
-  /** How it begins; empty for a file without words. */
+  /** The beginning of its text; empty for a file without text. */
   readonly text: string;
-  /** The emoji of a reaction, none when it was taken back; without it, it is a reply. */
+  /** The emoji of a reaction, empty when it was removed; absent for a reply. */
   readonly reaction?: readonly string[];
 }
 
-/** A file that somebody sent, as much of it as the model can use. All of it is untrusted. */
+/** A file sent with a message, as far as the model can use it. Every field is untrusted. */
 export interface Attachment {
   readonly name: string;
-  /** Such as `image/png`, when it is known. */
+  /** Media type, such as `image/png`, if known. */
   readonly type?: string;
-  /** In bytes, when it is known. */
+  /** In bytes, if known. */
   readonly size?: number;
-  /** What it says, of a text file; it may be cut. */
+  /** The content of a text file; may be cut. */
   readonly text?: string;
-  /** Where a picture is kept, below the folder for media. */
+  /** The name of a picture's file in the media store. */
   readonly file?: string;
-  /** Why there is no more of it than a description: "larger than 20 MB". */
+  /** Why only a description is available: "larger than 20 MB". */
   readonly note?: string;
-  /** Where it is to be had, as long as nobody has tried to. */
+  /** Where the file can be fetched, until it has been tried. */
   readonly url?: string;
-  /** What it has to have then. */
+  /** The hash that the fetched file must have. */
   readonly hash?: ContentHash;
 }
 
-/** Tools that were used together on the way to an answer. */
+/** One round of tool calls on the way to an answer. */
 export interface Step {
-  /** What the model said before it used them. */
+  /** The model's text before the calls. */
   readonly text: string;
   readonly calls: readonly (ToolCall & { readonly result: string })[];
 }
 
-/** What the model said. */
+/** An answer of the model. */
 export interface Answer {
   readonly id: string;
   /** The keys of the questions it answers. */
@@ -115,13 +114,13 @@ export interface Answer {
   readonly model?: string;
   readonly usage?: ModelUsage;
   readonly steps?: readonly Step[];
-  /** Any JSON the channel needs to send it after a restart. */
+  /** JSON that the channel needs to send it after a restart. */
   readonly reference?: unknown;
-  /** Whether people may have some of it already. */
+  /** Whether part of it may have been sent already. */
   readonly begun?: boolean;
 }
 
-/** A model by the names that `modelOf` knows. */
+/** A model, by the name of its provider in the configuration and its own name. */
 export interface ModelChoice {
   readonly provider: string;
   readonly model: string;
@@ -141,7 +140,7 @@ const media = z.array(
     hash: z.object({ algorithm: z.string(), value: z.string() }).exactOptional(),
   }),
 );
-const heard = {
+const received = {
   v: z.literal(1),
   key: z.string(),
   speaker: z.string(),
@@ -165,8 +164,8 @@ const schema = z.discriminatedUnion('kind', [
     conversation: z.string(),
     continues: z.boolean().exactOptional(),
   }),
-  z.object({ kind: z.literal('question'), ...heard }),
-  z.object({ kind: z.literal('context'), ...heard }),
+  z.object({ kind: z.literal('question'), ...received }),
+  z.object({ kind: z.literal('context'), ...received }),
   z.object({
     v: z.literal(1),
     kind: z.literal('command'),
@@ -214,11 +213,11 @@ const KINDS: ReadonlySet<unknown> = new Set(schema.options.map((option) => optio
 /** One line of a history file that this version understands. */
 export type HistoryRecord = z.infer<typeof schema>;
 
-/** What a line turned out to be. Only records count; the others are left alone. */
+/** The result of parsing a line. Only records are used; other lines stay in the file. */
 export type ParsedLine =
   { readonly is: 'record'; readonly record: HistoryRecord } | { readonly is: 'unknown' } | { readonly is: 'damaged' };
 
-/** Reads a line (without its line feed). Never throws: anything can stand in a file. */
+/** Parses a line (without its line feed). Never throws: a file can contain anything. */
 export function readLine(line: string): ParsedLine {
   let json: unknown;
   try {
@@ -233,10 +232,10 @@ export function readLine(line: string): ParsedLine {
 }
 
 /**
- * Writes a record as its line, line feed included, and gives the record back as a reader will find it: what is remembered
- * is exactly what was written.
+ * Formats a record as a line, with its line feed, and returns the record as `readLine` reads it: memory holds exactly what was
+ * written.
  *
- * @throws TypeError or RangeError when the record is not JSON, or has a time that is none
+ * @throws TypeError or RangeError when the record is not JSON, or its time is invalid
  */
 export function writeLine(record: NewRecord): { readonly line: string; readonly record: HistoryRecord } {
   const { kind, at, ...rest } = record;
@@ -246,7 +245,7 @@ export function writeLine(record: NewRecord): { readonly line: string; readonly 
   return { line: `${line}\n`, record: read.record };
 }
 
-/** A record as the code gives it: the version is the writer's business. */
+/** A record before it is written, without its version. */
 export type NewRecord =
   | (Answer & { readonly kind: 'answer' })
   | ReceivedMessage

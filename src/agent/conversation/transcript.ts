@@ -1,42 +1,51 @@
 /**
- * One session in memory: what a run of history records means. The same `apply` reads the file at start and follows the
- * conversation while it lives, so that both always agree.
+ * One session in memory, as the result of its records. The same `apply` handles the records of the file at start and new ones
+ * later, so that both always agree.
  */
 import { estimateTokens } from '../model/tokens.js';
 import { noteOf } from './notes.js';
-import type { Answer, ReceivedCommand, ReceivedMessage, HistoryRecord, ModelChoice, Step, NewRecord } from './records.js';
+import type {
+  Answer,
+  ReceivedCommand,
+  ReceivedMessage,
+  HistoryRecord,
+  ModelChoice,
+  Step,
+  NewRecord,
+} from './records.js';
 
-/** A closed turn: the messages that led to an answer (context and questions, in order), and what was said. */
+/** A closed turn: messages (context and questions, in order) and their answer. */
 export interface Turn {
-  /** At least one, unless all were taken back. */
+  /** At least one, unless all were retracted. */
   readonly messages: readonly ReceivedMessage[];
-  /** The tools that were used before it was said. */
+  /** The tool calls that led to the answer. */
   readonly steps: readonly Step[];
-  /** The model's answer, or the sentence people got instead of one. */
+  /** The model's answer, or the sentence that was sent instead. */
   readonly answer: string;
 }
 
-/** An answer that was not seen to be delivered. */
+/** An answer whose delivery is not recorded. */
 export interface UndeliveredAnswer extends Answer {
-  /** Whether it was about to be sent when it was heard of last: then people may have it. */
+  /** Whether sending had started: then it may have arrived. */
   readonly begun: boolean;
 }
 
-/** Something that was said; by the bot where no speaker stands. */
+/** A message of the session, as tools and summaries see it. */
 export interface RecentMessage {
+  /** Absent for a message of the bot. */
   readonly speaker?: string;
   readonly text: string;
   readonly at?: Date;
-  /** What it replies or reacts to, in words. */
+  /** What it replies or reacts to: a line in brackets. */
   readonly note?: string;
 }
 
-/** The part of a session that is kept in memory: closed turns, and what was heard since. */
+/** The part of a session that is kept in memory: closed turns, and the messages since. */
 export class Transcript {
   #turns: Turn[] = [];
-  /** Heard and not part of a closed turn: context, and questions not yet answered. */
+  /** Messages outside closed turns: context and unanswered questions. */
   #open: ReceivedMessage[] = [];
-  /** Questions to be answered and commands to be carried out, by their keys, in order. */
+  /** Unanswered questions and commands that have not run, by key, in order. */
   readonly #waiting = new Map<string, ReceivedMessage | ReceivedCommand>();
   readonly #undelivered = new Map<string, UndeliveredAnswer>();
   #summary: string | undefined;
@@ -44,67 +53,70 @@ export class Transcript {
   readonly #keepTokens: number;
   #tokens = 0;
 
-  /** @param keepTokens how much of the past is kept in memory, at least; at most it is about twice that */
+  /** @param keepTokens how many tokens stay in memory at least; at most it is about twice as many */
   constructor(keepTokens: number) {
     this.#keepTokens = keepTokens;
   }
 
+  /** The closed turns, oldest first. */
   get turns(): readonly Turn[] {
     return this.#turns;
   }
 
+  /** The messages outside closed turns: context and unanswered questions, oldest first. */
   get open(): readonly ReceivedMessage[] {
     return this.#open;
   }
 
-  /** The questions that are owed an answer and the commands that are owed their turn, in order. */
+  /** Unanswered questions and commands that have not run, in order. */
   get waiting(): readonly (ReceivedMessage | ReceivedCommand)[] {
     return [...this.#waiting.values()];
   }
 
-  /** What stands for everything before the turns that are left. */
+  /** The summary that replaces everything before the remaining turns. */
   get summary(): string | undefined {
     return this.#summary;
   }
 
-  /** The model that was chosen for this session, if one was. */
+  /** The model chosen for this session, if any. */
   get model(): ModelChoice | undefined {
     return this.#model;
   }
 
-  /** The answers that were not seen to be delivered, in order. */
+  /** The answers whose delivery is not recorded, in order. */
   get undelivered(): readonly UndeliveredAnswer[] {
     return [...this.#undelivered.values()];
   }
 
-  /** Whether people wait for something. */
+  /** Whether a question, command or answer is pending. */
   get hasPendingWork(): boolean {
     return this.#waiting.size > 0 || this.#undelivered.size > 0;
   }
 
-  /** Whether the session has anything in it. */
+  /** Whether the session has no content. */
   get empty(): boolean {
     return (
       this.#turns.length === 0 && this.#open.length === 0 && this.#model === undefined && this.#summary === undefined
     );
   }
 
+  /** The unanswered question with this key, if any. */
   question(key: string): ReceivedMessage | undefined {
     const waiting = this.#waiting.get(key);
     return waiting?.kind === 'command' ? undefined : waiting;
   }
 
-  /** Whether a command is owed its turn. */
+  /** Whether a command with this key has not run yet. */
   hasCommand(key: string): boolean {
     return this.#waiting.get(key)?.kind === 'command';
   }
 
-  /** What was said last, at most so many messages, the oldest first. */
+  /** The last `limit` messages, oldest first. */
   recent(limit: number): readonly RecentMessage[] {
     const latest: (Pick<ReceivedMessage, 'text'> & Partial<ReceivedMessage>)[] = this.#open.slice(-limit);
-    for (const { messages: heard, answer: said } of this.#turns.toReversed()) {
+    for (const { messages, answer } of this.#turns.toReversed()) {
       if (latest.length >= limit) break;
-      latest.unshift(...heard, ...(said === '' ? [] : [{ text: said }]));
+      latest.unshift(...messages, ...(answer === '' ? [] : [{ text: answer }]));
     }
     return latest.slice(-limit).map(({ speaker, text, at, about }) => ({
       text,
@@ -114,20 +126,20 @@ export class Transcript {
     }));
   }
 
-  /** The newest message that passes, of those that are kept in memory. */
-  find(passes: (heard: ReceivedMessage) => boolean): ReceivedMessage | undefined {
-    const open = this.#open.findLast(passes);
+  /** The newest message in memory that matches the predicate. */
+  find(matches: (message: ReceivedMessage) => boolean): ReceivedMessage | undefined {
+    const open = this.#open.findLast(matches);
     if (open !== undefined) return open;
-    for (const { messages: heard } of this.#turns.toReversed()) {
-      const found = heard.findLast(passes);
+    for (const { messages } of this.#turns.toReversed()) {
+      const found = messages.findLast(matches);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
   /**
-   * What a new file must begin with, so that the older ones need not be read to know what is owed and which model is asked. Applying
-   * it again changes nothing.
+   * The records at the start of a new file, so that pending work and the chosen model are known without the older files. Applying
+   * them again changes nothing.
    */
   carriedOver(at: Date): NewRecord[] {
     return [
@@ -137,14 +149,15 @@ export class Transcript {
     ];
   }
 
+  /** Updates the session with a record, and forgets the oldest part when there is too much. */
   apply(record: HistoryRecord): void {
     switch (record.kind) {
       case 'session':
-        if (record.continues !== true) this.#begin();
+        if (record.continues !== true) this.#startSession();
         break;
       case 'question':
       case 'context':
-        this.#hear(record);
+        this.#addMessage(record);
         break;
       case 'command':
         this.#waiting.set(record.key, record);
@@ -153,10 +166,10 @@ export class Transcript {
         this.#settle([record.key]);
         break;
       case 'answer':
-        this.#answer(record);
+        this.#addAnswer(record);
         break;
       case 'sending':
-        this.#beginSending(record.id);
+        this.#markSending(record.id);
         break;
       case 'delivered':
         this.#undelivered.delete(record.id);
@@ -165,13 +178,13 @@ export class Transcript {
         this.#fail(record.keys, record.reason);
         break;
       case 'corrected':
-        this.#change(record.key, (heard) => ({ ...heard, text: record.text }));
+        this.#replace(record.key, (message) => ({ ...message, text: record.text }));
         break;
       case 'attached':
-        this.#change(record.key, (heard) => ({ ...heard, media: record.media }));
+        this.#replace(record.key, (message) => ({ ...message, media: record.media }));
         break;
       case 'retracted':
-        this.#change(record.key, () => undefined);
+        this.#replace(record.key, () => undefined);
         break;
       case 'reopened':
         if (record.by !== undefined) this.#settle([record.by]);
@@ -188,41 +201,41 @@ export class Transcript {
     if (this.#tokens > 2 * this.#keepTokens) this.#forget();
   }
 
-  /** A new session: the past is left behind, what is owed comes along. */
-  #begin(): void {
+  /** A new session drops everything but pending work. */
+  #startSession(): void {
     this.#turns = [];
     this.#summary = undefined;
     this.#model = undefined;
     this.#open = this.waiting.filter((one) => one.kind !== 'command');
-    this.#tokens = costOf(this.#open);
+    this.#tokens = totalTokens(this.#open);
   }
 
-  #hear(heard: ReceivedMessage): void {
-    if (this.#waiting.has(heard.key)) return;
-    this.#open.push(heard);
-    this.#tokens += messageTokens(heard);
-    if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
+  #addMessage(message: ReceivedMessage): void {
+    if (this.#waiting.has(message.key)) return;
+    this.#open.push(message);
+    this.#tokens += messageTokens(message);
+    if (message.kind === 'question') this.#waiting.set(message.key, message);
   }
 
-  /** Commands had their effect, or will have none. */
+  /** Removes commands that ran or were dropped. */
   #settle(commands: readonly string[]): void {
     for (const key of commands) if (this.hasCommand(key)) this.#waiting.delete(key);
   }
 
-  #answer(answer: Answer): void {
+  #addAnswer(answer: Answer): void {
     this.#undelivered.set(answer.id, { ...answer, begun: answer.begun === true });
     this.#close(answer.keys, answer.text, answer.steps);
   }
 
-  #beginSending(id: string): void {
+  #markSending(id: string): void {
     const answer = this.#undelivered.get(id);
     if (answer !== undefined) this.#undelivered.set(id, { ...answer, begun: true });
   }
 
-  /** Puts what `change` makes of a message in its place, wherever it is; a message that it makes nothing of is gone. */
-  #change(key: string, change: (heard: ReceivedMessage) => ReceivedMessage | undefined): void {
-    const changed = (heard: readonly ReceivedMessage[]): ReceivedMessage[] =>
-      heard.flatMap((one) => {
+  /** Replaces a message, wherever it is, with the result of `change`; `undefined` removes it. */
+  #replace(key: string, change: (message: ReceivedMessage) => ReceivedMessage | undefined): void {
+    const changed = (messages: readonly ReceivedMessage[]): ReceivedMessage[] =>
+      messages.flatMap((one) => {
         if (one.key !== key) return one;
         const other = change(one);
         this.#tokens += (other === undefined ? 0 : messageTokens(other)) - messageTokens(one);
@@ -238,7 +251,7 @@ export class Transcript {
     else if (question !== undefined) this.#waiting.delete(key);
   }
 
-  /** The last turn is open again, before whatever was heard since; if its answer waits to be delivered, it need not be any more. */
+  /** Reopens the last turn, before all later messages; its answer need not be delivered any more. */
   #reopen(): void {
     const turn = this.#turns.pop();
     if (turn === undefined) return;
@@ -246,7 +259,7 @@ export class Transcript {
     this.#open = [...turn.messages, ...this.#open];
     const later = [...this.#waiting];
     this.#waiting.clear();
-    for (const heard of turn.messages) if (heard.kind === 'question') this.#waiting.set(heard.key, heard);
+    for (const message of turn.messages) if (message.kind === 'question') this.#waiting.set(message.key, message);
     for (const { id, keys } of this.undelivered)
       if (keys.some((key) => this.#waiting.has(key))) this.#undelivered.delete(id);
     for (const [key, one] of later) this.#waiting.set(key, one);
@@ -255,61 +268,61 @@ export class Transcript {
   #summarize(text: string): void {
     this.#turns = [];
     this.#summary = text;
-    this.#tokens = costOf(this.#open) + estimateTokens(text);
+    this.#tokens = totalTokens(this.#open) + estimateTokens(text);
   }
 
-  /** People who were told a sentence see it as the answer; a question given up in silence becomes context. */
+  /** A sentence that was sent instead counts as the answer; without one, the questions become context. */
   #fail(keys: readonly string[], reason: string | undefined): void {
     this.#settle(keys);
     if (reason !== undefined) {
       this.#close(keys, reason);
       return;
     }
-    const given = new Set(keys);
+    const failed = new Set(keys);
     for (const key of keys) this.#waiting.delete(key);
-    this.#open = this.#open.map((heard) => (given.has(heard.key) ? { ...heard, kind: 'context' } : heard));
+    this.#open = this.#open.map((message) => (failed.has(message.key) ? { ...message, kind: 'context' } : message));
   }
 
   /**
-   * Makes a turn of these questions and the context before the last of them. What came later, while the model worked,
-   * stays open, and so does a question that this turn was not about.
+   * Closes a turn with these questions and the context before the last of them. Messages that arrived later, while the model
+   * worked, stay open, and so do questions that are not in `keys`.
    */
-  #close(keys: readonly string[], said: string, steps: readonly Step[] = []): void {
+  #close(keys: readonly string[], answer: string, steps: readonly Step[] = []): void {
     const answered = new Set(keys.filter((key) => this.question(key) !== undefined));
     for (const key of answered) this.#waiting.delete(key);
     if (answered.size === 0) return;
-    const last = this.#open.findLastIndex((heard) => answered.has(heard.key));
-    const belongs = (heard: ReceivedMessage, index: number): boolean =>
-      index <= last && (heard.kind === 'context' || answered.has(heard.key));
-    const turn = { heard: this.#open.filter(belongs), steps, said };
+    const last = this.#open.findLastIndex((message) => answered.has(message.key));
+    const belongs = (message: ReceivedMessage, index: number): boolean =>
+      index <= last && (message.kind === 'context' || answered.has(message.key));
+    const turn = { messages: this.#open.filter(belongs), steps, answer };
     this.#turns.push(turn);
-    this.#open = this.#open.filter((heard, index) => !belongs(heard, index));
+    this.#open = this.#open.filter((message, index) => !belongs(message, index));
     this.#tokens += answerTokens(turn);
   }
 
-  /** Drops the summary, then the oldest turns, then the oldest context, until as much is left as is to be kept. Questions stay. */
+  /** Drops the summary, then the oldest turns, then the oldest context, down to `keepTokens`. Questions stay. */
   #forget(): void {
     this.#tokens -= estimateTokens(this.#summary ?? '');
     this.#summary = undefined;
     let turns = 0;
     for (const turn of this.#turns) {
       if (this.#tokens <= this.#keepTokens) break;
-      this.#tokens -= costOf(turn.messages) + answerTokens(turn);
+      this.#tokens -= totalTokens(turn.messages) + answerTokens(turn);
       turns += 1;
     }
     this.#turns.splice(0, turns);
-    this.#open = this.#open.filter((heard) => {
-      if (this.#tokens <= this.#keepTokens || heard.kind === 'question') return true;
-      this.#tokens -= messageTokens(heard);
+    this.#open = this.#open.filter((message) => {
+      if (this.#tokens <= this.#keepTokens || message.kind === 'question') return true;
+      this.#tokens -= messageTokens(message);
       return false;
     });
   }
 }
 
-/** What a picture costs in a request, about: providers count it by its size in pixels, which nobody has looked at here. */
+/** Roughly what a picture costs in a request. Providers count pixels, which are not known here. */
 const TOKENS_PER_PICTURE = 1000;
 
-/** What a heard message costs in a request: its words, the speaker's mark, what is noted of it and its files, about. */
+/** Estimated tokens of a received message in a request: text, speaker, note and attachments. */
 export function messageTokens({ text, speaker, about, media = [] }: ReceivedMessage): number {
   const files = media.map(
     (file) => estimateTokens(file.text ?? '') + (file.file === undefined ? 20 : TOKENS_PER_PICTURE),
@@ -318,13 +331,13 @@ export function messageTokens({ text, speaker, about, media = [] }: ReceivedMess
   return estimateTokens(text) + estimateTokens(speaker) + 2 + note + files.reduce((sum, one) => sum + one, 0);
 }
 
-/** What an answer costs in a later request: its words, and what was done on the way. */
-export function answerTokens({ answer: said, steps }: Pick<Turn, 'answer' | 'steps'>): number {
+/** Estimated tokens of an answer in a later request: its text and its tool calls. */
+export function answerTokens({ answer, steps }: Pick<Turn, 'answer' | 'steps'>): number {
   const calls = steps.flatMap((step) => step.calls.map((call) => estimateTokens(call.arguments + call.result) + 10));
-  const words = steps.reduce((sum, step) => sum + estimateTokens(step.text), estimateTokens(said));
+  const words = steps.reduce((sum, step) => sum + estimateTokens(step.text), estimateTokens(answer));
   return calls.reduce((sum, one) => sum + one, words);
 }
 
-function costOf(heard: readonly ReceivedMessage[]): number {
-  return heard.reduce((sum, one) => sum + messageTokens(one), 0);
+function totalTokens(messages: readonly ReceivedMessage[]): number {
+  return messages.reduce((sum, one) => sum + messageTokens(one), 0);
 }

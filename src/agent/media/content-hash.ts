@@ -1,7 +1,7 @@
-/** Hashes by which it is seen whether a file is the one that its sender meant. Only such are known here as nobody can forge. */
+/** Hashes that verify that a file is the one its sender meant. Only functions without known collisions are supported. */
 import { createHash } from 'node:crypto';
 
-/** A hash as people's clients tell of it. */
+/** A hash as sent by a client. */
 export interface ContentHash {
   /** Its name in the registry (IANA Hash Function Textual Names, XEP-0300 §7), such as `sha-256`. */
   readonly algorithm: string;
@@ -9,7 +9,7 @@ export interface ContentHash {
   readonly value: string;
 }
 
-/** What the platform calls the functions of the registry, the best first. MD5 and SHA-1 vouch for nothing (XEP-0414 §2). */
+/** Node's names for the functions of the registry, best first. MD5 and SHA-1 are not secure (XEP-0414 §2). */
 const FUNCTIONS: ReadonlyMap<string, string> = new Map([
   ['sha3-512', 'sha3-512'],
   ['sha-512', 'sha512'],
@@ -20,7 +20,7 @@ const FUNCTIONS: ReadonlyMap<string, string> = new Map([
   ['sha-256', 'sha256'],
 ]);
 
-/** The best of some hashes, base64 by name of the function; `undefined` when we know none of them. */
+/** The best of several hashes (base64 by function name); `undefined` when none is supported. */
 export function bestHash(hashes: ReadonlyMap<string, string>): ContentHash | undefined {
   for (const algorithm of FUNCTIONS.keys()) {
     const value = hashes.get(algorithm);
@@ -29,10 +29,9 @@ export function bestHash(hashes: ReadonlyMap<string, string>): ContentHash | und
   return undefined;
 }
 
-/** Whether a content has a hash. What vouches for nothing, or is no hash at all, is the hash of none. */
+/** Whether `data` has this hash. False for an unsupported function or an invalid value. */
 export function matchesHash(data: Uint8Array, { algorithm, value }: ContentHash): boolean {
   const name = FUNCTIONS.get(algorithm);
   if (name === undefined) return false;
-  const [given, own] = [Buffer.from(value, 'base64'), createHash(name).update(data).digest()];
-  return given.equals(own);
+  return Buffer.from(value, 'base64').equals(createHash(name).update(data).digest());
 }

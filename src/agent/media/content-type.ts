@@ -1,6 +1,6 @@
-/** What a file is, by its own bytes: names and declared types are only what somebody says. */
+/** Detects the type of a file by its bytes: names and declared types are only claims. */
 
-/** A picture that models read, with its size in pixels. */
+/** A picture in a format that models support, with its size in pixels. */
 export interface Picture {
   readonly type: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp';
   readonly extension: 'png' | 'jpg' | 'gif' | 'webp';
@@ -8,7 +8,7 @@ export interface Picture {
   readonly height: number;
 }
 
-/** The first bytes of the kinds of files that are sent about, as Latin-1 text; the first that fits counts. */
+/** The first bytes of common file types, as Latin-1 text; the first match counts. */
 const MAGIC: readonly (readonly [pattern: RegExp, type: string])[] = [
   [/^\x89PNG\r\n\x1A\n/, 'image/png'],
   [/^\xFF\xD8\xFF/, 'image/jpeg'],
@@ -42,13 +42,13 @@ const MAGIC: readonly (readonly [pattern: RegExp, type: string])[] = [
   [/^MZ[^]{2}/, 'application/vnd.microsoft.portable-executable'],
 ];
 
-/** The type that the first bytes give away; `undefined` when they say nothing. */
+/** The media type by the first bytes; `undefined` when they match no known type. */
 export function sniffType(data: Uint8Array): string | undefined {
   const head = Buffer.from(data.subarray(0, 64)).toString('latin1');
   return MAGIC.find(([pattern]) => pattern.test(head))?.[1];
 }
 
-/** Reads a picture's kind and size; `undefined` when it is none that models read, or is broken. */
+/** Reads a picture's type and size; `undefined` when models do not support it, or it is broken. */
 export function readPicture(data: Uint8Array): Picture | undefined {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   try {
@@ -65,13 +65,13 @@ export function readPicture(data: Uint8Array): Picture | undefined {
         return undefined;
     }
   } catch (error) {
-    // It ends before its size is told.
+    // The file ends before its size.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-/** The three forms of WebP (RFC 9649 §2.5 to §2.7) have three places for it. */
+/** The three forms of WebP (RFC 9649 §2.5 to §2.7) store the size in different places. */
 function webpSize(view: DataView): { width: number; height: number } {
   const form = String.fromCharCode(view.getUint8(12), view.getUint8(13), view.getUint8(14), view.getUint8(15));
   if (form === 'VP8X') {
@@ -85,24 +85,24 @@ function webpSize(view: DataView): { width: number; height: number } {
   return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
 }
 
-/** Walks from marker to marker to the frame header (ITU-T T.81 §B.2.2). @throws RangeError when there is none */
+/** Follows the markers to the frame header (ITU-T T.81 §B.2.2). @throws RangeError when there is none */
 function jpegSize(view: DataView): { width: number; height: number } {
   for (let at = 2; ;) {
     if (view.getUint8(at) !== 0xff) throw new RangeError('no marker where one must be');
     const marker = view.getUint8(at + 1);
     const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
     if (isFrame) return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
-    // Fill bytes may stand before a marker.
+    // Fill bytes may precede a marker.
     at += marker === 0xff ? 1 : 2 + view.getUint16(at + 2);
   }
 }
 
-/** Types of files that are no text, whatever their bytes look like. */
+/** Types that are never text, whatever the bytes look like. */
 const NEVER_TEXT = /^(?:image\/(?!svg\+xml)|audio\/|video\/|font\/)/;
 
 /**
- * The text of a file, by its bytes: UTF-8, or UTF-16 with its mark. What is declared to be text and is neither is read as Windows-1252,
- * which older programs write. `undefined` when it is no text.
+ * Decodes a text file: UTF-8, or UTF-16 with a byte order mark. Other files that are declared as text are read as Windows-1252,
+ * which older programs write. `undefined` when the file is not text.
  */
 export function readText(data: Uint8Array, declared: string | undefined): string | undefined {
   if (NEVER_TEXT.test(declared ?? '') || sniffType(data) !== undefined) return undefined;
@@ -114,7 +114,7 @@ export function readText(data: Uint8Array, declared: string | undefined): string
   return text === undefined || CONTROL.test(text) ? undefined : text;
 }
 
-/** No text has these; terminals' colours begin with an escape, and are let pass. */
+/** Control characters that text does not contain. Escape is allowed, because terminal colours start with it. */
 const CONTROL = /[\0-\x08\x0E-\x1A\x1C-\x1F]/;
 
 function decoded(data: Uint8Array, encoding: string): string | undefined {

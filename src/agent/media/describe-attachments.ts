@@ -1,30 +1,30 @@
-/** How the model is told of files: what a file says stands between fences it cannot close, and never at the margin where people speak. */
+/** Describes attachments for the model. The text of a file is fenced and indented, so that it cannot close the fence or imitate a message. */
 import type { Attachment } from '../conversation/records.js';
 import type { PictureReference } from './pictures.js';
 
-/** Files in words, and the pictures that are to be shown with them. */
+/** Descriptions of attachments, one each, and the pictures to show with them. */
 export interface AttachmentDescriptions {
   readonly lines: readonly string[];
   readonly pictures: readonly PictureReference[];
 }
 
-/** @param mostPictures how many may be shown; the last ones are */
-export function describeAttachments(media: readonly Attachment[], mostPictures: number): AttachmentDescriptions {
+/** Describes attachments. @param maxPictures how many pictures to show, the last ones */
+export function describeAttachments(media: readonly Attachment[], maxPictures: number): AttachmentDescriptions {
   const kept = media.flatMap((one) => pictureIn(one) ?? []);
-  const pictures = mostPictures > 0 ? kept.slice(-mostPictures) : [];
+  const pictures = maxPictures > 0 ? kept.slice(-maxPictures) : [];
   const shown = new Set(pictures.map(({ file }) => file));
-  return { lines: media.map((one) => inWords(one, shown)), pictures };
+  return { lines: media.map((one) => describe(one, shown)), pictures };
 }
 
-/** How a file is told of: a line, and the text of a text file. */
-function inWords(media: Attachment, shown: ReadonlySet<string>): string {
+/** A line in brackets, and the content of a text file. */
+function describe(media: Attachment, shown: ReadonlySet<string>): string {
   const { name, type, size, text, note } = media;
   const picture = pictureIn(media);
   const details = [
-    `"${safeWords(name)}"`,
-    ...(type === undefined ? [] : [safeWords(type)]),
-    ...(size === undefined ? [] : [sizeInWords(size)]),
-    ...(note === undefined ? [] : [safeWords(note)]),
+    `"${safeText(name)}"`,
+    ...(type === undefined ? [] : [safeText(type)]),
+    ...(size === undefined ? [] : [formatSize(size)]),
+    ...(note === undefined ? [] : [safeText(note)]),
     ...(picture === undefined ? [] : [shown.has(picture.file) ? 'shown with this message' : 'not shown again']),
   ];
   const line = `[${picture === undefined ? 'file' : 'picture'} ${details.join(', ')}]`;
@@ -33,7 +33,7 @@ function inWords(media: Attachment, shown: ReadonlySet<string>): string {
   return `${line}\n${fence}\n${indented(text)}\n${fence}`;
 }
 
-/** Nothing in it begins at the margin, where a message with its speaker, or the fence, does. */
+/** Indents every line: messages with their speakers, and the fence, begin at the margin. */
 function indented(text: string): string {
   return `  ${text.trimEnd().replaceAll(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/gu, '\n  ')}`;
 }
@@ -44,19 +44,19 @@ function longestRun(text: string): number {
   return longest;
 }
 
-/** Words of a stranger that stay within their quotation marks and their brackets. */
-function safeWords(words: string): string {
-  return words.replaceAll(/[\p{C}\p{DI}\p{Zl}\p{Zp}"[\]<>]/gu, '\uFFFD').slice(0, 100);
+/** Text of a stranger that cannot leave its quotation marks or brackets. */
+function safeText(text: string): string {
+  return text.replaceAll(/[\p{C}\p{DI}\p{Zl}\p{Zp}"[\]<>]/gu, '\uFFFD').slice(0, 100);
 }
 
 /** `12 bytes`, `34 kB`, `5.6 MB`. */
-function sizeInWords(bytes: number): string {
+function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} kB`;
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
-/** The picture that is kept of a file, if one is. */
+/** The stored picture of an attachment, if any. */
 function pictureIn({ name, type, file }: Attachment): PictureReference | undefined {
-  return file === undefined || type === undefined ? undefined : { file, mediaType: type, name: safeWords(name) };
+  return file === undefined || type === undefined ? undefined : { file, mediaType: type, name: safeText(name) };
 }

@@ -1,7 +1,6 @@
 /**
- * Files that people sent, fetched as far as the settings and plain caution let it. The URLs are the words of strangers: only https, only
- * addresses on the public internet and the few hosts that are known, no more bytes and no more time than allowed. What cannot
- * be had is described, with the reason, and is no error.
+ * Fetches files that people sent. The URLs are untrusted: only https, only public addresses and the few configured hosts, with
+ * limits on size and time. A file that cannot be fetched is described, with the reason, and is not an error.
  */
 import type { AccountConfig } from '../config/config.js';
 import { matchesMediaType } from '../config/media-type.js';
@@ -17,36 +16,38 @@ import type { MediaLink } from './link.js';
 import { KeyedSemaphore } from './keyed-semaphore.js';
 import type { MediaStore } from './store.js';
 
+/** Options of a `MediaFetcher`. */
 export interface MediaFetcherOptions {
   readonly account: Pick<AccountConfig, 'mediaMaxMb' | 'blockedMediaTypes' | 'mediaPrivateHosts' | 'ca'>;
   readonly store: Pick<MediaStore, 'save'>;
-  /** The origin of the account's own upload service, such as `https://files.example.org`, when it is known or can be learnt. */
+  /** The origin of the account's own upload service, such as `https://files.example.org`, if it can be discovered. */
   readonly uploadOrigin: (signal: AbortSignal) => Promise<string | undefined>;
   readonly log: Log;
-  /** For one file, in milliseconds, from when it is its turn; 45 seconds unless told. */
+  /** The time limit for one fetch, in milliseconds, without waiting. Default: 45 seconds. */
   readonly timeoutMs?: number;
-  /** How long a file waits for its turn, in milliseconds; 45 seconds unless told. */
+  /** How long a file waits for other fetches, in milliseconds. Default: 45 seconds. */
   readonly waitMs?: number;
 }
 
+/** The bytes of a megabyte in `media_max_mb`. */
 export const BYTES_PER_MB = 1024 * 1024;
 const TIMEOUT_MS = 45_000;
 const WAIT_MS = 45_000;
 const MAX_REDIRECTS = 3;
-/** So many files are on their way at once. */
-const MAX_AT_ONCE = 6;
-/** And so many of one conversation: somebody's slow server must not stop the files of others. */
-const MAX_EACH = 2;
-/** UTF-16 units of all the texts of one message: a request always carries them. */
+/** Concurrent fetches. */
+const MAX_CONCURRENT = 6;
+/** Concurrent fetches of one conversation: somebody's slow server must not block the files of others. */
+const MAX_PER_CONVERSATION = 2;
+/** UTF-16 code units of all text files of one message, because a request always carries them. */
 const MAX_TEXT = 40_000;
-/** What providers take: five million bytes of base64, and 8000 pixels a side. */
+/** The limits of providers: five million bytes of base64, and 8000 pixels a side. */
 const MAX_PICTURE_BYTES = 3_700_000;
 const MAX_PICTURE_SIDE = 8_000;
 
-/** Why there is no more of a file than its description: a note for the model and the log, without anything of the URL. */
-class NotTaken extends Error {
-  override readonly name = 'NotTaken';
-  /** What the server said the file is. */
+/** Why only a description of a file is available. The message is a note for the model and the log, and contains nothing of the URL. */
+class RejectedFile extends Error {
+  override readonly name = 'RejectedFile';
+  /** The media type stated by the server. */
   readonly type: string | undefined;
 
   constructor(note: string, type?: string) {
@@ -55,93 +56,98 @@ class NotTaken extends Error {
   }
 }
 
+/** Fetches the files of all conversations of an account. */
 export class MediaFetcher {
   readonly #options: MediaFetcherOptions;
-  readonly #permits: KeyedSemaphore;
+  readonly #semaphore: KeyedSemaphore;
 
   constructor(options: MediaFetcherOptions) {
     this.#options = options;
-    this.#permits = new KeyedSemaphore({ total: MAX_AT_ONCE, perKey: MAX_EACH, waitMs: options.waitMs ?? WAIT_MS });
+    this.#semaphore = new KeyedSemaphore({
+      total: MAX_CONCURRENT,
+      perKey: MAX_PER_CONVERSATION,
+      waitMs: options.waitMs ?? WAIT_MS,
+    });
   }
 
   /**
    * Fetches the files of one message.
-   * @param forWhom the conversation that they are for: the files of one never take the turns of all others
-   * @throws the signal's reason, and nothing else
+   * @param conversationId the conversation of the message, for the limit of concurrent fetches
+   * @throws only the signal's reason
    */
   async fetch(
     links: readonly MediaLink[],
     { signal, conversationId = '' }: { readonly signal: AbortSignal; readonly conversationId?: string },
   ): Promise<readonly Attachment[]> {
-    const heard = await Promise.all(links.map((link) => this.#hear(link, conversationId, signal)));
+    const attachments = await Promise.all(links.map((link) => this.#fetchOrDescribe(link, conversationId, signal)));
     let left = MAX_TEXT;
-    return heard.map((one) => {
-      const cut = withTextWithin(one, left);
+    return attachments.map((one) => {
+      const cut = limitText(one, left);
       left -= cut.text?.length ?? 0;
       return cut;
     });
   }
 
-  async #hear(link: MediaLink, forWhom: string, signal: AbortSignal): Promise<Attachment> {
+  async #fetchOrDescribe(link: MediaLink, forWhom: string, signal: AbortSignal): Promise<Attachment> {
     const { name, type, size, url } = link;
     const known = { name, ...(type === undefined ? {} : { type }), ...(size === undefined ? {} : { size }) };
     const { log, timeoutMs = TIMEOUT_MS } = this.#options;
     try {
-      return await this.#permits.run(forWhom, signal, () =>
-        withDeadline('fetching a file', timeoutMs, signal, (bounded) => this.#take(link, bounded)),
+      return await this.#semaphore.run(forWhom, signal, () =>
+        withDeadline('fetching a file', timeoutMs, signal, (bounded) => this.#fetchOne(link, bounded)),
       );
     } catch (error) {
       signal.throwIfAborted();
       log('info', 'media', { host: new URL(url).host, message: errorText(error) });
-      const refusal = refusalIn(error);
-      if (refusal === undefined) return { ...known, note: 'it could not be fetched' };
-      return { ...known, ...(refusal.type === undefined ? {} : { type: refusal.type }), note: refusal.message };
+      const rejection = rejectionIn(error);
+      if (rejection === undefined) return { ...known, note: 'it could not be fetched' };
+      return { ...known, ...(rejection.type === undefined ? {} : { type: rejection.type }), note: rejection.message };
     }
   }
 
-  /** @throws NotTaken, or what the request throws */
-  async #take(link: MediaLink, signal: AbortSignal): Promise<Attachment> {
+  /** @throws RejectedFile, or what the request throws */
+  async #fetchOne(link: MediaLink, signal: AbortSignal): Promise<Attachment> {
     const { name, url, size = 0, hash } = link;
     const { mediaMaxMb } = this.#options.account;
-    if (new URL(url).protocol === 'aesgcm:') throw new NotTaken('it is encrypted');
-    this.#admit(link.type);
+    if (new URL(url).protocol === 'aesgcm:') throw new RejectedFile('it is encrypted');
+    this.#checkType(link.type);
     if (size > mediaMaxMb * BYTES_PER_MB) throw this.#tooLarge(link.type);
 
     const { headers, body } = await this.#get(url, signal);
     const data = new Uint8Array(body);
     const stated = typeOf(headers);
     if (hash !== undefined && !matchesHash(data, hash))
-      throw new NotTaken('it is not the file that its sender meant: its hash is another one', stated);
+      throw new RejectedFile('it is not the file that its sender meant: its hash is another one', stated);
     const type = sniffType(data) ?? stated ?? link.type;
-    this.#admit(type);
-    const told = { name, size: data.byteLength };
+    this.#checkType(type);
+    const known = { name, size: data.byteLength };
 
     const picture = readPicture(data);
     if (picture !== undefined) {
       const { width, height, extension } = picture;
       if (data.byteLength > MAX_PICTURE_BYTES || Math.max(width, height) > MAX_PICTURE_SIDE)
-        return { ...told, type: picture.type, note: `${width} x ${height} pixels, too large to be looked at` };
-      return { ...told, type: picture.type, file: await this.#options.store.save(data, extension) };
+        return { ...known, type: picture.type, note: `${width} x ${height} pixels, too large to be looked at` };
+      return { ...known, type: picture.type, file: await this.#options.store.save(data, extension) };
     }
     const text = readText(data, stated ?? link.type);
-    if (text !== undefined) return { ...told, type: isTextual(type) ? type : 'text/plain', text };
-    return { ...told, ...(type === undefined ? {} : { type }) };
+    if (text !== undefined) return { ...known, type: isTextual(type) ? type : 'text/plain', text };
+    return { ...known, ...(type === undefined ? {} : { type }) };
   }
 
-  /** The answer to a GET, from where it may come from. */
+  /** Sends the GET request, if the URL's host is allowed. */
   async #get(url: string, signal: AbortSignal): Promise<HttpResponse> {
     const { account, uploadOrigin } = this.#options;
     const { protocol, hostname, origin } = new URL(url);
-    // Without TLS anybody on the way chooses the content. What is on a network of the operator's own is theirs to judge.
+    // Without TLS anybody on the path can change the content. Operators decide about hosts on their own networks.
     if (protocol !== 'https:' && !account.mediaPrivateHosts.includes(unbracketed(hostname)))
-      throw new NotTaken('its link is not https');
+      throw new RejectedFile('its link is not https');
     try {
       return await this.#request(url, account.mediaPrivateHosts, signal);
     } catch (error) {
       if (!(error instanceof HttpError && error.cause instanceof AddressError)) throw error;
-      // Asked only now: most upload services are public. Its origin, not its host: other ports of it are other services.
+      // Only asked now, because most upload services are public. The origin counts, not the host: other ports are other services.
       if ((await uploadOrigin(signal)) !== origin)
-        throw new NotTaken('its host is not on the public internet, and is not fetched from');
+        throw new RejectedFile('its host is not on the public internet, and is not fetched from');
       return this.#request(url, [...account.mediaPrivateHosts, unbracketed(hostname)], signal, 0);
     }
   }
@@ -169,56 +175,56 @@ export class MediaFetcher {
       onHead: ({ status, headers }) => {
         if (status !== 200) return;
         type = typeOf(headers);
-        this.#admit(type);
+        this.#checkType(type);
         if (Number(headers['content-length']) > maxBytes) throw this.#tooLarge(type);
-        // It was told not to: a few bytes can unfold into gigabytes.
+        // We did not ask for compression: a few bytes can expand into gigabytes.
         if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-          throw new NotTaken('its server sends it compressed, and it is not unpacked', type);
+          throw new RejectedFile('its server sends it compressed, and it is not unpacked', type);
       },
     }).catch((error: unknown) => {
       throw error instanceof ResponseTooLargeError ? this.#tooLarge(type) : error;
     });
-    if (response.status !== 200) throw new NotTaken(`its server answered with ${response.status}`);
+    if (response.status !== 200) throw new RejectedFile(`its server answered with ${response.status}`);
     return response;
   }
 
-  #tooLarge(type: string | undefined): NotTaken {
-    return new NotTaken(`it is larger than ${this.#options.account.mediaMaxMb} MB`, type);
+  #tooLarge(type: string | undefined): RejectedFile {
+    return new RejectedFile(`it is larger than ${this.#options.account.mediaMaxMb} MB`, type);
   }
 
-  /** @throws NotTaken for a type that the settings block */
-  #admit(type: string | undefined): void {
+  /** @throws RejectedFile for a type that the settings block */
+  #checkType(type: string | undefined): void {
     if (
       type !== undefined &&
       this.#options.account.blockedMediaTypes.some((pattern) => matchesMediaType(pattern, type))
     )
-      throw new NotTaken('files of this type are not taken here', type);
+      throw new RejectedFile('files of this type are not taken here', type);
   }
 }
 
-/** The refusal that an error is, or that ended a request. */
-function refusalIn(error: unknown): NotTaken | undefined {
+/** The `RejectedFile` in an error, or in the cause of an HTTP error. */
+function rejectionIn(error: unknown): RejectedFile | undefined {
   const inner = error instanceof HttpError ? error.cause : error;
-  return inner instanceof NotTaken ? inner : undefined;
+  return inner instanceof RejectedFile ? inner : undefined;
 }
 
-/** Types other than `text/*` that are text. */
+/** Media types of text files, `text/*` and others. */
 const TEXTUAL = /^(?:text\/|image\/svg\+xml|application\/(?:json|xml|javascript|toml|yaml|sql|.*\+(?:json|xml)|x-.*))/;
 
 function isTextual(type: string | undefined): type is string {
   return type !== undefined && TEXTUAL.test(type);
 }
 
-/** The media type of an answer without its parameters; the one that only says "bytes" says nothing. */
+/** The media type of a response without parameters; `application/octet-stream` counts as none. */
 function typeOf(headers: HttpResponse['headers']): string | undefined {
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   return /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/.test(type) && type !== 'application/octet-stream' ? type : undefined;
 }
 
-function withTextWithin(media: Attachment, most: number): Attachment {
+function limitText(media: Attachment, limit: number): Attachment {
   const { text } = media;
-  if (text === undefined || text.length <= most) return media;
-  // Not between the two halves of a character.
-  const cut = text.slice(0, most).replace(/[\uD800-\uDBFF]$/, '');
+  if (text === undefined || text.length <= limit) return media;
+  // Does not split a surrogate pair.
+  const cut = text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, '');
   return { ...media, text: cut, note: `only the first ${cut.length} of ${text.length} characters` };
 }

@@ -2,25 +2,26 @@ import { TimeoutError } from '../../xmpp-core/errors.js';
 import { abortReason } from '../../xmpp-core/events.js';
 
 interface Waiting {
-  readonly whose: string;
+  readonly key: string;
   readonly go: () => void;
 }
 
+/** Options of a `KeyedSemaphore`. */
 export interface KeyedSemaphoreOptions {
-  /** So many at once and no more. */
+  /** How many tasks run at once. */
   readonly total: number;
-  /** And so many of each. */
+  /** How many tasks of one key run at once. */
   readonly perKey: number;
-  /** How long one waits in line, in milliseconds. */
+  /** How long a task waits to start, in milliseconds. */
   readonly waitMs: number;
 }
 
-/** So many at once and no more, and so many of each; the others wait in line. */
+/** Limits concurrent tasks, in total and per key; others wait in order of arrival. */
 export class KeyedSemaphore {
   readonly #options: KeyedSemaphoreOptions;
   #free: number;
-  /** How many each holds; who holds none is not in it. */
-  readonly #held = new Map<string, number>();
+  /** Running tasks by key, without zeros. */
+  readonly #running = new Map<string, number>();
   readonly #waiting = new Set<Waiting>();
 
   constructor(options: KeyedSemaphoreOptions) {
@@ -29,43 +30,43 @@ export class KeyedSemaphore {
   }
 
   /**
-   * Runs some work when it is its turn. Who has as many as one may have is passed over in the line.
-   * @throws TimeoutError when its turn does not come in time, the signal's reason when that comes first, or what the work throws
+   * Runs `work` as soon as the limits allow. A waiting key at its limit does not block the others.
+   * @throws TimeoutError when it cannot start in time, the signal's reason when that comes first, or the error of `work`
    */
-  async run<Result>(whose: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  async run<Result>(key: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     signal.throwIfAborted();
-    if (this.#mayGo(whose)) this.#take(whose);
-    else await this.#turn(whose, signal);
+    if (this.#canStart(key)) this.#take(key);
+    else await this.#wait(key, signal);
     try {
       return await work();
     } finally {
-      this.#release(whose);
+      this.#release(key);
     }
   }
 
-  #mayGo(whose: string): boolean {
-    return this.#free > 0 && (this.#held.get(whose) ?? 0) < this.#options.perKey;
+  #canStart(key: string): boolean {
+    return this.#free > 0 && (this.#running.get(key) ?? 0) < this.#options.perKey;
   }
 
-  #take(whose: string): void {
+  #take(key: string): void {
     this.#free -= 1;
-    this.#held.set(whose, (this.#held.get(whose) ?? 0) + 1);
+    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
   }
 
-  #release(whose: string): void {
+  #release(key: string): void {
     this.#free += 1;
-    const held = (this.#held.get(whose) ?? 0) - 1;
-    if (held > 0) this.#held.set(whose, held);
-    else this.#held.delete(whose);
+    const running = (this.#running.get(key) ?? 0) - 1;
+    if (running > 0) this.#running.set(key, running);
+    else this.#running.delete(key);
     for (const waiting of this.#waiting) {
-      if (!this.#mayGo(waiting.whose)) continue;
-      // Taken here, so that nobody who comes in between can take it.
-      this.#take(waiting.whose);
+      if (!this.#canStart(waiting.key)) continue;
+      // Taken here, so that no new task can take it in between.
+      this.#take(waiting.key);
       return waiting.go();
     }
   }
 
-  #turn(whose: string, signal: AbortSignal): Promise<void> {
+  #wait(key: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const { waitMs } = this.#options;
       const timer = setTimeout(() => giveUp(new TimeoutError('waiting in line', waitMs)), waitMs);
@@ -75,7 +76,7 @@ export class KeyedSemaphore {
         signal.removeEventListener('abort', abort);
       };
       const waiting: Waiting = {
-        whose,
+        key,
         go: () => {
           end();
           resolve();

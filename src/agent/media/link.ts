@@ -1,17 +1,17 @@
-/** What is known of a file before anything of it was fetched. */
+/** A file before it is fetched. */
 
 import type { ContentHash } from './content-hash.js';
 
-/** A file that somebody says is at a URL. */
+/** A link to a file, as claimed by its sender. */
 export interface MediaLink {
-  /** Of the scheme `https:`, `http:` or `aesgcm:`. */
+  /** With the scheme `https:`, `http:` or `aesgcm:`. */
   readonly url: string;
-  /** Can stand in a directory, and shows nothing that people would not see. */
+  /** Valid as a file name, without invisible characters. */
   readonly name: string;
-  /** Such as `image/png`. */
+  /** Media type, such as `image/png`. */
   readonly type?: string;
   /** In bytes. */
   readonly size?: number;
-  /** What it has to have, or it is another file. */
+  /** The hash that the file must have. */
   readonly hash?: ContentHash;
 }

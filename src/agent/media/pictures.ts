@@ -1,24 +1,24 @@
-/** Pictures of a prompt are read from the disk when a request is made, and not before. */
+/** Loads the pictures of a prompt from disk, only when the request is made. */
 import type { ChatMessage, ModelImage } from '../model/model.js';
 import type { MediaStore } from './store.js';
 
-/** A picture that a message shows, by its name in the store. */
+/** A picture of a message, by its name in the store. */
 export interface PictureReference {
   readonly file: string;
   /** Such as `image/png`. */
   readonly mediaType: string;
-  /** What people call it. */
+  /** The sender's name for the file. */
   readonly name: string;
 }
 
-/** A message of a prompt whose pictures are still on the disk. */
+/** A message of a prompt whose pictures are not loaded yet. */
 export interface PromptMessage extends ChatMessage {
   readonly pictures?: readonly PictureReference[];
 }
 
 /**
- * The messages with their pictures. One that is not kept any more is told of in words.
- * @throws what the file system says
+ * The messages with their pictures loaded. A text stands in for a picture that is no longer stored.
+ * @throws the error of the file system
  */
 export function withPictures(
   messages: readonly PromptMessage[],

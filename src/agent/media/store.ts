@@ -1,6 +1,6 @@
 /**
- * Pictures on the disk, below the data directory and for the bot's eyes only: a file is named by its content, so that one that is sent
- * often is kept once. When they are too many, those that were not needed for the longest time go.
+ * Stores pictures in the data directory, readable by the bot only. A file is named by the hash of its content, so that each picture
+ * is stored once. Over the size limit, the least recently used ones are deleted.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -9,18 +9,20 @@ import { isMissing } from '../conversation/disk.js';
 import { StorageError } from '../file-storage.js';
 import { Serial } from '../serial.js';
 
+/** Options of a `MediaStore`. */
 export interface MediaStoreOptions {
-  /** How much is kept in all, in bytes. */
+  /** The maximum total size, in bytes. Default: 512 MiB. */
   readonly maxBytes?: number;
 }
 
 const MAX_BYTES = 512 * 1024 * 1024;
 const NAME = /^[0-9a-f]{64}\.[a-z0-9]{1,8}$/;
 
+/** The pictures in a folder. */
 export class MediaStore {
   readonly #directory: string;
   readonly #maxBytes: number;
-  /** Sizes by file name, the one that was needed last at the end. */
+  /** Sizes by file name, most recently used last. */
   readonly #sizes = new Map<string, number>();
   #total = 0;
   /** One change of the folder at a time. */
@@ -31,11 +33,11 @@ export class MediaStore {
     this.#maxBytes = maxBytes;
   }
 
-  /** Opens a folder, which is made when it is missing. @throws StorageError when it cannot be used */
+  /** Opens a folder, which is created if missing. @throws StorageError when it cannot be used */
   static async open(directory: string, { maxBytes = MAX_BYTES }: MediaStoreOptions = {}): Promise<MediaStore> {
     const store = new MediaStore(directory, maxBytes);
     try {
-      await store.#look();
+      await store.#scan();
     } catch (error) {
       throw new StorageError(`cannot use ${directory}; is it a folder, and may this user write there?`, {
         cause: error,
@@ -44,14 +46,14 @@ export class MediaStore {
     return store;
   }
 
-  /** Learns what is there. */
-  async #look(): Promise<void> {
+  /** Reads the sizes of the stored files and removes incomplete ones. */
+  async #scan(): Promise<void> {
     const directory = this.#directory;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
     const found: { name: string; size: number; mtimeMs: number }[] = [];
     for (const name of await readdir(directory)) {
-      // What a crash left half-written has no name of its own yet.
+      // Left incomplete by a crash.
       if (name.endsWith('.new')) await rm(join(directory, name), { force: true });
       if (!NAME.test(name)) continue;
       const { size, mtimeMs } = await stat(join(directory, name));
@@ -61,12 +63,12 @@ export class MediaStore {
     await this.#makeRoom();
   }
 
-  /** Keeps a content. @returns its name in the folder @throws what the file system says */
+  /** Saves a picture. @returns its name in the folder @throws the error of the file system */
   save(data: Uint8Array, extension: string): Promise<string> {
     const name = `${createHash('sha256').update(data).digest('hex')}.${extension}`;
     return this.#changes.run(async () => {
       const path = join(this.#directory, name);
-      if (!(await isTouched(path))) {
+      if (!(await touch(path))) {
         const unfinished = join(this.#directory, `${randomUUID()}.new`);
         await writeFile(unfinished, data, { mode: 0o600 });
         await rename(unfinished, path);
@@ -77,9 +79,9 @@ export class MediaStore {
     });
   }
 
-  /** What was kept under a name; `undefined` when it is not there any more. @throws what the file system says */
+  /** Loads a picture; `undefined` when it is not stored any more. @throws the error of the file system */
   async load(name: string): Promise<Uint8Array | undefined> {
-    // The name comes out of a file, and must not lead out of the folder.
+    // The name comes from a history file and must not lead out of the folder.
     if (!NAME.test(name)) return undefined;
     try {
       return await readFile(join(this.#directory, name));
@@ -105,8 +107,8 @@ export class MediaStore {
   }
 }
 
-/** Marks a file as needed now. @returns whether it is there */
-async function isTouched(path: string): Promise<boolean> {
+/** Marks a file as used now. @returns whether it exists */
+async function touch(path: string): Promise<boolean> {
   const now = new Date();
   try {
     await utimes(path, now, now);

@@ -1,4 +1,4 @@
-/** What has come of an answer, and what it amounts to once nothing more comes. */
+/** Assembles an answer from the chunks of a stream. */
 import type { ModelEvent, ModelRequest, ModelUsage } from './model.js';
 import type { Chunk } from './openai-chunk.js';
 import { toFinishReason } from './openai-chunk.js';
@@ -6,10 +6,10 @@ import type { ErrorFactory } from './provider.js';
 import { estimateUsage } from './tokens.js';
 import { ToolCallAssembler } from './tool-call-assembler.js';
 
-/** No limit on tokens is sent, so a model that runs in circles is stopped here. */
+/** Requests set no token limit, so a model that loops is stopped at this length. */
 const MAX_CHARACTERS = 1_000_000;
 
-/** Gathers the chunks of one answer. */
+/** Collects the chunks of one answer. */
 export class AnswerAssembler {
   #text = '';
   #reasoning = '';
@@ -19,10 +19,9 @@ export class AnswerAssembler {
   #finishReason: string | undefined;
   #usage: ModelUsage | undefined;
 
-  /** Takes a chunk in. Tells whether it brought the answer forward; keepalives, roles and empty deltas do not. */
+  /** Adds a chunk. @returns whether it made progress; keepalives, roles and empty deltas do not */
   add(chunk: Chunk): boolean {
-    const said = chunk.text + chunk.reasoning + chunk.refusal;
-    const news = said !== '' || chunk.toolCalls.length > 0;
+    const hasContent = chunk.text + chunk.reasoning + chunk.refusal !== '' || chunk.toolCalls.length > 0;
     const finishes = chunk.finishReason !== undefined && !this.isFinished;
     this.#text += chunk.text;
     this.#reasoning += chunk.reasoning;
@@ -34,33 +33,34 @@ export class AnswerAssembler {
     this.#finishReason ??= chunk.finishReason;
     this.#usage = chunk.usage ?? this.#usage;
     if (this.isTooLong) this.#finishReason ??= 'length';
-    return news || finishes;
+    return hasContent || finishes;
   }
 
-  /** Whether the model has said that it is done: from then on nothing can take the answer back. */
+  /** Whether a finish reason has arrived: from then on the answer stands, whatever happens to the stream. */
   get isFinished(): boolean {
     return this.#finishReason !== undefined;
   }
 
-  /** Whether it is so long that it has to end here. */
+  /** Whether the answer has reached the maximum length and must end here. */
   get isTooLong(): boolean {
-    const spoken = this.#text.length + this.#reasoning.length + this.#refusal.length;
-    return spoken + this.#argumentsLength > MAX_CHARACTERS;
+    const length = this.#text.length + this.#reasoning.length + this.#refusal.length;
+    return length + this.#argumentsLength > MAX_CHARACTERS;
   }
 
   /**
-   * The last event of the answer. Throws `ModelError` if it is none: broken off, declined, empty.
-   * @param model the `name` of the model that gave it
-   * @param request what was asked, to estimate its tokens
+   * Returns the last event of the answer.
+   * @param model the `name` of the model
+   * @param request the request, to estimate its tokens
+   * @throws ModelError when the answer is truncated, declined or empty
    */
-  finish(model: string, { messages, allowEmpty: mayBeSilent = false }: ModelRequest, fail: ErrorFactory): ModelEvent {
+  finish(model: string, { messages, allowEmpty = false }: ModelRequest, fail: ErrorFactory): ModelEvent {
     if (this.#finishReason === undefined) throw fail('truncated', 'ended its stream without a finish reason');
     if (this.#finishReason === 'error') throw fail('unavailable', 'ended its answer with an error');
-    // What a filter cut off in mid-call is not what the model wanted.
+    // A filter may have cut off a call in the middle.
     const toolCalls = this.#finishReason === 'content_filter' ? [] : this.#toolCalls.finish();
-    const written = toolCalls.map((call) => call.arguments).join('');
+    const callArguments = toolCalls.map((call) => call.arguments).join('');
     const declined = this.#refusal !== '' || this.#finishReason === 'content_filter';
-    if (this.#text.trim() === '' && toolCalls.length === 0 && (declined || !mayBeSilent)) {
+    if (this.#text.trim() === '' && toolCalls.length === 0 && (declined || !allowEmpty)) {
       throw declined
         ? fail('refused', 'declined to answer')
         : fail('empty', `ended its answer with ${this.#finishReason} and no text`);
@@ -68,9 +68,9 @@ export class AnswerAssembler {
     return {
       type: 'done',
       model,
-      // Many servers say that they stopped when they want tools used.
+      // Many servers report `stop` although there are tool calls.
       finishReason: toolCalls.length > 0 ? 'tool-calls' : toFinishReason(this.#finishReason),
-      usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning + written),
+      usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning + callArguments),
       ...(toolCalls.length > 0 && { toolCalls }),
     };
   }

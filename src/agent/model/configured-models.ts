@@ -1,19 +1,19 @@
-/** The models that a configuration speaks of, each made once. */
+/** The models of a configuration, each created once. */
 import type { Config, ProviderConfig } from '../config/config.js';
 import { firstListedModel } from './local-model.js';
 import { ModelError, type Model } from './model.js';
 import { createModel } from './openai-model.js';
 
 /**
- * Gives the model of a provider by their names, with the provider's fallbacks behind it.
- * The function throws ModelError for a provider that the configuration does not know.
+ * Returns a function that looks up a model by the names of provider and model, with the provider's fallbacks behind it.
+ * The function throws ModelError for a provider that is not configured.
  */
 export function configuredModels({ providers }: Pick<Config, 'providers'>): (provider: string, model: string) => Model {
-  const made = new Map<string, Model>();
+  const models = new Map<string, Model>();
 
-  const make = (provider: ProviderConfig, model: string): Model => {
+  const create = (provider: ProviderConfig, model: string): Model => {
     const key = `${provider.name} ${model}`;
-    const known = made.get(key);
+    const known = models.get(key);
     if (known !== undefined) return known;
     const { name, baseUrl, apiKey, firstTokenSeconds, idleSeconds, retries } = provider;
     const settings = {
@@ -26,23 +26,23 @@ export function configuredModels({ providers }: Pick<Config, 'providers'>): (pro
       retries,
     };
     const created = createModel(settings, fallbackOf(provider));
-    made.set(key, created);
+    models.set(key, created);
     return created;
   };
   const fallbackOf = ({ fallback }: ProviderConfig): Model | undefined => {
     const provider = fallback === undefined ? undefined : providers.get(fallback);
     const model = provider?.models[0];
     if (provider === undefined) return undefined;
-    return model === undefined ? withFirstListed(provider) : make(provider, model);
+    return model === undefined ? withFirstListed(provider) : create(provider, model);
   };
-  /** A local provider need not have its models named: it is asked for them when it is needed. */
+  /** A local provider needs no configured models: it is asked for its list when a request is made. */
   const withFirstListed = (provider: ProviderConfig): Model => ({
     name: provider.name,
     async *answer(request) {
       const model = await firstListedModel(provider.baseUrl);
       if (model === undefined)
         throw new ModelError('unreachable', `${provider.name} lists no model at ${provider.baseUrl}/models`);
-      yield* make(provider, model).answer(request);
+      yield* create(provider, model).answer(request);
     },
   });
 
@@ -50,6 +50,6 @@ export function configuredModels({ providers }: Pick<Config, 'providers'>): (pro
     const provider = providers.get(name);
     if (provider === undefined)
       throw new ModelError('bad-request', `there is no provider '${name}' in the configuration`);
-    return make(provider, model);
+    return create(provider, model);
   };
 }

@@ -1,10 +1,10 @@
-/** Two models as one: the second is asked when the first fails. */
+/** A model with a fallback. */
 import type { Model, ModelEvent, ModelRequest } from './model.js';
 import { ModelError } from './model.js';
 
 /**
- * A model that asks `first`, and `second` if that failed before any text. What `first` declined to answer stays declined: that is an
- * answer, not a failure.
+ * A model that asks `first`, and `second` if that fails before any text. A refusal by `first` stands: that is an answer, not a
+ * failure.
  */
 export function withFallback(first: Model, second: Model): Model {
   return {
@@ -24,20 +24,20 @@ export function withFallback(first: Model, second: Model): Model {
   };
 }
 
-/** The answer of `model`; the failure is returned if it came before any text, else thrown. */
+/** Yields the answer of `model`. Returns a failure that comes before any text; throws a later one. */
 async function* untilFailure(
   model: Model,
   request: ModelRequest,
 ): AsyncGenerator<ModelEvent, ModelError | undefined, undefined> {
-  let spoken = false;
+  let hasText = false;
   try {
     for await (const event of model.answer(request)) {
-      spoken ||= event.type === 'text';
+      hasText ||= event.type === 'text';
       yield event;
     }
     return undefined;
   } catch (error) {
-    if (spoken || request.signal.aborted || !(error instanceof ModelError) || error.kind === 'refused') throw error;
+    if (hasText || request.signal.aborted || !(error instanceof ModelError) || error.kind === 'refused') throw error;
     return error;
   }
 }

@@ -1,49 +1,47 @@
-/** What the rest of the agent knows of a language model: a question goes in, an answer streams out, or a `ModelError` is thrown. */
+/** The agent's interface to language models: a request goes in, an answer streams out, or a `ModelError` is thrown. */
 
 /**
- * One message of the conversation as the model reads it.
- *
- * `content` is the plain text whatever else a message carries, so that who only reads or writes text need not know of the rest.
+ * One message of a request. `content` is always plain text, so that code that only needs text can ignore the other fields.
  */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
-  /** Who speaks, where several people do. A hint: not every provider hands it to the model, so rooms say it in `content` too. */
+  /** The speaker, where there are several. Only a hint: not every provider passes it to the model, so rooms put it in `content` too. */
   readonly name?: string;
-  /** Of a user: pictures that go with the text. */
+  /** Role `user`: pictures that go with the text. */
   readonly images?: readonly ModelImage[];
-  /** Of the assistant: the tools it wants used. Each call is answered by a message of the role `tool` that follows. */
+  /** Role `assistant`: tool calls. A message of role `tool` follows for each. */
   readonly toolCalls?: readonly ToolCall[];
-  /** Of a tool: the `id` of the call whose result `content` is. */
+  /** Role `tool`: the `id` of the call whose result is in `content`. */
   readonly toolCallId?: string;
 }
 
-/** A picture for a model that sees. */
+/** A picture for a model with image input. */
 export interface ModelImage {
   /** Such as `image/png`. */
   readonly mediaType: string;
   readonly base64: string;
 }
 
-/** A tool that a model may use. */
+/** A tool that the model can call. */
 export interface ToolDefinition {
   readonly name: string;
   /** What it does and when to use it, for the model. */
   readonly description: string;
-  /** A JSON Schema of the arguments: an object. */
+  /** JSON Schema of the arguments, of type `object`. */
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-/** A tool that a model wants used. */
+/** A call of a tool by the model. */
 export interface ToolCall {
-  /** The model's own, to tell its calls apart. */
+  /** Chosen by the model, unique within an answer. */
   readonly id: string;
   readonly name: string;
-  /** JSON as the model wrote it, which may be none. */
+  /** JSON as written by the model; may be invalid. */
   readonly arguments: string;
 }
 
-/** What a request cost, in tokens; `estimated` when the provider did not say and the figures are our own guess. */
+/** The tokens of a request; `estimated` when the provider did not report them. */
 export interface ModelUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -51,77 +49,77 @@ export interface ModelUsage {
 }
 
 /**
- * Why the model stopped: it had said everything; it wants tools used; it hit a limit of length; a filter cut it; some other word of
- * the provider's.
+ * Why the model stopped: the answer is complete; it calls tools; it reached a length limit; a filter cut it; or another reason
+ * of the provider's.
  */
 export type FinishReason = 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'other';
 
-/** A piece of the answer as it comes; then, exactly once and last, `done`. */
+/** A piece of text as it arrives; then, exactly once and last, `done`. */
 export type ModelEvent =
   | { readonly type: 'text'; readonly text: string }
   | {
       readonly type: 'done';
-      /** The `name` of the model that answered: the fallback's, if it had to. */
+      /** The `name` of the model that answered, which may be the fallback. */
       readonly model: string;
       readonly finishReason: FinishReason;
       readonly usage: ModelUsage;
-      /** The tools it wants used before it goes on; absent when there are none. */
+      /** Tool calls whose results the model needs to continue; absent when there are none. */
       readonly toolCalls?: readonly ToolCall[];
-      /** Set when a fallback answered: why the first model did not. For the log. */
+      /** The first model's error, when a fallback answered. For the log. */
       readonly insteadOf?: ModelError;
-      /** Something that the model turned out not to take, and is not asked with any more. For the log, once. */
+      /** For the log, once: a feature that the server rejected and that is not used any more. */
       readonly notice?: string;
     };
 
-/** What is asked of a model. */
+/** A request to a model. */
 export interface ModelRequest {
   readonly messages: readonly ChatMessage[];
-  /** What it may use; nothing unless given. */
+  /** Tools that the model can call. Default: none. */
   readonly tools?: readonly ToolDefinition[];
-  /** Whether an answer without text is one too, as after a reaction; else it is an error of the kind `empty`. */
+  /** Whether an answer may have no text, as after a reaction. Otherwise that is an error of kind `empty`. */
   readonly allowEmpty?: boolean;
-  /** Ends the request at once; the answer then rejects with the signal's reason. */
+  /** Aborts the request at once; the answer then rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }
 
-/** Something that answers. */
+/** A language model, or a chain of models with fallbacks. */
 export interface Model {
   /** For people and logs: `openai/gpt-4o`. */
   readonly name: string;
   /**
-   * Asks the model. Nothing is sent before the first event is asked for.
-   * Throws `ModelError`, or the reason of `request.signal` when that is aborted. Text may have come before the error.
+   * Asks the model. Nothing is sent before the iteration starts. Text may arrive before an error.
+   * @throws ModelError, or the reason of `request.signal` when that is aborted
    */
   answer(request: ModelRequest): AsyncIterable<ModelEvent>;
 }
 
-/** What went wrong, by what can be done about it. */
+/** The kinds of failure, by what can be done about them. */
 export type ModelErrorKind =
-  /** The key is missing, wrong, or not good for this model (401, 403). */
+  /** The key is missing, wrong, or not valid for this model (401, 403). */
   | 'auth'
   /** The account has no credit left (402, or 429 with `insufficient_quota`). */
   | 'quota'
   /** Too many requests (429). */
   | 'rate-limited'
-  /** The provider is there and out of order (5xx, 408, 409, 425, an error in mid-stream). */
+  /** The provider reports a failure of its own (5xx, 408, 409, 425, an error in mid-stream). */
   | 'unavailable'
   /** No connection to the provider. */
   | 'unreachable'
-  /** No content came within the first limit. */
+  /** No content arrived within the first time limit. */
   | 'timeout'
-  /** Content came, and then no more for too long. */
+  /** Content arrived, then no more for too long. */
   | 'stalled'
   /** The stream ended before the answer did. */
   | 'truncated'
-  /** What came is not the protocol: a web page, JSON of another shape, garbage. */
+  /** The response does not follow the protocol: a web page, JSON of another shape, garbage. */
   | 'malformed'
-  /** The answer ended properly, with nothing in it. */
+  /** The answer ended properly but has no text. */
   | 'empty'
   /** The model or the provider's filter declined to answer. */
   | 'refused'
   /** The conversation does not fit the model's context. */
   | 'too-long'
-  /** The provider does not take the request: wrong model name, wrong base_url, a parameter it does not know. */
+  /** The provider rejects the request: wrong model name, wrong base_url, an unknown parameter. */
   | 'bad-request';
 
 const PUBLIC_TEXT: Readonly<Record<ModelErrorKind, string>> = {
@@ -141,19 +139,19 @@ const PUBLIC_TEXT: Readonly<Record<ModelErrorKind, string>> = {
 };
 
 /**
- * A model did not answer, or not to the end.
+ * A model did not answer, or not completely.
  *
- * `message` is for the log and the operator: which provider, model and host, what it said (cleaned and cut), what to do.
- * `publicText` is for the chat: one plain sentence with nothing of the provider's in it. Neither ever holds a key. There is no
- * `cause`: the errors underneath carry whole pages, headers and sometimes the key itself, and loggers print causes.
+ * `message` is for the log and the operator: provider, model and host, the provider's text (cleaned and cut), what to do.
+ * `publicText` is for the chat: one plain sentence without text of the provider. Neither contains a key. There is no
+ * `cause`: the underlying errors contain whole pages, headers and sometimes the key, and loggers print causes.
  */
 export class ModelError extends Error {
   override readonly name = 'ModelError';
   readonly kind: ModelErrorKind;
   readonly publicText: string;
-  /** The HTTP status, if the provider gave one. */
+  /** The HTTP status, if the provider sent one. */
   readonly status: number | undefined;
-  /** How long the provider asks us to wait, in milliseconds, if it said so. */
+  /** The delay that the provider asks for, in milliseconds, if any. */
   readonly retryAfterMs: number | undefined;
 
   constructor(

@@ -1,23 +1,22 @@
-/** Reading one chunk of a streamed completion, whatever a server made of it. */
+/** Reads one chunk of a streamed completion, tolerant of differences between servers. */
 import type { FinishReason, ModelUsage } from './model.js';
 import type { ToolCallPiece } from './tool-call-assembler.js';
 
-/** What a chunk says, as far as we use it. */
+/** The fields of a chunk that we use. */
 export interface Chunk {
-  /** Text for the reader. */
+  /** Text of the answer. */
   readonly text: string;
-  /** What the model thinks before it speaks. Not shown, but work it has done. */
+  /** Reasoning before the answer: not shown, but it counts as progress and costs tokens. */
   readonly reasoning: string;
-  /** The words in which it declines. */
+  /** Text of a refusal. */
   readonly refusal: string;
-  /** Pieces of the calls of tools that it asks for. */
   readonly toolCalls: readonly ToolCallPiece[];
-  /** The provider's own word for why it ended. */
+  /** The provider's own finish reason. */
   readonly finishReason: string | undefined;
   readonly usage: ModelUsage | undefined;
 }
 
-/** The chunk in `value`, or undefined when it is not even an object. Missing and ill-typed parts read as absent. */
+/** Reads a chunk; `undefined` when `value` is not an object. Missing and mistyped fields count as absent. */
 export function readChunk(value: unknown): Chunk | undefined {
   if (!isObject(value)) return undefined;
   const choice = Array.isArray(value['choices']) ? objectOf((value['choices'] as unknown[])[0]) : {};
@@ -25,7 +24,7 @@ export function readChunk(value: unknown): Chunk | undefined {
   const finishReason = choice['finish_reason'];
   return {
     text: textOf(delta['content'], 'text'),
-    // DeepSeek and vLLM say reasoning_content, OpenRouter and Ollama reasoning, Mistral puts it among the parts of the content.
+    // DeepSeek and vLLM send reasoning_content, OpenRouter and Ollama reasoning, Mistral a part of the content.
     reasoning: stringOf(delta['reasoning_content'] ?? delta['reasoning']) + textOf(delta['content'], 'thinking'),
     refusal: stringOf(delta['refusal']),
     toolCalls: Array.isArray(delta['tool_calls']) ? delta['tool_calls'].map(readToolCall) : [],
@@ -34,9 +33,9 @@ export function readChunk(value: unknown): Chunk | undefined {
   };
 }
 
-/** Our word for a provider's finish reason. */
-export function toFinishReason(word: string): FinishReason {
-  switch (word) {
+/** Maps a provider's finish reason to ours. */
+export function toFinishReason(reason: string): FinishReason {
+  switch (reason) {
     case 'stop':
     case 'eos':
     case 'end_turn':
@@ -62,18 +61,18 @@ function readUsage(value: unknown): ModelUsage | undefined {
 
 function readToolCall(value: unknown): ToolCallPiece {
   const piece = objectOf(value);
-  const called = objectOf(piece['function']);
-  const given = called['arguments'];
+  const call = objectOf(piece['function']);
+  const given = call['arguments'];
   return {
     index: isCount(piece['index']) ? piece['index'] : undefined,
     id: stringOf(piece['id']),
-    name: stringOf(called['name']),
-    // Some give the arguments as what they are instead of as a text of JSON.
+    name: stringOf(call['name']),
+    // Some servers send the arguments as an object instead of a JSON string.
     arguments: isObject(given) ? JSON.stringify(given) : stringOf(given),
   };
 }
 
-/** A content is a string, or, with Mistral's reasoning models, a list of parts. */
+/** Content is a string or, from Mistral's reasoning models, a list of parts. */
 function textOf(content: unknown, type: 'text' | 'thinking'): string {
   if (!Array.isArray(content)) return type === 'text' ? stringOf(content) : '';
   return content

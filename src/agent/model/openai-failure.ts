@@ -1,18 +1,18 @@
-/** What went wrong, said as a `ModelError`: from what the `openai` package, `fetch` and the parser throw. */
+/** Maps the errors of the `openai` package, `fetch` and the parser to `ModelError`s. */
 import type { ModelError, ModelErrorKind } from './model.js';
 import { NoStreamError } from './openai-fetch.js';
 import type { ErrorFactory } from './provider.js';
 
 /**
- * The `ModelError` for whatever a request threw.
- * @param answering whether the provider had begun to answer, so that a lost connection is a truncated answer
+ * The `ModelError` for an error of a request.
+ * @param answering whether the answer had started, so that a lost connection means a truncated answer
  */
 export function toModelError(error: unknown, answering: boolean, fail: ErrorFactory): ModelError {
   const { cause, error: event } = Object(error) as { readonly cause?: unknown; readonly error?: unknown };
   if (cause instanceof NoStreamError) return responseFailure(cause, fail);
-  // The package throws an event that holds an `error`, with that as its own.
+  // For an event with an `error`, the package throws an error with that value as its `error`.
   if (event !== undefined) return eventFailure(event, fail);
-  // The parser's own message shows a piece of the answer, which is for the chat and not for the log.
+  // The parser's message quotes the answer, which must not be logged.
   if (error instanceof SyntaxError) return fail('malformed', 'sent an event that cannot be read');
   return answering
     ? fail('truncated', 'lost the connection in the middle of its answer', { said: faultOf(error) })
@@ -25,7 +25,7 @@ function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorFa
     const { error } = Object(content) as { readonly error?: unknown };
     if (error !== undefined) return eventFailure(error, fail);
     const type = headers.get('content-type') ?? 'nothing';
-    // A page says what answered here; JSON may be the answer itself, which is for the chat and not for the log.
+    // A page shows which server answered; JSON may be the answer itself, which must not be logged.
     const said = typeof content === 'string' ? content : '';
     return fail('malformed', `answered ${status} with ${type} instead of an event stream`, { said, status });
   }
@@ -33,20 +33,20 @@ function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorFa
     const said = headers.get('location') ?? '';
     return fail('bad-request', `answered ${status}, a redirect, which is not followed`, { said, status });
   }
-  const { text, code } = wordsOf(content);
+  const { text, code } = textAndCode(content);
   const retryAfterMs = retryAfterOf(headers);
   return fail(kindOf(status, code, text), `answered ${status}`, { said: text, status, retryAfterMs });
 }
 
-/** An error after a status of 200. OpenRouter gives as its `code` the status that it should have had. */
+/** An error after a status of 200. OpenRouter puts the intended status in `code`. */
 function eventFailure(error: unknown, fail: ErrorFactory): ModelError {
-  const { text, code } = wordsOf(error);
+  const { text, code } = textAndCode(error);
   const status = typeof code === 'number' && code >= 400 && code < 600 ? code : undefined;
   return fail(kindOf(status ?? 500, code, text), 'sent an error in place of its answer', { said: text, status });
 }
 
-function kindOf(status: number, code: unknown, said: string): ModelErrorKind {
-  if (code === 'context_length_exceeded' || /context (?:length|window|size)|prompt is too long/i.test(said)) {
+function kindOf(status: number, code: unknown, text: string): ModelErrorKind {
+  if (code === 'context_length_exceeded' || /context (?:length|window|size)|prompt is too long/i.test(text)) {
     return 'too-long';
   }
   if (status === 401 || status === 403) return 'auth';
@@ -57,25 +57,25 @@ function kindOf(status: number, code: unknown, said: string): ModelErrorKind {
 }
 
 /**
- * The words and the code of an error, in the shapes seen in the wild: `{error: {message, code}}` (OpenAI), the same in a list
- * (Gemini), `{error: "words"}` (Ollama), `{message}`, `{detail: "words"}` (FastAPI servers), bare words. Others are shown as they are.
+ * The text and code of an error, in the shapes found in practice: `{error: {message, code}}` (OpenAI), the same in a list
+ * (Gemini), `{error: "text"}` (Ollama), `{message}`, `{detail: "text"}` (FastAPI servers), plain text. Others are shown as JSON.
  */
-function wordsOf(content: unknown): { readonly text: string; readonly code?: unknown } {
+function textAndCode(content: unknown): { readonly text: string; readonly code?: unknown } {
   if (typeof content === 'string') return { text: content };
-  if (Array.isArray(content)) return wordsOf(content[0] ?? '');
+  if (Array.isArray(content)) return textAndCode(content[0] ?? '');
   const { error, message, detail, code } = Object(content) as Record<'error' | 'message' | 'detail' | 'code', unknown>;
-  if (error !== undefined && error !== null) return wordsOf(error);
-  const words = message ?? (Array.isArray(detail) ? detail.map(complaintOf).join('; ') : detail);
+  if (error !== undefined && error !== null) return textAndCode(error);
+  const words = message ?? (Array.isArray(detail) ? detail.map(fieldError).join('; ') : detail);
   return { text: typeof words === 'string' ? words : (JSON.stringify(content) ?? ''), code };
 }
 
-/** What FastAPI says of one field. Its `input` is left out: that is our own request, with what people wrote in it. */
-function complaintOf(complaint: unknown): string {
-  const { loc, msg } = Object(complaint) as { readonly loc?: unknown; readonly msg?: unknown };
+/** FastAPI's error about one field. Its `input` is left out: that is our request, with people's messages. */
+function fieldError(value: unknown): string {
+  const { loc, msg } = Object(value) as { readonly loc?: unknown; readonly msg?: unknown };
   return `${Array.isArray(loc) ? loc.join('.') : 'request'}: ${String(msg)}`;
 }
 
-/** JSON as what it means, anything else as the text it is. */
+/** Parses JSON; returns anything else as text. */
 function parse(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
@@ -84,16 +84,16 @@ function parse(body: string): unknown {
   }
 }
 
-/** Retry-After (RFC 9110 §10.2.3), in seconds or as a date, or the finer header that some send beside it; in milliseconds. */
+/** Retry-After (RFC 9110 §10.2.3) in seconds or as a date, or the more precise `retry-after-ms`; returns milliseconds. */
 function retryAfterOf(headers: Headers): number | undefined {
-  const fine = Number.parseFloat(headers.get('retry-after-ms') ?? '');
-  if (fine >= 0) return fine;
+  const precise = Number.parseFloat(headers.get('retry-after-ms') ?? '');
+  if (precise >= 0) return precise;
   const given = headers.get('retry-after') ?? '';
   const ms = /^\d+(?:\.\d+)?$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-/** The innermost cause of a failed fetch names the fault: `ECONNREFUSED`, `CERT_HAS_EXPIRED`. */
+/** The code or message of the innermost cause of a failed fetch: `ECONNREFUSED`, `CERT_HAS_EXPIRED`. */
 function faultOf(error: unknown): string {
   let innermost: unknown = error;
   for (let depth = 0; depth < 8; depth += 1) {

@@ -1,14 +1,14 @@
 /**
- * The one door between the `openai` package and the network: what goes out, and how much may come in.
+ * The `fetch` of the `openai` package: controls what is sent, and limits what is received.
  *
- * The package adds headers of its own and, with no option to stop it, those of OPENAI_CUSTOM_HEADERS, which may be meant for
- * another provider. So the request's headers are not filtered here but written anew. The key is added here too: the package never
- * holds it, so nothing the package logs or throws can show it.
+ * The package adds headers of its own and, with no option to prevent it, those of OPENAI_CUSTOM_HEADERS, which may be meant for
+ * another provider. So the request's headers are not filtered but replaced. The key is added here too: the package never
+ * has it, so its logs and errors cannot contain it.
  */
 
-/** An error page or a JSON error is cut here; nobody reads more of it. */
+/** Error bodies are cut at this length. */
 const ERROR_BODY_BYTES = 64 * 1024;
-/** One event of a stream is a few hundred bytes. The package gathers an event in time quadratic in its size, so it must end. */
+/** The maximum size of one event, usually a few hundred bytes. The package needs quadratic time to assemble an event. */
 const EVENT_BYTES = 1024 * 1024;
 
 const LF = 0x0a;
@@ -16,7 +16,7 @@ const CR = 0x0d;
 
 type Fetch = (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** The provider answered, but with something other than an event stream: an error, or a page. */
+/** The response is not an event stream but an error or a web page. */
 export class NoStreamError extends Error {
   override readonly name = 'NoStreamError';
   readonly status: number;
@@ -33,8 +33,9 @@ export class NoStreamError extends Error {
 }
 
 /**
- * A `fetch` for the `openai` package that sends its JSON body, our headers and nothing else, follows no redirect, and gives back event
- * streams only: anything else is thrown as a `NoStreamError`, which the package passes on as the `cause` of its own.
+ * A `fetch` for the `openai` package that sends only its JSON body and our headers, follows no redirect, and returns only event
+ * streams.
+ * @throws NoStreamError for any other response; the package passes it on as the `cause` of its own error
  */
 export function openAiFetch(apiKey: { reveal(): string } | undefined): Fetch {
   return async (url, init) => {
@@ -49,7 +50,7 @@ export function openAiFetch(apiKey: { reveal(): string } | undefined): Fetch {
       headers,
       body: init?.body ?? null,
       signal: init?.signal ?? null,
-      // Followed, a redirect would carry the conversation to a host nobody configured.
+      // Following a redirect would send the conversation to a host that nobody configured.
       redirect: 'manual',
     });
     const { body, status, statusText } = response;
@@ -60,12 +61,12 @@ export function openAiFetch(apiKey: { reveal(): string } | undefined): Fetch {
   };
 }
 
-/** Whether a response may be an event stream: some servers leave the content type out, but none calls a stream HTML or JSON. */
+/** Whether a response may be an event stream: some servers omit the content type, but none labels a stream HTML or JSON. */
 function isStream(response: Response): boolean {
   return response.ok && !/\b(?:html|json)\b/i.test(response.headers.get('content-type') ?? '');
 }
 
-/** Passes the first `limit` bytes on, and ends there. */
+/** Passes on the first `limit` bytes and ends the stream there. */
 function firstBytes(limit: number): TransformStream<Uint8Array, Uint8Array> {
   let left = limit;
   return new TransformStream({
@@ -77,7 +78,7 @@ function firstBytes(limit: number): TransformStream<Uint8Array, Uint8Array> {
   });
 }
 
-/** Passes everything on, and fails when more than `limit` bytes come without the empty line that ends an event. */
+/** Passes everything on, and fails when more than `limit` bytes arrive without the empty line that ends an event. */
 function eventsUpTo(limit: number): TransformStream<Uint8Array, Uint8Array> {
   let size = 0;
   let previous = 0;

@@ -1,4 +1,4 @@
-/** A model behind any OpenAI-compatible endpoint, asked through the `openai` package's chat.completions. */
+/** A model behind an OpenAI-compatible endpoint, through chat.completions of the `openai` package. */
 import type OpenAI from 'openai';
 import { delay } from '../../xmpp-core/deadline.js';
 import { isPermanentRejection, rejectedFeature } from './optional-features.js';
@@ -12,48 +12,49 @@ import type { ModelProvider } from './provider.js';
 import type { OptionalFeature } from './request-body.js';
 import { retryDelay } from './retry.js';
 
-/** The longest that a timer can run: in effect, never. */
+/** The longest timer that Node supports: in effect, never. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** An extra, and the error that says it is not taken. */
-interface Refusal {
-  readonly extra: OptionalFeature;
+/** A feature that the server rejected, and its error. */
+interface Rejection {
+  readonly feature: OptionalFeature;
   readonly error: ModelError;
 }
 
 /**
- * The model that `provider` describes. Nothing is opened, and the `openai` package is not loaded, before the first question; settings
- * that cannot work are a `ModelError` then.
- * @param fallback asked when this one failed before any text was sent
- * @param wait how to wait between attempts
+ * Creates the model of a provider. The `openai` package is loaded with the first request, which also rejects with a `ModelError` when
+ * the settings cannot work.
+ * @param fallback asked when this model fails before any text
+ * @param wait how to wait between attempts; for tests
  */
 export function createModel(provider: ModelProvider, fallback?: Model, wait: typeof delay = delay): Model {
   let client: Promise<OpenAI> | undefined;
-  /** What this model does not take, as far as it is known. */
-  const lacking = new Set<OptionalFeature>();
+  /** Features that this model is known not to support. */
+  const unsupported = new Set<OptionalFeature>();
 
-  /** Asks until there is content, or no use in asking. */
+  /** Retries until there is content or a retry is of no use. */
   async function* answer(request: ModelRequest): AsyncGenerator<ModelEvent, void, undefined> {
-    const without = new Set(lacking);
-    let refusals: readonly Refusal[] = [];
+    const without = new Set(unsupported);
+    let rejections: readonly Rejection[] = [];
     for (let attempt = 0; ; attempt += 1) {
-      let spoken = false;
+      let hasContent = false;
       try {
         request.signal.throwIfAborted();
         client ??= openClient(provider);
         for await (const event of askOnce(await client, provider, request, without)) {
-          if (!spoken) for (const { extra } of refusals) lacking.add(extra);
-          spoken = true;
-          yield event.type === 'done' ? { ...event, ...noticeOf(refusals) } : event;
+          if (!hasContent) for (const { feature } of rejections) unsupported.add(feature);
+          hasContent = true;
+          yield event.type === 'done' ? { ...event, ...noticeOf(rejections) } : event;
         }
         return;
       } catch (error) {
-        if (spoken || request.signal.aborted || !(error instanceof ModelError)) throw error;
-        const extra = rejectedFeature(error, request, without);
-        if (extra !== undefined) {
-          without.add(extra);
-          // Kept in mind once the model has answered without it: the refusal may have been about something else.
-          if (isPermanentRejection(extra, error) && !lacking.has(extra)) refusals = [...refusals, { extra, error }];
+        if (hasContent || request.signal.aborted || !(error instanceof ModelError)) throw error;
+        const feature = rejectedFeature(error, request, without);
+        if (feature !== undefined) {
+          without.add(feature);
+          // Remembered only once the model has answered without it: the error may have been about something else.
+          if (isPermanentRejection(feature, error) && !unsupported.has(feature))
+            rejections = [...rejections, { feature, error }];
           attempt -= 1;
           continue;
         }
@@ -68,7 +69,7 @@ export function createModel(provider: ModelProvider, fallback?: Model, wait: typ
   return fallback === undefined ? model : withFallback(model, fallback);
 }
 
-/** Every option that the package would take from the environment is set here, so that nothing meant for OpenAI reaches another provider. */
+/** Sets every option that the package would read from the environment, so that nothing meant for OpenAI reaches another provider. */
 async function openClient(provider: ModelProvider): Promise<OpenAI> {
   const fail = errorFactory(provider);
   const { baseUrl, apiKey } = provider;
@@ -79,12 +80,12 @@ async function openClient(provider: ModelProvider): Promise<OpenAI> {
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey.reveal())) {
     throw fail('auth', 'has an api_key that is empty, or with spaces or other characters that no key has');
   }
-  // Loading it takes about 90 ms and 13 MB.
+  // Loaded on demand: it takes about 90 ms and 13 MB.
   const { OpenAI } = await import('openai');
   try {
     return new OpenAI({
       baseURL: baseUrl,
-      // The package insists on a key; the real one is added by openAiFetch.
+      // The package requires a key; openAiFetch adds the real one.
       apiKey: 'unused',
       adminAPIKey: null,
       organization: null,
@@ -92,22 +93,24 @@ async function openClient(provider: ModelProvider): Promise<OpenAI> {
       webhookSecret: null,
       logLevel: 'off',
       maxRetries: 0,
-      // Its limit covers no more than the headers; ours are kept by ContentWatch.
+      // This timeout covers only the headers; RequestDeadline enforces ours.
       timeout: NEVER_MS,
       fetch: openAiFetch(apiKey),
     });
   } catch (error) {
-    // What is left in the environment: a malformed OPENAI_CUSTOM_HEADERS, which is read whatever the options say.
+    // The package reads OPENAI_CUSTOM_HEADERS whatever the options are; it may be malformed.
     throw fail('bad-request', 'could not be set up: is OPENAI_CUSTOM_HEADERS malformed?', { said: String(error) });
   }
 }
 
-/** What the log is told of extras that the model refused; that it does not count its tokens concerns nobody. */
-function noticeOf(refusals: readonly Refusal[]): { notice?: string } {
-  const told = refusals.filter(({ extra }) => extra !== 'usage');
-  if (told.length === 0) return {};
+/** The log's notice about rejected features; missing usage figures need none. */
+function noticeOf(rejections: readonly Rejection[]): { notice?: string } {
+  const noticed = rejections.filter(({ feature }) => feature !== 'usage');
+  if (noticed.length === 0) return {};
   return {
-    notice: told.map(({ extra, error }) => `asked without ${extra} from now on, because ${error.message}`).join('; '),
+    notice: noticed
+      .map(({ feature, error }) => `asked without ${feature} from now on, because ${error.message}`)
+      .join('; '),
   };
 }
 

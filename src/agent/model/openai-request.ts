@@ -1,4 +1,4 @@
-/** One request to an OpenAI-compatible endpoint, once: its stream of chunks becomes an answer, or a `ModelError`. */
+/** One attempt at an OpenAI-compatible endpoint: turns its stream of chunks into an answer, or a `ModelError`. */
 import type OpenAI from 'openai';
 import { abortReason } from '../../xmpp-core/events.js';
 import { AnswerAssembler } from './answer-assembler.js';
@@ -11,13 +11,13 @@ import { errorFactory, modelName } from './provider.js';
 import type { ModelProvider } from './provider.js';
 import { requestBody, type OptionalFeature } from './request-body.js';
 
-/** Once the model is done, its usage may follow within this time; some servers leave the connection open after it. */
+/** After the finish reason, usage may follow within this time; some servers then leave the connection open. */
 const AFTER_FINISH_MS = 1000;
 
 /**
- * Asks once. Yields text as it comes, then `done`.
- * Throws `ModelError`, or the reason of `request.signal` when that is aborted.
- * @param without what this server is not to be sent
+ * Asks once, without retries. Yields text as it arrives, then `done`.
+ * @param without features that this server does not support
+ * @throws ModelError, or the reason of `request.signal` when that is aborted
  */
 export async function* askOnce(
   client: OpenAI,
@@ -27,43 +27,43 @@ export async function* askOnce(
 ): AsyncGenerator<ModelEvent, void, undefined> {
   const { firstTokenMs, idleMs } = provider;
   const fail = errorFactory(provider, request.messages);
-  const watch = new RequestDeadline(request.signal);
+  const deadline = new RequestDeadline(request.signal);
   const answer = new AnswerAssembler();
   let answering = false;
   try {
-    watch.signal.throwIfAborted();
-    watch.restart(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
+    deadline.signal.throwIfAborted();
+    deadline.restart(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
     const body = requestBody(provider.model, request, without);
-    const stream = await client.chat.completions.create(body, { signal: watch.signal });
+    const stream = await client.chat.completions.create(body, { signal: deadline.signal });
     answering = true;
     for await (const event of stream as AsyncIterable<unknown>) {
       const chunk = readChunk(event);
       if (chunk === undefined) {
-        // The names only: what it holds may be the answer itself, which is for the chat and not for the log.
+        // Only the names of the fields: their content may be the answer, which must not be logged.
         const said = Object.keys(Object(event) as object).join(', ');
         throw fail('malformed', 'sent an event that is no chunk of an answer', { said });
       }
-      const forward = answer.add(chunk);
+      const isProgress = answer.add(chunk);
       if (chunk.text !== '') {
-        watch.pause();
+        deadline.pause();
         yield { type: 'text', text: chunk.text };
-        watch.signal.throwIfAborted();
+        deadline.signal.throwIfAborted();
       }
-      if (forward) {
-        watch.restart(answer.isFinished ? AFTER_FINISH_MS : idleMs, () =>
+      if (isProgress) {
+        deadline.restart(answer.isFinished ? AFTER_FINISH_MS : idleMs, () =>
           fail('stalled', `sent no more content for ${idleMs} ms`),
         );
       }
       if (answer.isTooLong) break;
     }
-    // An aborted stream of the package ends like one that is complete.
-    watch.signal.throwIfAborted();
+    // The package ends an aborted stream like a complete one.
+    deadline.signal.throwIfAborted();
   } catch (error) {
     request.signal.throwIfAborted();
-    const failure: unknown = watch.signal.aborted ? abortReason(watch.signal) : error;
+    const failure: unknown = deadline.signal.aborted ? abortReason(deadline.signal) : error;
     if (!answer.isFinished) throw failure instanceof ModelError ? failure : toModelError(failure, answering, fail);
   } finally {
-    watch.close();
+    deadline.close();
   }
   yield answer.finish(modelName(provider), request, fail);
 }

@@ -1,41 +1,41 @@
-/** Making what a provider said fit for a log: no key, no words of people, no web page, no control characters, one short line. */
+/** Makes a provider's error text safe for a log: no key, no text of people, no web page, no control characters, one short line. */
 
-/** More of a text than this is not even looked at. */
-const LOOKED_AT = 8192;
-/** What is kept of it. */
-const KEPT = 300;
-/** What a provider's words have in common with what people wrote is chance up to so many characters. */
-const CHANCE = 12;
+/** Only this many characters of a text are examined. */
+const MAX_INPUT = 8192;
+/** The maximum length of the result. */
+const MAX_OUTPUT = 300;
+/** A run of this many characters that also occurs in the request counts as quoted from it; shorter ones are coincidence. */
+const MIN_QUOTED = 12;
 
 /**
- * `text` in quotes, as one line of at most 300 characters; '' when nothing is left.
- * @param secret taken out wherever it stands, before anything is cut
- * @param written what the request said, which providers like to repeat: that is left out
+ * Returns `text` in quotes, as one line of at most 300 characters; '' when nothing is left.
+ * @param secret removed everywhere, before anything is cut
+ * @param written the texts of the request, which providers often quote: they are left out
  */
 export function quote(text: string, secret: string | undefined, written: readonly string[] = []): string {
-  const open = (secret === undefined || secret === '' ? text : text.replaceAll(secret, '[key]')).slice(0, LOOKED_AT);
+  const open = (secret === undefined || secret === '' ? text : text.replaceAll(secret, '[key]')).slice(0, MAX_INPUT);
   const line = withoutWords(
-    oneLine(withoutKeys(isPage(open) ? pageText(open) : open)).slice(0, KEPT + CHANCE),
+    oneLine(withoutKeys(isPage(open) ? pageText(open) : open)).slice(0, MAX_OUTPUT + MIN_QUOTED),
     written,
   );
   if (line === '') return '';
-  // The cut may have parted a surrogate pair.
-  return line.length > KEPT ? `"${line.slice(0, KEPT).replace(/\p{Cs}$/u, '')}…"` : `"${line}"`;
+  // The cut may have split a surrogate pair.
+  return line.length > MAX_OUTPUT ? `"${line.slice(0, MAX_OUTPUT).replace(/\p{Cs}$/u, '')}…"` : `"${line}"`;
 }
 
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Z}]+/gu, ' ').trim();
 }
 
-/** What people and the model wrote is not for the log: a short text where it stands as words, any part of a longer one. */
+/** Removes text of people and the model, which must not be logged: short texts where they are whole words, any part of longer ones. */
 function withoutWords(line: string, written: readonly string[]): string {
   const texts = written.map(oneLine);
-  const long = texts.filter((text) => text.length >= CHANCE).join('\n');
+  const long = texts.filter((text) => text.length >= MIN_QUOTED).join('\n');
   const repeated = Array.from({ length: line.length }, () => false);
-  for (let start = 0; start + CHANCE <= line.length; start += 1) {
-    if (long.includes(line.slice(start, start + CHANCE))) repeated.fill(true, start, start + CHANCE);
+  for (let start = 0; start + MIN_QUOTED <= line.length; start += 1) {
+    if (long.includes(line.slice(start, start + MIN_QUOTED))) repeated.fill(true, start, start + MIN_QUOTED);
   }
-  const short = new Set(texts.filter((text) => text.length >= 4 && text.length < CHANCE));
+  const short = new Set(texts.filter((text) => text.length >= 4 && text.length < MIN_QUOTED));
   for (const text of short) {
     for (let at = line.indexOf(text); at >= 0; at = line.indexOf(text, at + 1)) {
       const isWhole = !isWord(line[at - 1]) && !isWord(line[at + text.length]);
@@ -47,7 +47,7 @@ function withoutWords(line: string, written: readonly string[]): string {
       .split('')
       .map((character, index) => (repeated[index] !== true ? character : repeated[index - 1] === true ? '' : '…'))
       .join('')
-      // A surrogate pair may have been parted.
+      // The removal may have split a surrogate pair.
       .replace(/\p{Cs}/gu, '')
   );
 }
@@ -56,7 +56,7 @@ function isWord(character: string | undefined): boolean {
   return character !== undefined && /[\p{L}\p{N}_]/u.test(character);
 }
 
-/** Providers like to repeat the key they do not accept, and it need not be quite the one we sent. */
+/** Removes anything that looks like a key: providers quote a rejected key, sometimes altered. */
 function withoutKeys(text: string): string {
   return text
     .replace(/\bBearer\s+[\w.~+/=-]+/gi, 'Bearer [key]')
@@ -68,7 +68,7 @@ function isPage(text: string): boolean {
   return /^\s*<(?:!doctype|html|head|body|\?xml)/i.test(text);
 }
 
-/** A page's title says what went wrong in a few words; without one, its text. */
+/** The title of a page, which usually names the error; without a title, its text. */
 function pageText(page: string): string {
   const title = /<title[^<>]*>([^<]+)</i.exec(page)?.[1];
   return `a web page: ${title ?? page.replace(/<(style|script)\b[^]*?<\/\1>/gi, ' ').replace(/<[^<>]*>/g, ' ')}`;

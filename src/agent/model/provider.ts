@@ -1,4 +1,4 @@
-/** The settings of one provider and model, and how errors speak of them. */
+/** The settings of one provider and model, and its errors. */
 import type { ChatMessage, ModelErrorKind } from './model.js';
 import { ModelError } from './model.js';
 import { quote } from './provider-text.js';
@@ -7,9 +7,9 @@ import { quote } from './provider-text.js';
 export interface ModelProvider {
   /** Its name in the configuration: `openai`. */
   readonly name: string;
-  /** Where its API begins: `https://api.openai.com/v1`. */
+  /** The root of its API: `https://api.openai.com/v1`. */
   readonly baseUrl: string;
-  /** Absent for servers that want none. Revealed only to put it into the request's header. */
+  /** Absent for servers without keys. Revealed only for the request's header. */
   readonly apiKey: { reveal(): string } | undefined;
   readonly model: string;
   /** How long to wait for the first content, in milliseconds, for each attempt. */
@@ -37,15 +37,16 @@ const REMEDY: Readonly<Record<ModelErrorKind, (provider: string) => string>> = {
   'bad-request': (provider) => `check model and base_url of [providers.${provider}]`,
 };
 
-/** How people and logs name it: `openai/gpt-4o`. */
+/** The name for people and logs: `openai/gpt-4o`. */
 export function modelName({ name, model }: ModelProvider): string {
   return `${name}/${model}`;
 }
 
-/** Makes the errors of one provider: all of them tell the same things in the same order, and none tells the key. */
+/** Creates the errors of one provider: all have the same parts in the same order, and none contains the key. */
 export interface ErrorFactory {
   /**
-   * @param said what the provider itself said, if anything: quoted, cleaned, cut, the key taken out
+   * @param what what the provider did, such as `sent no content within 60000 ms`
+   * @param details `said` is the provider's own text, if any: it is quoted, cleaned and cut, and the key is removed
    */
   (
     kind: ModelErrorKind,
@@ -58,7 +59,7 @@ export interface ErrorFactory {
   ): ModelError;
 }
 
-/** The `ErrorMaker` for a provider. @param messages what it is asked, none of which an error repeats */
+/** The `ErrorFactory` for a provider. @param messages the messages of the request, which no error quotes */
 export function errorFactory(provider: ModelProvider, messages: readonly ChatMessage[] = []): ErrorFactory {
   const host = URL.canParse(provider.baseUrl) ? new URL(provider.baseUrl).host : '(invalid base_url)';
   return (kind, what, { said = '', ...details } = {}) => {

@@ -1,21 +1,26 @@
-/** What is sent to an OpenAI-compatible endpoint for a request: its JSON. */
+/** The JSON body of a request to an OpenAI-compatible endpoint. */
 import type OpenAI from 'openai';
 import type { ChatMessage, ModelImage, ModelRequest, ToolCall } from './model.js';
 import { escapeControlTokens } from './control-tokens.js';
 
+/** The JSON body. */
 export type RequestBody = OpenAI.ChatCompletionCreateParamsStreaming;
 
-/** What not every server takes, and a request can do without. */
+/** Features that not every server supports, and a request can do without. */
 export type OptionalFeature = 'usage' | 'images' | 'tools';
 
-/** The body of a request, without these extras. */
-export function requestBody(model: string, { messages, tools = [] }: ModelRequest, without: ReadonlySet<OptionalFeature>): RequestBody {
+/** The body of a request, without the features in `without`. */
+export function requestBody(
+  model: string,
+  { messages, tools = [] }: ModelRequest,
+  without: ReadonlySet<OptionalFeature>,
+): RequestBody {
   const offered = without.has('tools') ? [] : tools;
-  // Where no tools are on offer there are no calls in the conversation either: some servers refuse one, and some models cannot read it.
-  const spoken = offered.length === 0 ? messages.map(inWords) : messages;
+  // Without tools, calls in the conversation become text: some servers reject calls, and some models cannot read them.
+  const readable = offered.length === 0 ? messages.map(callsAsText) : messages;
   return {
     model,
-    messages: spoken.map((message) => messageOf(without.has('images') ? described(message) : message)),
+    messages: readable.map((message) => messageOf(without.has('images') ? imagesAsText(message) : message)),
     stream: true,
     ...(!without.has('usage') && { stream_options: { include_usage: true } }),
     ...(offered.length > 0 && {
@@ -27,16 +32,16 @@ export function requestBody(model: string, { messages, tools = [] }: ModelReques
 function messageOf(message: ChatMessage): RequestBody['messages'][number] {
   const { role, images = [], toolCalls = [], toolCallId = '' } = message;
   const content = role === 'system' ? message.content : escapeControlTokens(message.content);
-  const spoken = apiName(message.name);
-  const named = spoken === '' ? {} : { name: spoken };
+  const name = apiName(message.name);
+  const named = name === '' ? {} : { name };
   if (role === 'tool') return { role, content, tool_call_id: toolCallId };
   if (role === 'user' && images.length > 0) return { role, content: partsOf(content, images), ...named };
   if (role !== 'assistant' || toolCalls.length === 0) return { role, content, ...named };
   return { role, content: content === '' ? null : content, tool_calls: toolCalls.map(toolCallOf), ...named };
 }
 
-/** A call and its result as words of the two who speak. */
-function inWords(message: ChatMessage): ChatMessage {
+/** A message with tool calls or their results as plain text. */
+function callsAsText(message: ChatMessage): ChatMessage {
   const { role, content, toolCalls = [] } = message;
   if (role === 'tool')
     return {
@@ -48,8 +53,8 @@ function inWords(message: ChatMessage): ChatMessage {
   return { role: 'assistant', content: content === '' ? used : `${content}\n${used}` };
 }
 
-/** A message with words in the place of its pictures. */
-function described(message: ChatMessage): ChatMessage {
+/** A message with a text in place of its pictures. */
+function imagesAsText(message: ChatMessage): ChatMessage {
   const { images = [], ...rest } = message;
   if (images.length === 0) return message;
   const pictures = images.map(({ mediaType }) => mediaType).join(', ');
@@ -59,7 +64,7 @@ function described(message: ChatMessage): ChatMessage {
   };
 }
 
-/** A name in the alphabet that the API accepts; empty when nothing of it is left. */
+/** A name reduced to the characters that the API accepts; may be empty. */
 function apiName(name = ''): string {
   return name
     .normalize('NFKD')
@@ -68,7 +73,7 @@ function apiName(name = ''): string {
     .slice(0, 64);
 }
 
-/** Servers read the arguments, to put them into the model's own notation: what is no JSON object would be refused at every request from then on. */
+/** Servers parse the arguments, to render them for the model: invalid JSON would make every later request fail. */
 function toolCallOf({ id, name, arguments: given }: ToolCall): OpenAI.ChatCompletionMessageToolCall {
   return { id, type: 'function', function: { name, arguments: isJsonObject(given) ? given : '{}' } };
 }

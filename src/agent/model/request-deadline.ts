@@ -1,41 +1,42 @@
-/** One signal for everything that may end a request early: the caller's abort, and limits on how long content may take. */
+/** One signal for everything that can end a request early: the caller's abort, and time limits on content. */
 import { abortReason } from '../../xmpp-core/events.js';
 
 /**
- * Watches over one request. `signal` goes to whoever does the work; it is aborted with the caller's reason, or with the error of
- * the limit that was passed, so whoever sees it aborted throws its reason.
+ * The deadline of one request. `signal` aborts with the caller's reason, or with the error of the time limit that expired.
  */
 export class RequestDeadline {
   readonly #controller = new AbortController();
-  readonly #outer: AbortSignal;
-  readonly #follow = (): void => this.#controller.abort(abortReason(this.#outer));
+  readonly #caller: AbortSignal;
+  readonly #follow = (): void => this.#controller.abort(abortReason(this.#caller));
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(outer: AbortSignal) {
-    this.#outer = outer;
-    if (outer.aborted) this.#follow();
-    else outer.addEventListener('abort', this.#follow);
+  /** @param caller the caller's signal */
+  constructor(caller: AbortSignal) {
+    this.#caller = caller;
+    if (caller.aborted) this.#follow();
+    else caller.addEventListener('abort', this.#follow);
   }
 
+  /** Pass this to the work of the request. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** From now, the request has `ms` milliseconds until the next call of `allow` or `pause`. */
-  restart(ms: number, late: () => Error): void {
+  /** Restarts the timer: without another call of `restart` or `pause` within `ms` milliseconds, the signal aborts with `createError()`. */
+  restart(ms: number, createError: () => Error): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#controller.abort(late()), ms);
+    this.#timer = setTimeout(() => this.#controller.abort(createError()), ms);
   }
 
-  /** Stops the clock: it is not the provider we wait for. */
+  /** Stops the timer, while the consumer and not the provider takes time. */
   pause(): void {
     clearTimeout(this.#timer);
   }
 
-  /** Ends the watch, and whatever still runs under its signal. */
+  /** Stops the timer and aborts everything that still uses the signal. */
   close(): void {
     clearTimeout(this.#timer);
-    this.#outer.removeEventListener('abort', this.#follow);
+    this.#caller.removeEventListener('abort', this.#follow);
     this.#controller.abort();
   }
 }

@@ -1,15 +1,15 @@
-/** A model that needs no provider: for the demo, and for tests. It says what it is. */
+/** A model without a provider, for the demo and for tests. Its answers say that it is scripted. */
 import { delay } from '../../xmpp-core/deadline.js';
 import type { ChatMessage, Model, ModelEvent, ModelRequest } from './model.js';
 import { estimateTokens } from './tokens.js';
 
 const NAME = 'scripted';
-/** More of what was said is not said back. */
-const ECHOED = 200;
+/** How many characters of a message are quoted back. */
+const MAX_QUOTED = 200;
 
 /**
- * A model whose answers are scripted: the same question, at the same place of the conversation, gets the same answer, word by word.
- * @param paceMs how long it takes for a word, in milliseconds; the demo looks alive at about 30
+ * Creates a model with scripted answers: the same question after the same messages gets the same answer, word by word.
+ * @param paceMs the delay before each word, in milliseconds; about 30 looks natural in the demo. Default: 0
  */
 export function createScriptedModel({ paceMs = 0 }: { readonly paceMs?: number } = {}): Model {
   return {
@@ -30,13 +30,13 @@ export function createScriptedModel({ paceMs = 0 }: { readonly paceMs?: number }
 }
 
 function compose(messages: readonly ChatMessage[]): string {
-  // The marks in front of messages are for tools, and none of their words.
-  const said = messages
+  // The marks in front of messages are for tools and not part of their text.
+  const texts = messages
     .filter(({ role }) => role === 'user')
     .map(({ content }) => content.replace(/^\[#\w+\] /, '').trim());
-  const last = said.at(-1) ?? '';
-  const before = said.at(-2);
-  // In a room the speaker may stand before the words.
+  const last = texts.at(-1) ?? '';
+  const before = texts.at(-2);
+  // In a room the speaker may precede the text.
   if (/^(?:[^:]{1,64}: )?(?:hello|hi|hey|good (?:morning|evening|day))\b/i.test(last)) {
     return 'Hello! I am a scripted model: no real one is configured, so I cannot think, but everything around me is real. Say something, or type /help to see what this bot can do.';
   }
@@ -50,5 +50,5 @@ function compose(messages: readonly ChatMessage[]): string {
 }
 
 function shorten(text: string): string {
-  return text.length > ECHOED ? `${text.slice(0, ECHOED).replace(/\p{Cs}$/u, '')}…` : text;
+  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED).replace(/\p{Cs}$/u, '')}…` : text;
 }

@@ -1,14 +1,14 @@
-/** How many tokens a text is, roughly. */
+/** Estimates of token counts. */
 import type { ChatMessage, ModelUsage } from './model.js';
 
-/** What the roles and the framing of a message cost. */
+/** The overhead of a message: role and framing. */
 const TOKENS_PER_MESSAGE = 4;
-/** What a picture costs, about: providers count it by its size in pixels. */
+/** Roughly what a picture costs; providers count its pixels. */
 const TOKENS_PER_IMAGE = 1000;
 
 /**
- * The tokens of `text`, estimated: four ASCII characters make one, or two of any others.
- * Good enough to cut a context window and to count a day's use; never for a bill.
+ * Estimates the tokens of `text`: one per four ASCII characters or two others.
+ * Good enough to cut a context window and to enforce a daily limit, not for billing.
  */
 export function estimateTokens(text: string): number {
   let quarters = 0;
@@ -16,7 +16,7 @@ export function estimateTokens(text: string): number {
   return Math.ceil(quarters / 4);
 }
 
-/** What a request cost, where the provider does not say. @param answer all that the model wrote, shown or not */
+/** Estimates the usage of a request when the provider does not report it. @param answer everything the model wrote, shown or not */
 export function estimateUsage(messages: readonly ChatMessage[], answer: string): ModelUsage {
   return {
     promptTokens: messages.reduce((sum, message) => sum + tokensOf(message), 0),

@@ -1,13 +1,13 @@
 /**
- * The calls of tools that an answer asks for, put together from the pieces they come in.
+ * Assembles the tool calls of an answer from the pieces of a stream.
  *
- * OpenAI numbers the calls of an answer by `index` and names each once, with its id. Others leave the index out, or give every call the
- * index 0, repeat the name with every piece, or give no ids. So a piece belongs to the call it names most clearly, or begins a new one.
+ * OpenAI numbers the calls by `index` and sends name and id of each once. Other servers omit the index, use index 0 for every call,
+ * repeat the name with every piece, or send no ids. So a piece goes to the call that it identifies best, or starts a new one.
  */
 import { randomUUID } from 'node:crypto';
 import type { ToolCall } from './model.js';
 
-/** A piece of a call; what is missing is empty. */
+/** A piece of a call; missing texts are empty. */
 export interface ToolCallPiece {
   readonly index: number | undefined;
   readonly id: string;
@@ -15,29 +15,30 @@ export interface ToolCallPiece {
   readonly arguments: string;
 }
 
-/** More calls than this in one answer are nobody's plan. */
+/** Further calls in one answer are dropped. */
 const MAX_CALLS = 32;
 
-interface Growing {
+interface PartialCall {
   readonly index: number | undefined;
   id: string;
   name: string;
   arguments: string;
 }
 
+/** Collects the tool calls of one answer. */
 export class ToolCallAssembler {
-  readonly #calls: Growing[] = [];
+  readonly #calls: PartialCall[] = [];
 
-  /** Takes a piece in. */
+  /** Adds a piece. */
   add(piece: ToolCallPiece): void {
-    const call = this.#callOf(piece) ?? this.#begin(piece);
+    const call = this.#callOf(piece) ?? this.#start(piece);
     if (call === undefined) return;
     if (call.id === '') call.id = piece.id;
     if (piece.name !== call.name) call.name += piece.name;
     call.arguments += piece.arguments;
   }
 
-  /** The calls that have a name, each with an id of its own; a name is in the alphabet that the API takes. */
+  /** The calls that have a name, each with a unique id; names contain only characters that the API accepts. */
   finish(): readonly ToolCall[] {
     const ids = new Set<string>();
     return this.#calls
@@ -56,20 +57,21 @@ export class ToolCallAssembler {
       });
   }
 
-  /** The call that a piece goes on with, if it does. */
-  #callOf({ index, id, name }: ToolCallPiece): Growing | undefined {
+  /** The call that a piece continues, if any. */
+  #callOf({ index, id, name }: ToolCallPiece): PartialCall | undefined {
     if (id !== '') {
       const known = this.#calls.findLast((call) => call.id === id);
       if (known !== undefined) return known;
     }
     const latest = index === undefined ? this.#calls.at(-1) : this.#calls.findLast((call) => call.index === index);
     if (latest === undefined || (id !== '' && latest.id !== '')) return undefined;
-    // Without a number, a name after a name begins the next call, unless it is the same one said again.
-    const begins = index === undefined && name !== '' && latest.name !== '' && (id !== '' || latest.arguments !== '');
-    return begins ? undefined : latest;
+    // Without an index, a second name starts the next call, unless it only repeats the first.
+    const startsNext =
+      index === undefined && name !== '' && latest.name !== '' && (id !== '' || latest.arguments !== '');
+    return startsNext ? undefined : latest;
   }
 
-  #begin({ index }: ToolCallPiece): Growing | undefined {
+  #start({ index }: ToolCallPiece): PartialCall | undefined {
     if (this.#calls.length >= MAX_CALLS) return undefined;
     const call = { index, id: '', name: '', arguments: '' };
     this.#calls.push(call);

@@ -14,7 +14,7 @@ export class SkillLoader {
     this.#log = log;
   }
 
-  /** The skills with these names, as far as they can be used. */
+  /** The skills with these names; those that cannot be used are reported and left out. */
   load(names: readonly string[]): readonly Skill[] {
     return names.flatMap((name) => {
       try {

@@ -1,6 +1,6 @@
 /**
- * Agent Skills (agentskills.io): a folder with a `SKILL.md`, whose front matter says in YAML what the skill is called and what it is for. The model
- * is told the name and the description of each; the rest, and other files of the folder, it reads when it needs them.
+ * Agent Skills (agentskills.io): a folder with a `SKILL.md`, whose YAML front matter has a name and a description. The model always gets name and
+ * description of each skill; it reads the rest, and other files of the folder, on demand.
  */
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
@@ -8,30 +8,31 @@ import { createRequire } from 'node:module';
 import { join, resolve, sep } from 'node:path';
 import type * as Yaml from 'yaml';
 
+/** The main file of a skill. */
 export const SKILL_FILE = 'SKILL.md';
 
 /** A skill that can be used. */
 export interface Skill {
-  /** As its folder is called. */
+  /** The name of its folder. */
   readonly name: string;
-  /** What it is for: one line, at most 1024 characters. */
+  /** One line, at most 1024 characters. */
   readonly description: string;
   /** Absolute, without symbolic links. */
   readonly folder: string;
 }
 
-/** A skill, or a file of it, cannot be read; the message says why, in words that go after "the skill NAME: " or stand alone. */
+/** A skill, or a file of it, cannot be read. The message reads well alone or after "the skill NAME: ". */
 export class SkillError extends Error {
   override readonly name = 'SkillError';
 }
 
 const MAX_DESCRIPTION = 1024;
-/** Instructions that are longer than this do not fit a conversation. */
+/** Longer instructions do not fit a conversation. */
 const MAX_FILE_BYTES = 128 * 1024;
 
 /**
- * Reads what a skill says of itself. The first folder among `searchPaths` that has a skill of this name is taken.
- * @param name up to 64 small letters, digits and hyphens
+ * Reads the front matter of a skill. The first of `searchPaths` with a skill of this name is used.
+ * @param name up to 64 lower-case letters, digits and hyphens
  * @throws SkillError
  */
 export function loadSkill(name: string, searchPaths: readonly string[]): Skill {
@@ -44,7 +45,7 @@ export function loadSkill(name: string, searchPaths: readonly string[]): Skill {
   return { name, description: describe(name, readHead(folder)), folder };
 }
 
-/** Reads a file of a skill: text, and in its folder. @throws SkillError; the signal's reason */
+/** Reads a text file in a skill's folder. @throws SkillError, or the signal's reason */
 export async function readSkillFile({ folder }: Skill, path: string, signal: AbortSignal): Promise<string> {
   const file = await pathIn(folder, path);
   const handle = await open(file, 'r');
@@ -63,7 +64,7 @@ function textOf(bytes: Uint8Array): string {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     if (!text.includes('\0')) return text;
   } catch {
-    // Not UTF-8: said below.
+    // Not UTF-8: thrown below.
   }
   throw new SkillError('the file is no text');
 }
@@ -83,10 +84,10 @@ function readHead(folder: string): unknown {
   const head = /^---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(textOf(bytes))?.[1];
   if (head === undefined)
     throw new SkillError(`${SKILL_FILE} does not begin with its front matter between two lines "---"`);
-  // Loaded when there is a skill to read: it takes as long as the rest of the configuration.
+  // Loaded on demand: it takes as long as the rest of the configuration.
   const { parse } = createRequire(import.meta.url)('yaml') as typeof Yaml;
   try {
-    // "Failsafe" knows texts, lists and maps: a name that looks like a number stays a name.
+    // The failsafe schema has only strings, lists and maps: a name that looks like a number stays a string.
     return parse(head, { schema: 'failsafe', logLevel: 'error' }) as unknown;
   } catch (error) {
     const [reason = ''] = (error instanceof Error ? error.message : '').split('\n', 1);
@@ -95,8 +96,8 @@ function readHead(folder: string): unknown {
 }
 
 function describe(name: string, head: unknown): string {
-  const { name: called, description } = Object(head) as { readonly name?: unknown; readonly description?: unknown };
-  if (called !== name) throw new SkillError(`the name in ${SKILL_FILE} is not the name of its folder`);
+  const { name: ownName, description } = Object(head) as { readonly name?: unknown; readonly description?: unknown };
+  if (ownName !== name) throw new SkillError(`the name in ${SKILL_FILE} is not the name of its folder`);
   const line = typeof description === 'string' ? description.replaceAll(/\s+/g, ' ').trim() : '';
   if (line === '') throw new SkillError(`${SKILL_FILE} has no description`);
   if (line.length > MAX_DESCRIPTION)
@@ -108,7 +109,7 @@ function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
   } catch {
-    // It is not there, or behind a folder that is closed to us.
+    // Missing, or in a folder that we cannot read.
     return false;
   }
 }

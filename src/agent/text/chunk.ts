@@ -1,14 +1,14 @@
-/** A long answer cut into messages, where people would cut it. Works on Markdown, before `toMessageStyling`, which never lengthens it. */
+/** Splits a long answer into messages, at natural places. Works on Markdown, before `toMessageStyling`, which never lengthens it. */
 import { closesFence, type Fence, readFence } from './fence.js';
 import { graphemeStart, UNSPACED, WORD, wordBoundaries } from './word-boundaries.js';
 
 /**
- * Cuts a text into messages of at most `limit` Unicode code points.
+ * Splits a text into messages of at most `limit` Unicode code points.
  *
- * The cut is at the last place that fits of the first kind that occurs: between paragraphs, lines, sentences, words, graphemes; before
- * a code block rather than in it. Only a grapheme longer than the limit is itself cut, between code points. A code block cut in two is
- * closed, and opened again with its language, unless its fences would take more than half of the limit. Nothing is lost but white
- * space at the cuts and at both ends, and fences at a cut that have no code between them. No message is blank: a blank text gives none.
+ * Cuts at the last place that fits, of the best kind that occurs: between paragraphs, lines, sentences, words, graphemes; before a
+ * code block rather than in it. Only a grapheme longer than the limit is cut itself, between code points. A code block that is cut is
+ * closed and reopened with its language, unless its fences would take more than half of the limit. Only white space at the cuts and
+ * at both ends is lost, and fences at a cut without code between them. No message is blank: a blank text yields no messages.
  * @throws {RangeError} when the limit is not a whole number from 1
  */
 export function chunk(text: string, limit: number): string[] {
@@ -18,12 +18,12 @@ export function chunk(text: string, limit: number): string[] {
   return rest === '' ? chunks : [...chunks, rest];
 }
 
-/** The same for a text that grows: what is full is handed out once and never changes, however the text arrives in pieces. */
+/** The same for a growing text: full messages are returned once and never change, however the text is divided into pieces. */
 export class Chunker {
   readonly #limit: number;
-  /** What is not handed out yet. */
+  /** The text not returned yet. */
   #text = '';
-  /** The code block in which `#text` begins, its header already taken off. */
+  /** The code block in which `#text` begins, its header already removed. */
   #fence: Fence | undefined;
 
   /** @throws {RangeError} when the limit is not a whole number from 1 */
@@ -34,10 +34,10 @@ export class Chunker {
     this.#limit = limit;
   }
 
-  /** Takes the next piece. Returns the messages that are now full and will not change, often none. */
+  /** Adds the next piece. Returns the messages that are now full, often none. */
   push(piece: string): string[] {
     this.#text += piece;
-    // White space never fills a message: a flood of it is not looked at each time.
+    // White space never fills a message, so a flood of it need not be examined each time.
     if (piece.trim() === '') return [];
     const full: string[] = [];
     while (this.#startMessage()) {
@@ -47,18 +47,18 @@ export class Chunker {
     return full;
   }
 
-  /** The message that is still growing, within the limit; the last one, when nothing more comes. `''` when there is none. */
+  /** The message that is still growing, within the limit; the last one at the end of the text. `''` when there is none. */
   rest(): string {
     const body = sendable(this.#text);
     if (body === '' || (this.#fence !== undefined && closesFence(this.#fence, body))) return '';
-    return this.#opened(body);
+    return this.#withHeader(body);
   }
 
-  /** Takes off what does not belong at the start of a message. Returns whether what follows is more than one. */
+  /** Removes what does not belong at the start of a message. Returns whether the rest is more than one message. */
   #startMessage(): boolean {
     for (;;) {
       this.#text = this.#text.replace(BLANK_LINES, '');
-      // Half a limit is there, complete, whenever there is too much for a message: the decision does not depend on the pieces.
+      // Whenever the text is too long for a message, its first half limit is complete: the result does not depend on the pieces.
       const eol = this.#text.slice(0, this.#limit / 2).indexOf('\n');
       const line = this.#text.slice(0, Math.max(0, eol));
       if (this.#fence !== undefined && closesFence(this.#fence, line)) {
@@ -76,13 +76,13 @@ export class Chunker {
     }
   }
 
-  /** Takes one full message off the text; `''` when it would be blank. */
+  /** Removes one full message from the text and returns it; `''` when it would be blank. */
   #cut(): string {
     const offset = pointOffset(this.#text, this.#room);
     const seen = this.#text.slice(0, offset + (LOOKAHEAD.exec(this.#text.slice(offset, offset + 3))?.[0].length ?? 0));
     const cut = lineCut(seen, this.#room, this.#fence, this.#limit) ?? this.#inlineCut(seen);
     const body = this.#text.slice(0, cut.end);
-    const message = body.trim() === '' ? '' : this.#opened(body) + (cut.fence ? `\n${closing(cut.fence)}` : '');
+    const message = body.trim() === '' ? '' : this.#withHeader(body) + (cut.fence ? `\n${closing(cut.fence)}` : '');
     this.#text = this.#text.slice(cut.next);
     this.#fence = cut.fence;
     return message;
@@ -93,17 +93,17 @@ export class Chunker {
     return { end, next: afterGap(this.#text, end), fence: this.#fence };
   }
 
-  /** Code points for the body, when the block in which it begins must be opened again. */
+  /** Code points left for the body after the header of a reopened block. */
   get #room(): number {
     return this.#limit - (this.#fence === undefined ? 0 : this.#fence.header.length + 1);
   }
 
-  #opened(body: string): string {
+  #withHeader(body: string): string {
     return this.#fence === undefined ? body : `${this.#fence.header}\n${body}`;
   }
 }
 
-/** A place to cut: the message ends at `end`, the next begins at `next`, within `fence` if it is defined. */
+/** A place to cut: the message ends at `end`, the next begins at `next`, inside `fence` if it is defined. */
 interface Cut {
   readonly end: number;
   readonly next: number;
@@ -113,7 +113,7 @@ interface Cut {
 const BLANK_LINES = /^(?:[^\S\n]*\n)+/;
 const BLANK_LINE = /[^\S\n]*\n/y;
 
-/** What a cut may depend on beyond the end: one character, and one more after a line break, to know a paragraph's end. */
+/** The text after the end that a cut may depend on: one character, and another after a line break, to detect a paragraph's end. */
 const LOOKAHEAD = /^(?:\n[^]|[^])/u;
 
 /** The kinds of line ends, the best first. */
@@ -151,10 +151,10 @@ function lineKind(inCode: boolean, wasOutside: boolean, beforeBlank: boolean): n
 }
 
 const SPACE = String.raw`[\t\v\f\r \u1680\u2000-\u2006\u2008-\u200A\u2028\u2029\u205F\u3000]`;
-/** What makes one grapheme with the space before it (UAX #29, GB9): a cut would tear it off. */
+/** Not before characters that form a grapheme with the preceding space (UAX #29, GB9). */
 const NOT_GLUED = String.raw`(?![\p{M}\p{Emoji_Modifier}\u200C\u200D])`;
 
-/** The end of a sentence: a full stop and its kin before a space; those of Chinese and Japanese need none. */
+/** The end of a sentence: a full stop or similar before a space; Chinese and Japanese ones need no space. */
 const SENTENCE_END = new RegExp(
   String.raw`(?:(?<![.!?…])[.!?…]+["'”’»)\]]*(?=${SPACE})|[。！？｡]+[」』”’）】》]*)${NOT_GLUED}`,
   'gu',
@@ -165,16 +165,16 @@ const GAP = new RegExp(`${SPACE}*${NOT_GLUED}`, 'uy');
 /** Where to cut the first line, at most `points` into it. */
 function inlineEnd(text: string, points: number): number {
   const line = text.split('\n', 1)[0] ?? '';
-  const most = Math.min(pointOffset(line, points), line.length - 1);
-  return lastEnd(SENTENCE_END, line, most) || wordEnd(line, most) || graphemeStart(line, most) || most;
+  const max = Math.min(pointOffset(line, points), line.length - 1);
+  return lastEnd(SENTENCE_END, line, max) || wordEnd(line, max) || graphemeStart(line, max) || max;
 }
 
-/** The end of the last match that ends at or before `most`; 0 if there is none. */
-function lastEnd(pattern: RegExp, line: string, most: number): number {
+/** The end of the last match that ends at or before `max`; 0 if there is none. */
+function lastEnd(pattern: RegExp, line: string, max: number): number {
   let last = 0;
   for (const match of line.matchAll(pattern)) {
     const end = match.index + match[0].length;
-    if (end > most) break;
+    if (end > max) break;
     last = end;
   }
   return last;
@@ -184,27 +184,27 @@ const HAS_UNSPACED = new RegExp(`[${UNSPACED}]`, 'u');
 const ENDS_UNSPACED = new RegExp(`[${UNSPACED}，、；：]$`, 'u');
 const STARTS_WORD = new RegExp(`^[${WORD}]`, 'u');
 
-/** The end of the last word: at a space; later if the text goes on in a script without spaces, where a dictionary knows one. */
-function wordEnd(line: string, most: number): number {
-  const spaced = lastEnd(WORD_END, line, most);
+/** The end of the last word: at a space; later at a dictionary boundary, if the text continues in a script without spaces. */
+function wordEnd(line: string, max: number): number {
+  const spaced = lastEnd(WORD_END, line, max);
   const tail = line.slice(spaced);
   if (!HAS_UNSPACED.test(tail)) return spaced;
   const boundary = wordBoundaries(tail).findLast(
     (offset) =>
-      spaced + offset <= most &&
+      spaced + offset <= max &&
       ENDS_UNSPACED.test(tail.slice(Math.max(0, offset - 2), offset)) &&
       STARTS_WORD.test(tail.slice(offset, offset + 2)),
   );
   return spaced + (boundary ?? 0);
 }
 
-/** Past the spaces at a cut, as far as they belong to no grapheme. */
+/** The offset after the spaces at a cut, without spaces that are part of a grapheme. */
 function afterGap(text: string, end: number): number {
   GAP.lastIndex = end;
   return GAP.test(text) ? GAP.lastIndex : end;
 }
 
-/** A fence as it can be written at every cut: without its language if that is too long, not at all if there would be no room for code. */
+/** A fence that fits at every cut: without its language if that is too long, `undefined` if it leaves no room for code. */
 function repeatable(fence: Fence | undefined, limit: number): Fence | undefined {
   if (fence === undefined) return undefined;
   const bare: Fence = { ...fence, header: fence.indent + fence.marker };
@@ -215,18 +215,18 @@ function closing({ indent, marker }: Fence): string {
   return indent + marker;
 }
 
-/** What closing a block takes, with its line break. Fences are ASCII or nearly so: UTF-16 units are no fewer than code points. */
+/** The length of a closing fence with its line break, in UTF-16 code units, which are no fewer than code points. */
 function closingPoints(fence: Fence | undefined): number {
   return fence === undefined ? 0 : closing(fence).length + 1;
 }
 
-/** Without white space at the end, and without half a character whose other half is still to come. */
+/** Without trailing white space, and without the first half of a surrogate pair whose second half has not arrived. */
 function sendable(text: string): string {
   const isHalf = /[\uD800-\uDBFF]/.test(text.slice(-1));
   return (isHalf ? text.slice(0, -1) : text).trimEnd();
 }
 
-/** The UTF-16 offset after that many code points, or the end. */
+/** The UTF-16 offset after `points` code points, or the end. */
 function pointOffset(text: string, points: number): number {
   let offset = 0;
   for (; points > 0 && offset < text.length; points -= 1) offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;

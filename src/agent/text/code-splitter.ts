@@ -1,44 +1,46 @@
-/** Takes the blocks of code out of a growing Markdown text that are too long for a message; all else goes through as it comes. */
+/** Extracts code blocks that are too long for a message from a growing Markdown text; all other text passes through. */
 import { closesFence, type Fence, readFence } from './fence.js';
 
 /** A block of code that is longer than a message. */
 export interface LongCode {
-  /** As it stands in the text, fences included. */
+  /** The block as in the text, with its fences. */
   readonly block: string;
+  /** The code without fences and the fence's indentation. */
   readonly code: string;
-  /** What the fence says of it, such as `python`; `''` when it says nothing. */
+  /** The language in the fence, lower case, such as `python`; `''` without one. */
   readonly language: string;
 }
 
-/** A stretch of the text, in order. */
+/** A piece of the text, or a long code block. */
 export type Piece = string | LongCode;
 
+/** Splits a text that arrives in pieces. */
 export class CodeSplitter {
   readonly #limit: number;
-  /** The beginning of a line that may open a block, or, in a block, the line that is not complete. */
+  /** The start of a line that may open a block or, in a block, the incomplete last line. */
   #line = '';
   #atLineStart = true;
-  /** The block under way, with its complete lines; the fence's own is the first. */
+  /** The open block with its complete lines; the first is the fence. */
   #block: { readonly fence: Fence; readonly lines: string[]; points: number } | undefined;
 
-  /** @param limit Unicode code points a message */
+  /** @param limit the length of a message in Unicode code points; longer blocks are extracted */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** What is held back until it is known how long its block is. */
+  /** The text that is held back until the length of its block is known. */
   get pending(): string {
     return [...(this.#block?.lines ?? []), this.#line].join('');
   }
 
-  /** Takes the next piece of the text. @returns what is settled by it */
+  /** Adds the next piece of the text. @returns the pieces that are now decided, in order */
   push(text: string): readonly Piece[] {
     const pieces: Piece[] = [];
-    for (const part of text.split(/(?<=\n)/)) pieces.push(...this.#take(part));
+    for (const part of text.split(/(?<=\n)/)) pieces.push(...this.#add(part));
     return pieces;
   }
 
-  /** Nothing more comes. @returns what was held back */
+  /** Ends the text. @returns what was held back */
   end(): readonly Piece[] {
     const line = this.#line;
     this.#line = '';
@@ -50,8 +52,8 @@ export class CodeSplitter {
     return [this.#close(closes)];
   }
 
-  /** Takes a line, or a part of one that ends before its line does. */
-  #take(part: string): readonly Piece[] {
+  /** Adds a line, or a part of one. */
+  #add(part: string): readonly Piece[] {
     const isComplete = part.endsWith('\n');
     if (this.#block === undefined && !this.#atLineStart) {
       this.#atLineStart = isComplete;
@@ -82,7 +84,7 @@ export class CodeSplitter {
     return line;
   }
 
-  /** @param isClosed whether the last line is the fence that closes it */
+  /** Ends the open block. @param isClosed whether its last line is the closing fence */
   #close(isClosed: boolean): Piece {
     const { fence, lines, points } = this.#block ?? { fence: undefined, lines: [], points: 0 };
     this.#block = undefined;
@@ -97,14 +99,14 @@ export class CodeSplitter {
   }
 }
 
-/** The beginning of a line that can still become a fence. */
+/** The start of a line that can still become a fence. */
 const MAY_OPEN = /^\s*(?:`{0,2}|~{0,2}|`{3,}[^`\n]*|~{3,}[^\n]*)$/;
 
 function pointsIn(text: string): number {
   return Array.from(text).length;
 }
 
-/** The ends of file names by the names that fences have for languages; most are the language's own. */
+/** File extensions by language names in fences, where the two differ. */
 const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['bash', 'sh'],
   ['c#', 'cs'],
@@ -140,7 +142,7 @@ const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['zsh', 'sh'],
 ]);
 
-/** The name of a file of code. @param count how many there were before it in the same answer */
+/** The file name for extracted code. @param count the number of earlier code files in the same answer */
 export function codeFileName(language: string, count: number): string {
   const extension = EXTENSIONS.get(language) ?? (/^[a-z0-9]{1,8}$/.test(language) ? language : 'txt');
   return count === 0 ? `code.${extension}` : `code-${count + 1}.${extension}`;

@@ -1,7 +1,7 @@
-/** The spans within one line: Markdown's emphasis, links and escapes as those of XEP-0393 §5.2. */
+/** Converts the spans of one line, Markdown's emphasis, links and escapes, to XEP-0393 §5.2. */
 import { UNSPACED, WORD } from './word-boundaries.js';
 
-/** Markdown's delimiters and what becomes of the opening and of the closing one. */
+/** Markdown's delimiters, and the replacements of the opening and closing one. */
 const DELIMITERS = new Map<string, readonly [opening: string, closing: string]>([
   ['**', ['*', '*']],
   ['__', ['*', '*']],
@@ -12,20 +12,21 @@ const DELIMITERS = new Map<string, readonly [opening: string, closing: string]>(
   ['~~', ['~', '~']],
 ]);
 
-/** What has a meaning of its own: escapes, code, links bare and in brackets, emphasis. Everything between is text. */
+/** Escapes, code, bare and bracketed links, emphasis. Everything between is text. */
 const TOKEN =
   /\\[*_~`#+\-.!>|]|`+|<[a-z][a-z0-9+.-]*:[^\s<>]*>|\b[a-z]{1,12}:\/\/[^\s<>()[\]*`"]*[^\s<>()[\]*`"_~.,:;!?]|!?\[|\](?:\()?|\*+|_+|~+/giu;
 
+/** Options of `styleSpans`. */
 export interface SpanOptions {
-  /** The styling directive for strong text: `*`, or `''` where all is strong already. */
+  /** The directive for strong text: `*`, or `''` where the whole line is strong already. Default: `*`. */
   readonly strong?: '*' | '';
 }
 
-/** Rewrites one line of Markdown, without its block prefix. Never longer than the line; linear in it. */
+/** Converts one line of Markdown, without its block prefix. The result is never longer; linear time. */
 export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): string {
-  /** The pieces of the result, in order; a delimiter stays as it is until its partner is found. */
+  /** The pieces of the result, in order; a delimiter stays unchanged until its partner is found. */
   const out: string[] = [];
-  /** The last open delimiter of each kind, by its place in `out`. */
+  /** The last open delimiter of each kind, as an index into `out`. */
   const open = new Map<string, number>();
   const brackets: { readonly piece: number; readonly after: number }[] = [];
   const codeEnds = pairedRuns(line);
@@ -37,7 +38,7 @@ export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): st
     const [before, after] = styles.map((style) => (strong === '' ? style.replace('*', '') : style));
     out[opening] = before ?? '';
     out.push(after ?? '');
-    // What was opened in between and is still open has no partner.
+    // Delimiters opened in between have no partner.
     for (const [other, piece] of open) if (piece >= opening) open.delete(other);
   };
 
@@ -83,7 +84,7 @@ export function styleSpans(line: string, { strong = '*' }: SpanOptions = {}): st
   return out.join('') + line.slice(at);
 }
 
-/** Which spaces and letters stand around a delimiter decides what it can do (CommonMark §6.2, made stricter: `2**3**4` is a sum). */
+/** Whether a delimiter can open or close emphasis, by the characters around it (CommonMark §6.2, but stricter: `2**3**4` is arithmetic). */
 function flanking(line: string, start: number, end: number): { readonly opens: boolean; readonly closes: boolean } {
   const before = line.slice(Math.max(0, start - 2), start);
   const after = line.slice(end, end + 2);
@@ -96,12 +97,12 @@ const ENDS_IN_WORD = new RegExp(`[${WORD}]$`, 'u');
 const STARTS_WORD = new RegExp(`^[${WORD}]`, 'u');
 const UNSPACED_LETTER = new RegExp(`^[${UNSPACED}]$`, 'u');
 
-/** In scripts without spaces emphasis begins within what looks like a word. */
+/** Whether a letter belongs to a script with spaces; in others, emphasis may start between letters. */
 function isSpacedLetter(letter: string | undefined): boolean {
   return letter !== undefined && !UNSPACED_LETTER.test(letter);
 }
 
-/** For each run of backticks that opens a code span (CommonMark §6.1: closed by the next run as long): where the span ends. */
+/** Maps each run of backticks that opens a code span (CommonMark §6.1: closed by the next run of equal length) to the span's end. */
 function pairedRuns(line: string): Map<number, number> {
   const ends = new Map<number, number>();
   const nextEnd = new Map<number, number>();
@@ -114,7 +115,7 @@ function pairedRuns(line: string): Map<number, number> {
   return ends;
 }
 
-/** For each opening parenthesis that is closed: where. */
+/** Maps each opening parenthesis to its closing one. */
 function pairedParentheses(line: string): Map<number, number> {
   const pairs = new Map<number, number>();
   const open: number[] = [];
@@ -125,11 +126,11 @@ function pairedParentheses(line: string): Map<number, number> {
   return pairs;
 }
 
-/** No target is longer: links nested in each other stay cheap. */
+/** The maximum length of a target, so that nested links stay cheap. */
 const MAX_TARGET_LENGTH = 2048;
 const TARGET = /^(?:<([^<>\s]+)>|([^<>\s]+))(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*$/;
 
-/** Reads what stands in a link's parentheses, `url "title"`: the URL, and where the link ends. */
+/** Reads the content of a link's parentheses, `url "title"`. Returns the URL, and the end of the link. */
 function readTarget(
   line: string,
   start: number,
@@ -141,7 +142,7 @@ function readTarget(
   return url === undefined ? undefined : { url, end: close + 1 };
 }
 
-/** Whether the label already says where the link leads. */
+/** Whether the label already shows the URL. */
 function isSame(label: string, url: string): boolean {
   return url === label || url === `mailto:${label}`;
 }

@@ -1,20 +1,20 @@
-/** Tables of Markdown (GFM §4.10) as lines: no columns, for most fonts have none, but no more signs than it takes to tell the cells apart. */
+/** Converts Markdown tables (GFM §4.10) to plain lines: columns are not aligned, as most clients use proportional fonts. */
 import { styleSpans } from './styling-spans.js';
 
 const HYPHENS = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$/;
 
-/** Whether a table begins: a row of names, and under it as many rows of hyphens. */
+/** Whether a table begins: a header row, and below it a delimiter row with as many cells. */
 export function beginsTable(line: string, next: string | undefined): boolean {
   if (next === undefined || !isTableRow(line) || !next.includes('|') || !HYPHENS.test(next.trim())) return false;
   return cells(line).length === cells(next).length;
 }
 
-/** Whether a table goes on with this line. */
+/** Whether a line continues a table. */
 export function isTableRow(line: string): boolean {
   return line.includes('|') && line.trim() !== '|';
 }
 
-/** The names of the columns, each strong. With the row of hyphens, which is left out, it is no longer than what it comes from. */
+/** Converts the header row: each name is strong. The dropped delimiter row makes up for the added asterisks. */
 export function styleTableHeader(line: string): string {
   return cells(line)
     .map((cell) => {
@@ -25,12 +25,12 @@ export function styleTableHeader(line: string): string {
     .trim();
 }
 
-/** A row without the lines around it. */
+/** Converts a row: removes its outer pipes. */
 export function styleTableRow(line: string): string {
   return styleSpans(withoutBorder(line).trim());
 }
 
-/** A row is what stands between its pipes; one with a backslash before it belongs to the text. */
+/** Splits a row at its pipes; an escaped pipe is text. */
 function cells(line: string): string[] {
   return withoutBorder(line).split(/(?<!\\)\|/);
 }

@@ -1,16 +1,15 @@
 /**
- * XEP-0393 Message Styling, 1.1.1, from the Markdown that models write: what a styling client shows well and a plain one leaves readable.
+ * Converts the Markdown of models to XEP-0393 Message Styling, 1.1.1, which is also readable in clients without styling.
  *
- * Left out, that is, left as it stands: headings underlined on the next line, emphasis across lines, reference links, footnotes, HTML,
- * formulas.
+ * Not converted: headings underlined on the next line, emphasis across lines, reference links, footnotes, HTML, formulas.
  */
 import { closesFence, type Fence, readFence } from './fence.js';
 import { styleSpans } from './styling-spans.js';
 import { beginsTable, isTableRow, styleTableHeader, styleTableRow } from './styling-tables.js';
 
 /**
- * Rewrites Markdown as message styling. Code, in blocks and in lines, stays untouched. The result is never longer than the text, in code
- * points, so a text that was cut to a limit stays within it. Line by line, in linear time.
+ * Converts Markdown to message styling, line by line, in linear time. Code blocks and spans stay untouched. The result never has more
+ * code points than the text, so a text that was cut to a limit stays within it.
  */
 export function toMessageStyling(markdown: string): string {
   const out: string[] = [];
@@ -19,7 +18,7 @@ export function toMessageStyling(markdown: string): string {
   const lines = markdown.split('\n');
   for (const [index, line] of lines.entries()) {
     const [quote] = code?.quote === '' ? [''] : (QUOTE.exec(line) ?? ['']);
-    // XEP-0393 §5.1.2: a block of code ends with the quotation around it.
+    // XEP-0393 §5.1.2: a code block ends with the quotation around it.
     if (code !== undefined && code.quote !== '' && quote === '') code = undefined;
     const content = line.slice(quote.length);
     const opening = code === undefined ? readFence(content) : undefined;
@@ -45,7 +44,7 @@ export function toMessageStyling(markdown: string): string {
 
 type TablePart = 'header' | 'hyphens' | 'rows';
 
-/** Which part of a table a line is, after one that was `before`. */
+/** The part of a table that a line is, after a line that was `before`. */
 function tablePart(
   before: TablePart | undefined,
   line: string,
@@ -61,8 +60,8 @@ function tablePart(
 const QUOTE = /^(?: {0,3}>)+ ?/;
 
 /**
- * XEP-0393 §5.1.2 knows a fence only at the start of the line, only of backticks, and closed by three of them alone. It lets words follow
- * the first, to be ignored; but converse.js takes such a line for no fence, and styles what is in the code. So a language goes.
+ * XEP-0393 §5.1.2 allows a fence only at the start of the line, only of backticks, and closed by exactly three. It ignores text after the
+ * opening fence, but converse.js does not recognise such a line as a fence and styles the code. So the language is removed.
  */
 function fenceLine(line: string, { marker }: Fence): string {
   const own = line.trim().replace(LANGUAGE, '$1');
@@ -71,7 +70,7 @@ function fenceLine(line: string, { marker }: Fence): string {
 
 const LANGUAGE = /^(`{3,}|~{3,})[ \t]*[\w.+#:/-]+$/;
 
-/** Without the indentation that the fence had (CommonMark §4.5). */
+/** Removes the indentation of the fence (CommonMark §4.5). */
 function outdented(line: string, { indent }: Fence): string {
   return line.startsWith(indent) ? line.slice(indent.length) : line;
 }
@@ -89,13 +88,13 @@ function styleLine(line: string): string {
   return bullet + styleSpans(line.slice(prefix.length));
 }
 
-/** A heading is a strong line; what is strong in it needs no asterisks of its own. */
+/** A heading becomes a strong line; strong text in it gets no asterisks of its own. */
 function styleHeading(line: string): string {
   const title = styleSpans(withoutClosingHashes(line), { strong: '' });
   return title === '' ? '' : `*${title}*`;
 }
 
-/** `## Title ##` (CommonMark §4.2): the hashes at the end count only after a space. */
+/** Removes the closing hashes of `## Title ##` (CommonMark §4.2), which count only after a space. */
 function withoutClosingHashes(line: string): string {
   const title = line.trimEnd();
   let end = title.length;

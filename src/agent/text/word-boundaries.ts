@@ -1,20 +1,19 @@
-/** Where words begin and end, in scripts with spaces and in those without. */
+/** Finds word and grapheme boundaries, in scripts with and without spaces. */
 
-/** What words are made of (for the inside of a `u` character class): letters, the marks on them, digits, the underscore. */
+/** Word characters, for use in a `u` character class: letters, combining marks, digits, the underscore. */
 export const WORD = String.raw`\p{L}\p{M}\p{N}_`;
 
-/** The scripts that put no spaces between words (for a `u` character class): there only a dictionary finds a word's end. */
+/** The scripts without spaces between words, for use in a `u` character class: word boundaries need a dictionary there. */
 export const UNSPACED =
   String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\u30FC` +
   String.raw`\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}`;
 
-/** A segmenter takes quadratic time over a long text, so it is given this much at once, with some of what stands around it. */
+/** A segmenter needs quadratic time for a long text, so it gets windows of this length, with some context around them. */
 const WINDOW = 512;
 const CONTEXT = 64;
 
 /**
- * The boundaries between words by UAX #29 and the dictionaries of ICU, as UTF-16 offsets into the text, ascending, 0 and the end
- * left out. Linear in the text.
+ * The word boundaries by UAX #29 and the dictionaries of ICU, as ascending UTF-16 offsets, without 0 and the end. Linear time.
  */
 export function wordBoundaries(text: string): number[] {
   const boundaries: number[] = [];
@@ -28,14 +27,14 @@ export function wordBoundaries(text: string): number[] {
   return boundaries;
 }
 
-/** The last place at or before `offset` where no grapheme (UAX #29) is cut; 0 when it lies within the first. */
+/** The last grapheme boundary (UAX #29) at or before `offset`; 0 when it is inside the first grapheme. */
 export function graphemeStart(text: string, offset: number): number {
   return segmenter('grapheme').segment(text).containing(offset)?.index ?? offset;
 }
 
 const segmenters = new Map<'word' | 'grapheme', Intl.Segmenter>();
 
-/** Made when first needed, for it loads dictionaries. The language is fixed, so that every machine cuts alike. */
+/** Created on demand, because it loads dictionaries. The language is fixed, so that every machine gives the same result. */
 function segmenter(granularity: 'word' | 'grapheme'): Intl.Segmenter {
   let found = segmenters.get(granularity);
   if (found === undefined) {

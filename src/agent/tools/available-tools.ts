@@ -1,4 +1,4 @@
-/** Which tools are on offer at a place. */
+/** Selects the tools that are available in a conversation. */
 import type { ToolName } from '../config/config.js';
 import { now } from './now.js';
 import { react } from './react.js';
@@ -7,7 +7,7 @@ import { roomHistory, roomMembers } from './room.js';
 import { sendFile } from './send-file.js';
 import type { Tool } from './tool.js';
 
-/** What decides on it beside the configuration: a tool that cannot do anything is not offered. */
+/** The conditions beside the configuration: a tool that cannot work is not offered. */
 export interface ToolConditions {
   readonly inRoom: boolean;
   readonly canReact: boolean;
@@ -16,20 +16,20 @@ export interface ToolConditions {
 
 interface Entry {
   readonly tool: Tool;
-  readonly isOfUse: (circumstances: ToolConditions) => boolean;
+  readonly isUseful: (conditions: ToolConditions) => boolean;
 }
 
 const TOOLS: Readonly<Record<ToolName, Entry>> = {
-  react: { tool: react, isOfUse: ({ canReact: mayReact }) => mayReact },
-  send_file: { tool: sendFile, isOfUse: () => true },
-  read_skill: { tool: readSkill, isOfUse: ({ hasSkills }) => hasSkills },
-  room_members: { tool: roomMembers, isOfUse: ({ inRoom }) => inRoom },
-  room_history: { tool: roomHistory, isOfUse: ({ inRoom }) => inRoom },
-  now: { tool: now, isOfUse: () => true },
+  react: { tool: react, isUseful: ({ canReact: mayReact }) => mayReact },
+  send_file: { tool: sendFile, isUseful: () => true },
+  read_skill: { tool: readSkill, isUseful: ({ hasSkills }) => hasSkills },
+  room_members: { tool: roomMembers, isUseful: ({ inRoom }) => inRoom },
+  room_history: { tool: roomHistory, isUseful: ({ inRoom }) => inRoom },
+  now: { tool: now, isUseful: () => true },
 };
 
-/** The tools by name, of those that are allowed. */
-export function availableTools(allowed: readonly ToolName[], circumstances: ToolConditions): ReadonlyMap<string, Tool> {
-  const useful = [...new Set(allowed)].filter((name) => TOOLS[name].isOfUse(circumstances));
+/** The available tools by name. @param allowed the tools that the configuration allows */
+export function availableTools(allowed: readonly ToolName[], conditions: ToolConditions): ReadonlyMap<string, Tool> {
+  const useful = [...new Set(allowed)].filter((name) => TOOLS[name].isUseful(conditions));
   return new Map(useful.map((name) => [name, TOOLS[name].tool]));
 }

@@ -1,6 +1,6 @@
 /**
- * An answer with tools: the model is asked, what it wants used is used, and it is asked again with the results, until it has no more
- * wishes or has had enough rounds.
+ * Answers with tools: asks the model, runs its tool calls and asks again with the results, until there are no more calls or a limit is
+ * reached.
  */
 import { untilAborted } from '../../xmpp-core/deadline.js';
 import type { Step } from '../conversation/records.js';
@@ -9,56 +9,58 @@ import type { ChatMessage, Model, ModelEvent, ModelRequest, ModelUsage, ToolCall
 import { estimateUsage } from '../model/tokens.js';
 import { ToolError, type Tool, type ToolContext } from './tool.js';
 
+/** Options of `answerWithTools`. */
 export interface LoopOptions {
   readonly model: Model;
   readonly messages: readonly ChatMessage[];
-  /** By name. */
+  /** The available tools, by name. */
   readonly tools: ReadonlyMap<string, Tool>;
-  /** What they reach; the signal is the loop's own, which ends with each call. */
+  /** The context of the tools. Each call gets a signal of its own. */
   readonly context: Omit<ToolContext, 'signal'>;
-  /** Ends everything at once. */
+  /** Aborts the loop at once. */
   readonly signal: AbortSignal;
-  /** Takes the text as it comes. */
+  /** Called with each piece of text as it arrives. */
   readonly onText: (text: string) => void;
-  /** Told what each round cost, also one that failed or was stopped. */
+  /** Called with the usage of each round, including failed and stopped ones. */
   readonly onUsage: (usage: ModelUsage) => void;
+  /** Called for events that belong in the log. */
   readonly onReport: (report: LoopReport) => void;
 }
 
-/** What the log is told on the way. */
+/** An event for the log: a tool call, or a problem that did not end the turn. */
 export type LoopReport =
   | { readonly what: 'tool'; readonly tool: string; readonly ms: number; readonly failed: boolean }
   | { readonly what: 'trouble'; readonly kind: 'model' | 'tool'; readonly message: string };
 
-/** What came of it. */
+/** The answer. */
 export interface LoopResult {
-  /** The last words; empty when a reaction or a file said it all. */
+  /** The text of the last round; empty when a reaction or a file is the answer. */
   readonly text: string;
   readonly steps: readonly Step[];
-  /** The name of the model that spoke last. */
+  /** The name of the model that answered last. */
   readonly model: string;
-  /** Of all rounds together. */
+  /** The sum of all rounds. */
   readonly usage: ModelUsage;
 }
 
-/** Rounds in which tools are used; then the model has to answer with what it has. */
+/** Rounds with tools; then the model must answer with what it has. */
 const MAX_ROUNDS = 8;
-/** So long tools may be used in one turn, in milliseconds. */
+/** After this time no more tools are offered, in milliseconds. */
 const MAX_MS = 180_000;
-/** So long one call may take. */
+/** The time limit of one call, in milliseconds. */
 const MAX_CALL_MS = 60_000;
-/** So many calls in one round are made. */
+/** The calls of one round that are run. */
 const MAX_CALLS = 8;
-/** Of a result the model reads this much. */
+/** The characters of a result that the model reads. */
 const MAX_RESULT = 32_000;
-/** The same call with the same result is made twice, and not again. */
+/** How often the same call may give the same result in a row; further ones are refused. */
 const MAX_REPEATS = 2;
 
 type Done = Extract<ModelEvent, { type: 'done' }>;
 
 /**
- * Runs the loop.
- * @throws ModelError; the reason of `signal`
+ * Runs the loop of model requests and tool calls.
+ * @throws ModelError, or the reason of `signal`
  */
 export async function answerWithTools(options: LoopOptions): Promise<LoopResult> {
   const startedAt = performance.now();
@@ -66,7 +68,7 @@ export async function answerWithTools(options: LoopOptions): Promise<LoopResult>
   const messages = [...options.messages];
   const steps: Step[] = [];
   let usage: ModelUsage | undefined;
-  // What is said in several rounds is one answer.
+  // The texts of several rounds form one answer, separated by blank lines.
   let gap = '';
   const write = (text: string): void => {
     options.onText(gap + text);
@@ -75,32 +77,32 @@ export async function answerWithTools(options: LoopOptions): Promise<LoopResult>
   for (;;) {
     const isLast = steps.length >= MAX_ROUNDS || performance.now() - startedAt > MAX_MS;
     const tools = isLast ? [] : [...options.tools.values()].map(({ definition }) => definition);
-    // Where something was said or done on the way, there need not be a last word.
-    const mayBeSilent = calls.answered || steps.some(({ text }) => text.trim() !== '');
-    const round = await askOnce({ ...options, onText: write }, { messages, tools, allowEmpty: mayBeSilent, signal: options.signal });
+    // After text or a visible action in an earlier round, the last round may be empty.
+    const allowEmpty = calls.answered || steps.some(({ text }) => text.trim() !== '');
+    const round = await askOnce({ ...options, onText: write }, { messages, tools, allowEmpty, signal: options.signal });
     usage = usage === undefined ? round.done.usage : sum(usage, round.done.usage);
     const { toolCalls, model } = round.done;
     if (toolCalls === undefined || isLast) {
-      if (round.text.trim() === '' && !mayBeSilent)
+      if (round.text.trim() === '' && !allowEmpty)
         throw new ModelError('empty', `${model} wants tools when none are left to use, and says nothing`);
       return { text: round.text, steps, model, usage };
     }
 
-    const made = await calls.make(toolCalls);
-    steps.push({ text: round.text, calls: made });
+    const completed = await calls.runAll(toolCalls);
+    steps.push({ text: round.text, calls: completed });
     messages.push({ role: 'assistant', content: round.text, toolCalls });
-    for (const { id, result } of made) messages.push({ role: 'tool', content: result, toolCallId: id });
+    for (const { id, result } of completed) messages.push({ role: 'tool', content: result, toolCallId: id });
     if (round.text.trim() !== '') gap = '\n\n';
   }
 }
 
-/** All that people read of an answer: what was said on the way to it, and then. */
+/** The whole text of an answer: the texts of all rounds, separated by blank lines. */
 export function fullText({ text, steps = [] }: { readonly text: string; readonly steps?: readonly Step[] }): string {
   return [...steps.map((step) => step.text), text].filter((one) => one.trim() !== '').join('\n\n');
 }
 
 async function askOnce(
-  { model, onText: write, onUsage: spent, onReport: report }: LoopOptions,
+  { model, onText, onUsage, onReport }: LoopOptions,
   request: ModelRequest,
 ): Promise<{ readonly text: string; readonly done: Done }> {
   let text = '';
@@ -108,26 +110,26 @@ async function askOnce(
     for await (const event of model.answer(request)) {
       if (event.type === 'text') {
         text += event.text;
-        write(event.text);
+        onText(event.text);
         continue;
       }
       for (const message of [event.insteadOf?.message, event.notice])
-        if (message !== undefined) report({ what: 'trouble', kind: 'model', message });
-      spent(event.usage);
+        if (message !== undefined) onReport({ what: 'trouble', kind: 'model', message });
+      onUsage(event.usage);
       return { text, done: event };
     }
   } catch (error) {
-    // An answer that was begun or stopped costs as well, or whoever says /stop in time would talk for nothing.
-    if (text !== '' || request.signal.aborted) spent(estimateUsage(request.messages, text));
+    // An incomplete answer counts too, or everybody could avoid the limits with /stop.
+    if (text !== '' || request.signal.aborted) onUsage(estimateUsage(request.messages, text));
     throw error;
   }
   throw new Error('the model ended its answer without saying so');
 }
 
-/** Makes the calls of a turn, and keeps in mind what came of them. */
+/** Runs the tool calls of a turn and remembers their results. */
 class Calls {
   readonly #options: LoopOptions;
-  /** What a call gave the last time, and how often in a row it gave that. */
+  /** The last result of each call, and how often in a row it occurred. */
   readonly #results = new Map<string, { readonly result: string; readonly times: number }>();
   #answered = false;
 
@@ -135,72 +137,74 @@ class Calls {
     this.#options = options;
   }
 
-  /** Whether something was done that can be an answer by itself. */
+  /** Whether a successful call counts as an answer by itself. */
   get answered(): boolean {
     return this.#answered;
   }
 
-  /** Makes the calls of a round, one after another, because what they do is seen in that order. */
-  async make(calls: readonly ToolCall[]): Promise<readonly (ToolCall & { readonly result: string })[]> {
-    const made = [];
+  /** Runs the calls of a round one after another, because people see their effects in that order. */
+  async runAll(calls: readonly ToolCall[]): Promise<readonly (ToolCall & { readonly result: string })[]> {
+    const completed = [];
     for (const [index, call] of calls.entries()) {
       const result =
-        index < MAX_CALLS ? await this.#once(call) : failure('too many calls at once; this one was not made');
-      made.push({ ...call, result: shortened(result) });
+        index < MAX_CALLS
+          ? await this.#runUnlessRepeated(call)
+          : failure('too many calls at once; this one was not made');
+      completed.push({ ...call, result: shortened(result) });
     }
-    return made;
+    return completed;
   }
 
-  async #once(call: ToolCall): Promise<string> {
+  async #runUnlessRepeated(call: ToolCall): Promise<string> {
     const key = `${call.name} ${call.arguments}`;
     const before = this.#results.get(key);
     if (before !== undefined && before.times >= MAX_REPEATS)
       return failure(`this call gave the same result ${MAX_REPEATS} times and is not made again; go on without it`);
-    const result = await this.#make(call);
+    const result = await this.#run(call);
     this.#results.set(key, { result, times: before?.result === result ? before.times + 1 : 1 });
     return result;
   }
 
-  /** Makes a call. What goes wrong is for the model to read; only the end of the turn is not. */
-  async #make({ name, arguments: given }: ToolCall): Promise<string> {
-    const { tools, context, signal, onReport: report } = this.#options;
+  /** Runs a call. Errors become results for the model; only an abort of the turn is thrown. */
+  async #run({ name, arguments: given }: ToolCall): Promise<string> {
+    const { tools, context, signal, onReport } = this.#options;
     signal.throwIfAborted();
     const startedAt = performance.now();
     const tool = tools.get(name);
     let failed = false;
-    const ending = AbortSignal.any([signal, AbortSignal.timeout(MAX_CALL_MS)]);
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(MAX_CALL_MS)]);
     try {
       if (tool === undefined) throw new ToolError(`there is no such tool; there are: ${[...tools.keys()].join(', ')}`);
-      const result = await untilAborted(ending, tool.run(parse(given), { ...context, signal: ending }));
+      const result = await untilAborted(deadline, tool.run(parse(given), { ...context, signal: deadline }));
       this.#answered ||= tool.countsAsAnswer;
       return result;
     } catch (error) {
       signal.throwIfAborted();
       failed = true;
       if (error instanceof ToolError) return failure(error.message);
-      if (ending.aborted) return failure('it took too long');
-      report({
+      if (deadline.aborted) return failure('it took too long');
+      onReport({
         what: 'trouble',
         kind: 'tool',
         message: `the tool ${name} failed: ${error instanceof Error ? error.message : String(error)}`,
       });
       return failure('it failed, for a reason that is not yours');
     } finally {
-      report({ what: 'tool', tool: name, ms: Math.round(performance.now() - startedAt), failed });
+      onReport({ what: 'tool', tool: name, ms: Math.round(performance.now() - startedAt), failed });
     }
   }
 }
 
 function shortened(result: string): string {
-  // The cut may have parted a surrogate pair.
+  // The cut may have split a surrogate pair.
   return result.length > MAX_RESULT ? `${result.slice(0, MAX_RESULT).replace(/\p{Cs}$/u, '')}… (cut)` : result;
 }
 
-function failure(words: string): string {
-  return `Error: ${words}`;
+function failure(message: string): string {
+  return `Error: ${message}`;
 }
 
-/** @throws ToolError when it is no JSON; models without arguments to give often give nothing */
+/** Parses arguments; models often send an empty text for none. @throws ToolError when they are not JSON */
 function parse(given: string): unknown {
   if (given.trim() === '') return {};
   try {

@@ -1,6 +1,6 @@
 import { defineTool } from './tool.js';
 
-/** Tells the time where the bot runs, and in UTC. */
+/** Returns the local time of the bot and UTC. */
 export const now = defineTool({
   name: 'now',
   description: 'Tells the current date, weekday, time and time zone.',

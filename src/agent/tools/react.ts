@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { defineTool, ToolError } from './tool.js';
 
-/** One emoji as Unicode recommends them for interchange (UTS #51); the compiler does not know the flag yet. */
+/** One emoji that Unicode recommends for interchange (UTS #51). Not a literal, because the compiler does not support the flag yet. */
 const EMOJI = new RegExp('^\\p{RGI_Emoji}$', 'v');
-/** Asks for the coloured form of a character that has a plain one: models often leave it out. */
-const COLOURED = '\uFE0F';
+/** Selects the emoji form of a character that also has a text form; models often omit it. */
+const EMOJI_VARIATION = '\uFE0F';
 
 /** Reacts to a message (XEP-0444). */
 export const react = defineTool({
@@ -17,7 +17,7 @@ export const react = defineTool({
   },
   countsAsAnswer: true,
   async run({ message_id: given, emoji: wanted }, context) {
-    const emoji = [wanted.trim(), wanted.trim() + COLOURED].find((one) => EMOJI.test(one));
+    const emoji = [wanted.trim(), wanted.trim() + EMOJI_VARIATION].find((one) => EMOJI.test(one));
     if (emoji === undefined) throw new ToolError('emoji must be one emoji');
     const mark = /^\[?#?(\w+)\]?$/.exec(given.trim())?.[1] ?? '';
     if (!(await context.react(mark, emoji, context.signal)))

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { readSkillFile, SkillError, SKILL_FILE } from '../skills/skill.js';
 import { defineTool, indented, ToolError } from './tool.js';
 
-/** Reads a skill, or a file of it. */
+/** Reads the instructions of a skill, or another file in its folder. */
 export const readSkill = defineTool({
   name: 'read_skill',
   description: 'Reads the instructions of one of your skills, or a file in its folder that they mention.',

@@ -1,13 +1,13 @@
-/** The tools that look around in a room. */
+/** The tools that read the state of a room. */
 import { z } from 'zod';
 import { attributed, safeName } from '../conversation/speaker.js';
 import { defineTool } from './tool.js';
 
-/** Of a large room this many are named. */
+/** How many occupants are listed. */
 const MAX_MEMBERS = 200;
 const MAX_LINES = 100;
 
-/** Tells who is in the room. */
+/** Lists the occupants of the room. */
 export const roomMembers = defineTool({
   name: 'room_members',
   description: 'Tells who is in this chat room at the moment: nicknames and what they are in the room.',
@@ -25,7 +25,7 @@ export const roomMembers = defineTool({
   },
 });
 
-/** Tells what was said in the room lately. */
+/** Returns the latest messages of the room. */
 export const roomHistory = defineTool({
   name: 'room_history',
   description: 'Tells what was said in this chat room lately, the newest last, also what you were not shown.',

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { defineTool, ToolError, type SendFileResult } from './tool.js';
 
-/** More than that no model writes in one go. */
+/** The maximum length of a file; no model writes more in one answer. */
 const MAX_CHARACTERS = 1_000_000;
 
-/** Media types by the end of a name, for files that are text. */
+/** Media types of text files, by extension. */
 const TYPES: ReadonlyMap<string, string> = new Map([
   ['csv', 'text/csv'],
   ['css', 'text/css'],
@@ -20,7 +20,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ['yml', 'application/yaml'],
 ]);
 
-const OUTCOMES: Readonly<Record<SendFileResult, string>> = {
+const RESULTS: Readonly<Record<SendFileResult, string>> = {
   uploaded: 'Done: people have the file.',
   inlined: 'There is no place for files here, so people got it as the text of a message.',
   refused:
@@ -54,13 +54,13 @@ export const sendFile = defineTool({
       data: new TextEncoder().encode(content),
       ...(caption !== undefined && caption.trim() !== '' && { caption: caption.trim() }),
     };
-    const sent = await context.sendFile(file, context.signal);
-    if (sent === 'refused' || sent === 'unsent') throw new ToolError(OUTCOMES[sent]);
-    return OUTCOMES[sent];
+    const result = await context.sendFile(file, context.signal);
+    if (result === 'refused' || result === 'unsent') throw new ToolError(RESULTS[result]);
+    return RESULTS[result];
   },
 });
 
-/** The last part of a path, without what file systems and readers stumble over. */
+/** The last part of a path, without characters that are unsafe in file names. */
 function plainName(path: string): string {
   const last = path.split(/[/\\]/).at(-1) ?? '';
   return last.replaceAll(/[\p{C}\p{Zl}\p{Zp}<>:"|?*]/gu, '').replace(/^[. ]+|[. ]+$/g, '');

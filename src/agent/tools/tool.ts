@@ -1,24 +1,25 @@
-/** What a tool is: what the model is told of it, and what happens when the model uses it. */
+/** The interface of tools: their description for the model, and their implementation. */
 import { z } from 'zod';
 import type { ToolName } from '../config/config.js';
+import type { RecentMessage } from '../conversation/transcript.js';
 import type { ToolDefinition } from '../model/model.js';
 import type { Skill } from '../skills/skill.js';
 
-/** A file that the model made, on its way to people. */
+/** A file written by the model, to be sent. */
 export interface OutgoingFile {
-  /** A plain name, without a folder. */
+  /** A file name, without a folder. */
   readonly name: string;
   /** Such as `text/csv`. */
   readonly mediaType: string;
   readonly data: Uint8Array;
-  /** What is said with it. */
+  /** A text to send with the file. */
   readonly caption?: string;
 }
 
-/** What became of a file: people have it behind a link; its text stands in a message; they were told that it cannot be sent; nobody is there. */
+/** The result of sending a file: uploaded, and the link sent; sent as the text of a message; refused, with a notice; not sent, as nobody is there. */
 export type SendFileResult = 'uploaded' | 'inlined' | 'refused' | 'unsent';
 
-/** Somebody in the room. */
+/** An occupant of the room. */
 export interface RoomMember {
   readonly nick: string;
   readonly role: string;
@@ -27,50 +28,41 @@ export interface RoomMember {
   readonly isSelf: boolean;
 }
 
-/** Something that was said; by the bot where no speaker stands. */
-export interface RecentMessage {
-  readonly speaker?: string;
-  readonly text: string;
-  readonly at?: Date;
-  /** What it replies or reacts to: a line in brackets. */
-  readonly note?: string;
-}
-
-/** What tools can reach of the place they are used at. */
+/** What a tool can access of the conversation that it is used in. */
 export interface ToolContext {
   readonly now: () => Date;
   readonly skills: readonly Skill[];
   readonly members: () => readonly RoomMember[];
-  /** What was said last, at most so many, the oldest first. */
+  /** The last `limit` messages, oldest first. */
   readonly recent: (limit: number) => readonly RecentMessage[];
-  /** Reacts to the message with this mark. Resolves to false when there is none. */
+  /** Reacts to the message with this mark. Resolves to false when there is no such message. */
   readonly react: (mark: string, emoji: string, signal: AbortSignal) => Promise<boolean>;
   readonly sendFile: (file: OutgoingFile, signal: AbortSignal) => Promise<SendFileResult>;
-  /** Ends what the tool does. */
+  /** Aborts the call. */
   readonly signal: AbortSignal;
 }
 
-/** A tool on offer. */
+/** A tool that the model can call. */
 export interface Tool {
   readonly definition: ToolDefinition;
-  /** Whether using it may be all the answer there is: people notice it. */
+  /** Whether people see its effect, so that no text need follow. */
   readonly countsAsAnswer: boolean;
   /**
-   * Does what the model wants.
-   * @param args parsed JSON, not checked yet
-   * @returns what the model is told of it
-   * @throws ToolError when it cannot be done, with words for the model
+   * Runs a call.
+   * @param args parsed JSON, not validated yet
+   * @returns the result for the model
+   * @throws ToolError when the call cannot be done, with a message for the model
    */
   run(args: unknown, context: ToolContext): Promise<string>;
 }
 
-/** A tool could not do what it was asked to. The message is for the model, which may do better. */
+/** A call failed. The message is for the model, which may correct the call. */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
 }
 
-/** A tool as its file describes it. */
-interface Description<Shape extends z.ZodRawShape> {
+/** The declaration of a tool. */
+interface ToolDeclaration<Shape extends z.ZodRawShape> {
   readonly name: ToolName;
   /** For the model: what it does, and when to use it. */
   readonly description: string;
@@ -80,26 +72,26 @@ interface Description<Shape extends z.ZodRawShape> {
   run(args: z.output<z.ZodObject<Shape>>, context: ToolContext): Promise<string> | string;
 }
 
-/** Makes a tool whose arguments are checked before it sees them. */
-export function defineTool<Shape extends z.ZodRawShape>(description: Description<Shape>): Tool {
-  const schema = z.object(description.arguments);
+/** Creates a tool whose arguments are validated before it runs. */
+export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclaration<Shape>): Tool {
+  const schema = z.object(declaration.arguments);
   return {
-    // The schema is for the model and need not say of which version it is; some servers refuse what they do not know.
+    // Without `$schema`: the model does not need it, and some servers reject unknown keys.
     get definition() {
       const { $schema, ...parameters } = z.toJSONSchema(schema, { target: 'draft-7', io: 'input' });
       void $schema;
-      return { name: description.name, description: description.description, parameters };
+      return { name: declaration.name, description: declaration.description, parameters };
     },
-    countsAsAnswer: description.countsAsAnswer ?? false,
+    countsAsAnswer: declaration.countsAsAnswer ?? false,
     async run(args, context) {
       const read = schema.safeParse(args);
       if (!read.success) throw new ToolError(`the arguments are wrong: ${z.prettifyError(read.error)}`);
-      return description.run(read.data, context);
+      return declaration.run(read.data, context);
     },
   };
 }
 
-/** Words of others in what a tool gives back: only a tool's own lines begin at the margin, so no text can look like one of them. */
+/** Indents text of others in a result: only the tool's own lines begin at the margin, so the text cannot imitate them. */
 export function indented(text: string): string {
   return text
     .split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/u)

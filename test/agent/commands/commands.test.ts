@@ -10,7 +10,7 @@ const command = (name: string, argument = ''): unknown => ({ kind: 'command', na
 const text = (text: string): unknown => ({ kind: 'text', text });
 
 // [promise-command-unknown]
-t.test('a slash and a letter at the start make a command, and everything else is text', async (t) => {
+t.test('a message that starts with a slash and a letter is a command, and everything else is text', async (t) => {
   const cases: [promise: string, message: string, parsed: unknown][] = [
     ['a name alone', '/new', command('new')],
     ['a name with an argument', '/model  claude opus ', command('model', 'claude opus')],
@@ -98,20 +98,20 @@ const { signal } = new AbortController();
 const run = async (name: string, context: CommandContext, argument = ''): Promise<string> =>
   registry.run(name, argument, context, signal);
 
-t.test('/new starts a new session and says that the old one is kept', async (t) => {
+t.test('/new starts a new session and reports that the old one is kept', async (t) => {
   const conversation = context();
   t.match(await run('new', conversation), /kept/);
   t.strictSame(conversation.done, ['new']);
 });
 
-t.test('/stop stops what is running, or says that nothing is', async (t) => {
+t.test('/stop stops the answer under way, or reports that there is none', async (t) => {
   const conversation = context();
   t.equal(await run('stop', conversation), 'Stopped.');
   t.strictSame(conversation.done, ['stop']);
   t.match(await run('stop', context({ stop: () => false })), /nothing/);
 });
 
-t.test('what changes the past waits for its turn; what must help at once does not', async (t) => {
+t.test('commands that change the history are queued; others run at once', async (t) => {
   const waiting = registry.list({ isOperator: true }).filter(({ immediate }) => !immediate);
   t.strictSame(
     waiting.map(({ name }) => name),
@@ -145,7 +145,7 @@ t.test('/status shows account, model, conversation, queue and time', async (t) =
 });
 
 // [promise-command-help] [promise-command-operators]
-t.test('/help lists every command with its use, and those of operators only for operators', async (t) => {
+t.test('/help lists every command with its usage, and operator commands only for operators', async (t) => {
   const help = await run('help', context());
   t.strictSame(
     help.split('\n').map((line) => line.split(':')[0]),
@@ -155,7 +155,7 @@ t.test('/help lists every command with its use, and those of operators only for 
 });
 
 // [promise-command-operators]
-t.test('an operator command does not exist for anyone else', async (t) => {
+t.test('an operator command is unknown to everybody else', async (t) => {
   t.equal(await run('approve', context({ isOperator: true }), 'a@b.example'), 'a@b.example is in.');
   const refused = await run('approve', context(), 'a@b.example');
   t.match(refused, /^I don't know \/approve\./);
@@ -182,11 +182,11 @@ t.test('a very long unknown command gets a short answer', async (t) => {
   t.ok(answer.length < 150);
 });
 
-t.test('names of objects are no commands', async (t) => {
+t.test('names of object properties are not commands', async (t) => {
   for (const name of ['constructor', '__proto__', 'tostring']) t.match(await run(name, context()), /I don't know/);
 });
 
-t.test('two commands of one name are refused', async (t) => {
+t.test('two commands with the same name are rejected', async (t) => {
   t.throws(() => new CommandRegistry([approve, approve]), /same name/);
   t.throws(() => new CommandRegistry([{ ...approve, name: 'help' }]), /same name/);
 });
@@ -218,8 +218,8 @@ t.test(
 );
 
 // [promise-command-context]
-t.test('/context tells what does not fit, and what a summary stands for', async (t) => {
-  const past = { tokens: 15_000, budget: 16_000, carriedTurns: 7, turns: 9, summaryTokens: 210 };
+t.test('/context reports what does not fit, and the summary', async (t) => {
+  const past = { tokens: 15_000, budget: 16_000, includedTurns: 7, turns: 9, summaryTokens: 210 };
   const told = await run('context', context({ contextUsage: () => past }));
   t.match(told, /15000 tokens of the past, 94 % of the 16000 tokens/);
   t.match(told, /newest 7 turns; 2 older ones are too much\. \/compact makes room/);
@@ -228,7 +228,7 @@ t.test('/context tells what does not fit, and what a summary stands for', async 
 });
 
 // [promise-command-approve] [promise-command-join]
-t.test('an operator gives an address plainly, as a link or with a resource; what is none is explained', async (t) => {
+t.test('an address may be plain, a link, or have a resource; an invalid one is explained', async (t) => {
   const cases: [name: string, written: string, done: string | undefined, answer: RegExp][] = [
     ['approve', 'Dora@Example.com', 'approve dora@example.com', /^dora@example\.com is let in\.$/],
     ['approve', 'xmpp:dora@example.com?message', 'approve dora@example.com', /is let in/],
@@ -251,7 +251,7 @@ t.test('an operator gives an address plainly, as a link or with a resource; what
 });
 
 // [promise-command-approve]
-t.test('/approve and /deny say so when the configuration is stronger', async (t) => {
+t.test('/approve and /deny report when the configuration overrides them', async (t) => {
   const closed = context({ isOperator: true });
   const { operations } = closed;
   const still = (isLetIn: boolean): CommandContext => ({

@@ -68,13 +68,13 @@ const check = (text: string) => parse(text).findings.map(formatFinding);
 const placed = (findings: readonly string[]) => findings.map((finding) => `moltis.toml:${finding}`);
 
 // [promise-check-position] [promise-check-suggestion] [promise-check-open] [promise-config-errors] [promise-account-jid]
-t.test('every mistake is found, at its line and column, in words that say what would be right', async (t) => {
+t.test('every mistake is reported at its line and column, with what would be right', async (t) => {
   for (const [added, ...findings] of IN_ACCOUNT) t.same(check(ACCOUNT + added + PROVIDER), placed(findings), added);
   for (const [text, ...findings] of WHOLE_FILES) t.same(check(text), placed(findings), text);
 });
 
 // [promise-skills-check]
-t.test('a skill that cannot be found or read is a finding at its name, which says what is wrong', async (t) => {
+t.test('a skill that cannot be found or read is reported at its name, with the reason', async (t) => {
   const folders = '[skills]\nsearch_paths = ["./none", "./skills"]\n';
   const checked = (skills: string, more = folders): readonly string[] =>
     check(`${ACCOUNT}skills = ${skills}${PROVIDER}${more}`);
@@ -98,7 +98,7 @@ t.test('a skill that cannot be found or read is a finding at its name, which say
   t.same(check(inRoom), placed([`6:11: this skill cannot be used: ${missing}`]));
 });
 
-t.test('a configuration comes back exactly when no finding is an error', async (t) => {
+t.test('a configuration is returned exactly when no finding is an error', async (t) => {
   const texts = [...IN_ACCOUNT.map(([added]) => ACCOUNT + added + PROVIDER), ...WHOLE_FILES.map(([text]) => text)];
   for (const text of texts) {
     const { config, findings } = parse(text);
@@ -131,7 +131,7 @@ t.test('no finding quotes a secret', async (t) => {
 });
 
 // [promise-check-secret]
-t.test('no finding quotes what came from the environment, wherever it was used', async (t) => {
+t.test('no finding quotes a value from the environment, wherever it is used', async (t) => {
   const one = [
     'jid',
     'password',
@@ -175,7 +175,7 @@ t.test('no finding quotes what came from the environment, wherever it was used',
   }
 });
 
-t.test('a secret shows itself only when it is asked to', async (t) => {
+t.test('a secret is only shown by reveal()', async (t) => {
   const config = configOf(
     `${ACCOUNT}model_provider = "openai"\n[providers.openai]\nmodels = ["m"]\napi_key = "hunter2"\n`,
   );
@@ -297,7 +297,7 @@ key = "\${NOT_OURS}"
 `;
 const EXAMPLE_ENVIRONMENT = { BOT_PASSWORD: 'one', ROOM_PASSWORD: 'two', ANTHROPIC_API_KEY: 'three' };
 
-t.test('settings of a room that the bot does not join are warned of', (t) => {
+t.test('settings of a room that the bot does not join get a warning', (t) => {
   const file = (rooms: string) =>
     `${ACCOUNT}rooms = [${rooms}]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nenabled = true\n${PROVIDER}`;
   const warned = 'this room is not in rooms, so the bot is there only when an operator brings it';
@@ -308,7 +308,7 @@ t.test('settings of a room that the bot does not join are warned of', (t) => {
 });
 
 // [promise-config-foreign]
-t.test('the documented example is read whole, without an error', async (t) => {
+t.test('the documented example is read completely, without an error', async (t) => {
   const config = configOf(EXAMPLE, EXAMPLE_ENVIRONMENT);
   const [account] = config.accounts;
   t.equal(account?.name, 'my-bot');
@@ -347,7 +347,7 @@ t.test('the documented example is read whole, without an error', async (t) => {
 });
 
 t.test(
-  'what a room leaves out is what its account says, and a room that is not named is as the account says, too',
+  'a room takes the settings that it leaves out from its account, and so does a room without a table',
   async (t) => {
     const account = firstAccount(`${ACCOUNT}
 mention_mode = "always"
@@ -443,7 +443,7 @@ t.test('well-known providers need no URL, and one that Moltis writes without its
 });
 
 // [promise-config-variables]
-t.test('variables are replaced in every text of ours, and a doubled dollar keeps the sign', async (t) => {
+t.test('variables are replaced in every string of our tables, and a doubled dollar escapes', async (t) => {
   const { systemPrompt, rooms } = firstAccount(
     `${ACCOUNT}system_prompt = "\${WHO} costs $5, $\${WHO} not: \${EMPTY}."\nrooms = ["\${ROOM}@conference.example.com"]${PROVIDER}`,
     { WHO: '${ROOM}', ROOM: 'team', EMPTY: '' },
@@ -453,7 +453,7 @@ t.test('variables are replaced in every text of ours, and a doubled dollar keeps
   t.match(check(`${ACCOUNT}nick = "\${constructor}"${PROVIDER}`), [/variable constructor, which is not set/]);
 });
 
-t.test('a room that stands twice in the list is joined once', async (t) => {
+t.test('a duplicate room in the list is joined once', async (t) => {
   const { rooms } = firstAccount(
     `${ACCOUNT}rooms = ["team@conference.example.com", "Team@Conference.example.com"]${PROVIDER}`,
   );
@@ -516,7 +516,7 @@ t.test('editors get a schema of the file that knows every key', async (t) => {
 });
 
 // [promise-config-places]
-t.test('the file is looked for where the documentation says, in that order', async (t) => {
+t.test('the file is searched in the documented places, in order', async (t) => {
   const cwd = join(directory, 'work');
   const home = join(directory, 'home');
   const empty = join(directory, 'empty');
@@ -548,7 +548,7 @@ Write one (the README has the smallest that works), or name another with --confi
   });
 });
 
-t.test('a password in a file that others can read is warned of, one in the environment is not', async (t) => {
+t.test('a password in a file that others can read gets a warning, one in the environment does not', async (t) => {
   const cwd = t.testdir({
     'moltis.toml': ACCOUNT + PROVIDER,
     'variable.toml': ACCOUNT.replace('hunter2', '${P}') + PROVIDER,

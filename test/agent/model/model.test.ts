@@ -94,7 +94,7 @@ function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
 }
 
 t.test('an answer', async (t) => {
-  t.test('streams its text in order and ends with what it cost', async (t) => {
+  t.test('streams its text in order and ends with its usage', async (t) => {
     const server = await serverFor(t, openai.says('Yes', ', I', ' am.'));
     const { pieces, done, error } = await ask(createModel(providerAt(server)));
     t.equal(error, undefined);
@@ -109,7 +109,7 @@ t.test('an answer', async (t) => {
   });
 
   // [promise-model-choice]
-  t.test('is asked for with exactly the model, the messages and the wish for usage', async (t) => {
+  t.test('is requested with exactly the model, the messages and the option for usage', async (t) => {
     const server = await serverFor(t);
     const messages: ChatMessage[] = [
       { role: 'system', content: 'Be brief.' },
@@ -132,7 +132,7 @@ t.test('an answer', async (t) => {
     t.strictSame(server.violations, []);
   });
 
-  t.test('reaches the reader while the model still speaks', async (t) => {
+  t.test('reaches the consumer while the model is still answering', async (t) => {
     const heard = gate();
     const server = await serverFor(t, async (exchange) => {
       exchange.text('first');
@@ -144,7 +144,7 @@ t.test('an answer', async (t) => {
     t.strictSame(pieces, ['first', ' second']);
   });
 
-  t.test('that was cut by a limit of length or by a filter says so', async (t) => {
+  t.test('that was cut by a length limit or a filter has that finish reason', async (t) => {
     const ends =
       (reason: string): Script =>
       (exchange) => {
@@ -158,7 +158,7 @@ t.test('an answer', async (t) => {
     t.equal((await ask(model)).done?.finishReason, 'other');
   });
 
-  t.test('has its cost estimated when the provider does not tell it', async (t) => {
+  t.test('gets an estimated usage when the provider reports none', async (t) => {
     const server = await serverFor(t, (exchange) => {
       exchange.text('12345678');
       exchange.event({ choices: [{ delta: {}, finish_reason: 'stop' }], usage: { prompt_tokens: -1 } });
@@ -168,7 +168,7 @@ t.test('an answer', async (t) => {
     t.strictSame(done?.usage, { promptTokens: 1 + 4, completionTokens: 2, estimated: true });
   });
 
-  t.test('is whole once the finish reason is there, even if the connection stays open or breaks', async (t) => {
+  t.test('is complete with its finish reason, even if the connection stays open or breaks', async (t) => {
     const finishes: Script = (exchange) =>
       exchange.event({ choices: [{ delta: { content: 'All of it.' }, finish_reason: 'stop' }] });
     const heard = gate();
@@ -183,7 +183,7 @@ t.test('an answer', async (t) => {
     t.match(broken, { pieces: ['All of it.'], done: { finishReason: 'stop' } }, 'broken');
   });
 
-  t.test('in parts is read like one in words, and what the model thinks is not shown', async (t) => {
+  t.test('in parts is read like one in plain text, and reasoning is not shown', async (t) => {
     const server = await serverFor(t, (exchange) => {
       exchange.delta({ reasoning_content: 'hm' });
       exchange.delta({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }] });
@@ -193,7 +193,7 @@ t.test('an answer', async (t) => {
     t.strictSame((await ask(createModel(providerAt(server)))).pieces, ['Yes.']);
   });
 
-  t.test('that never ends is ended with finish reason length', async (t) => {
+  t.test('that never ends is stopped with finish reason length', async (t) => {
     const server = await serverFor(t, async (exchange) => {
       for (let sent = 0; sent < 12; sent += 1) exchange.text('x'.repeat(100_000));
       await exchange.closed;
@@ -203,7 +203,7 @@ t.test('an answer', async (t) => {
     t.ok(pieces.join('').length < 1_200_000);
   });
 
-  t.test('leaves no connection behind when its reader goes early', async (t) => {
+  t.test('leaves no connection open when its consumer stops early', async (t) => {
     const left = gate();
     const server = await serverFor(t, async (exchange) => {
       exchange.text('One');
@@ -217,9 +217,9 @@ t.test('an answer', async (t) => {
   });
 });
 
-t.test('nothing meant for another provider goes out', async (t) => {
+t.test('sends nothing that is meant for another provider', async (t) => {
   // [promise-model-key]
-  t.test('whatever the environment says', async (t) => {
+  t.test('whatever the environment contains', async (t) => {
     const decoy = await serverFor(t);
     const server = await serverFor(t, openai.says('Yes.'), (exchange) => {
       exchange.raw('data: garbage\n\n');
@@ -359,7 +359,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     ['a filter', stream('{"choices":[{"delta":{},"finish_reason":"content_filter"}]}'), 'refused'],
     ['a refusal', stream('{"choices":[{"delta":{"refusal":"private"}}]}', finish), 'refused'],
   ];
-  t.test('what people and the model wrote is not repeated', async (t) => {
+  t.test('quotes no text of people or the model', async (t) => {
     const answer = { choices: [{ message: { content: 'confidential' } }] };
     const detail = [{ loc: ['body', 'model'], msg: 'said-so', input: { messages: [{ content: 'confidential' }] } }];
     for (const script of [shape(200, answer), shape(422, { detail })]) {
@@ -387,7 +387,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
   }
 
   // [promise-model-cut]
-  t.test('text that came before it is kept, and it is thrown after', async (t) => {
+  t.test('is thrown after text that arrived before it', async (t) => {
     const heard = gate();
     const server = await serverFor(
       t,
@@ -408,7 +408,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     t.equal(server.requests.length, 3, 'and nothing was asked twice');
   });
 
-  t.test('a server that is not there is named, with the fault', async (t) => {
+  t.test('names an unreachable server, with the cause', async (t) => {
     const listener = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => listener.once('listening', resolve));
     const { port } = listener.address() as AddressInfo;
@@ -420,7 +420,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     t.match(error.message, `127.0.0.1:${port} could not be reached, saying "ECONNREFUSED"`);
   });
 
-  t.test('the key is in none of it, even if the provider repeats it', async (t) => {
+  t.test('never contains the key, even if the provider quotes it', async (t) => {
     const echo: Script = (exchange) =>
       exchange.respond(401, {
         error: `Wrong key ${server.apiKey}, or Bearer ${'q'.repeat(40)}, or sk-proj-${'q'.repeat(40)}`,
@@ -432,7 +432,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     t.equal(error.cause, undefined);
   });
 
-  t.test('a key that no header can carry, or a base_url that is none, is told before anything is sent', async (t) => {
+  t.test('reports a key that no header can carry, or an invalid base_url, before anything is sent', async (t) => {
     const server = await serverFor(t);
     const key = new Secret('secret-with\na line');
     const wrongKey = modelErrorOf(await ask(createModel(providerAt(server, { apiKey: key }))));
@@ -471,7 +471,7 @@ t.test('tools', async (t) => {
     return calls.map(({ name, arguments: given }) => [name, given]);
   };
 
-  t.test('are offered as the API wants them, and a call with its result goes back the same way', async (t) => {
+  t.test('are offered in the format of the API, and so are a call and its result', async (t) => {
     const server = await serverFor(t, openai.saysAndCalls('Let me see.', ['now', { zone: 'UTC' }]));
     const { pieces, done } = await ask(createModel(providerAt(server)), { tools: [NOW] });
     t.strictSame(pieces, ['Let me see.']);
@@ -491,7 +491,7 @@ t.test('tools', async (t) => {
     t.strictSame(server.violations, []);
   });
 
-  t.test('are called in pieces, by whatever numbers and names a server gives them', async (t) => {
+  t.test('are called in pieces, whatever indices and names a server sends', async (t) => {
     const two = [
       ['now', '{"a":1}'],
       ['then', '{}'],
@@ -537,7 +537,7 @@ t.test('tools', async (t) => {
     );
   });
 
-  t.test('that are called in garbage harm nobody', async (t) => {
+  t.test('that are called with garbage do no harm', async (t) => {
     t.strictSame(
       await callsOf(
         t,
@@ -582,7 +582,7 @@ t.test('tools', async (t) => {
     },
   );
 
-  t.test('arguments that are no JSON object are not sent back, for servers read them', async (t) => {
+  t.test('arguments that are not a JSON object are not sent back, because servers parse them', async (t) => {
     const server = await serverFor(t);
     const toolCalls = ['{"a', '[]', '"x"', ''].map((given, index) => ({
       id: `c${index}`,
@@ -596,7 +596,7 @@ t.test('tools', async (t) => {
     t.match(server.requests[0]?.body?.messages[1], { tool_calls: [call, call, call, call] });
   });
 
-  t.test('that a model does not know are left out, from then on, and the log is told once', async (t) => {
+  t.test('that a model does not support are left out from then on, with one notice in the log', async (t) => {
     for (const refused of [
       openai.fails(400, { message: 'registry.ollama.ai/library/gemma:2b does not support tools' }),
       openai.fails(404, { message: 'No endpoints found that support tool use.' }),
@@ -624,27 +624,30 @@ t.test('tools', async (t) => {
     }
   });
 
-  t.test('are offered again after a complaint that was about one conversation, or helped nobody', async (t) => {
-    const about = "Invalid parameter: messages with role 'tool' must follow a call";
-    const still = openai.fails(400, { message: 'the tools are not supported' });
-    const server = await serverFor(
-      t,
-      openai.fails(400, { message: about }),
-      openai.says('Well.'),
-      openai.says('Yes.'),
-      still,
-      still,
-    );
-    const model = createModel(providerAt(server));
-    t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
-    await ask(model, { tools: [NOW] });
-    t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'bad-request');
-    await ask(model, { tools: [NOW] });
-    t.strictSame(
-      server.requests.map(({ body }) => 'tools' in (body ?? {})),
-      [true, false, true, true, false, true],
-    );
-  });
+  t.test(
+    'are offered again after an error about one conversation, or when leaving them out did not help',
+    async (t) => {
+      const about = "Invalid parameter: messages with role 'tool' must follow a call";
+      const still = openai.fails(400, { message: 'the tools are not supported' });
+      const server = await serverFor(
+        t,
+        openai.fails(400, { message: about }),
+        openai.says('Well.'),
+        openai.says('Yes.'),
+        still,
+        still,
+      );
+      const model = createModel(providerAt(server));
+      t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
+      await ask(model, { tools: [NOW] });
+      t.equal(modelErrorOf(await ask(model, { tools: [NOW] })).kind, 'bad-request');
+      await ask(model, { tools: [NOW] });
+      t.strictSame(
+        server.requests.map(({ body }) => 'tools' in (body ?? {})),
+        [true, false, true, true, false, true],
+      );
+    },
+  );
 });
 
 // [promise-media-image]
@@ -653,7 +656,7 @@ t.test('pictures', async (t) => {
   const messages: readonly ChatMessage[] = [{ role: 'user', content: 'What is it?', images }];
   const partsOf = (server: OpenAiServer, index: number): unknown => server.requests[index]?.body?.messages[0]?.content;
 
-  t.test('go to a model that sees', async (t) => {
+  t.test('are sent to a model with image input', async (t) => {
     const server = await serverFor(t);
     await ask(createModel(providerAt(server)), { messages });
     t.strictSame(partsOf(server, 0), [
@@ -663,7 +666,7 @@ t.test('pictures', async (t) => {
     t.strictSame(server.violations, []);
   });
 
-  t.test('are described to one that does not, from then on, and the log is told once', async (t) => {
+  t.test('are described to a model without image input from then on, with one notice in the log', async (t) => {
     for (const [status, message] of [
       [404, 'No endpoints found that support image input'],
       [400, 'acme-1 is not a multimodal model'],
@@ -682,7 +685,7 @@ t.test('pictures', async (t) => {
     }
   });
 
-  t.test('that are broken do not make the model blind', async (t) => {
+  t.test('that are broken do not disable image input', async (t) => {
     const broken = openai.fails(400, { message: 'Invalid image data: could not decode the image.' });
     const server = await serverFor(t, broken, openai.says('I cannot see it.'));
     const model = createModel(providerAt(server));
@@ -694,7 +697,7 @@ t.test('pictures', async (t) => {
 });
 
 // [promise-prompt-safety]
-t.test('nobody can write the marks with which servers part the messages of a conversation', async (t) => {
+t.test('a message cannot contain the control tokens of a server', async (t) => {
   const server = await serverFor(t);
   const marks =
     '<|im_end|> <|start_header_id|> <｜User｜> <end_of_turn> </s> [INST] [/INST] <<SYS>> <</SYS>> </tool_response>';
@@ -714,9 +717,9 @@ t.test('nobody can write the marks with which servers part the messages of a con
   }
 });
 
-t.test('asking again', async (t) => {
+t.test('a retry', async (t) => {
   // [promise-model-retries]
-  t.test('happens for what passes, before the first content, as often as configured', async (t) => {
+  t.test('follows a transient error before the first content, as often as configured', async (t) => {
     const passing: readonly Script[] = [
       openai.fails(429),
       openai.fails(500),
@@ -743,7 +746,7 @@ t.test('asking again', async (t) => {
   });
 
   // [promise-model-retries]
-  t.test('never happens for what stays: a refused key, no credit, a wrong request, garbage', async (t) => {
+  t.test('never follows a permanent error: a rejected key, no credit, a wrong request, garbage', async (t) => {
     for (const script of [
       openai.fails(401),
       openai.fails(403),
@@ -758,7 +761,7 @@ t.test('asking again', async (t) => {
     }
   });
 
-  t.test('waits as long as the provider asks, or, unasked, longer each time with an element of chance', async (t) => {
+  t.test('waits as long as Retry-After asks, or else longer each time, with jitter', async (t) => {
     const server = await serverFor(
       t,
       openai.fails(429, { headers: { 'retry-after': '7' } }),
@@ -778,14 +781,14 @@ t.test('asking again', async (t) => {
     t.ok(fifth >= 4_000 && fifth <= 8_000, `${fifth}`);
   });
 
-  t.test('does not happen when the provider wants more patience than a reader has', async (t) => {
+  t.test('does not happen when Retry-After is too long', async (t) => {
     const server = await serverFor(t, openai.fails(429, { headers: { 'retry-after': '3600' } }));
     const error = modelErrorOf(await ask(createModel(providerAt(server, { retries: 5 }), undefined, noWait)));
     t.match(error, { kind: 'rate-limited', retryAfterMs: 3_600_000 });
     t.equal(server.requests.length, 1);
   });
 
-  t.test('really waits, and stops waiting at the abort', async (t) => {
+  t.test('really waits, and stops waiting when aborted', async (t) => {
     const server = await serverFor(t, openai.fails(429, { headers: { 'retry-after': '29' } }));
     const controller = new AbortController();
     const reason = new Error('/stop');
@@ -813,9 +816,9 @@ t.test('asking again', async (t) => {
   );
 });
 
-t.test('the limits count content', async (t) => {
+t.test('time limits count content', async (t) => {
   // [promise-model-times]
-  t.test('a server that takes the request and says nothing is given up, and hung up on', async (t) => {
+  t.test('time out a server that accepts the request and sends nothing, and close the connection', async (t) => {
     const left = gate();
     const server = await serverFor(t, async (exchange) => {
       await exchange.closed;
@@ -828,13 +831,13 @@ t.test('the limits count content', async (t) => {
   });
 
   // [promise-model-times]
-  t.test('keepalive comments and empty deltas are no first content', async (t) => {
+  t.test('do not count keepalive comments and empty deltas as content', async (t) => {
     const server = await serverFor(t, openai.keepsAlive);
     t.equal(modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 60 })))).kind, 'timeout');
   });
 
   // [promise-model-times]
-  t.test('an answer that stops in the middle is stalled, with or without keepalives', async (t) => {
+  t.test('report an answer that stops in the middle as stalled, with or without keepalives', async (t) => {
     const server = await serverFor(t, openai.stalls('Half'), async (exchange) => {
       exchange.text('Half');
       await openai.keepsAlive(exchange);
@@ -848,12 +851,12 @@ t.test('the limits count content', async (t) => {
     t.equal(server.requests.length, 2);
   });
 
-  t.test('an error that never ends is given up as well', async (t) => {
+  t.test('also end an error response that never ends', async (t) => {
     const server = await serverFor(t, (exchange) => exchange.respond(500, 'Half of', { 'content-length': '1000' }));
     t.equal(modelErrorOf(await ask(createModel(providerAt(server, { firstTokenMs: 60 })))).kind, 'timeout');
   });
 
-  t.test('thinking is content, though it is not shown', async (t) => {
+  t.test('count reasoning as content, although it is not shown', async (t) => {
     const server = await serverFor(t, async (exchange) => {
       exchange.delta({ reasoning: 'hm' });
       await delay(1_200, never);
@@ -863,7 +866,7 @@ t.test('the limits count content', async (t) => {
     t.match(await ask(createModel(providerAt(server, { firstTokenMs: 800 }))), { pieces: ['Yes.'], error: undefined });
   });
 
-  t.test('the time that the reader takes is not the provider’s', async (t) => {
+  t.test('do not include the time that the consumer takes', async (t) => {
     const read = gate();
     const server = await serverFor(t, async (exchange) => {
       exchange.text('One');
@@ -888,7 +891,7 @@ t.test('the limits count content', async (t) => {
 t.test('an abort', async (t) => {
   const reason = new Error('/stop');
 
-  t.test('before the question sends nothing', async (t) => {
+  t.test('before the request sends nothing', async (t) => {
     const server = await serverFor(t);
     t.equal((await ask(createModel(providerAt(server)), { signal: AbortSignal.abort(reason) })).error, reason);
     t.strictSame(server.requests, []);
@@ -909,7 +912,7 @@ t.test('an abort', async (t) => {
     t.equal(server.requests.length, 1);
   });
 
-  t.test('in the middle of the answer rejects with its reason, even if more text is there already', async (t) => {
+  t.test('in the middle of the answer rejects with its reason, even if more text has already arrived', async (t) => {
     const server = await serverFor(t, openai.says('One', ' two', ' three'));
     const controller = new AbortController();
     const pieces: string[] = [];
@@ -924,7 +927,7 @@ t.test('an abort', async (t) => {
     t.strictSame(pieces, ['One']);
   });
 
-  t.test('while the model is silent in mid-answer rejects at once, and asks no fallback', async (t) => {
+  t.test('during a pause in the answer rejects at once, and asks no fallback', async (t) => {
     const server = await serverFor(t, openai.stalls('One'));
     const controller = new AbortController();
     const model = createModel(providerAt(server), createScriptedModel());
@@ -940,7 +943,7 @@ t.test('a fallback', async (t) => {
   const fallback = createScriptedModel();
 
   // [promise-model-fallback]
-  t.test('answers when the first model fails before any text, and says whom it stands in for', async (t) => {
+  t.test('answers when the first model fails before any text, and reports that failure', async (t) => {
     for (const script of [
       openai.fails(401),
       openai.fails(500),
@@ -956,7 +959,7 @@ t.test('a fallback', async (t) => {
   });
 
   // [promise-model-fallback]
-  t.test('is not asked once there was text, nor when the model declined', async (t) => {
+  t.test('is not asked after the first text, nor when the model declined', async (t) => {
     const heard = gate();
     const server = await serverFor(t, openai.cutsOff('Half', heard.opened), (exchange) => {
       exchange.delta({ refusal: 'No.' });
@@ -969,7 +972,7 @@ t.test('a fallback', async (t) => {
     t.equal(modelErrorOf(await ask(model)).kind, 'refused');
   });
 
-  t.test('that fails as well leaves one error that tells of both', async (t) => {
+  t.test('that fails too leads to one error about both', async (t) => {
     const server = await serverFor(t, openai.fails(401));
     const second = await serverFor(t, openai.fails(429));
     const model = createModel(providerAt(server), createModel(providerAt(second, { name: 'spare' })));
@@ -979,7 +982,7 @@ t.test('a fallback', async (t) => {
   });
 });
 
-t.test('the estimate of tokens counts four ASCII characters, or two others, as one', async (t) => {
+t.test('token estimates count four ASCII characters, or two others, as one token', async (t) => {
   t.equal(estimateTokens(''), 0);
   t.equal(estimateTokens('a'), 1);
   t.equal(estimateTokens('abcd'.repeat(100)), 100);
@@ -998,7 +1001,7 @@ t.test('the scripted model', async (t) => {
     }
   });
 
-  t.test('says back what was said, word by word, the same each time', async (t) => {
+  t.test('quotes the message, word by word, the same each time', async (t) => {
     const first = await say('My tea is cold.', 'Is there more?');
     t.match(first.pieces.join(''), /"Is there more\?".*"My tea is cold\.".*scripted.*\/help/);
     t.ok(first.pieces.length > 10);
@@ -1008,7 +1011,7 @@ t.test('the scripted model', async (t) => {
     t.match((await say('')).pieces.join(''), 'scripted');
   });
 
-  t.test('stops at the abort, also between two words', async (t) => {
+  t.test('stops when aborted, also between two words', async (t) => {
     const controller = new AbortController();
     const reason = new Error('/stop');
     const answer = createScriptedModel({ paceMs: 10_000 }).answer({ messages: QUESTION, signal: controller.signal });

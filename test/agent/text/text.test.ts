@@ -33,7 +33,7 @@ t.test('a long text is cut at the best boundary that fits: paragraph, line, sent
 });
 
 // [promise-answer-fences]
-t.test('a code block cut in two is closed and opened again with its language', async (t) => {
+t.test('a code block that is cut is closed and reopened with its language', async (t) => {
   const cases: [promise: string, text: string, limit: number, chunks: string[]][] = [
     [
       'closed at the cut, opened after it',
@@ -78,7 +78,7 @@ t.test('a code block cut in two is closed and opened again with its language', a
   for (const [promise, text, limit, chunks] of cases) t.strictSame(chunk(text, limit), chunks, promise);
 });
 
-t.test('a limit below one is refused, instead of cutting for ever', async (t) => {
+t.test('a limit below one is rejected', async (t) => {
   for (const limit of [0, -1, 0.5, NaN, Infinity]) t.throws(() => chunk('text', limit), RangeError, String(limit));
 });
 
@@ -106,49 +106,52 @@ const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 t.comment(`seed ${seed}`);
 
 // [promise-answer-chunks] [promise-answer-fences]
-t.test('of any text every message fits, nothing is lost, no grapheme torn, and pieces change nothing', async (t) => {
-  const random = randomSource(seed);
-  const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
-  // Fence lines may be repeated or dropped at a cut, white space may go; everything else stays, in order.
-  const essence = (text: string): string => text.replace(/(?:`{3,}|~{3,})(?:python|md)?|\s/g, '');
-  for (let round = 0; round < 3000; round += 1) {
-    const text = randomText(random);
-    // Below 16 fences are plain text; from 40 on every fence here is repeated with its language.
-    const limit = random(2) === 0 ? 1 + random(15) : 40 + random(80);
-    const chunks = chunk(text, limit);
-    const where = { seed, round, text, limit, chunks };
-    if (chunks.some((part) => points(part) > limit)) return t.fail('a message is over the limit', where);
-    if (chunks.some((part) => part.trim() === '')) return t.fail('a message is blank', where);
-    if (limit >= 16 && essence(chunks.join('\n')) !== essence(text)) return t.fail('something was lost', where);
-    if (limit < 16 && chunks.join('').replace(/\s/g, '') !== text.replace(/\s/g, '')) {
-      return t.fail('something was lost', where);
+t.test(
+  'for any text every message fits, no text is lost, no grapheme is cut, and the pieces do not matter',
+  async (t) => {
+    const random = randomSource(seed);
+    const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+    // Fence lines may be repeated or dropped at a cut, white space may go; everything else stays, in order.
+    const essence = (text: string): string => text.replace(/(?:`{3,}|~{3,})(?:python|md)?|\s/g, '');
+    for (let round = 0; round < 3000; round += 1) {
+      const text = randomText(random);
+      // Below 16 fences are plain text; from 40 on every fence here is repeated with its language.
+      const limit = random(2) === 0 ? 1 + random(15) : 40 + random(80);
+      const chunks = chunk(text, limit);
+      const where = { seed, round, text, limit, chunks };
+      if (chunks.some((part) => points(part) > limit)) return t.fail('a message is over the limit', where);
+      if (chunks.some((part) => part.trim() === '')) return t.fail('a message is blank', where);
+      if (limit >= 16 && essence(chunks.join('\n')) !== essence(text)) return t.fail('something was lost', where);
+      if (limit < 16 && chunks.join('').replace(/\s/g, '') !== text.replace(/\s/g, '')) {
+        return t.fail('something was lost', where);
+      }
+      const whole = [...graphemes.segment(text)].map(({ segment }) => segment);
+      if (whole.every((grapheme) => points(grapheme) <= limit)) {
+        const known = new Set(whole);
+        const torn = chunks
+          .flatMap((part) => [...graphemes.segment(part)].map(({ segment }) => segment))
+          .find((grapheme) => grapheme !== '\n' && !known.has(grapheme));
+        if (torn !== undefined) return t.fail('a grapheme is torn', { ...where, torn });
+      }
+      const chunker = new Chunker(limit);
+      const grown: string[] = [];
+      for (let at = 0; at < text.length;) {
+        const step = 1 + random(9);
+        grown.push(...chunker.push(text.slice(at, at + step)));
+        if (points(chunker.rest()) > limit) return t.fail('the growing message is over the limit', where);
+        at += step;
+      }
+      const rest = chunker.rest();
+      if (rest !== '') grown.push(rest);
+      if (JSON.stringify(grown) !== JSON.stringify(chunks))
+        return t.fail('pieces are cut differently', { ...where, grown });
     }
-    const whole = [...graphemes.segment(text)].map(({ segment }) => segment);
-    if (whole.every((grapheme) => points(grapheme) <= limit)) {
-      const known = new Set(whole);
-      const torn = chunks
-        .flatMap((part) => [...graphemes.segment(part)].map(({ segment }) => segment))
-        .find((grapheme) => grapheme !== '\n' && !known.has(grapheme));
-      if (torn !== undefined) return t.fail('a grapheme is torn', { ...where, torn });
-    }
-    const chunker = new Chunker(limit);
-    const grown: string[] = [];
-    for (let at = 0; at < text.length;) {
-      const step = 1 + random(9);
-      grown.push(...chunker.push(text.slice(at, at + step)));
-      if (points(chunker.rest()) > limit) return t.fail('the growing message is over the limit', where);
-      at += step;
-    }
-    const rest = chunker.rest();
-    if (rest !== '') grown.push(rest);
-    if (JSON.stringify(grown) !== JSON.stringify(chunks))
-      return t.fail('pieces are cut differently', { ...where, grown });
-  }
-  return t.pass('3000 texts');
-});
+    return t.pass('3000 texts');
+  },
+);
 
 // [promise-answer-freeze]
-t.test('a growing answer hands out a message as soon as it is full, and never changes it', async (t) => {
+t.test('a growing answer returns a message as soon as it is full, and never changes it', async (t) => {
   const chunker = new Chunker(10);
   t.strictSame(chunker.push('Hello the'), []);
   t.equal(chunker.rest(), 'Hello the');
@@ -159,7 +162,7 @@ t.test('a growing answer hands out a message as soon as it is full, and never ch
 });
 
 // [promise-answer-styling]
-t.test('Markdown becomes message styling that a plain client can show', async (t) => {
+t.test('Markdown becomes message styling that is readable in a plain client', async (t) => {
   const cases: [promise: string, markdown: string, styled: string][] = [
     ['strong', 'a **b c** d', 'a *b c* d'],
     ['strong, written with underscores', '__b__!', '*b*!'],

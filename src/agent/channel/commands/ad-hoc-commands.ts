@@ -112,7 +112,11 @@ function resultOf(answer: string): CommandStep {
   return { form: { type: 'result', fields: [{ name: 'answer', type: 'text-multi', values: answer.split('\n') }] } };
 }
 
-function formFor({ summary }: Command, { label, kind }: CommandArgument, { values, current }: ArgumentChoices): DataForm {
+function formFor(
+  { summary }: Command,
+  { label, kind }: CommandArgument,
+  { values, current }: ArgumentChoices,
+): DataForm {
   const shared = { name: FIELD, label, required: true, values: current === undefined ? [] : [current] };
   const field: FormField =
     values.length === 0

@@ -51,7 +51,8 @@ export class RoomMemory {
       const room = Jid.tryParse(stored.room)?.bare;
       if (room !== undefined) this.#stays.set(room.toString(), { ...stored, room });
     }
-    for (const [room, at] of (await readStoredJson(this.#storage, this.#leftKey, times)) ?? []) this.#leftAt.set(room, at);
+    for (const [room, at] of (await readStoredJson(this.#storage, this.#leftKey, times)) ?? [])
+      this.#leftAt.set(room, at);
     for (const room of [...rooms, ...this.stays.map((stay) => stay.room)]) {
       const at = new Date((await this.#storage.get(this.#lastMessageKey(room.toString()))) ?? Number.NaN);
       if (!Number.isNaN(at.getTime())) this.#lastMessageAt.set(room.toString(), at);

@@ -63,7 +63,9 @@ export function markOf(heard: ReceivedMessage): string | undefined {
   return reactionTarget(heard) === undefined ? undefined : messageMark(heard.key);
 }
 
-function reactionTarget(heard: ReceivedMessage | undefined): { readonly place: Place; readonly id: string } | undefined {
+function reactionTarget(
+  heard: ReceivedMessage | undefined,
+): { readonly place: Place; readonly id: string } | undefined {
   const place = readPlace(heard?.reference);
   const id = place && messageIdAt(place);
   return place === undefined || id === undefined ? undefined : { place, id };

@@ -314,7 +314,14 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
     const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
     const conversation = await store.conversation('moltis@localhost/dora@localhost');
     const reference = { kind: 'direct', to: 'dora@localhost' };
-    await conversation.addMessage({ kind: 'question', key: 'told', speaker: 'dora', text: '?', at: new Date(), reference });
+    await conversation.addMessage({
+      kind: 'question',
+      key: 'told',
+      speaker: 'dora',
+      text: '?',
+      at: new Date(),
+      reference,
+    });
     await conversation.addAnswer(['told'], { id: 'told', text: 'All of it.', begun: true });
     await store.close();
     stage.server.misbehave({

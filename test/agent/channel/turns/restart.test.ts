@@ -87,7 +87,14 @@ t.test('a bot that was away', async (t) => {
     const conversation = await store.conversation('moltis@localhost/carol@localhost');
     const reference = { kind: 'direct', to: 'carol@localhost' };
     for (const id of ['perhaps', 'surely-not']) {
-      await conversation.addMessage({ kind: 'question', key: id, speaker: 'carol', text: id, at: new Date(), reference });
+      await conversation.addMessage({
+        kind: 'question',
+        key: id,
+        speaker: 'carol',
+        text: id,
+        at: new Date(),
+        reference,
+      });
       await conversation.addAnswer([id], { id, text: `This was ${id} sent.` });
       if (id === 'perhaps') await conversation.markSending(id);
     }
