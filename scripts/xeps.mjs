@@ -62,6 +62,8 @@ function readModule(file) {
     problems.push(`${file}: its header is about XEP-${header.number}`);
   if (!header.link.endsWith(`xep-${header.number}.html`)) problems.push(`${file}: the link is to another XEP`);
   if (!STATUSES.includes(header.status)) problems.push(`${file}: '${header.status}' is no status of a XEP`);
+  if (header.version === '0.0.0' || comment.includes('TODO'))
+    problems.push(`${file}: its header does not say yet which version it implements, and how`);
   const leftOut = others.filter((paragraph) => paragraph.startsWith('Left out:'));
   return [
     { ...header, file, leftOut: leftOut.map((text) => text.slice('Left out:'.length).trim()).join(' '), tests: [] },
