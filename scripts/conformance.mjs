@@ -29,12 +29,7 @@ const requirements = new Map(
 collectTests();
 collectScenarios();
 for (const requirement of requirements.values()) judge(requirement);
-finish({
-  pages: { 'docs/conformance.md': page() },
-  artifacts: { 'conformance.md': proofs() },
-  problems,
-  command: 'npm run pages',
-});
+finish({ 'docs/conformance.md': page() }, problems, 'node scripts/conformance.mjs', { 'conformance.md': proofs() });
 
 /** One specification: its sections, and their requirements. */
 function readChapter(file) {

@@ -18,12 +18,7 @@ const problems = [];
 const sections = readManual();
 const promises = new Map(sections.flatMap((section) => section.promises).map((promise) => [promise.id, promise]));
 collectTests();
-finish({
-  pages: { 'docs/promises.md': page() },
-  artifacts: { 'promises.md': proofs() },
-  problems,
-  command: 'npm run pages',
-});
+finish({ 'docs/promises.md': page() }, problems, 'node scripts/promises.mjs', { 'promises.md': proofs() });
 
 /** The sections of the manual that have promises, in their order. */
 function readManual() {

@@ -11,4 +11,4 @@ import { finish } from './lib/pages.mjs';
 const schema = { title: 'moltis.toml, as far as moltis-xmpp reads it', ...configJsonSchema() };
 const path = 'moltis.schema.json';
 const text = await format(JSON.stringify(schema), { ...(await resolveConfig(path)), filepath: path });
-finish({ pages: { [path]: text }, command: 'npm run pages' });
+finish({ [path]: text }, [], 'node scripts/schema.mjs');

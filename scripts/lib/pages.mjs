@@ -34,11 +34,11 @@ export function linksTo(tests) {
  * Writes pages; with `--check` on the command line the committed ones are not written, but compared with what is there. Problems are
  * reported; they fail the command only with `--check`, so that a page can be looked at while it is incomplete.
  * @param pages committed texts by their paths from the root
- * @param artifacts texts by their names in artifacts/
  * @param problems what is wrong with what the pages are made of
  * @param command what makes the pages current
+ * @param artifacts texts by their names in artifacts/
  */
-export function finish({ pages, artifacts = {}, problems = [], command }) {
+export function finish(pages, problems, command, artifacts = {}) {
   const check = process.argv.includes('--check');
   const stale = Object.entries(pages).filter(([path, text]) => current(path) !== text);
   if (!check) for (const [path, text] of stale) writeFileSync(new URL(path, ROOT), text);
