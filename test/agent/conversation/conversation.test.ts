@@ -168,7 +168,7 @@ t.test('a file cut off at any byte loads, loses only the record that was cut, an
 t.test('kill -9 in the middle of writing loses nothing that was promised', async (t) => {
   const directory = t.testdir();
   const script = `
-    import { ConversationStore } from ${JSON.stringify(new URL(`../../src/agent/conversation/history${extname(import.meta.url)}`, import.meta.url).href)};
+    import { ConversationStore } from ${JSON.stringify(new URL(`../../../src/agent/conversation/history${extname(import.meta.url)}`, import.meta.url).href)};
     const [directory, id] = process.argv.slice(1);
     const store = await ConversationStore.open(directory, { fileBytes: 4000 });
     const conversation = await store.conversation(id);
