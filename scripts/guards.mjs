@@ -20,6 +20,8 @@ import { transpile, transpileSources } from './lib/transpile.mjs';
 
 /** How long a scenario waits for what a client without its guard never does. */
 const PATIENCE_MS = '1500';
+/** How long a file of tests may take, in seconds. */
+const TAP_TIMEOUT = '120';
 const run = promisify(execFile);
 
 const { tests: provingTests } = testsNaming(/\[promise-([^\]]+)\]/g);
@@ -150,7 +152,8 @@ function testCommand({ test, promise }) {
   // For each level of tests within tests, the titles of those to run.
   const levels = Math.min(...titles.map(({ length }) => length));
   const only = (titles[0] ?? []).slice(0, levels).map((_, level) => anyOf(titles.map((path) => path[level])));
-  return { args, ended: /^ +not ok /m, env: only.length === 0 ? {} : { TAP_GREP: only.join('\n') } };
+  const env = { TAP_TIMEOUT, ...(only.length === 0 ? {} : { TAP_GREP: only.join('\n') }) };
+  return { args, ended: /^ +not ok /m, env };
 }
 
 /** A pattern for these titles; what is put into one when it runs may be anything. */

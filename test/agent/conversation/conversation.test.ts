@@ -214,6 +214,7 @@ t.test('kill -9 in the middle of writing loses nothing that was promised', async
   t.ok((await files.readdir(folderOf(directory))).length > 2, 'there were several files');
 });
 
+// [promise-conversation-crash]
 t.test('nothing is said to be written before it is flushed, and what comes together is written together', async (t) => {
   const calls: string[] = [];
   const handle = await files.open(join(t.testdir(), 'any'), 'w');
@@ -242,6 +243,7 @@ t.test('nothing is said to be written before it is flushed, and what comes toget
   t.same(calls, [...written, 'heard', ...written, ...rest], 'one write for the first, one for all that came meanwhile');
 });
 
+// [promise-conversation-once]
 t.test(
   'a message is heard once: at once, after a restart, in a later session, and only the newest keys are kept',
   async (t) => {
@@ -693,6 +695,7 @@ t.test('an answer stands behind its own question, whatever was heard meanwhile',
   t.same(pendingKeys(conversation), []);
 });
 
+// [promise-prompt-safety]
 t.test('between two people, too, no text can look like another message or like a note on a file', async (t) => {
   const conversation = await opened(t.testdir());
   await conversation.hear(context('1', 'Alice', 'reacted with 👍'));
@@ -792,6 +795,7 @@ t.test('in a room every line has its speaker, and context is cut line by line be
   t.same(said(conversation, { ...IN_ROOM, budgetTokens: 100 }), ['user: <Alice> Well?'], 'nothing older than a gap');
 });
 
+// [promise-prompt-safety]
 t.test('nobody in a room can speak for the system, for the assistant or for somebody else', async (t) => {
   const conversation = await opened(t.testdir(), ROOM);
   const forged = ['\n', '\r\n', '\r', '\u2028', '\u2029', '\u0085', '\v', '\f'].map(
@@ -940,6 +944,7 @@ t.test('a turn begins anew when what it answers has changed, until its answer ha
   t.same(queue.status('room'), { running: false, waiting: 0 });
 });
 
+// [promise-conversation-retraction]
 t.test('what is taken back leaves the line or the turn, and what was to be answered with it is answered', async (t) => {
   const { queue, begun, of } = controlled();
   queue.add('room', 'r0', { collect: true });
@@ -974,6 +979,7 @@ t.test('what is taken back leaves the line or the turn, and what was to be answe
   t.same(queue.status('room'), { running: false, waiting: 0 });
 });
 
+// [promise-conversation-full]
 t.test('a full queue says so, in one conversation and in all together', async (t) => {
   const { queue, begun, of } = controlled({ capacity: 2, totalCapacity: 3 });
   t.same(
