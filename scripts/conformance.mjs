@@ -1,8 +1,9 @@
 /**
- * Writes docs/conformance.md: what the specifications ask of a client, and the tests and recorded streams that prove it.
+ * Writes docs/conformance.md: what the specifications ask of a client, and whether it is proven. artifacts/conformance.md has the tests and recorded
+ * streams that prove it.
  *
- *   node scripts/conformance.mjs            # writes the page
- *   node scripts/conformance.mjs --check    # writes nothing; fails when the page is not current or something is amiss
+ *   node scripts/conformance.mjs            # writes both
+ *   node scripts/conformance.mjs --check    # writes only the latter; fails when the page is not current or something is wrong
  *
  * The requirements are in docs/requirements/*.toml; the README there says how they are written, and how a test names those it proves.
  */
@@ -28,7 +29,7 @@ const requirements = new Map(
 collectTests();
 collectScenarios();
 for (const requirement of requirements.values()) judge(requirement);
-finish({ 'docs/conformance.md': page() }, problems, 'node scripts/conformance.mjs');
+finish({ 'docs/conformance.md': page() }, problems, 'node scripts/conformance.mjs', { 'conformance.md': proofs() });
 
 /** One specification: its sections, and their requirements. */
 function readChapter(file) {
@@ -73,7 +74,7 @@ function collectScenarios() {
   }
 }
 
-/** Enters the tests at the requirements that they name, in their title or in the comment above it. */
+/** Enters the tests at the requirements that they name. */
 function collectTests() {
   const { tests, strays } = testsNaming(IDS);
   for (const { file, title, names } of tests) {
@@ -100,14 +101,20 @@ function judge({ id, not, tests }) {
 function page() {
   return [
     '# Conformance\n',
-    'What the specifications ask of a client, in our own words, and the tests that prove it, or the reason why it is not done. Below them is what',
-    'other clients got wrong. *Streams* are [recorded](fixtures.md) conversations in which a section is seen at work. Written by `node scripts/conformance.mjs` from',
-    '[docs/requirements](requirements/README.md), the titles of the tests and the headers of the streams.\n',
-    ...table(
-      ['Specification', 'Asked', 'Proven by tests', 'Not done, or not ours to do', 'Open'],
-      chapters.map(countsOf),
-    ),
-    ...chapters.flatMap(chapterPage),
+    'What the specifications ask of a client, in our own words, and what proves that we do it, or the reason why we do not. Below them is what other clients',
+    'got wrong. *Streams* are [recorded conversations](fixtures.md). `npm run pages` writes this page from [docs/requirements](requirements/README.md), and',
+    '`artifacts/conformance.md`, which names each test and stream.\n',
+    ...table(['Specification', 'Asked', 'Proven', 'Not done, or not ours to do', 'Open'], chapters.map(countsOf)),
+    ...chapters.flatMap((chapter) => chapterPage(chapter, stateOf, () => '')),
+    '',
+  ].join('\n');
+}
+
+function proofs() {
+  return [
+    '# Conformance: the tests and streams that prove it\n',
+    'In the row of a section are the streams that show it at work.',
+    ...chapters.flatMap((chapter) => chapterPage(chapter, ({ tests }) => linksTo(tests), streamsOf)),
     '',
   ].join('\n');
 }
@@ -119,23 +126,25 @@ function countsOf({ title, sections }) {
   return [`[${title}](#${anchor(title)})`, all.length, proven, left, all.length - proven - left];
 }
 
-function chapterPage({ title, link, sections }) {
+function chapterPage({ title, link, sections }, proofOf, besideHeading) {
   const rows = sections.flatMap((section) => [
-    [`**${section.heading}**`, '', streamsOf(section)],
-    ...section.requirements.map(requirementRow),
+    [`**${section.heading}**`, '', besideHeading(section)],
+    ...section.requirements.map((one) => [one.id, `${one.level}: ${cell(one.text)}`, proofOf(one)]),
   ]);
   const source = link === undefined ? [] : [`<${link}>\n`];
   return [`\n## ${title}\n`, ...source, ...table(['Id', 'What is asked', 'Proven by'], rows)];
 }
 
-/** The recorded streams in which a section is seen at work. */
-function streamsOf({ scenarios }) {
-  return scenarios.length === 0 ? '' : `*Streams:* ${linksTo(scenarios).replaceAll('<br>', ', ')}`;
+/** What kind of proof there is, or why there is none. */
+function stateOf({ not, tests }) {
+  if (not !== undefined) return `*${cell(not)}*`;
+  const kinds = new Set(tests.map(({ file }) => (file.endsWith('.txt') ? 'streams' : 'tests')));
+  return kinds.size === 0 ? 'nothing yet' : [...kinds].toSorted().toReversed().join(', ');
 }
 
-function requirementRow({ id, level, text, not, tests }) {
-  const proof = not === undefined ? linksTo(tests) || 'nothing yet' : `*${cell(not)}*`;
-  return [id, `${level}: ${cell(text)}`, proof];
+/** The recorded streams in which a section is seen at work. */
+function streamsOf({ scenarios }) {
+  return linksTo(scenarios);
 }
 
 function byOrder(a, b) {

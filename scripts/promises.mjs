@@ -1,11 +1,11 @@
 /**
- * Writes docs/promises.md: every promise of the manual, and the tests that prove it.
+ * Writes docs/promises.md: which promises of the manual are proven by tests. artifacts/promises.md has the tests.
  *
- *   node scripts/promises.mjs            # writes the page
- *   node scripts/promises.mjs --check    # writes nothing; fails when the page is not current or a promise has no test
+ *   node scripts/promises.mjs            # writes both
+ *   node scripts/promises.mjs --check    # writes only the latter; fails when the page is not current or a promise has no test
  *
- * A promise is a point of docs/manual.md that begins with an anchor, whose name is its id. A test names those it proves in brackets, in its title or in the
- * comment right above it: `// [promise-run-stop]`.
+ * A promise is a point of docs/manual.md that begins with an anchor, whose name is its id. A test names those it proves in brackets, in the comment right
+ * above it: `// [promise-run-stop]`.
  */
 import { readFileSync } from 'node:fs';
 import { cell, finish, linksTo, table } from './lib/pages.mjs';
@@ -18,7 +18,7 @@ const problems = [];
 const sections = readManual();
 const promises = new Map(sections.flatMap((section) => section.promises).map((promise) => [promise.id, promise]));
 collectTests();
-finish({ 'docs/promises.md': page() }, problems, 'node scripts/promises.mjs');
+finish({ 'docs/promises.md': page() }, problems, 'node scripts/promises.mjs', { 'promises.md': proofs() });
 
 /** The sections of the manual that have promises, in their order. */
 function readManual() {
@@ -60,21 +60,42 @@ function collectTests() {
 }
 
 function page() {
-  const kept = [...promises.values()].filter(({ tests }) => tests.length > 0).length;
+  const kept = [...promises.values()].filter(isProven).length;
+  const idsOf = (ofSection, isWanted) => ofSection.filter(isWanted).map(link).join(', ');
   return [
     '# Promises\n',
-    `The ${promises.size} promises of [the manual](manual.md), and the tests that prove them: ${kept} are proven. Written by \`node scripts/promises.mjs\`.`,
+    `[The manual](manual.md) makes ${promises.size} promises; tests prove ${kept} of them. A test names those it proves above its title, as \`[promise-run-stop]\`.`,
+    'Which tests these are is in `artifacts/promises.md`, which `npm run pages` writes, as it does this page.\n',
+    ...table(
+      ['Section', 'Proven', 'Comes later'],
+      sections.map(({ heading, promises }) => [
+        heading,
+        idsOf(promises, isProven),
+        idsOf(promises, ({ id }) => LATER.test(id)),
+      ]),
+    ),
+    '',
+  ].join('\n');
+}
+
+function proofs() {
+  return [
+    '# Promises, and the tests that prove them',
     ...sections.flatMap(({ heading, promises }) => [
       `\n## ${heading}\n`,
-      ...table(['Promise', 'Proven by'], promises.map(row)),
+      ...table(
+        ['Promise', 'Proven by'],
+        promises.map(({ id, text, tests }) => [`[${id}](../docs/manual.md#${id}): ${cell(text)}`, linksTo(tests)]),
+      ),
     ]),
     '',
   ].join('\n');
 }
 
-function row({ id, text, tests }) {
-  return [
-    `[${id}](manual.md#${id}): ${cell(text)}`,
-    linksTo(tests) || (LATER.test(id) ? 'comes later' : 'nothing yet'),
-  ];
+function isProven({ tests }) {
+  return tests.length > 0;
+}
+
+function link({ id }) {
+  return `[${id}](manual.md#${id})`;
 }

@@ -1,8 +1,9 @@
 /**
- * Writes docs/xeps.md and moltis-xmpp.doap (XEP-0453): the extensions that are implemented, their versions, and the tests that prove them.
+ * Writes docs/xeps.md and moltis-xmpp.doap (XEP-0453): the extensions that are implemented, and their versions. artifacts/xeps.md has the tests that
+ * prove them.
  *
- *   node scripts/xeps.mjs            # writes both
- *   node scripts/xeps.mjs --check    # writes nothing; fails when one is not current or something is amiss
+ *   node scripts/xeps.mjs            # writes all
+ *   node scripts/xeps.mjs --check    # writes only the latter; fails when a page is not current or something is wrong
  *
  * Both are made of the header of each module, whose first line is `XEP-0308 Last Message Correction, 1.2.1 (Stable).` and the link. What follows is
  * what the module does; what it does not do is in a paragraph that begins with `Left out:`. Modules of the core that are about one extension have
@@ -35,7 +36,9 @@ const extensions = filesOf('src', '.ts')
   .flatMap(readModule)
   .toSorted((a, b) => a.number.localeCompare(b.number));
 collectTests();
-finish({ 'docs/xeps.md': page(), 'moltis-xmpp.doap': doap() }, problems, 'node scripts/xeps.mjs');
+finish({ 'docs/xeps.md': page(), 'moltis-xmpp.doap': doap() }, problems, 'node scripts/xeps.mjs', {
+  'xeps.md': proofs(),
+});
 
 /** What the header of a module says; nothing for a module that is not about one extension. */
 function readModule(file) {
@@ -56,6 +59,8 @@ function readModule(file) {
     problems.push(`${file}: its header is about XEP-${header.number}`);
   if (!header.link.endsWith(`xep-${header.number}.html`)) problems.push(`${file}: the link is to another XEP`);
   if (!STATUSES.includes(header.status)) problems.push(`${file}: '${header.status}' is no status of a XEP`);
+  if (header.version === '0.0.0' || comment.includes('TODO'))
+    problems.push(`${file}: its header does not say yet which version it implements, and how`);
   const leftOut = others.filter((paragraph) => paragraph.startsWith('Left out:'));
   return [
     { ...header, file, leftOut: leftOut.map((text) => text.slice('Left out:'.length).trim()).join(' '), tests: [] },
@@ -74,27 +79,22 @@ function collectTests() {
 function page() {
   return [
     '# Extensions\n',
-    `The ${extensions.length} XMPP extension protocols that are implemented here, each with the version it was written from, the status of that version, what is`,
-    'left out, and the tests that prove it. Written by `node scripts/xeps.mjs` from the headers of the modules and the titles of the tests.\n',
-    ...table(['XEP', 'Title', 'Version', 'Status', 'Module'], extensions.map(overview)),
-    '\n## Tests\n',
-    ...table(['XEP', 'Left out', 'Proven by'], extensions.map(proof)),
+    `The ${extensions.length} XMPP extension protocols that are implemented here, each with the version it was written from, the status of that version, and what is left`,
+    'out. Each is proven by tests. `npm run pages` writes this page from the headers of the modules, and `artifacts/xeps.md`, which names the tests.\n',
+    ...table(['XEP', 'Title', 'Version', 'Status', 'Left out'], extensions.map(overview)),
     '',
   ].join('\n');
 }
 
-function overview({ number, title, version, status, link, file }) {
-  return [
-    `[${number}](${link})`,
-    cell(title),
-    version,
-    status,
-    `[${basename(file.replace(/\/index\.ts$/, '.ts'), '.ts')}](../${file})`,
-  ];
+function overview({ number, title, version, status, link, file, leftOut }) {
+  return [`[${number}](${link})`, `[${cell(title)}](../${file})`, version, status, cell(leftOut)];
 }
 
-function proof({ number, leftOut, tests }) {
-  return [number, cell(leftOut) || 'nothing', linksTo(tests) || 'nothing yet'];
+function proofs() {
+  const rows = extensions.map(({ number, title, tests }) => [number, cell(title), linksTo(tests)]);
+  return ['# Extensions, and the tests that prove them\n', ...table(['XEP', 'Title', 'Proven by'], rows), ''].join(
+    '\n',
+  );
 }
 
 function doap() {

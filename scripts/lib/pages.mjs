@@ -1,5 +1,10 @@
-/** Pages that are made by a command: how they are put together, written, and checked to be current. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/**
+ * Pages that are made by a command: how they are put together, written, and checked to be current.
+ *
+ * A committed page says what is proven. Which tests prove it is in the longer page of the same name in artifacts/, which is not committed: it changes
+ * with every test that gets another title or another place.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { ROOT } from './tests.mjs';
 
 /** The lines of a table in Markdown. */
@@ -20,22 +25,25 @@ export function anchor(heading) {
     .replaceAll(' ', '-');
 }
 
-/** The links to tests, from a page in docs/. */
+/** The links to tests, from a page in artifacts/. */
 export function linksTo(tests) {
   return tests.map(({ file, title }) => `[${cell(title)}](../${file})`).join('<br>');
 }
 
 /**
- * Writes pages, or with `--check` on the command line compares them with what is there. Problems are told; they fail the command
- * only with `--check`, so that a page can be looked at while it is incomplete.
- * @param pages texts by their paths from the root
+ * Writes pages; with `--check` on the command line the committed ones are not written, but compared with what is there. Problems are
+ * reported; they fail the command only with `--check`, so that a page can be looked at while it is incomplete.
+ * @param pages committed texts by their paths from the root
  * @param problems what is wrong with what the pages are made of
  * @param command what makes the pages current
+ * @param artifacts texts by their names in artifacts/
  */
-export function finish(pages, problems, command) {
+export function finish(pages, problems, command, artifacts = {}) {
   const check = process.argv.includes('--check');
   const stale = Object.entries(pages).filter(([path, text]) => current(path) !== text);
   if (!check) for (const [path, text] of stale) writeFileSync(new URL(path, ROOT), text);
+  mkdirSync(new URL('artifacts', ROOT), { recursive: true });
+  for (const [name, text] of Object.entries(artifacts)) writeFileSync(new URL(`artifacts/${name}`, ROOT), text);
   const findings = [...problems, ...(check ? stale.map(([path]) => `${path} is not current: run ${command}`) : [])];
   process.stderr.write(findings.map((finding) => `${finding}\n`).join(''));
   if (check && findings.length > 0) process.exitCode = 1;

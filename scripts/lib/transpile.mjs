@@ -1,7 +1,8 @@
 /** Sources as JavaScript: loading the compiler in every test file takes longer than most tests do. Types are checked by `npm run types`. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
+import { filesOf } from './tests.mjs';
 
 const COMPILER = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, inlineSourceMap: true };
 
@@ -22,7 +23,9 @@ export function transpileSources(folder) {
   rmSync(folder, { recursive: true, force: true });
   transpileFolder('src', folder);
   const files = transpileFolder('test', folder);
-  link(folder, { fixtures: 'fixtures', 'package.json': 'package.json' });
+  // The clients of test/interop are packages that only its own run installs.
+  const clients = 'test/interop/node_modules';
+  link(folder, { fixtures: 'fixtures', 'package.json': 'package.json', [clients]: clients });
   return files;
 }
 
@@ -32,18 +35,20 @@ export function transpile(source, name) {
 }
 
 function transpileFolder(root, folder) {
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  return names.toSorted().map((name) => {
-    const file = join(root, name);
-    const target = join(folder, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, transpile(readFileSync(file, 'utf8'), file));
-    return target;
-  });
+  const isSource = (file) => !file.endsWith('.d.ts');
+  return filesOf(root, '.ts')
+    .filter(isSource)
+    .map((file) => {
+      const target = join(folder, file.replace(/\.ts$/, '.js'));
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, transpile(readFileSync(file, 'utf8'), file));
+      return target;
+    });
 }
 
 function link(folder, links) {
   for (const [name, target] of Object.entries(links)) {
-    symlinkSync(relative(resolve(folder), resolve(target)), join(folder, name));
+    const path = join(folder, name);
+    symlinkSync(relative(resolve(dirname(path)), resolve(target)), path);
   }
 }

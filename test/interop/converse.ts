@@ -10,7 +10,8 @@ import type { Client, Login, Shown } from './client.js';
 import { PATIENCE } from './inbox.js';
 
 const CHROMIUM = '/usr/bin/chromium';
-const CLIENT_FILES = join(process.cwd(), 'node_modules/converse.js/dist');
+/** Installed by ./run, with what drives the browser. */
+export const CONVERSE = join(process.cwd(), 'test/interop/node_modules/converse.js');
 
 /** It talks to nobody but loopback: other names do not resolve, and nothing runs in it that would fetch by itself. */
 const BROWSER_OPTIONS = [
@@ -204,7 +205,7 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 };
 
 async function file(path: string, webSocket: string): Promise<string | Buffer> {
-  return path === '/' ? page(webSocket) : readFile(join(CLIENT_FILES, path));
+  return path === '/' ? page(webSocket) : readFile(join(CONVERSE, 'dist', path));
 }
 
 /** The page on which converse.js runs, with its usual settings but for what would ask other hosts. */

@@ -217,6 +217,7 @@ t.test('kill -9 during a write loses nothing that was acknowledged', async (t) =
   t.ok((await files.readdir(folderOf(directory))).length > 2, 'there were several files');
 });
 
+// [promise-conversation-crash]
 t.test('a write resolves only after it is flushed, and concurrent writes are batched', async (t) => {
   const calls: string[] = [];
   const handle = await files.open(join(t.testdir(), 'any'), 'w');
@@ -245,6 +246,7 @@ t.test('a write resolves only after it is flushed, and concurrent writes are bat
   t.same(calls, [...written, 'heard', ...written, ...rest], 'one write for the first, one for all that came meanwhile');
 });
 
+// [promise-conversation-once]
 t.test(
   'a message is heard once: at once, after a restart, in a later session, and only the newest keys are kept',
   async (t) => {
@@ -702,6 +704,7 @@ t.test('an answer follows its own question, whatever arrived in between', async 
   t.same(pendingKeys(conversation), []);
 });
 
+// [promise-prompt-safety]
 t.test('in a direct conversation, no text can imitate another message or a note on a file', async (t) => {
   const conversation = await opened(t.testdir());
   await conversation.addMessage(context('1', 'Alice', 'reacted with 👍'));
@@ -801,6 +804,7 @@ t.test('in a room every message has its speaker, and context is cut message by m
   t.same(said(conversation, { ...IN_ROOM, budgetTokens: 100 }), ['user: <Alice> Well?'], 'nothing older than a gap');
 });
 
+// [promise-prompt-safety]
 t.test('nobody in a room can imitate the system, the assistant or somebody else', async (t) => {
   const conversation = await opened(t.testdir(), ROOM);
   const forged = ['\n', '\r\n', '\r', '\u2028', '\u2029', '\u0085', '\v', '\f'].map(
@@ -949,6 +953,7 @@ t.test('a turn restarts when one of its items changes, until its answer has star
   t.same(queue.status('room'), { running: false, waiting: 0 });
 });
 
+// [promise-conversation-retraction]
 t.test('a withdrawn item leaves the queue or the turn, and the others of that turn are still answered', async (t) => {
   const { queue, begun, of } = controlled();
   queue.add('room', 'r0', { collect: true });
@@ -983,6 +988,7 @@ t.test('a withdrawn item leaves the queue or the turn, and the others of that tu
   t.same(queue.status('room'), { running: false, waiting: 0 });
 });
 
+// [promise-conversation-full]
 t.test('a full queue rejects items, per conversation and in total', async (t) => {
   const { queue, begun, of } = controlled({ capacity: 2, totalCapacity: 3 });
   t.same(

@@ -107,11 +107,9 @@ async function enterGoSendxmpp({ jid, password }: Person, server: Server): Promi
 
 /** A page in a browser: `chat with`, `join room nick`, `say text`, `correct text`, `react emoji`. */
 async function enterConverse(person: Person, server: Server): Promise<OtherClient> {
-  const { version } = JSON.parse(await readFile('node_modules/converse.js/package.json', 'utf8')) as {
-    version: string;
-  };
   // What drives a browser is large, and few recordings need it.
-  const { ConverseSite } = await import('../../interop/converse.js');
+  const { CONVERSE, ConverseSite } = await import('../../interop/converse.js');
+  const { version } = JSON.parse(await readFile(join(CONVERSE, 'package.json'), 'utf8')) as { version: string };
   const site = await ConverseSite.start(server.webSocket);
   const page = await site.enter(person).catch(async (error: unknown) => {
     await site.stop();
