@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import * as library from '../../src/index.js';
 import { XmlStream } from '../../src/xmpp-core/stream/xml-stream.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
+import { LoopbackServer } from '../../src/loopback/server.js';
 import { PASSWORD, PATIENCE_MS } from '../support/loopback.js';
 import { listen } from '../support/meddler.js';
 
@@ -57,8 +57,8 @@ interface Scene {
   readonly cut: () => void;
 }
 
-async function setScene(t: Test, options: LoopbackOptions): Promise<Scene> {
-  const server = await LoopbackServer.start({ mechanisms: ['PLAIN'], ...options });
+async function setScene(t: Test): Promise<Scene> {
+  const server = await LoopbackServer.start({ mechanisms: ['PLAIN'] });
   for (const name of ['ann', 'bob']) server.addAccount(name, PASSWORD);
   // What this server does not know it answers as one that does, so that what follows the answer happens as well.
   server.misbehave({
@@ -158,15 +158,15 @@ async function live(ann: library.Client, { server, bob }: Scene): Promise<void> 
     call(() => get(library.carbons).disable());
     call(() => get(library.roster).set({ jid: bob.account, name: 'Bob' }));
     call(async () => {
-      const { services, list, join } = get(library.muc);
-      const [service = room] = await services();
-      await list(service);
-      const joined = await join(room, { nick: 'ann' });
+      const rooms = get(library.muc);
+      const [service = room] = await rooms.services();
+      await rooms.list(service);
+      const joined = await rooms.join(room, { nick: 'ann' });
       joined.say('hello');
       await get(library.mucAvatars).fetch(room);
       await get(library.mucSelfPing).check(joined);
       await joined.setSubject('tests');
-      await get(library.muc).registration(room).state();
+      await rooms.registration(room).state();
       await joined.changeNick('annie');
       await joined.management.configuration();
     });
@@ -235,7 +235,7 @@ t.test(
   async (t) => {
     process.on('unhandledRejection', note).on('uncaughtException', note);
     t.teardown(() => process.off('unhandledRejection', note).off('uncaughtException', note));
-    const scene = await setScene(t, {});
+    const scene = await setScene(t);
     const acts = { stopped: (ann: library.Client) => ann.stop(), cut: () => scene.cut() };
     const count = await countStanzas(scene);
     t.comment(`${plugins.length} plugins, ${count.received} stanzas received and ${count.sent} sent`);
