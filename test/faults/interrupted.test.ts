@@ -58,7 +58,7 @@ interface Scene {
 }
 
 async function setScene(t: Test): Promise<Scene> {
-  const server = await LoopbackServer.start({ mechanisms: ['PLAIN'], resumableSeconds: 60 });
+  const server = await LoopbackServer.start({ mechanisms: ['PLAIN'] });
   for (const name of ['ann', 'bob']) server.addAccount(name, PASSWORD);
   // What this server does not know it answers as one that does, so that what follows the answer happens as well.
   server.misbehave({
@@ -158,15 +158,15 @@ async function live(ann: library.Client, { server, bob }: Scene): Promise<void> 
     call(() => get(library.carbons).disable());
     call(() => get(library.roster).set({ jid: bob.account, name: 'Bob' }));
     call(async () => {
-      const { services, list, join } = get(library.muc);
-      const [service = room] = await services();
-      await list(service);
-      const joined = await join(room, { nick: 'ann' });
+      const rooms = get(library.muc);
+      const [service = room] = await rooms.services();
+      await rooms.list(service);
+      const joined = await rooms.join(room, { nick: 'ann' });
       joined.sendMessage('hello');
       await get(library.mucAvatars).fetch(room);
       await get(library.mucSelfPing).check(joined);
       await joined.setSubject('tests');
-      await get(library.muc).registration(room).state();
+      await rooms.registration(room).state();
       await joined.changeNick('annie');
       await joined.management.configuration();
     });
@@ -226,25 +226,32 @@ async function interrupt(
   await Promise.all(acts);
 }
 
-t.test('a client that is stopped, or whose connection is cut, after any stanza leaves nothing unhandled', async (t) => {
-  process.on('unhandledRejection', note).on('uncaughtException', note);
-  t.teardown(() => process.off('unhandledRejection', note).off('uncaughtException', note));
-  const scene = await setScene(t);
-  const acts = { stopped: (ann: library.Client) => ann.stop(), cut: () => scene.cut() };
-  const count = await countStanzas(scene);
-  t.comment(`${plugins.length} plugins, ${count.received} stanzas received and ${count.sent} sent`);
-  t.ok(count.received > 40 && count.sent > 40, 'the session is a full one');
-  t.strictSame(unexpected, [], 'nothing goes wrong when nothing interrupts');
-  for (const [how, act] of Object.entries(acts)) {
-    for (const direction of ['received', 'sent'] as const) {
-      for (let at = 1; at <= count[direction]; at++) {
-        await interrupt(scene, direction, at, act);
-        if (unexpected.length > 0)
-          t.fail(`${how} after stanza ${at} that was ${direction}`, { unexpected: unexpected.splice(0).map(String) });
+// Some 250 sessions: seconds on a quiet machine.
+t.setTimeout(180_000);
+
+t.test(
+  'a client that is stopped, or whose connection is cut, after any stanza leaves nothing unhandled',
+  { timeout: 180_000 },
+  async (t) => {
+    process.on('unhandledRejection', note).on('uncaughtException', note);
+    t.teardown(() => process.off('unhandledRejection', note).off('uncaughtException', note));
+    const scene = await setScene(t);
+    const acts = { stopped: (ann: library.Client) => ann.stop(), cut: () => scene.cut() };
+    const count = await countStanzas(scene);
+    t.comment(`${plugins.length} plugins, ${count.received} stanzas received and ${count.sent} sent`);
+    t.ok(count.received > 40 && count.sent > 40, 'the session is a full one');
+    t.strictSame(unexpected, [], 'nothing goes wrong when nothing interrupts');
+    for (const [how, act] of Object.entries(acts)) {
+      for (const direction of ['received', 'sent'] as const) {
+        for (let at = 1; at <= count[direction]; at++) {
+          await interrupt(scene, direction, at, act);
+          if (unexpected.length > 0)
+            t.fail(`${how} after stanza ${at} that was ${direction}`, { unexpected: unexpected.splice(0).map(String) });
+        }
+        t.pass(`${how} after each of ${count[direction]} that were ${direction}`);
       }
-      t.pass(`${how} after each of ${count[direction]} that were ${direction}`);
     }
-  }
-  await new Promise((resolve) => setImmediate(resolve));
-  t.strictSame(unexpected, [], 'nothing comes later');
-});
+    await new Promise((resolve) => setImmediate(resolve));
+    t.strictSame(unexpected, [], 'nothing comes later');
+  },
+);

@@ -1,4 +1,5 @@
 /** One conversation, with one person or in one room: its messages and answers, in memory and on disk. */
+import { BoundedSet } from '../../xmpp-core/bounded-map.js';
 import { createHash } from 'node:crypto';
 import type { PromptMessage } from '../media/pictures.js';
 import type { ModelUsage } from '../model/model.js';
@@ -287,11 +288,10 @@ export class Conversation {
 
 /** A set of the newest keys, up to a limit. */
 export class RecentKeys {
-  readonly #keys = new Set<string>();
-  readonly #limit: number;
+  readonly #keys: BoundedSet<string>;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#keys = new BoundedSet(limit);
   }
 
   has(key: string): boolean {
@@ -300,9 +300,6 @@ export class RecentKeys {
 
   add(key: string): void {
     this.#keys.add(bounded(key));
-    if (this.#keys.size <= this.#limit) return;
-    const [oldest] = this.#keys;
-    if (oldest !== undefined) this.#keys.delete(oldest);
   }
 }
 

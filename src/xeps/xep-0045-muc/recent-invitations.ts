@@ -1,4 +1,5 @@
 /** The same invitation often comes twice, through the room and directly. It is reported once (XEP-0249 §4). */
+import { BoundedMap } from '../../xmpp-core/bounded-map.js';
 import type { Invitation } from './invitations.js';
 
 const SAME_MS = 60_000;
@@ -7,7 +8,7 @@ const MAX_REMEMBERED = 100;
 /** The invitations of the last minute, at most a hundred. */
 export class RecentInvitations {
   /** By room and inviter, the oldest first. */
-  readonly #last = new Map<string, { readonly at: number; readonly direct: boolean }>();
+  readonly #last = new BoundedMap<string, { readonly at: number; readonly direct: boolean }>(MAX_REMEMBERED);
 
   /**
    * Notes an invitation. The inviter counts, so that somebody else's invitation does not hide that of a trusted person. A direct invitation is
@@ -19,10 +20,7 @@ export class RecentInvitations {
     const at = performance.now();
     const last = this.#last.get(key);
     if (last !== undefined && at - last.at <= SAME_MS && (last.direct || !direct)) return false;
-    this.#last.delete(key);
     this.#last.set(key, { at, direct });
-    const [oldest] = this.#last.keys();
-    if (this.#last.size > MAX_REMEMBERED && oldest !== undefined) this.#last.delete(oldest);
     return true;
   }
 }

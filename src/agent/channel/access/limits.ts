@@ -1,4 +1,5 @@
 /** The limits of one sender, one conversation and one day. Strangers cost money, and two bots could talk to each other for ever. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import type { LimitsConfig } from '../../config/config.js';
 import type { Spending, TokenLedger } from './token-ledger.js';
 
@@ -25,7 +26,7 @@ export class Limits {
   readonly #turns: SlidingWindow;
   readonly #ledger: TokenLedger;
   /** When somebody got the notice of a limit, by limit and name. */
-  readonly #noticeAt = new Map<string, number>();
+  readonly #noticeAt = new BoundedMap<string, number>(MAX_COUNTERS);
   readonly #now: () => number;
 
   constructor(limits: LimitsConfig, ledger: TokenLedger, now: () => number = Date.now) {
@@ -96,7 +97,7 @@ export class Limits {
     const key = `${limit} ${who}`;
     const noticeAt = this.#noticeAt.get(key);
     if (isOver) {
-      if (noticeAt === undefined) remember(this.#noticeAt, key, this.#now());
+      if (noticeAt === undefined) this.#noticeAt.set(key, this.#now());
       return { why: `over limits.${limit}`, notice: noticeAt === undefined ? sentence : undefined };
     }
     // A sender at the very edge is over the limit with every second message, and must not get a notice for each.
@@ -109,7 +110,7 @@ export class Limits {
 class SlidingWindow {
   readonly #ms: number;
   readonly #now: () => number;
-  readonly #buckets = new Map<string, { readonly at: number; amount: number }[]>();
+  readonly #buckets = new BoundedMap<string, { readonly at: number; amount: number }[]>(MAX_COUNTERS);
 
   constructor(ms: number, now: () => number) {
     this.#ms = ms;
@@ -123,7 +124,7 @@ class SlidingWindow {
     const bucket = kept.find((known) => known.at === start);
     if (bucket === undefined) kept.push({ at: start, amount: 1 });
     else bucket.amount += 1;
-    remember(this.#buckets, key, kept);
+    this.#buckets.set(key, kept);
   }
 
   sum(key: string, at?: Date): number {
@@ -146,12 +147,3 @@ class SlidingWindow {
 const BUCKETS = 60;
 /** What is older is counted as if it were as old as this. */
 const OLDEST_MS = 60 * MINUTE_MS;
-
-/** Sets a value and moves it to the end; the oldest goes when there are too many. */
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= MAX_COUNTERS) return;
-  const [oldest] = map.keys();
-  if (oldest !== undefined) map.delete(oldest);
-}

@@ -2,6 +2,7 @@
  * Who is subscribed to the bot's presence (RFC 6121 §3): those whom the rules let in. Rules change, so each time the roster arrives,
  * subscriptions that they no longer allow are cancelled.
  */
+import { BoundedSet } from '../../../xmpp-core/bounded-map.js';
 import type { Client } from '../../../xmpp-core/client.js';
 import type { RosterItem } from '../../../xmpp-core/im/roster-item.js';
 import { roster } from '../../../xmpp-core/im/roster.js';
@@ -29,7 +30,7 @@ const MAX_REQUESTS = 1_000;
 export class PresenceSubscribers {
   readonly #options: PresenceSubscribersOptions;
   /** Who asked for a subscription and was not let in, by bare JID. */
-  readonly #requests = new Set<string>();
+  readonly #requests = new BoundedSet<string>(MAX_REQUESTS);
   /** Subscriptions to be cancelled at the next connection, by bare JID. */
   readonly #cancellations = new Map<string, Jid>();
   /** Whose subscription was cancelled in this session: a server that does not update its roster is not asked again and again. */
@@ -81,8 +82,6 @@ export class PresenceSubscribers {
     if (access.allowed) return client.get(subscriptions).approve(contact);
     // The request stays pending until they are let in.
     this.#requests.add(contact.bare.toString());
-    const [oldest] = this.#requests;
-    if (this.#requests.size > MAX_REQUESTS && oldest !== undefined) this.#requests.delete(oldest);
     denials.log(contact.toString(), access.why);
   }
 

@@ -1,4 +1,5 @@
 /** The tokens used today, by payer. They survive a restart, so that crashing the bot does not reset anybody's limit. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
 import type { Background } from '../../background.js';
@@ -34,7 +35,7 @@ export class TokenLedger {
   readonly #background: Background;
   readonly #now: () => Date;
   #day: string;
-  #tokens = new Map<string, number>();
+  #tokens = new BoundedMap<string, number>(MAX_PAYERS);
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ storage, account, background, now = () => new Date() }: TokenLedgerOptions) {
@@ -48,15 +49,12 @@ export class TokenLedger {
   /** Reads what was used before the last stop, if that was today. Rejects when the storage does. */
   async load(): Promise<void> {
     const stored = await readStoredJson(this.#storage, this.#key, schema);
-    if (stored?.day === this.#today()) this.#tokens = new Map(stored.tokens);
+    if (stored?.day === this.#today()) this.#tokens = new BoundedMap(MAX_PAYERS, stored.tokens);
   }
 
   add(payer: string, tokens: number): void {
     const sum = this.of(payer) + tokens;
-    this.#tokens.delete(payer);
     this.#tokens.set(payer, sum);
-    const [oldest] = this.#tokens.keys();
-    if (this.#tokens.size > MAX_PAYERS && oldest !== undefined) this.#tokens.delete(oldest);
     this.#timer ??= setTimeout(() => this.#background.run('token ledger', () => this.flush()), WRITE_AFTER_MS).unref();
   }
 

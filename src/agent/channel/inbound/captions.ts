@@ -4,8 +4,8 @@
  * the question, and the earlier one its context.
  */
 import { delay } from '../../../xmpp-core/deadline.js';
-import { RecentMap } from '../../../xmpp-core/jid/recent-map.js';
 import type { Conversation, Attachment } from '../../conversation/history.js';
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { MediaLink } from '../../media/link.js';
 import type { Task } from '../turns/tasks.js';
@@ -45,7 +45,7 @@ export class Captions {
   readonly #queue: TurnQueue<Task>;
   readonly #fetch: FetchMedia;
   /** By conversation and author. */
-  readonly #last = new RecentMap<Piece>(MAX_PEOPLE);
+  readonly #last = new BoundedMap<string, Piece>(MAX_PEOPLE);
 
   constructor(queue: TurnQueue<Task>, fetch: FetchMedia) {
     this.#queue = queue;
@@ -54,7 +54,7 @@ export class Captions {
 
   /** Withdraws the message that belongs to this one from the queue. @returns it: the caller settles it once this message is on disk */
   join(message: IncomingMessage): Piece | undefined {
-    const last = this.#last.get(nameOf(message));
+    const last = this.#last.use(nameOf(message));
     if (last === undefined || !isAdmitted(message) || last.files.length >= MAX_JOINED) return undefined;
     const belongs = last.isFile
       ? (message.asks || isOnlyFile(message)) && performance.now() - last.at < CAPTION_MS

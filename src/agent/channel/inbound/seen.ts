@@ -1,4 +1,5 @@
 /** What was seen once and is in no conversation, such as dropped messages and senders who got a notice. It survives a restart. */
+import { BoundedSet } from '../../../xmpp-core/bounded-map.js';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
@@ -13,7 +14,7 @@ export class SeenMessages {
   readonly #storage: Storage;
   readonly #key: string;
   readonly #background: Background;
-  #names = new Set<string>();
+  #names = new BoundedSet<string>(MAX_REMEMBERED);
   #writing: Promise<void> | undefined;
 
   /**
@@ -27,7 +28,7 @@ export class SeenMessages {
 
   /** Reads what was seen before the last stop. Rejects when the storage does. */
   async load(): Promise<void> {
-    this.#names = new Set(await readStoredJson(this.#storage, this.#key, z.array(z.string())));
+    this.#names = new BoundedSet(MAX_REMEMBERED, await readStoredJson(this.#storage, this.#key, z.array(z.string())));
   }
 
   /** @param what any text, of any length */
@@ -38,8 +39,6 @@ export class SeenMessages {
   /** Adds a text. Does not wait for the disk, so that a flood does not pile up in memory. */
   add(what: string): void {
     this.#names.add(nameOf(what));
-    const [oldest] = this.#names;
-    if (this.#names.size > MAX_REMEMBERED && oldest !== undefined) this.#names.delete(oldest);
     this.#writing ??= this.#write();
   }
 

@@ -1,4 +1,5 @@
 /** What an account remembers of its rooms across restarts: which ones operators asked it into, and when the last message arrived. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { z } from 'zod';
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { Storage } from '../../../xmpp-core/storage.js';
@@ -35,7 +36,7 @@ export class RoomMemory {
   readonly #background: Background;
   readonly #stays = new Map<string, Stay>();
   readonly #lastMessageAt = new Map<string, Date>();
-  readonly #leftAt = new Map<string, Date>();
+  readonly #leftAt = new BoundedMap<string, Date>(MAX_LEFT);
   readonly #unwritten = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -79,10 +80,7 @@ export class RoomMemory {
     this.#lastMessageAt.delete(key);
     this.#unwritten.delete(key);
     const wasAsked = this.#stays.delete(key);
-    this.#leftAt.delete(key);
     this.#leftAt.set(key, new Date());
-    const [oldest] = this.#leftAt.keys();
-    if (this.#leftAt.size > MAX_LEFT && oldest !== undefined) this.#leftAt.delete(oldest);
     await this.#storage.set(this.#leftKey, JSON.stringify([...this.#leftAt]));
     await this.#storage.set(this.#lastMessageKey(key), undefined);
     if (wasAsked) await this.#write();
