@@ -8,7 +8,7 @@
  * Left out: the format from before 1.4, which cannot be verified; what is remembered ends with the process.
  */
 import type { Listenable } from '../xmpp-core/events.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
@@ -130,9 +130,9 @@ export interface EntityCapabilities {
    * @param entity a client by its full JID, a server, a room
    * @throws StanzaError, TimeoutError
    */
-  of(entity: Jid): Promise<DiscoInfo>;
+  of(entity: Jid | string): Promise<DiscoInfo>;
   /** Whether it has a feature. @throws StanzaError, TimeoutError */
-  supports(entity: Jid, feature: string): Promise<boolean>;
+  supports(entity: Jid | string, feature: string): Promise<boolean>;
 }
 
 /** How many entities' announcements are kept, how many answers that were verified, and how much of them, in characters. */
@@ -234,7 +234,8 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
           keep(verified, key, info, MAX_ANSWERS);
         return info;
       };
-      const of: EntityCapabilities['of'] = async (entity) => {
+      const of: EntityCapabilities['of'] = async (address) => {
+        const entity = Jid.from(address);
         const jid = entity.toString();
         const known = announced.get(jid) ?? ofServer(entity);
         if (known === undefined) return disco.infoOnce(entity);

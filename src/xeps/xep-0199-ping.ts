@@ -24,7 +24,7 @@ export interface Ping {
    * @returns the milliseconds that the answer took
    * @throws TimeoutError; StanzaError when the entity is not there
    */
-  ping(to: Jid, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<number>;
+  ping(to: Jid | string, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<number>;
 }
 
 /** The plugin with another policy than the usual one of 60 and 20 seconds. */

@@ -4,7 +4,7 @@ import { enterFirst, whereElse } from './connecting.js';
 import { StreamError, XmppError } from './errors.js';
 import { delay } from './deadline.js';
 import { abortReason, Events, type Listenable } from './events.js';
-import type { Jid } from './jid/jid.js';
+import { Jid } from './jid/jid.js';
 import type { OutgoingIq, Plugin, Undelivered } from './plugin.js';
 import { Plugins, type PluginHost } from './plugins.js';
 import { backoffMs, DEFAULT_RECONNECT, isConflict, isPermanent } from './reconnect.js';
@@ -98,7 +98,7 @@ export function createClient(options: ClientOptions): Client {
 
 class XmppClient implements Client {
   readonly events: Events<ClientEvents>;
-  readonly #options: ClientOptions;
+  readonly #options: ClientOptions & { readonly jid: Jid };
   readonly #router: Router;
   readonly #authenticator: Authenticator;
   readonly #plugins: Plugins;
@@ -123,8 +123,8 @@ class XmppClient implements Client {
   #keptUntil = 0;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#account = options.jid.bare;
+    this.#options = { ...options, jid: Jid.from(options.jid) };
+    this.#account = this.#options.jid.bare;
     this.#presence = options.presence ?? {};
     const onFault = (error: unknown, where: string): void => this.events.emit('fault', { error, where });
     // A handler of `fault` that throws has nobody left to tell.

@@ -126,11 +126,12 @@ export class Router {
 
   /** Sends a request and waits for its answer. See `PluginContext.iq`. */
   iq(request: OutgoingIq): Promise<Element | undefined> {
-    const { to, type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
+    const { type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
     const id = newId();
-    const addressee = to ?? this.#account();
-    const key = pendingKey(addressee, id);
     return new Promise((resolve, reject) => {
+      const to = request.to === undefined ? undefined : Jid.from(request.to);
+      const addressee = to ?? this.#account();
+      const key = pendingKey(addressee, id);
       const settle = (act: () => void): void => {
         this.#pending.delete(key);
         clearTimeout(timer);

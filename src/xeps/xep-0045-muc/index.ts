@@ -121,7 +121,8 @@ export const muc = definePlugin({
        * Enters a room and keeps us in it over reconnects until `leave`.
        * @throws what `Room.join` throws; the room stays known, so that `join` can be tried again
        */
-      async join(jid: Jid, options: RoomOptions, signal?: AbortSignal): Promise<Room> {
+      async join(address: Jid | string, options: RoomOptions, signal?: AbortSignal): Promise<Room> {
+        const jid = Jid.from(address);
         const room = roomOf(jid) ?? new Room(jid.bare, options, { context, events, features });
         rooms.set(jid.bare.toString(), room);
         room.prepare(options);
@@ -129,7 +130,8 @@ export const muc = definePlugin({
         return room;
       },
       /** Leaves a room for good. @param status words for those who stay */
-      leave(jid: Jid, status?: string): void {
+      leave(address: Jid | string, status?: string): void {
+        const jid = Jid.from(address);
         roomOf(jid)?.leave(status);
         rooms.delete(jid.bare.toString());
       },
@@ -144,11 +146,12 @@ export const muc = definePlugin({
         context.send(writeMessage({ to: room, type: 'normal', payloads: [writeDecline(by, reason)] }));
       },
       /** To manage a room, in it or not. */
-      management: (room: Jid): RoomManagement => new RoomManagement(room.bare, context),
+      management: (room: Jid | string): RoomManagement => new RoomManagement(Jid.from(room).bare, context),
       /** To become a member of a room, in it or not. */
-      registration: (room: Jid): RoomRegistration => new RoomRegistration(room.bare, context),
+      registration: (room: Jid | string): RoomRegistration => new RoomRegistration(Jid.from(room).bare, context),
       /** What a room tells of itself. @throws StanzaError, TimeoutError */
-      information: (room: Jid, signal?: AbortSignal): Promise<RoomInformation> => information(room.bare, signal),
+      information: async (room: Jid | string, signal?: AbortSignal): Promise<RoomInformation> =>
+        information(Jid.from(room).bare, signal),
       /** The chat services of our server. @throws StanzaError, TimeoutError */
       async services(): Promise<Jid[]> {
         const items = await disco.items(Jid.parse(context.account.domainpart));
@@ -159,7 +162,7 @@ export const muc = definePlugin({
         return items.flatMap(({ jid }, index) => (found[index] === true ? [jid] : []));
       },
       /** The public rooms of a service (§6.3), at most 10,000. @throws StanzaError, TimeoutError */
-      async list(service: Jid): Promise<ListedRoom[]> {
+      async list(service: Jid | string): Promise<ListedRoom[]> {
         const listed: ListedRoom[] = [];
         for (let after: string | undefined; listed.length < MAX_LISTED_ROOMS;) {
           const request = writePageRequest({ max: 100, ...(after === undefined ? {} : { after }) });

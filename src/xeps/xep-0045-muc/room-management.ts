@@ -1,5 +1,5 @@
 /** What moderators, admins and owners do to a room (XEP-0045 §8 to §10). One need not be in a room to manage it. */
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext } from '../../xmpp-core/plugin.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
 import { el } from '../../xmpp-core/xml/element.js';
@@ -45,8 +45,8 @@ export class RoomManagement {
   }
 
   /** Makes an account an owner, an admin, a member, an outcast, or nothing of these. */
-  async setAffiliation(jid: Jid, affiliation: Affiliation, options: AffiliationOptions = {}): Promise<void> {
-    await this.change([{ jid, affiliation, ...options }]);
+  async setAffiliation(jid: Jid | string, affiliation: Affiliation, options: AffiliationOptions = {}): Promise<void> {
+    await this.change([{ jid: Jid.from(jid), affiliation, ...options }]);
   }
 
   async setRole(nick: string, role: Role, reason?: string): Promise<void> {
@@ -65,7 +65,7 @@ export class RoomManagement {
   }
 
   /** Sends an account out for good (§9.1). `setAffiliation(jid, 'none')` lets it in again. */
-  ban(jid: Jid, reason?: string): Promise<void> {
+  ban(jid: Jid | string, reason?: string): Promise<void> {
     return this.setAffiliation(jid, 'outcast', { reason });
   }
 

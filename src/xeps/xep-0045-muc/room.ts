@@ -1,7 +1,7 @@
 /** One room we are in or want to be in: how we come in, what we do there, and how we came to be out of it. */
 import { withDeadline } from '../../xmpp-core/deadline.js';
 import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import type { Undelivered } from '../../xmpp-core/plugin.js';
 import { readStanzaError } from '../../xmpp-core/stanza/stanza-error.js';
 import {
@@ -187,13 +187,13 @@ export class Room {
   }
 
   /** Has the room invite somebody (§7.8.2). A refusal comes as `refused`, and theirs as `declined`. @returns the id of the message */
-  invite(invitee: Jid, options: InvitationOptions = {}): string {
-    const payloads = [writeMediatedInvitation(invitee, options)];
+  invite(invitee: Jid | string, options: InvitationOptions = {}): string {
+    const payloads = [writeMediatedInvitation(Jid.from(invitee), options)];
     return this.#send(writeMessage({ to: this.jid, type: 'normal', payloads }));
   }
 
   /** Invites somebody ourselves (XEP-0249), with the room's password if there is one. @returns the id of the message */
-  inviteDirectly(invitee: Jid, options: InvitationOptions = {}): string {
+  inviteDirectly(invitee: Jid | string, options: InvitationOptions = {}): string {
     const invitation = { room: this.jid, password: this.#options.password, ...options };
     return this.#send(writeMessage({ to: invitee, type: 'normal', payloads: [writeDirectInvitation(invitation)] }));
   }

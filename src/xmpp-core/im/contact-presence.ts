@@ -5,7 +5,7 @@
  * cannot push a contact out of memory.
  */
 import type { Listenable } from '../events.js';
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { definePlugin, type Plugin, type SenderGuard } from '../plugin.js';
 import { readAvailability, type Availability, type Presence } from '../stanza/stanzas.js';
 import { roster } from './roster.js';
@@ -27,7 +27,7 @@ export interface ContactPresenceEvents {
 export interface ContactPresence {
   readonly events: Listenable<ContactPresenceEvents>;
   /** The clients of a contact that are there, the highest priority first; the newest first among equals. Of a full JID only that one. */
-  of(contact: Jid): readonly AvailableResource[];
+  of(contact: Jid | string): readonly AvailableResource[];
 }
 
 /** More clients than a person has; the oldest goes. */
@@ -87,7 +87,8 @@ export const contactPresence: Plugin<ContactPresence> = definePlugin({
 
     return {
       events,
-      of(contact) {
+      of(address) {
+        const contact = Jid.from(address);
         const resources = present.get(contact.bare.toString());
         if (!contact.isBare) return [resources?.get(contact.toString())].filter((resource) => resource !== undefined);
         return [...(resources?.values() ?? [])].toReversed().sort((a, b) => b.priority - a.priority);

@@ -2,13 +2,13 @@
  * Resource locking (RFC 6121 §5.1): a chat begins with the bare JID, goes on with the client that answered, and returns to the bare JID as
  * soon as another client of the same person speaks, or the one that answered shows a change.
  */
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { RecentMap } from '../jid/recent-map.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 
 export interface ResourceLocking {
   /** Where the next message to that contact should go: a client of theirs, or the bare JID. Of rooms it knows nothing. */
-  address(contact: Jid): Jid;
+  address(contact: Jid | string): Jid;
 }
 
 /** Chats under way; an older one begins anew. */
@@ -33,6 +33,11 @@ export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
     context.onOffline(() => {
       locked = new RecentMap(CHATS);
     });
-    return { address: (contact) => locked.get(contact.bare.toString()) ?? contact.bare };
+    return {
+      address(contact) {
+        const { bare } = Jid.from(contact);
+        return locked.get(bare.toString()) ?? bare;
+      },
+    };
   },
 });

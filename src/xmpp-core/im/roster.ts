@@ -6,7 +6,7 @@
  */
 import { StanzaError, XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 import { el, type Element } from '../xml/element.js';
 import { RosterCache } from './roster-cache.js';
@@ -27,7 +27,7 @@ export interface RosterEvents {
 
 /** Somebody to put into the roster. What is not given is taken away, as the item is replaced as a whole (§2.3, §2.4). */
 export interface RosterContact {
-  readonly jid: Jid;
+  readonly jid: Jid | string;
   readonly name?: string | undefined;
   readonly groups?: readonly string[];
 }
@@ -37,14 +37,14 @@ export interface Roster {
   /** All that is known, by prepared address; empty before the first `received`. */
   readonly items: ReadonlyMap<string, RosterItem>;
   /** The item of an address; that of the bare JID for a full one that has none of its own. */
-  get(jid: Jid): RosterItem | undefined;
+  get(jid: Jid | string): RosterItem | undefined;
   /**
    * Adds a contact, or gives it another name and other groups. The item itself comes back as a push to all our clients.
    * @throws XmppError for a group without a name, StanzaError, TimeoutError
    */
   set(contact: RosterContact): Promise<void>;
   /** Removes a contact, and with it the subscriptions both ways (§2.5). @throws StanzaError, TimeoutError */
-  remove(jid: Jid): Promise<void>;
+  remove(jid: Jid | string): Promise<void>;
 }
 
 /** Not a version but something to fill our storage with. */
@@ -126,14 +126,18 @@ export const roster: Plugin<Roster> = definePlugin({
       get items() {
         return items.all;
       },
-      get: (jid) => items.get(jid) ?? items.get(jid.bare),
-      async set({ jid, name, groups = [] }) {
+      get(address) {
+        const jid = Jid.from(address);
+        return items.get(jid) ?? items.get(jid.bare);
+      },
+      async set({ name, groups = [], ...contact }) {
+        const jid = Jid.from(contact.jid);
         if (groups.includes('')) throw new XmppError(`a group of ${jid.toString()} has no name (RFC 6121 §2.3.3)`);
         const written = [...new Set(groups)].map((group) => el('group', NS_ROSTER, {}, group));
         await change(el('query', NS_ROSTER, {}, el('item', NS_ROSTER, { jid: jid.toString(), name }, ...written)));
       },
       async remove(jid) {
-        const item = el('item', NS_ROSTER, { jid: jid.toString(), subscription: 'remove' });
+        const item = el('item', NS_ROSTER, { jid: Jid.from(jid).toString(), subscription: 'remove' });
         await change(el('query', NS_ROSTER, {}, item));
       },
     };

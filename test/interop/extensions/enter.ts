@@ -9,9 +9,9 @@ import type { Server } from '../servers/server.js';
 const PASSWORD = 'everybody here has the same password';
 
 /** The options that let a client in: of a new account, unless one is given. */
-export async function wayIn(server: Server, jid?: Jid): Promise<ClientOptions> {
+export async function wayIn(server: Server, jid?: Jid | string): Promise<ClientOptions & { readonly jid: Jid }> {
   return {
-    jid: jid ?? Jid.parse(await server.register(`ann-${randomUUID()}`, PASSWORD)),
+    jid: Jid.from(jid ?? (await server.register(`ann-${randomUUID()}`, PASSWORD))),
     password: PASSWORD,
     server: { host: '127.0.0.1', port: server.site.ports.startTls, directTls: false },
     ca: await readFile(server.authority, 'utf8'),
