@@ -10,8 +10,9 @@ import type { ServerOverride, SrvResolver } from './transport/targets.js';
 import type { ClientCertificate } from './transport/tls.js';
 import type { XmlLimits } from './xml/limits.js';
 
+/** Only `jid` is needed, and `password` unless the login is another one. */
 export interface ClientOptions {
-  /** The account, bare; with `ANONYMOUS` the domain of the server. */
+  /** The account, bare, such as `me@example.org`; with `ANONYMOUS` the domain of the server. */
   readonly jid: Jid | string;
   /** Needed for a login by password. */
   readonly password?: string | undefined;
@@ -30,6 +31,7 @@ export interface ClientOptions {
   readonly websocket?: string | undefined;
   /** A PEM bundle of authorities to trust beside the system's. */
   readonly ca?: string | undefined;
+  /** The extensions to set up. A plugin that another one requires is set up with it; the first of a name wins. */
   readonly plugins?: readonly Plugin<unknown>[] | undefined;
   /**
    * Whether a request (IQ) of somebody is answered; of everybody unless told. Who is not answered hears what a server says for a client
@@ -40,8 +42,11 @@ export interface ClientOptions {
   readonly presence?: OutgoingPresence | false | undefined;
   /** Where plugins keep what outlives the process; in memory unless told. */
   readonly storage?: Storage | undefined;
+  /** How long to wait before connecting again; from 1 second to 5 minutes, growing, unless told. */
   readonly reconnect?: ReconnectPolicy | undefined;
+  /** What the server may send: the size of an element, its depth and the like; see `DEFAULT_LIMITS`. */
   readonly limits?: Partial<XmlLimits> | undefined;
+  /** Looks up SRV records instead of `node:dns`. */
   readonly resolver?: SrvResolver | undefined;
   /**
    * Whether a login is bound to its TLS connection (RFC 5802 §6), which keeps out whoever sits in between with a certificate that

@@ -36,6 +36,7 @@ export interface Offline {
   readonly retryInMs: number | undefined;
 }
 
+/** What a client reports: `client.events.on('message', (message) => …)`. */
 export interface ClientEvents {
   /** A session is up; `resumed` when it is an earlier one, with nothing lost. */
   online: { readonly jid: Jid; readonly resumed: boolean };
@@ -51,6 +52,10 @@ export interface ClientEvents {
   fault: { readonly error: unknown; readonly where: string };
 }
 
+/**
+ * One account on its server. `start()` connects it, and it stays connected, over broken connections, until `stop()`. What arrives comes as
+ * `events`; extensions are plugins, and `get(plugin)` is what each has to offer.
+ */
 export interface Client {
   /** The account, bare; after an anonymous login the one that the server made. */
   readonly account: Jid;
@@ -91,12 +96,16 @@ interface Entry {
 const CONNECT_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 
-/** Makes a client; nothing happens before `start()`. */
+/**
+ * Makes a client that has the plugins it is given and no others; nothing happens before `start()`.
+ * @throws {JidError} when `jid` is no address
+ */
 export function createClient(options: ClientOptions): Client {
   return new XmppClient(options);
 }
 
-class XmppClient implements Client {
+/** The client itself. Exported for clients that can do more; users have it from `createClient`. */
+export class XmppClient implements Client {
   readonly events: Events<ClientEvents>;
   readonly #options: ClientOptions & { readonly jid: Jid };
   readonly #router: Router;

@@ -58,7 +58,7 @@ export interface IqRequest extends Received {
 export interface OutgoingMessage {
   readonly to: Jid | string;
   readonly type: MessageType;
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** One text, or the same in several languages, of which each may be there once (RFC 6121 §5.2.3). */
   readonly body?: OutgoingText | undefined;
   readonly subject?: OutgoingText | undefined;

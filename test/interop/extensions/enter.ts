@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 
 import type { Test } from 'tap';
 
-import { type Client, type ClientOptions, createClient, Jid } from '../../../src/index.js';
+import type { ClientOptions } from '../../../src/xmpp-core/client-options.js';
+import { type Client, createClient } from '../../../src/xmpp-core/client.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
 import type { Server } from '../servers/server.js';
 
 const PASSWORD = 'everybody here has the same password';
