@@ -104,8 +104,20 @@ export const blocking: Plugin<Blocking> = definePlugin({
 
     return {
       events,
-      block: async (...jids) => change(writeBlockedJids('block', jids.map(Jid.from))),
-      unblock: async (...jids) => change(writeBlockedJids('unblock', jids.map(Jid.from))),
+      block: async (...jids) =>
+        change(
+          writeBlockedJids(
+            'block',
+            jids.map((jid) => Jid.from(jid)),
+          ),
+        ),
+      unblock: async (...jids) =>
+        change(
+          writeBlockedJids(
+            'unblock',
+            jids.map((jid) => Jid.from(jid)),
+          ),
+        ),
       unblockAll: () => change(writeBlockedJids('unblock', [])),
       async list() {
         return [...(await known()).values()];

@@ -73,6 +73,7 @@ export interface Left {
   readonly by: Actor | undefined;
 }
 
+/** What happens in rooms: `client.get(muc).events`. */
 export interface MucEvents {
   joined: Joined;
   /** We are no longer there; with `destroyed`, the room may say where people go now. */

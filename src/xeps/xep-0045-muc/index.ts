@@ -54,6 +54,7 @@ const FEATURES_TIMEOUT_MS = 10_000;
 /** The rooms of one service are listed up to this many, in pages of a hundred. */
 const MAX_LISTED_ROOMS = 10_000;
 
+/** Rooms: `const room = await client.get(muc).join('team@conference.example.org', { nick: 'me' })`. */
 export const muc = definePlugin({
   name: 'muc',
   xep: 45,

@@ -58,6 +58,7 @@ type State = { readonly name: 'out' } | Joining | { readonly name: 'in' };
 
 const OUT: State = { name: 'out' };
 
+/** A room, as `client.get(muc).join` gives it: who is there, and what we can do in it. */
 export class Room {
   readonly jid: Jid;
   /** What moderators, admins and owners do. */

@@ -17,6 +17,7 @@ export interface AvailableResource extends Availability {
   readonly presence: Presence;
 }
 
+/** How the presence of contacts changes: `client.get(contactPresence).events`. */
 export interface ContactPresenceEvents {
   /** A client came, or shows something else. */
   available: AvailableResource;
@@ -24,6 +25,7 @@ export interface ContactPresenceEvents {
   unavailable: { readonly jid: Jid; readonly presence: Presence };
 }
 
+/** Which clients of contacts are online. */
 export interface ContactPresence {
   readonly events: Listenable<ContactPresenceEvents>;
   /** The clients of a contact that are there, the highest priority first; the newest first among equals. Of a full JID only that one. */
@@ -33,6 +35,7 @@ export interface ContactPresence {
 /** More clients than a person has; the oldest goes. */
 const MAX_RESOURCES = 64;
 
+/** Which clients of a contact are online, and what they show: `client.get(contactPresence).of('you@example.org')`. */
 export const contactPresence: Plugin<ContactPresence> = definePlugin({
   name: 'contact-presence',
   requires: [roster],

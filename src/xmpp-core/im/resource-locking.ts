@@ -6,6 +6,7 @@ import { Jid } from '../jid/jid.js';
 import { RecentMap } from '../jid/recent-map.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 
+/** Which client of a contact a chat goes to. */
 export interface ResourceLocking {
   /** Where the next message to that contact should go: a client of theirs, or the bare JID. Of rooms it knows nothing. */
   address(contact: Jid | string): Jid;
@@ -14,6 +15,7 @@ export interface ResourceLocking {
 /** Chats under way; an older one begins anew. */
 const CHATS = 1_000;
 
+/** Sends a chat to the client that the contact used last (RFC 6121 §5.1): `client.get(resourceLocking).address(contact)`. */
 export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
   name: 'resource-locking',
   setup(context): ResourceLocking {

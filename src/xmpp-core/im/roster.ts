@@ -15,6 +15,7 @@ import { RosterItems, type RosterChange } from './roster-items.js';
 
 export const NS_ROSTER_VERSIONING = 'urn:xmpp:features:rosterver';
 
+/** How the roster changes: `client.get(roster).events`. */
 export interface RosterEvents {
   /** The roster of this session is known: it came whole, or the server said that ours is still good. */
   received: { readonly items: ReadonlyMap<string, RosterItem> };
@@ -32,6 +33,7 @@ export interface RosterContact {
   readonly groups?: readonly string[];
 }
 
+/** The contacts of the account, as they are now and as they change. */
 export interface Roster {
   readonly events: Listenable<RosterEvents>;
   /** All that is known, by prepared address; empty before the first `received`. */
@@ -50,6 +52,10 @@ export interface Roster {
 /** Not a version but something to fill our storage with. */
 const MAX_VERSION_LENGTH = 1_000;
 
+/**
+ * The contacts of the account: `client.get(roster).items`. They are there from the event `received` on, which comes with each new session, and are
+ * kept over reconnects. What this or another client changes comes as an event.
+ */
 export const roster: Plugin<Roster> = definePlugin({
   name: 'roster',
   setup(context): Roster {

@@ -12,6 +12,7 @@ import { writePresence, type OutgoingText, type Presence } from '../stanza/stanz
 
 export const NS_PRE_APPROVAL = 'urn:xmpp:features:pre-approval';
 
+/** What others ask and answer: `client.get(subscriptions).events`. */
 export interface SubscriptionEvents {
   /**
    * Somebody asks to see our presence: anybody can, so this is for a person or a rule to decide. The server repeats it at each
@@ -41,6 +42,7 @@ export interface Subscriptions {
   preApprove(contact: Jid | string): void;
 }
 
+/** Who may see whose presence: `client.get(subscriptions).request('you@example.org')` asks, `approve` and `deny` answer. */
 export const subscriptions: Plugin<Subscriptions> = definePlugin({
   name: 'subscriptions',
   setup(context): Subscriptions {
