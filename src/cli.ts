@@ -97,6 +97,15 @@ function readCommandLine(args: readonly string[]) {
   }
 }
 
+/** The bot's packages are optional, so that the library can be installed without them; a bot that lacks one says how to get it. */
+function missingPackage(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  const [, name] = /^Cannot find package '([^']+)'/.exec(error.message) ?? [];
+  return name === undefined
+    ? undefined
+    : `the bot needs the package '${name}', which is not installed; install moltis-xmpp without --omit=optional`;
+}
+
 // Whoever read our output has gone (`moltis-xmpp run | head`): there is nobody left to work for, and that is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
@@ -108,7 +117,7 @@ try {
 } catch (error) {
   // People get a sentence; whoever looks for a fault in the program gets the stack.
   const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`moltis-xmpp: ${text}\n`);
+  process.stderr.write(`moltis-xmpp: ${missingPackage(error) ?? text}\n`);
   if (error instanceof UsageError) process.stderr.write('Try moltis-xmpp --help.\n');
   if (process.env['MOLTIS_DEBUG'] !== undefined && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);

@@ -1,71 +1,43 @@
-/** The library's face: a client, its plugins, and the types that go with them. Nothing else is public. */
+/**
+ * `moltis-xmpp`: a client with the usual extensions, and what nearly every program needs with it. The rest is in subpaths: each extension in
+ * `moltis-xmpp/xeps/0045` by its number, all that a plugin is made of in `moltis-xmpp/core`, and `moltis-xmpp/xml`, `/jid` and `/loopback`.
+ */
 export {
   createClient,
-  type Client,
-  type ClientEvents,
-  type ClientOptions,
-  type ClientState,
-  type Offline,
-} from './xmpp-core/client.js';
-export type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from './xmpp-core/error-conditions.js';
-export * from './xmpp-core/errors.js';
-export type { Disposer, Listenable, OnceOptions } from './xmpp-core/events.js';
+  type ChatClient,
+  type FileToSend,
+  type MessageToSend,
+  type SendFileOptions,
+  type SentMessage,
+} from './chat-client.js';
+export type { ClientEvents, ClientOptions, ClientState, Offline } from './xmpp-core/client.js';
 export {
-  contactPresence,
-  type AvailableResource,
-  type ContactPresence,
-  type ContactPresenceEvents,
-} from './xmpp-core/im/contact-presence.js';
-export { resourceLocking, type ResourceLocking } from './xmpp-core/im/resource-locking.js';
-export type { RosterItem, Subscription } from './xmpp-core/im/roster-item.js';
-export type { RosterChange } from './xmpp-core/im/roster-items.js';
+  ConnectError,
+  NegotiationError,
+  SaslError,
+  StanzaError,
+  StreamError,
+  TimeoutError,
+  TlsError,
+  XmppError,
+} from './xmpp-core/errors.js';
+export { contactPresence } from './xmpp-core/im/contact-presence.js';
 export { roster, type Roster, type RosterContact, type RosterEvents } from './xmpp-core/im/roster.js';
+export type { RosterItem } from './xmpp-core/im/roster-item.js';
 export { subscriptions, type SubscriptionEvents, type Subscriptions } from './xmpp-core/im/subscriptions.js';
 export { Jid, JidError } from './xmpp-core/jid/jid.js';
-export {
-  definePlugin,
-  from,
-  handled,
-  type GuardScope,
-  type Match,
-  type OutgoingIq,
-  type Plugin,
-  type PluginContext,
-  type SenderGuard,
-  type Undelivered,
-} from './xmpp-core/plugin.js';
-export type { ReconnectPolicy } from './xmpp-core/reconnect.js';
-export { newId } from './xmpp-core/stanza/ids.js';
-export { chooseText, readTexts, type LocalizedText } from './xmpp-core/stanza/language.js';
-export {
-  readAvailability,
-  writeMessage,
-  writePresence,
-  type Availability,
-  type IqRequest,
-  type Message,
-  type MessageType,
-  type OutgoingMessage,
-  type OutgoingPresence,
-  type OutgoingText,
-  type Presence,
-  type PresenceType,
-  type Show,
+export { definePlugin, from, handled, type Plugin, type PluginContext } from './xmpp-core/plugin.js';
+export type {
+  IqRequest,
+  Message,
+  MessageType,
+  OutgoingMessage,
+  OutgoingPresence,
+  OutgoingText,
+  Presence,
 } from './xmpp-core/stanza/stanzas.js';
 export { memoryStorage, type Storage } from './xmpp-core/storage.js';
-export {
-  inlineOnly,
-  type Credential,
-  type InlinePart,
-  type InlineRequest,
-  type Negotiation,
-  type Next,
-  type StreamFeature,
-} from './xmpp-core/stream/stream-feature.js';
-export { readStreamLimits, type StreamLimits } from './xmpp-core/stream/stream-limits.js';
-export type { ServerOverride, SrvResolver } from './xmpp-core/transport/targets.js';
-export { el, Element, type Attributes, type Node } from './xmpp-core/xml/element.js';
-export { DEFAULT_LIMITS, type XmlLimits } from './xmpp-core/xml/limits.js';
-export { scope, serialize, type Scope } from './xmpp-core/xml/serialize.js';
-export { parseElement, StreamParser, type StreamHandlers } from './xmpp-core/xml/stream-parser.js';
-export * from './xeps/index.js';
+export { el, Element } from './xmpp-core/xml/element.js';
+export { chatPlugins } from './xeps/chat-plugins.js';
+export { authorOf, isSameAuthor, type Author, type Said } from './xeps/message-identity.js';
+export { muc, type MucEvents, type Room, type RoomMessage, type RoomOptions } from './xeps/xep-0045-muc/index.js';

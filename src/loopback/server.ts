@@ -5,6 +5,7 @@
  */
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ClientOptions } from '../xmpp-core/client-options.js';
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_ROSTER } from '../xmpp-core/im/roster-item.js';
@@ -20,6 +21,7 @@ import { NS_STABLE_IDS, writeStanzaId } from '../xeps/xep-0359-stable-ids.js';
 import { Accounts } from './accounts.js';
 import { ARCHIVE_FEATURES, Archives } from './archives.js';
 import { Carbons } from './carbons.js';
+import { LOOPBACK_CERTIFICATE } from './certificate.js';
 import { Connection, type ConnectionHost, type Way } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
@@ -28,6 +30,7 @@ import { Session } from './session.js';
 import { Uploads } from './uploads.js';
 import { webSocketListener } from './web-socket-listener.js';
 
+/** How the server behaves; as a good one unless told. */
 export interface LoopbackOptions {
   /** What is offered after TLS; SCRAM with and without channel binding unless told. */
   readonly mechanisms?: readonly string[];
@@ -43,7 +46,9 @@ const SUBSCRIPTION_TYPES: ReadonlySet<string> = new Set(['subscribe', 'subscribe
 /** How long `stop` waits for clients to close their side. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
+/** A server to test against: `const server = await LoopbackServer.start()`. Its accounts, rooms and files are gone when it stops. */
 export class LoopbackServer {
+  /** The domain of its accounts. */
   readonly domain = DOMAIN;
   readonly rooms: Rooms;
   /** Rooms of another domain, as if of another server: this one does not vouch for what they say. */
@@ -89,6 +94,11 @@ export class LoopbackServer {
   /** The ports of 127.0.0.1 that clients connect to. */
   get ports(): { readonly startTls: number; readonly directTls: number; readonly webSocket: number } {
     return this.#ports;
+  }
+
+  /** What a client needs to connect here: `createClient({ jid, password, ...server.clientOptions })`. */
+  get clientOptions(): Pick<ClientOptions, 'server' | 'ca'> {
+    return { server: { host: '127.0.0.1', port: this.#ports.startTls }, ca: LOOPBACK_CERTIFICATE };
   }
 
   /** The full JIDs of the clients that are connected. */

@@ -113,13 +113,13 @@ export interface ServiceDiscovery {
   /** What we answer about ourselves. */
   own(): DiscoInfo;
   /** What an entity is and can do. @throws StanzaError, TimeoutError */
-  info(entity: Jid, options?: DiscoOptions): Promise<DiscoInfo>;
+  info(entity: Jid | string, options?: DiscoOptions): Promise<DiscoInfo>;
   /** The same as the entity sent it, for who checks it to the letter. */
-  query(entity: Jid, options?: DiscoOptions): Promise<Element>;
+  query(entity: Jid | string, options?: DiscoOptions): Promise<Element>;
   /** The same as `info`, asked once a session: for what does not change, as that of servers. */
-  infoOnce(entity: Jid, node?: string): Promise<DiscoInfo>;
+  infoOnce(entity: Jid | string, node?: string): Promise<DiscoInfo>;
   /** What there is at an entity. @throws StanzaError, TimeoutError */
-  items(entity: Jid, options?: DiscoOptions): Promise<DiscoItem[]>;
+  items(entity: Jid | string, options?: DiscoOptions): Promise<DiscoItem[]>;
 }
 
 /** How many answers are kept of a session; the oldest goes. */
@@ -169,7 +169,7 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
     // What a server or a room can do may change while we are away.
     context.onBound(() => kept.clear());
 
-    const ask = async (ns: string, to: Jid, { node, ...options }: DiscoOptions): Promise<Element> => {
+    const ask = async (ns: string, to: Jid | string, { node, ...options }: DiscoOptions): Promise<Element> => {
       const result = await context.iq({ to, type: 'get', payload: el('query', ns, { node }), ...options });
       return result?.is('query', ns) === true ? result : el('query', ns);
     };
@@ -201,7 +201,7 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
       },
       query: (entity, options = {}) => ask(NS_DISCO_INFO, entity, options),
       async infoOnce(entity, node) {
-        const key = JSON.stringify([entity, node]);
+        const key = JSON.stringify([Jid.from(entity), node]);
         const known = kept.get(key);
         if (known !== undefined) return known;
         const asked = info(entity, node === undefined ? {} : { node });

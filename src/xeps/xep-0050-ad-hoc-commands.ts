@@ -8,7 +8,7 @@
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import type { Disposer } from '../xmpp-core/events.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -132,9 +132,9 @@ export interface AdHocCommands {
   /** Offers a command until the returned function is called. @throws XmppError when the node is taken */
   offer(command: OfferedCommand): Disposer;
   /** The commands of an entity that we may see. @throws StanzaError, TimeoutError */
-  list(entity: Jid): Promise<readonly DiscoItem[]>;
+  list(entity: Jid | string): Promise<readonly DiscoItem[]>;
   /** Begins one. @throws StanzaError, TimeoutError; XmppError when the answer is none */
-  execute(entity: Jid, node: string): Promise<RunningCommand>;
+  execute(entity: Jid | string, node: string): Promise<RunningCommand>;
 }
 
 interface Session extends CommandSession {
@@ -289,7 +289,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           };
         },
         list: (entity) => disco.items(entity, { node: NS_COMMANDS }),
-        execute: (entity, node) => call(entity, { node, action: 'execute', notes: [] }),
+        execute: async (entity, node) => call(Jid.from(entity), { node, action: 'execute', notes: [] }),
       };
     },
   });

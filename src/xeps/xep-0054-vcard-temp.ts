@@ -115,7 +115,7 @@ export interface VCards {
    * @returns `undefined` when there is none
    * @throws StanzaError, TimeoutError
    */
-  fetch(of?: Jid): Promise<VCard | undefined>;
+  fetch(of?: Jid | string): Promise<VCard | undefined>;
   /**
    * Changes our own card; nothing is sent when it is so already (XEP-0153 §4.2).
    * @throws XmppError when a picture cannot be used; StanzaError, TimeoutError

@@ -69,7 +69,7 @@ export const outOfBandRequests = definePlugin({
        * @throws StanzaError `item-not-found` when it could not, `not-acceptable` when it would not; TimeoutError; the signal's reason
        */
       async offer(
-        to: Jid,
+        to: Jid | string,
         data: OutOfBandData,
         options: { timeoutMs?: number; signal?: AbortSignal } = {},
       ): Promise<void> {

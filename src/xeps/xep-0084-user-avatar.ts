@@ -9,7 +9,7 @@
 import { sha1 } from '@noble/hashes/legacy.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { XmppError } from '../xmpp-core/errors.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -91,7 +91,7 @@ export const userAvatar = definePlugin({
   setup(context) {
     const pep = context.get(personalEventing);
 
-    const newest = async (account: Jid): Promise<readonly AvatarInfo[]> => {
+    const newest = async (account: Jid | string): Promise<readonly AvatarInfo[]> => {
       const [item] = await pep.read(account, NS_AVATAR_METADATA);
       return item?.payload === undefined ? [] : (readAvatarMetadata(item.payload) ?? []);
     };
@@ -125,10 +125,10 @@ export const userAvatar = definePlugin({
        * @param form one of its `metadata`, when that is known already; it is a PNG in the data node unless told
        * @throws XmppError when it is too large or not what it was said to be, StanzaError, TimeoutError
        */
-      async read(account: Jid, form?: AvatarInfo): Promise<Avatar | undefined> {
+      async read(account: Jid | string, form?: AvatarInfo): Promise<Avatar | undefined> {
         const info = form ?? choose(await newest(account));
         if (info === undefined || info.url !== undefined) return undefined;
-        const whose = `the avatar of ${account.bare.toString()}`;
+        const whose = `the avatar of ${Jid.from(account).bare.toString()}`;
         if (info.bytes > MAX_AVATAR_BYTES) throw new XmppError(`${whose} is larger than ${MAX_AVATAR_BYTES} bytes`);
         const [item] = await pep.read(account, NS_AVATAR_DATA, { ids: [info.id] });
         if (item?.payload === undefined) return undefined;

@@ -58,7 +58,7 @@ export const chatStates = definePlugin({
       return stanza;
     });
 
-    const send = (to: Jid, type: 'chat' | 'groupchat', state: ChatState): void => {
+    const send = (to: Jid | string, type: 'chat' | 'groupchat', state: ChatState): void => {
       if (type === 'groupchat' && state === 'gone') return;
       // It is worth nothing later, so nobody is to keep it (XEP-0334).
       context.send(writeMessage({ to, type, payloads: [writeChatState(state), writeHint('no-store')] }));
@@ -73,15 +73,16 @@ export const chatStates = definePlugin({
        * states are wanted.
        * @returns whether it was sent
        */
-      tell(to: Jid, type: 'chat' | 'groupchat', state: ChatState): boolean {
+      tell(address: Jid | string, type: 'chat' | 'groupchat', state: ChatState): boolean {
+        const to = Jid.from(address);
         const isWanted = type === 'groupchat' ? state !== 'gone' : understood.use(to.bare.toString()) === true;
         if (!isWanted || told.use(to.toString()) === state) return false;
         send(to, type, state);
         return true;
       },
       /** Notes that somebody's client announces states, or that it does not: for who knows its features (XEP-0115). */
-      note(who: Jid, understands: boolean): void {
-        understood.set(who.bare.toString(), understands);
+      note(who: Jid | string, understands: boolean): void {
+        understood.set(Jid.from(who).bare.toString(), understands);
       },
     };
   },

@@ -43,7 +43,7 @@ export interface SoftwareVersions {
   /** Tells everybody who asks; until it is called, and after `undefined`, nobody is told anything. */
   tell(ours: SoftwareVersion | undefined): void;
   /** What an entity runs; `undefined` when its answer does not say. @throws StanzaError, TimeoutError */
-  of(entity: Jid): Promise<SoftwareVersion | undefined>;
+  of(entity: Jid | string): Promise<SoftwareVersion | undefined>;
 }
 
 export const softwareVersion: Plugin<SoftwareVersions> = definePlugin({

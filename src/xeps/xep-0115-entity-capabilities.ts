@@ -9,7 +9,7 @@
  */
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
@@ -130,9 +130,9 @@ export interface EntityCapabilities {
    * @param entity a client by its full JID, a server, a room
    * @throws StanzaError, TimeoutError
    */
-  of(entity: Jid): Promise<DiscoInfo>;
+  of(entity: Jid | string): Promise<DiscoInfo>;
   /** Whether it has a feature. @throws StanzaError, TimeoutError */
-  supports(entity: Jid, feature: string): Promise<boolean>;
+  supports(entity: Jid | string, feature: string): Promise<boolean>;
 }
 
 /** How many entities' announcements are kept, how many answers that were verified, and how much of them, in characters. */
@@ -229,7 +229,8 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
           verified.set(key, info);
         return info;
       };
-      const of: EntityCapabilities['of'] = async (entity) => {
+      const of: EntityCapabilities['of'] = async (address) => {
+        const entity = Jid.from(address);
         const jid = entity.toString();
         const known = announced.get(jid) ?? ofServer(entity);
         if (known === undefined) return disco.infoOnce(entity);

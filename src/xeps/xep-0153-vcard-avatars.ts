@@ -6,7 +6,7 @@
  */
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import type { Presence } from '../xmpp-core/stanza/stanzas.js';
@@ -42,7 +42,7 @@ export interface VCardAvatars {
   /** What we announce. */
   readonly own: AvatarHash;
   /** What a client, or an occupant of a room, has announced last. */
-  hashOf(entity: Jid): AvatarHash | undefined;
+  hashOf(entity: Jid | string): AvatarHash | undefined;
   /**
    * The picture that somebody shows; remembered by its hash.
    * @param entity the full JID that announced it
@@ -50,7 +50,7 @@ export interface VCardAvatars {
    * @returns `undefined` when there is none, or another than was announced
    * @throws StanzaError, TimeoutError
    */
-  fetch(entity: Jid, account?: Jid): Promise<VCardPhoto | undefined>;
+  fetch(entity: Jid | string, account?: Jid | string): Promise<VCardPhoto | undefined>;
 }
 
 /** How many hashes, and how many pictures, are kept; the oldest goes. */
@@ -146,13 +146,14 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
       get own() {
         return silent.size > 0 ? 'not ready' : own;
       },
-      hashOf: (entity) => hashes.get(entity.toString()),
-      async fetch(entity, account = entity.bare) {
+      hashOf: (entity) => hashes.get(Jid.from(entity).toString()),
+      async fetch(address, account) {
+        const entity = Jid.from(address);
         const hash = hashes.get(entity.toString());
         if (hash === undefined || typeof hash === 'string') return undefined;
         const known = pictures.get(hash.sha1);
         if (known !== undefined) return known;
-        const photo = (await cards.fetch(account))?.photo;
+        const photo = (await cards.fetch(account ?? entity.bare))?.photo;
         if (photo === undefined || writes(await hashOfPicture(photo)) !== writes(hash)) return undefined;
         if (photo.bytes.length <= MAX_PICTURE_BYTES) pictures.set(hash.sha1, photo);
         return photo;

@@ -9,7 +9,7 @@ import type { StanzaErrorCondition } from '../xmpp-core/error-conditions.js';
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Listenable } from '../xmpp-core/events.js';
 import { roster } from '../xmpp-core/im/roster.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, type Plugin, type SenderGuard } from '../xmpp-core/plugin.js';
 import type { Element } from '../xmpp-core/xml/element.js';
 import { serviceDiscovery, type DiscoInfo } from './xep-0030-service-discovery.js';
@@ -62,14 +62,18 @@ export const personalEventing = definePlugin({
       /** Our own nodes. */
       own: context.get(pubsub).service(),
       /** The nodes of an account. */
-      of: (account: Jid): PubsubService => context.get(pubsub).service(account.bare),
+      of: (account: Jid | string): PubsubService => context.get(pubsub).service(Jid.from(account).bare),
       /**
        * Items that an account shows us; none where it has no such node, or hides it from us, which look alike to a careful server.
        * @throws StanzaError for anything else, TimeoutError
        */
-      async read(account: Jid, node: string, wanted: ItemsWanted = { newest: 1 }): Promise<readonly PubsubItem[]> {
+      async read(
+        account: Jid | string,
+        node: string,
+        wanted: ItemsWanted = { newest: 1 },
+      ): Promise<readonly PubsubItem[]> {
         try {
-          return (await context.get(pubsub).service(account.bare).items(node, wanted)).items;
+          return (await context.get(pubsub).service(Jid.from(account).bare).items(node, wanted)).items;
         } catch (error) {
           if (error instanceof StanzaError && UNSEEN.has(error.condition)) return [];
           throw error;

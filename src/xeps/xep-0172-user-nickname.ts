@@ -34,7 +34,7 @@ export const userNickname = definePlugin({
         await pep.own.publish(NS_NICKNAME, writeNickname(nickname), { id: 'current' });
       },
       /** What an account wants to be called; `undefined` when it does not say so, or not to us. @throws StanzaError, TimeoutError */
-      async read(account: Jid): Promise<string | undefined> {
+      async read(account: Jid | string): Promise<string | undefined> {
         const [item] = await pep.read(account, NS_NICKNAME);
         return item?.payload === undefined ? undefined : readNickname(item.payload);
       },

@@ -37,11 +37,11 @@ export interface Blocking {
   /** Who is blocked. Asks once a session, and from then on hears of every change. @throws StanzaError, TimeoutError */
   list(): Promise<readonly Jid[]>;
   /** Whether an entity is blocked: itself, its account, or its whole domain (§6). @throws StanzaError, TimeoutError */
-  blocks(entity: Jid): Promise<boolean>;
+  blocks(entity: Jid | string): Promise<boolean>;
   /** @throws StanzaError, TimeoutError */
-  block(...jids: readonly [Jid, ...Jid[]]): Promise<void>;
+  block(...jids: readonly [Jid | string, ...(Jid | string)[]]): Promise<void>;
   /** @throws StanzaError, TimeoutError */
-  unblock(...jids: readonly [Jid, ...Jid[]]): Promise<void>;
+  unblock(...jids: readonly [Jid | string, ...(Jid | string)[]]): Promise<void>;
   /** @throws StanzaError, TimeoutError */
   unblockAll(): Promise<void>;
 }
@@ -107,13 +107,26 @@ export const blocking: Plugin<Blocking> = definePlugin({
 
     return {
       events,
-      block: (...jids) => change(writeBlockedJids('block', jids)),
-      unblock: (...jids) => change(writeBlockedJids('unblock', jids)),
+      block: async (...jids) =>
+        change(
+          writeBlockedJids(
+            'block',
+            jids.map((jid) => Jid.from(jid)),
+          ),
+        ),
+      unblock: async (...jids) =>
+        change(
+          writeBlockedJids(
+            'unblock',
+            jids.map((jid) => Jid.from(jid)),
+          ),
+        ),
       unblockAll: () => change(writeBlockedJids('unblock', [])),
       async list() {
         return [...(await known()).values()];
       },
-      async blocks(entity) {
+      async blocks(address) {
+        const entity = Jid.from(address);
         const list = await known();
         const { domainpart, resource } = entity;
         const inDomain = resource === '' ? domainpart : `${domainpart}/${resource}`;

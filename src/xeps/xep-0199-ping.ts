@@ -17,7 +17,7 @@ export interface Ping {
    * @returns the milliseconds that the answer took
    * @throws TimeoutError; StanzaError when the entity is not there
    */
-  ping(to: Jid, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<number>;
+  ping(to: Jid | string, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<number>;
 }
 
 export const ping = definePlugin({

@@ -46,7 +46,7 @@ export function writeEntityTime({ utc, offsetMinutes }: EntityTime): Element {
 
 export interface EntityTimes {
   /** An entity's clock; `undefined` when its answer cannot be read. @throws StanzaError, TimeoutError */
-  of(entity: Jid): Promise<EntityTime | undefined>;
+  of(entity: Jid | string): Promise<EntityTime | undefined>;
 }
 
 export const entityTime: Plugin<EntityTimes> = definePlugin({

@@ -79,7 +79,7 @@ export const vcard4 = definePlugin({
     const pep = context.get(personalEventing);
     return {
       /** The vCard of an account; `undefined` when it has none or does not show it to us. @throws StanzaError, TimeoutError */
-      async read(account: Jid): Promise<VCard4 | undefined> {
+      async read(account: Jid | string): Promise<VCard4 | undefined> {
         const [item] = await pep.read(account, NS_VCARD4_NODE);
         return item?.payload === undefined ? undefined : readVCard4(item.payload);
       },

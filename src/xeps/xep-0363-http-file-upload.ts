@@ -54,9 +54,9 @@ export interface FileToUpload {
   readonly data: Uint8Array;
   /** A wish only, but for a time to expire: that is refused where the service does not know how. */
   readonly purpose?: UploadPurpose;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called with the number of bytes sent so far. */
-  readonly onProgress?: (sentBytes: number) => void;
+  readonly onProgress?: ((sentBytes: number) => void) | undefined;
 }
 
 /** A file could not be uploaded; the message says at which step. */

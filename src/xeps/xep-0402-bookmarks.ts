@@ -202,7 +202,10 @@ export const bookmarks = definePlugin({
         return inTurn((store) => store.set(bookmark));
       },
       /** Forgets a room; one that is not there is no error. @throws StanzaError, TimeoutError */
-      remove: (jid: Jid): Promise<void> => inTurn((store) => store.remove(jid)),
+      async remove(address: Jid | string): Promise<void> {
+        const jid = Jid.from(address);
+        await inTurn((store) => store.remove(jid));
+      },
     };
   },
 });

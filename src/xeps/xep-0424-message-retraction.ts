@@ -72,7 +72,7 @@ export const messageRetraction = definePlugin({
      * @param id as `stanzaReferenceId` gives it
      * @returns the id of the retraction
      */
-    retract(to: Jid, type: 'chat' | 'groupchat', id: string, body: string = FALLBACK): string {
+    retract(to: Jid | string, type: 'chat' | 'groupchat', id: string, body: string = FALLBACK): string {
       const payloads = [writeRetraction(id), writeFallback(NS_RETRACTION), writeHint('store')];
       const retractionId = newId();
       context.send(writeMessage({ to, type, id: retractionId, body, payloads }));

@@ -81,7 +81,7 @@ export const messageReactions = definePlugin({
     return {
       events,
       /** Says what we think of a message; an empty list takes it back. The archive is asked to keep it (§4). */
-      react(to: Jid, type: 'chat' | 'groupchat', id: string, emoji: readonly string[]): void {
+      react(to: Jid | string, type: 'chat' | 'groupchat', id: string, emoji: readonly string[]): void {
         const reactions = writeReactions({ id, emoji: new Set(emoji) });
         context.send(writeMessage({ to, type, payloads: [reactions, writeHint('store')] }));
       },

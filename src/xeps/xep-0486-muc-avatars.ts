@@ -7,7 +7,7 @@
  * Left out: several pictures in one card (§3.6), of which the first counts.
  */
 import type { Listenable } from '../xmpp-core/events.js';
-import type { Jid } from '../xmpp-core/jid/jid.js';
+import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
 import { el } from '../xmpp-core/xml/element.js';
 import { fieldValues } from './xep-0004-data-forms.js';
@@ -29,18 +29,18 @@ export interface MucAvatars {
     changed: { readonly room: Room };
   }>;
   /** The hashes that a room announces; an empty list if it has no picture. @throws StanzaError, TimeoutError */
-  hashes(room: Jid): Promise<readonly string[]>;
+  hashes(room: Jid | string): Promise<readonly string[]>;
   /**
    * Fetches the picture of a room; we need not be in it.
    * @returns `undefined` if there is none, or if its hash is not one that the room announces
    * @throws StanzaError, TimeoutError
    */
-  fetch(room: Jid): Promise<VCardPhoto | undefined>;
+  fetch(room: Jid | string): Promise<VCardPhoto | undefined>;
   /**
    * Sets the picture of a room that we own, or removes it.
    * @throws RoomError if the room refuses or supports no pictures; XmppError if the bytes are no picture; TimeoutError
    */
-  publish(room: Jid, picture: Uint8Array | undefined): Promise<void>;
+  publish(room: Jid | string, picture: Uint8Array | undefined): Promise<void>;
 }
 
 /** Avatars of rooms: `client.get(mucAvatars)` fetches and sets them, and reports changes. */
@@ -52,7 +52,7 @@ export const mucAvatars: Plugin<MucAvatars> = definePlugin({
     const rooms = context.get(muc);
     const cards = context.get(vcard);
     const events = context.events<{ changed: { readonly room: Room } }>();
-    const hashes = async (room: Jid): Promise<string[]> => readRoomAvatarHashes(await rooms.information(room));
+    const hashes = async (room: Jid | string): Promise<string[]> => readRoomAvatarHashes(await rooms.information(room));
 
     // §3.2: another picture is a change of the settings, and the room does not say of which.
     rooms.events.on('configured', ({ room, changes }) => {
@@ -70,14 +70,15 @@ export const mucAvatars: Plugin<MucAvatars> = definePlugin({
       async fetch(room) {
         const announced = await hashes(room);
         if (announced.length === 0) return undefined;
-        const photo = (await cards.fetch(room.bare))?.photo;
+        const photo = (await cards.fetch(Jid.from(room).bare))?.photo;
         if (photo === undefined) return undefined;
         const hash = await digest('sha-1', photo.bytes);
         return hash !== undefined && announced.includes(Buffer.from(hash).toString('hex')) ? photo : undefined;
       },
-      async publish(room, picture) {
+      async publish(address, picture) {
+        const room = Jid.from(address).bare;
         const payload = changeVCard(el('vCard', NS_VCARD), { photo: picture ?? null });
-        await attempted(room.bare, 'picture', context.iq({ to: room.bare, type: 'set', payload }));
+        await attempted(room, 'picture', context.iq({ to: room, type: 'set', payload }));
       },
     };
   },

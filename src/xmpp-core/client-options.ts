@@ -10,44 +10,49 @@ import type { ServerOverride, SrvResolver } from './transport/targets.js';
 import type { ClientCertificate } from './transport/tls.js';
 import type { XmlLimits } from './xml/limits.js';
 
+/** Only `jid` is needed, and `password` unless the login is another one. */
 export interface ClientOptions {
-  /** The account, bare; with `ANONYMOUS` the domain of the server. */
-  readonly jid: Jid;
+  /** The account, bare, such as `me@example.org`; with `ANONYMOUS` the domain of the server. */
+  readonly jid: Jid | string;
   /** Needed for a login by password. */
-  readonly password?: string;
+  readonly password?: string | undefined;
   /** By the password unless told. */
-  readonly login?: Login;
+  readonly login?: Login | undefined;
   /** Who we are, for `EXTERNAL`: shown in the TLS handshake to a server that asks. */
-  readonly certificate?: ClientCertificate;
+  readonly certificate?: ClientCertificate | undefined;
   /** The resource to ask for; the server chooses when it is absent. */
-  readonly resource?: string;
+  readonly resource?: string | undefined;
   /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
-  readonly server?: ServerOverride;
+  readonly server?: ServerOverride | undefined;
   /**
    * A `wss:` URL: connect there, and only there (RFC 7395); the certificate must be for the URL's host. `discover`: when no server could be
    * reached by TCP, ask the domain's web site for its WebSockets (XEP-0156). Without it the web site is never asked.
    */
-  readonly websocket?: string;
+  readonly websocket?: string | undefined;
   /** A PEM bundle of authorities to trust beside the system's. */
-  readonly ca?: string;
-  readonly plugins?: readonly Plugin<unknown>[];
+  readonly ca?: string | undefined;
+  /** The extensions to set up. A plugin that another one requires is set up with it; the first of a name wins. */
+  readonly plugins?: readonly Plugin<unknown>[] | undefined;
   /**
    * Whether a request (IQ) of somebody is answered; of everybody unless told. Who is not answered hears what a server says for a client
    * that is not there: `service-unavailable` (RFC 6121 §8.5.3.2.3). Our own account and server are always answered.
    */
-  readonly answers?: (requester: Jid) => boolean;
+  readonly answers?: ((requester: Jid) => boolean) | undefined;
   /** Sent when a new session is up; `false` sends none. Available without more unless told. */
-  readonly presence?: OutgoingPresence | false;
+  readonly presence?: OutgoingPresence | false | undefined;
   /** Where plugins keep what outlives the process; in memory unless told. */
-  readonly storage?: Storage;
-  readonly reconnect?: ReconnectPolicy;
-  readonly limits?: Partial<XmlLimits>;
-  readonly resolver?: SrvResolver;
+  readonly storage?: Storage | undefined;
+  /** How long to wait before connecting again; from 1 second to 5 minutes, growing, unless told. */
+  readonly reconnect?: ReconnectPolicy | undefined;
+  /** What the server may send: the size of an element, its depth and the like; see `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<XmlLimits> | undefined;
+  /** Looks up SRV records instead of `node:dns`. */
+  readonly resolver?: SrvResolver | undefined;
   /**
    * Whether a login is bound to its TLS connection (RFC 5802 §6), which keeps out whoever sits in between with a certificate that
    * this machine trusts. `preferred` unless told: bound when both sides can.
    */
-  readonly channelBinding?: ChannelBindingPolicy;
+  readonly channelBinding?: ChannelBindingPolicy | undefined;
   /** To reach one address and negotiate with it, in milliseconds; 30 seconds unless told. */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
 }

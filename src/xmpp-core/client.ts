@@ -4,7 +4,7 @@ import { enterFirst, whereElse } from './connecting.js';
 import { inBackground } from './background.js';
 import { OfflineError, StreamError, XmppError } from './errors.js';
 import { abortReason, Events, type Listenable } from './events.js';
-import type { Jid } from './jid/jid.js';
+import { Jid } from './jid/jid.js';
 import type { OutgoingIq, Plugin, Undelivered } from './plugin.js';
 import { Plugins, type PluginHost } from './plugins.js';
 import { backoffMs, DEFAULT_RECONNECT, isConflict, isPermanent } from './reconnect.js';
@@ -37,6 +37,7 @@ export interface Offline {
   readonly retryInMs: number | undefined;
 }
 
+/** What a client reports: `client.events.on('message', (message) => …)`. */
 export interface ClientEvents {
   /** A session is up; `resumed` when it is an earlier one, with nothing lost. */
   online: { readonly jid: Jid; readonly resumed: boolean };
@@ -55,6 +56,10 @@ export interface ClientEvents {
   error: { readonly error: unknown; readonly where: string };
 }
 
+/**
+ * One account on its server. `start()` connects it, and it stays connected, over broken connections, until `stop()`. What arrives comes as
+ * `events`; extensions are plugins, and `get(plugin)` is what each has to offer.
+ */
 export interface Client {
   /** The account, bare; after an anonymous login the one that the server made. */
   readonly account: Jid;
@@ -95,14 +100,18 @@ interface Entry {
 const CONNECT_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 3_000;
 
-/** Makes a client; nothing happens before `start()`. */
+/**
+ * Makes a client that has the plugins it is given and no others; nothing happens before `start()`.
+ * @throws {JidError} when `jid` is no address
+ */
 export function createClient(options: ClientOptions): Client {
   return new XmppClient(options);
 }
 
-class XmppClient implements Client {
+/** The client itself. Exported for clients that can do more; users have it from `createClient`. */
+export class XmppClient implements Client {
   readonly events: Events<ClientEvents>;
-  readonly #options: ClientOptions;
+  readonly #options: ClientOptions & { readonly jid: Jid };
   readonly #router: Router;
   readonly #authenticator: Authenticator;
   readonly #plugins: Plugins;
@@ -129,8 +138,8 @@ class XmppClient implements Client {
   #keptUntil = 0;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#account = options.jid.bare;
+    this.#options = { ...options, jid: Jid.from(options.jid) };
+    this.#account = this.#options.jid.bare;
     this.#presence = options.presence ?? {};
     const report = (error: unknown, where: string): void => this.#report(error, where);
     // A handler of `error` that throws would be given its own error.

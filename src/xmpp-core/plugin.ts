@@ -74,7 +74,7 @@ export interface Undelivered {
 /** A request to another entity. */
 export interface OutgoingIq {
   /** Our own account when it is absent. */
-  readonly to?: Jid;
+  readonly to?: Jid | string;
   readonly type: 'get' | 'set';
   readonly payload: Element;
   /** 30 seconds unless told. */

@@ -130,14 +130,15 @@ export class Router {
 
   /** Sends a request and waits for its answer. See `PluginContext.iq`. */
   iq(request: OutgoingIq): Promise<Element | undefined> {
-    const { to, type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
+    const { type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
     const id = newId();
-    const addressee = to ?? this.#account();
-    const key = pendingKey(addressee, id);
-    const what = `the answer of ${addressee.toString()} to <${payload.name} xmlns='${payload.ns}'/>`;
-    // Its stack leads to whoever asks; that of an error made later leads to the socket or the timer.
-    const caller = new Error(what);
+    // Its stack leads to the caller; that of an error made later leads to the socket or the timer.
+    const caller = new Error();
     return new Promise((resolve, reject) => {
+      const to = request.to === undefined ? undefined : Jid.from(request.to);
+      const addressee = to ?? this.#account();
+      const key = pendingKey(addressee, id);
+      const what = `the answer of ${addressee.toString()} to <${payload.name} xmlns='${payload.ns}'/>`;
       const settle = (act: () => void): void => {
         this.#pending.delete(key);
         clearTimeout(timer);

@@ -1,7 +1,8 @@
 /** The library as it stands behind scenarios: whole, and strict with what it is asked for. */
 import t from 'tap';
-import * as library from '../../src/index.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
+import * as xeps from '../../src/xeps/index.js';
+import * as core from '../../src/xmpp-core/index.js';
 import { readLine, type Site } from './implementation.js';
 import { extensionNames, extensionsOf } from './library/index.js';
 import { startLibrary } from './library.js';
@@ -26,12 +27,12 @@ const SITE: Site = {
 
 t.test('scenarios can switch on every plugin that the library has', async (t) => {
   const reached = new Set<string>();
-  const reach = ({ name, requires = [] }: library.Plugin<unknown>): void => {
+  const reach = ({ name, requires = [] }: core.Plugin<unknown>): void => {
     reached.add(name);
     requires.forEach(reach);
   };
   for (const { plugins = [] } of extensionsOf(extensionNames)) plugins.forEach(reach);
-  const plugins = Object.values(library).filter(isPlugin);
+  const plugins = Object.values({ ...core, ...xeps }).filter(isPlugin);
   t.ok(plugins.length > 50, `${plugins.length} plugins`);
   t.strictSame(
     plugins.map(({ name }) => name).filter((name) => !reached.has(name)),
@@ -50,6 +51,6 @@ t.test('what a scenario asks for and nobody knows is a mistake that says what th
   t.throws(() => ann.act(readLine('roster-remove jid bob@example.org gently yes')), /does not know gently/);
 });
 
-function isPlugin(value: unknown): value is library.Plugin<unknown> {
+function isPlugin(value: unknown): value is core.Plugin<unknown> {
   return typeof value === 'object' && value !== null && 'setup' in value && 'name' in value;
 }

@@ -1,17 +1,12 @@
 /** This library as an implementation of XMPP: an application of its public face that does and tells what scenarios ask for. */
-import {
-  createClient,
-  Jid,
-  memoryStorage,
-  messageOf,
-  XmppError,
-  type Client,
-  type ClientOptions,
-  type Element,
-  type Message,
-  type Offline,
-  type Said,
-} from '../../src/index.js';
+import { messageOf, type Said } from '../../src/xeps/message-identity.js';
+import type { ClientOptions } from '../../src/xmpp-core/client-options.js';
+import { type Client, createClient, type Offline } from '../../src/xmpp-core/client.js';
+import { XmppError } from '../../src/xmpp-core/errors.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import type { Message } from '../../src/xmpp-core/stanza/stanzas.js';
+import { memoryStorage } from '../../src/xmpp-core/storage.js';
+import type { Element } from '../../src/xmpp-core/xml/element.js';
 import { line, type Implementation, type Line, type Site, type StartImplementation } from './implementation.js';
 import { ActionError, Asked } from './library/asked.js';
 import { coreActions, presenceFields, readPresence } from './library/core.js';

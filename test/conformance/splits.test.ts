@@ -1,7 +1,8 @@
 /** The parser, given what the servers of all scenarios say, in pieces of every kind: what it tells never depends on how the bytes are cut. */
 import { randomInt } from 'node:crypto';
 import t from 'tap';
-import { StreamParser, serialize } from '../../src/index.js';
+import { serialize } from '../../src/xmpp-core/xml/serialize.js';
+import { StreamParser } from '../../src/xmpp-core/xml/stream-parser.js';
 import { readScenario, scenarioFiles, type Scenario } from './scenario.js';
 import { bytesOf, fill } from './template.js';
 import { withoutLayout } from './xml-tree.js';

@@ -1,20 +1,24 @@
 /** A session with all plugins that ends after each of its stanzas: nothing that was under way may fail where nobody looks. */
 import net from 'node:net';
 import t, { type Test } from 'tap';
-import * as library from '../../src/index.js';
+import * as xeps from '../../src/xeps/index.js';
+import * as core from '../../src/xmpp-core/index.js';
 import { XmlStream } from '../../src/xmpp-core/stream/xml-stream.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { LoopbackServer } from '../../src/loopback/server.js';
 import { PASSWORD, PATIENCE_MS } from '../support/loopback.js';
 import { listen } from '../support/meddler.js';
+import { el } from '../../src/xmpp-core/xml/element.js';
+import { serialize } from '../../src/xmpp-core/xml/serialize.js';
 
-const { Jid, el, NS_VCARD, NS_BOOKMARKS } = library;
+const library = { ...core, ...xeps };
+const { Jid, NS_VCARD, NS_BOOKMARKS } = library;
 const PNG = Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010806000000', 'hex');
 
 /** Every plugin that the library exports. */
 const plugins = Object.values(library).filter(isPlugin);
 
-function isPlugin(value: unknown): value is library.Plugin<unknown> {
+function isPlugin(value: unknown): value is core.Plugin<unknown> {
   return typeof value === 'object' && value !== null && 'setup' in value && 'name' in value;
 }
 
@@ -50,9 +54,9 @@ function watchStreams(): void {
 
 interface Scene {
   readonly server: LoopbackServer;
-  readonly bob: library.Client;
+  readonly bob: core.Client;
   /** Makes the client that is interrupted. */
-  readonly ann: () => library.Client;
+  readonly ann: () => core.Client;
   /** Destroys its connections. */
   readonly cut: () => void;
 }
@@ -67,7 +71,7 @@ async function setScene(t: Test): Promise<Scene> {
       const answer = payload === undefined || element.attr('type') === 'result' ? undefined : resultFor(payload);
       const to = element.attr('to');
       if (answer === undefined) return undefined;
-      return library.serialize(el('iq', 'jabber:client', { type: 'result', id: element.attr('id'), from: to }, answer));
+      return serialize(el('iq', 'jabber:client', { type: 'result', id: element.attr('id'), from: to }, answer));
     },
   });
   const { port, sockets } = await listen(t, (socket) => {
@@ -76,7 +80,7 @@ async function setScene(t: Test): Promise<Scene> {
     onward.on('error', () => socket.destroy()).on('close', () => socket.destroy());
     socket.on('close', () => onward.destroy());
   });
-  const client = (name: string, at: number): library.Client => {
+  const client = (name: string, at: number): core.Client => {
     const made = library.createClient({
       jid: Jid.of(name, server.domain),
       password: PASSWORD,
@@ -104,7 +108,7 @@ async function setScene(t: Test): Promise<Scene> {
   return { server, bob, ann: () => client('ann', port), cut: () => sockets.forEach((socket) => socket.destroy()) };
 }
 
-function resultFor({ name, ns }: library.Element): library.Element | undefined {
+function resultFor({ name, ns }: core.Element): core.Element | undefined {
   if (ns === NS_VCARD) {
     const photo = el(
       'PHOTO',
@@ -121,7 +125,7 @@ function resultFor({ name, ns }: library.Element): library.Element | undefined {
 }
 
 /** Uses everything that sends after it has waited for something. Never rejects: each caller here takes its own error. */
-async function live(ann: library.Client, { server, bob }: Scene): Promise<void> {
+async function live(ann: core.Client, { server, bob }: Scene): Promise<void> {
   const calls: Promise<unknown>[] = [];
   const call = (work: () => unknown): void => {
     calls.push((async () => work())().catch((error: unknown) => error instanceof Error || note(error)));
@@ -129,7 +133,7 @@ async function live(ann: library.Client, { server, bob }: Scene): Promise<void> 
   ann.events.on('online', ({ jid }) => {
     const room = Jid.of('den', server.rooms.domain);
     const bobJid = bob.jid ?? bob.account;
-    const get = <Handle>(plugin: library.Plugin<Handle>): Handle => ann.get(plugin);
+    const get = <Handle>(plugin: core.Plugin<Handle>): Handle => ann.get(plugin);
     call(() => get(library.httpUpload).upload({ name: 'a.png', type: 'image/png', data: PNG }));
     call(() => get(library.vcard).publish({ fullName: 'Ann', photo: PNG }));
     call(() => get(library.vcardAvatars).fetch(bobJid));
@@ -193,10 +197,7 @@ async function live(ann: library.Client, { server, bob }: Scene): Promise<void> 
   }
 }
 
-const requests = (): library.Element[] => [
-  el('request', 'urn:xmpp:receipts'),
-  el('markable', 'urn:xmpp:chat-markers:0'),
-];
+const requests = (): core.Element[] => [el('request', 'urn:xmpp:receipts'), el('markable', 'urn:xmpp:chat-markers:0')];
 
 /** How many stanzas there are in each direction when nothing interrupts. */
 async function countStanzas(scene: Scene): Promise<Record<Direction, number>> {
@@ -213,7 +214,7 @@ async function interrupt(
   scene: Scene,
   direction: Direction,
   at: number,
-  act: (ann: library.Client) => unknown,
+  act: (ann: core.Client) => unknown,
 ): Promise<void> {
   let seen = 0;
   const acts: unknown[] = [];
@@ -236,7 +237,7 @@ t.test(
     process.on('unhandledRejection', note).on('uncaughtException', note);
     t.teardown(() => process.off('unhandledRejection', note).off('uncaughtException', note));
     const scene = await setScene(t);
-    const acts = { stopped: (ann: library.Client) => ann.stop(), cut: () => scene.cut() };
+    const acts = { stopped: (ann: core.Client) => ann.stop(), cut: () => scene.cut() };
     const count = await countStanzas(scene);
     t.comment(`${plugins.length} plugins, ${count.received} stanzas received and ${count.sent} sent`);
     t.ok(count.received > 40 && count.sent > 40, 'the session is a full one');

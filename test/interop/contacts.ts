@@ -3,17 +3,13 @@ import { readFile } from 'node:fs/promises';
 
 import type { Test } from 'tap';
 
-import {
-  type Client,
-  contactPresence,
-  createClient,
-  Jid,
-  memoryStorage,
-  roster,
-  type RosterItem,
-  type Storage,
-  subscriptions,
-} from '../../src/index.js';
+import { type Client, createClient } from '../../src/xmpp-core/client.js';
+import { contactPresence } from '../../src/xmpp-core/im/contact-presence.js';
+import type { RosterItem } from '../../src/xmpp-core/im/roster-item.js';
+import { roster } from '../../src/xmpp-core/im/roster.js';
+import { subscriptions } from '../../src/xmpp-core/im/subscriptions.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { memoryStorage, type Storage } from '../../src/xmpp-core/storage.js';
 import { PATIENCE } from './inbox.js';
 import type { Stage } from './stage.js';
 

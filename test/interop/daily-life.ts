@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 
-import { Jid, writeMessage } from '../../src/index.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { calls, hangs, says } from '../support/openai-server.js';
 import { directMessageIsAnswered, lastRequest, mentionIsAnswered } from './questions.js';
 import { BOT_PASSWORD, type Stage } from './stage.js';

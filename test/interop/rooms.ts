@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 
-import { bookmarks, Jid } from '../../src/index.js';
+import { bookmarks } from '../../src/xeps/xep-0402-bookmarks.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { holds } from '../support/bot.js';
 import { says } from '../support/openai-server.js';
 import type { HumanMessage } from './human.js';

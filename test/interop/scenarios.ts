@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 
-import { httpUpload } from '../../src/index.js';
+import { httpUpload } from '../../src/xeps/xep-0363-http-file-upload.js';
 import { says } from '../support/openai-server.js';
 import type { Bot } from './bot.js';
 import { breakableWay } from './breakable-way.js';

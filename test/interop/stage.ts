@@ -5,7 +5,9 @@ import { join } from 'node:path';
 
 import type { Test } from 'tap';
 
-import { type Client, type ClientOptions, createClient, Jid } from '../../src/index.js';
+import type { ClientOptions } from '../../src/xmpp-core/client-options.js';
+import { type Client, createClient } from '../../src/xmpp-core/client.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { type OpenAiServer, startOpenAiServer } from '../support/openai-server.js';
 import { Bot, type BotAccount } from './bot.js';
 import { Human } from './human.js';

@@ -5,24 +5,18 @@ import { join } from 'node:path';
 import { stringify } from 'smol-toml';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
-import {
-  chatPlugins,
-  createClient,
-  Jid,
-  muc,
-  newId,
-  readChatState,
-  readCorrection,
-  readReactions,
-  readReply,
-  writeMessage,
-  writeOriginId,
-  type Client,
-  type Message,
-  type Plugin,
-  type Room,
-  type RoomMessage,
-} from '../../src/index.js';
+import { chatPlugins } from '../../src/xeps/chat-plugins.js';
+import { muc, type Room, type RoomMessage } from '../../src/xeps/xep-0045-muc/index.js';
+import { readChatState } from '../../src/xeps/xep-0085-chat-states.js';
+import { readCorrection } from '../../src/xeps/xep-0308-message-correction.js';
+import { writeOriginId } from '../../src/xeps/xep-0359-stable-ids.js';
+import { readReactions } from '../../src/xeps/xep-0444-message-reactions.js';
+import { readReply } from '../../src/xeps/xep-0461-message-replies.js';
+import { type Client, createClient } from '../../src/xmpp-core/client.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
+import type { Plugin } from '../../src/xmpp-core/plugin.js';
+import { newId } from '../../src/xmpp-core/stanza/ids.js';
+import { type Message, writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { Inbox } from '../interop/inbox.js';
 import { Program, type End } from '../interop/program.js';
 import { says, startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';

@@ -1,6 +1,5 @@
 /** For tests: a loopback server with clients on it, all of which are gone when the test ends. */
 import type { Test } from 'tap';
-import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import type { Misbehaviour } from '../../src/loopback/misbehaviour.js';
 import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
 import { createClient, type Client, type ClientOptions } from '../../src/xmpp-core/client.js';
@@ -35,8 +34,7 @@ export async function startLoopback(t: Test, options: LoopbackOptions = {}): Pro
     const made = createClient({
       jid: Jid.of(username, server.domain),
       password: PASSWORD,
-      server: { host: '127.0.0.1', port: server.ports.startTls, directTls: false },
-      ca: LOOPBACK_CERTIFICATE,
+      ...server.clientOptions,
       reconnect: { firstMs: 5, maxMs: 40 },
       connectTimeoutMs: PATIENCE_MS,
       ...changes,

@@ -1,18 +1,13 @@
 import { createHash, createHmac, X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
-import {
-  clientStateIndication,
-  definePlugin,
-  el,
-  inlineOnly,
-  memoryStorage,
-  type Plugin,
-  type PluginContext,
-  type Storage,
-  streamManagement,
-  writeMessage,
-} from '../../src/index.js';
+import { streamManagement } from '../../src/xeps/xep-0198-stream-management/index.js';
+import { clientStateIndication } from '../../src/xeps/xep-0352-client-state-indication.js';
+import { definePlugin, type Plugin, type PluginContext } from '../../src/xmpp-core/plugin.js';
+import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
+import { memoryStorage, type Storage } from '../../src/xmpp-core/storage.js';
+import { inlineOnly, type Negotiation, type StreamFeature } from '../../src/xmpp-core/stream/stream-feature.js';
+import { el } from '../../src/xmpp-core/xml/element.js';
 import { bind2, offersInBind } from '../../src/xeps/xep-0386-bind2.js';
 import { sasl2, sasl2As } from '../../src/xeps/xep-0388-sasl2.js';
 import { fast } from '../../src/xeps/xep-0484-fast.js';
@@ -22,7 +17,6 @@ import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { decodeBase64, encodeBase64 } from '../../src/xmpp-core/sasl/base64.js';
 import { downgradeHash } from '../../src/xmpp-core/sasl/downgrade.js';
 import { NS_CLIENT, NS_SASL, NS_STREAM } from '../../src/xmpp-core/stanza/namespaces.js';
-import type { Negotiation, StreamFeature } from '../../src/xmpp-core/stream/stream-feature.js';
 import { scope, serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import { recorded } from '../support/fixtures.js';

@@ -7,7 +7,7 @@
  *
  * Left out: the old protocol without `<x/>` (§7.2.16), which no service needs any more; URIs (§15.7), which are for user interfaces.
  */
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import { definePlugin, from, handled, type SenderGuard } from '../../xmpp-core/plugin.js';
 import { writeMessage } from '../../xmpp-core/stanza/stanzas.js';
 import { serviceDiscovery } from '../xep-0030-service-discovery.js';
@@ -113,14 +113,15 @@ export const muc = definePlugin({
        * Joins a room and keeps us in it: it is joined again after a reconnect, until `leave`.
        * @throws what `Room.join` throws; the room stays in `rooms` then, and `Room.join` can be tried again
        */
-      async join(jid: Jid, options: RoomOptions, signal?: AbortSignal): Promise<Room> {
+      async join(address: Jid | string, options: RoomOptions, signal?: AbortSignal): Promise<Room> {
+        const jid = Jid.from(address);
         const session = sessionOf(jid) ?? new RoomSession(jid.bare, options, host);
         session.options = options;
         await session.join(signal);
         return session;
       },
       /** Leaves a room for good, like `Room.leave`. @param status a text for the other occupants */
-      leave: (jid: Jid, status?: string): void => sessionOf(jid)?.leave(status),
+      leave: (jid: Jid | string, status?: string): void => sessionOf(Jid.from(jid))?.leave(status),
       /** Joins a room again that no longer knows us. The event `joinFailed` reports a failure. For other plugins. */
       rejoin({ jid }: Room): void {
         sessionOf(jid)?.lost();
@@ -132,16 +133,16 @@ export const muc = definePlugin({
         context.send(writeMessage({ to: room, type: 'normal', payloads: [writeDecline(by, reason)] }));
       },
       /** The management of a room; we need not be in it. */
-      management: (room: Jid): RoomManagement => new RoomManagement(room.bare, context),
+      management: (room: Jid | string): RoomManagement => new RoomManagement(Jid.from(room).bare, context),
       /** The registration with a room, by which one becomes a member; we need not be in it. */
-      registration: (room: Jid): RoomRegistration => new RoomRegistration(room.bare, context),
+      registration: (room: Jid | string): RoomRegistration => new RoomRegistration(Jid.from(room).bare, context),
       /** What a room says about itself (§6.4); we need not be in it. @throws StanzaError, TimeoutError, the signal's reason */
-      information: (room: Jid, signal?: AbortSignal): Promise<RoomInformation> =>
-        discovery.information(room.bare, signal),
+      information: async (room: Jid | string, signal?: AbortSignal): Promise<RoomInformation> =>
+        discovery.information(Jid.from(room).bare, signal),
       /** The chat services of our server (§6.1, §6.2). @throws StanzaError, TimeoutError */
       services: (): Promise<Jid[]> => discovery.services(),
       /** The public rooms of a service (§6.3), at most 10,000. @throws StanzaError, TimeoutError */
-      list: (service: Jid): Promise<ListedRoom[]> => discovery.list(service),
+      list: async (service: Jid | string): Promise<ListedRoom[]> => discovery.list(Jid.from(service)),
     };
   },
 });

@@ -1,5 +1,5 @@
 /** What moderators, admins and owners of a room can do (XEP-0045 §8 to §10). They need not be in the room. */
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext } from '../../xmpp-core/plugin.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
 import { el } from '../../xmpp-core/xml/element.js';
@@ -45,8 +45,8 @@ export class RoomManagement {
   }
 
   /** Gives an account an affiliation; `none` removes the one that it has. */
-  async setAffiliation(jid: Jid, affiliation: Affiliation, options: AffiliationOptions = {}): Promise<void> {
-    await this.change([{ jid, affiliation, ...options }]);
+  async setAffiliation(jid: Jid | string, affiliation: Affiliation, options: AffiliationOptions = {}): Promise<void> {
+    await this.change([{ jid: Jid.from(jid), affiliation, ...options }]);
   }
 
   /** Gives an occupant a role. */
@@ -66,7 +66,7 @@ export class RoomManagement {
   }
 
   /** Bans an account (§9.1). `setAffiliation(jid, 'none')` lifts the ban. */
-  ban(jid: Jid, reason?: string): Promise<void> {
+  ban(jid: Jid | string, reason?: string): Promise<void> {
     return this.setAffiliation(jid, 'outcast', { reason });
   }
 

@@ -3,7 +3,7 @@ import { inBackground } from '../../xmpp-core/background.js';
 import { withDeadline } from '../../xmpp-core/deadline.js';
 import { OfflineError, StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import type { Events } from '../../xmpp-core/events.js';
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import type { PluginContext, Undelivered } from '../../xmpp-core/plugin.js';
 import { readStanzaError } from '../../xmpp-core/stanza/stanza-error.js';
 import {
@@ -196,12 +196,12 @@ export class RoomSession implements Room {
     this.#send(writePresence({ to: this.jid.withResource(this.#view.nick), ...availability }));
   }
 
-  invite(invitee: Jid, options: InvitationOptions = {}): string {
-    const payloads = [writeMediatedInvitation(invitee, options)];
+  invite(invitee: Jid | string, options: InvitationOptions = {}): string {
+    const payloads = [writeMediatedInvitation(Jid.from(invitee), options)];
     return this.#send(writeMessage({ to: this.jid, type: 'normal', payloads }));
   }
 
-  inviteDirectly(invitee: Jid, options: InvitationOptions = {}): string {
+  inviteDirectly(invitee: Jid | string, options: InvitationOptions = {}): string {
     const invitation = { room: this.jid, password: this.options.password, ...options };
     return this.#send(writeMessage({ to: invitee, type: 'normal', payloads: [writeDirectInvitation(invitation)] }));
   }

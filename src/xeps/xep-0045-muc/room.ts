@@ -95,10 +95,10 @@ export interface Room {
    * Asks the room to invite somebody (§7.8.2). The event `refused` reports a refusal of the room, `declined` one of the invitee.
    * @returns the id of the message
    */
-  invite(invitee: Jid, options?: InvitationOptions): string;
+  invite(invitee: Jid | string, options?: InvitationOptions): string;
 
   /** Sends somebody an invitation ourselves (XEP-0249), with the password of the room if it has one. @returns the id of the message */
-  inviteDirectly(invitee: Jid, options?: InvitationOptions): string;
+  inviteDirectly(invitee: Jid | string, options?: InvitationOptions): string;
 
   /** Asks for voice in a moderated room (§7.13). The event `occupantChanged` reports that it was granted. */
   requestVoice(): void;

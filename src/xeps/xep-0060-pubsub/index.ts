@@ -7,7 +7,7 @@
  * Left out: collections (XEP-0248), approving subscribers by form (§8.6, §8.7), options of a subscription after it was made (§6.3),
  * versions (§10).
  */
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import { definePlugin, handled, type SenderGuard } from '../../xmpp-core/plugin.js';
 import { PUBSUB_EVENT, readPubsubEvent, type PubsubEvent } from './codecs.js';
 import { PubsubService, type PubsubRequestOptions } from './service.js';
@@ -50,8 +50,10 @@ export const pubsub = definePlugin({
        * @param jid of the service; our own account when it is left out
        * @param limits of each of its requests
        */
-      service(jid?: Jid, limits: PubsubRequestOptions = {}): PubsubService {
-        return new PubsubService(context, jid, limits, (service) => subscribedAt.add(service.toString()));
+      service(jid?: Jid | string, limits: PubsubRequestOptions = {}): PubsubService {
+        return new PubsubService(context, jid === undefined ? undefined : Jid.from(jid), limits, (service) =>
+          subscribedAt.add(service.toString()),
+        );
       },
     };
   },

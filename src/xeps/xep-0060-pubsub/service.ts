@@ -248,8 +248,8 @@ export class PubsubService {
   }
 
   /** Makes somebody something at a node of ours (§8.9.2); `none` takes it away. */
-  async setAffiliate(node: string, jid: Jid, affiliation: PubsubAffiliation): Promise<void> {
-    const change = el('affiliation', NS_PUBSUB_OWNER, { jid: jid.toString(), affiliation });
+  async setAffiliate(node: string, jid: Jid | string, affiliation: PubsubAffiliation): Promise<void> {
+    const change = el('affiliation', NS_PUBSUB_OWNER, { jid: Jid.from(jid).toString(), affiliation });
     await this.#ownerSet(el('affiliations', NS_PUBSUB_OWNER, { node }, change));
   }
 
@@ -260,8 +260,8 @@ export class PubsubService {
   }
 
   /** Subscribes somebody to a node of ours, or ends their subscription with `none` (§8.8.2). */
-  async setSubscriber(node: string, jid: Jid, subscription: SubscriptionState): Promise<void> {
-    const change = el('subscription', NS_PUBSUB_OWNER, { jid: jid.toString(), subscription });
+  async setSubscriber(node: string, jid: Jid | string, subscription: SubscriptionState): Promise<void> {
+    const change = el('subscription', NS_PUBSUB_OWNER, { jid: Jid.from(jid).toString(), subscription });
     await this.#ownerSet(el('subscriptions', NS_PUBSUB_OWNER, { node }, change));
   }
 

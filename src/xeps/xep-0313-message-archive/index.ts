@@ -6,7 +6,7 @@
  *
  * Left out: form fields that an archive invents (§4.1.5), and archives of pubsub nodes (XEP-0442). The preferences are XEP-0441.
  */
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import { definePlugin } from '../../xmpp-core/plugin.js';
 import { el } from '../../xmpp-core/xml/element.js';
 import { serviceDiscovery } from '../xep-0030-service-discovery.js';
@@ -60,7 +60,8 @@ export const messageArchive = definePlugin({
     });
     ids.events.on('arrived', ({ by, id }) => marks.get(by.toString())?.arrived({ id, at: new Date() }));
 
-    const archiveOf = ({ archive }: { readonly archive?: Jid }): Jid => (archive ?? context.account).bare;
+    const archiveOf = ({ archive }: { readonly archive?: Jid | string }): Jid =>
+      Jid.from(archive ?? context.account).bare;
 
     /** The last message of an archive. */
     async function newest(options: SinceOptions): Promise<ArchivedMessage | undefined> {
@@ -167,13 +168,14 @@ export const messageArchive = definePlugin({
         }
       },
       /** What an archive holds. @throws ArchiveError when it does not tell, and what `PluginContext.iq` throws */
-      async metadata(archive: Jid = context.account, signal?: AbortSignal): Promise<ArchiveMetadata> {
-        const features = await reader.features(archive.bare, signal);
+      async metadata(address: Jid | string = context.account, signal?: AbortSignal): Promise<ArchiveMetadata> {
+        const archive = Jid.from(address).bare;
+        const features = await reader.features(archive, signal);
         if (!features.has(NS_MAM_EXTENDED))
           throw new ArchiveError(`the archive of ${archive.toString()} does not tell what it holds`);
         const options = signal === undefined ? {} : { signal };
         const payload = el('metadata', NS_MAM);
-        const to = archive.bare.equals(context.account) ? {} : { to: archive.bare };
+        const to = archive.equals(context.account) ? {} : { to: archive };
         const result = await context.iq({ ...to, type: 'get', payload, ...options });
         return (result === undefined ? undefined : readArchiveMetadata(result)) ?? {};
       },

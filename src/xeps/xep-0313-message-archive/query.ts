@@ -1,7 +1,7 @@
 /** Asking archives: page after page, each only as long as it is wanted, and nothing but what the archive that was asked says. */
 import { untilAborted } from '../../xmpp-core/deadline.js';
 import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
-import type { Jid } from '../../xmpp-core/jid/jid.js';
+import { Jid } from '../../xmpp-core/jid/jid.js';
 import { from, handled, type PluginContext, type SenderGuard } from '../../xmpp-core/plugin.js';
 import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
@@ -22,7 +22,7 @@ import {
 /** What is wanted of an archive. */
 export interface ArchiveQuery extends ArchiveFilter {
   /** Our own account's unless told; a room's is under its bare JID. */
-  readonly archive?: Jid;
+  readonly archive?: Jid | string;
   /** Unless told the oldest first. */
   readonly order?: 'oldest-first' | 'newest-first';
   /** How many messages are asked for, and held, at a time; 50 unless told, 500 at most. */
@@ -109,7 +109,7 @@ export class ArchiveReader {
 
   async *messages(query: ArchiveQuery): AsyncGenerator<ArchivedMessage, void, undefined> {
     const { order = 'oldest-first', pageSize = PAGE_SIZE, limit = Infinity, signal } = query;
-    const archive = (query.archive ?? this.#context.account).bare;
+    const archive = Jid.from(query.archive ?? this.#context.account).bare;
     const features = await this.features(archive, signal);
     const isBackward = order === 'newest-first';
     const { filter, place } = startingPoint(query, isBackward);

@@ -6,7 +6,7 @@
  */
 import { BoundedMap } from '../bounded-map.js';
 import type { Listenable } from '../events.js';
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { definePlugin, type Plugin, type SenderGuard } from '../plugin.js';
 import { readAvailability, type Availability, type Presence } from '../stanza/stanzas.js';
 import { roster } from './roster.js';
@@ -18,6 +18,7 @@ export interface AvailableResource extends Availability {
   readonly presence: Presence;
 }
 
+/** How the presence of contacts changes: `client.get(contactPresence).events`. */
 export interface ContactPresenceEvents {
   /** A client came, or shows something else. */
   available: AvailableResource;
@@ -25,15 +26,17 @@ export interface ContactPresenceEvents {
   unavailable: { readonly jid: Jid; readonly presence: Presence };
 }
 
+/** Which clients of contacts are online. */
 export interface ContactPresence {
   readonly events: Listenable<ContactPresenceEvents>;
   /** The clients of a contact that are there, the highest priority first; the newest first among equals. Of a full JID only that one. */
-  of(contact: Jid): readonly AvailableResource[];
+  of(contact: Jid | string): readonly AvailableResource[];
 }
 
 /** More clients than a person has; the oldest goes. */
 const MAX_RESOURCES = 64;
 
+/** Which clients of a contact are online, and what they show: `client.get(contactPresence).of('you@example.org')`. */
 export const contactPresence: Plugin<ContactPresence> = definePlugin({
   name: 'contact-presence',
   requires: [roster],
@@ -85,7 +88,8 @@ export const contactPresence: Plugin<ContactPresence> = definePlugin({
 
     return {
       events,
-      of(contact) {
+      of(address) {
+        const contact = Jid.from(address);
         const resources = present.get(contact.bare.toString());
         if (!contact.isBare) return [resources?.get(contact.toString())].filter((resource) => resource !== undefined);
         return [...(resources?.values() ?? [])].toReversed().sort((a, b) => b.priority - a.priority);

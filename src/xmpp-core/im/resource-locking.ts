@@ -2,18 +2,20 @@
  * Resource locking (RFC 6121 §5.1): a chat begins with the bare JID, goes on with the client that answered, and returns to the bare JID as
  * soon as another client of the same person speaks, or the one that answered shows a change.
  */
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { BoundedMap } from '../bounded-map.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 
+/** Which client of a contact a chat goes to. */
 export interface ResourceLocking {
   /** Where the next message to that contact should go: a client of theirs, or the bare JID. Of rooms it knows nothing. */
-  address(contact: Jid): Jid;
+  address(contact: Jid | string): Jid;
 }
 
 /** Chats under way; an older one begins anew. */
 const CHATS = 1_000;
 
+/** Sends a chat to the client that the contact used last (RFC 6121 §5.1): `client.get(resourceLocking).address(contact)`. */
 export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
   name: 'resource-locking',
   setup(context): ResourceLocking {
@@ -33,6 +35,11 @@ export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
     context.onOffline(() => {
       locked.clear();
     });
-    return { address: (contact) => locked.use(contact.bare.toString()) ?? contact.bare };
+    return {
+      address(contact) {
+        const { bare } = Jid.from(contact);
+        return locked.use(bare.toString()) ?? bare;
+      },
+    };
   },
 });

@@ -6,7 +6,7 @@
  */
 import { StanzaError, XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 import { el, type Element } from '../xml/element.js';
 import { RosterCache } from './roster-cache.js';
@@ -15,6 +15,7 @@ import { RosterItems, type RosterChange } from './roster-items.js';
 
 export const NS_ROSTER_VERSIONING = 'urn:xmpp:features:rosterver';
 
+/** How the roster changes: `client.get(roster).events`. */
 export interface RosterEvents {
   /** The roster of this session is known: it came whole, or the server said that ours is still good. */
   received: { readonly items: ReadonlyMap<string, RosterItem> };
@@ -27,29 +28,34 @@ export interface RosterEvents {
 
 /** Somebody to put into the roster. What is not given is taken away, as the item is replaced as a whole (§2.3, §2.4). */
 export interface RosterContact {
-  readonly jid: Jid;
+  readonly jid: Jid | string;
   readonly name?: string | undefined;
   readonly groups?: readonly string[];
 }
 
+/** The contacts of the account, as they are now and as they change. */
 export interface Roster {
   readonly events: Listenable<RosterEvents>;
   /** All that is known, by prepared address; empty before the first `received`. */
   readonly items: ReadonlyMap<string, RosterItem>;
   /** The item of an address; that of the bare JID for a full one that has none of its own. */
-  get(jid: Jid): RosterItem | undefined;
+  get(jid: Jid | string): RosterItem | undefined;
   /**
    * Adds a contact, or gives it another name and other groups. The item itself comes back as a push to all our clients.
    * @throws XmppError for a group without a name, StanzaError, TimeoutError
    */
   set(contact: RosterContact): Promise<void>;
   /** Removes a contact, and with it the subscriptions both ways (§2.5). @throws StanzaError, TimeoutError */
-  remove(jid: Jid): Promise<void>;
+  remove(jid: Jid | string): Promise<void>;
 }
 
 /** Not a version but something to fill our storage with. */
 const MAX_VERSION_LENGTH = 1_000;
 
+/**
+ * The contacts of the account: `client.get(roster).items`. They are there from the event `received` on, which comes with each new session, and are
+ * kept over reconnects. What this or another client changes comes as an event.
+ */
 export const roster: Plugin<Roster> = definePlugin({
   name: 'roster',
   setup(context): Roster {
@@ -131,14 +137,18 @@ export const roster: Plugin<Roster> = definePlugin({
       get items() {
         return items.all;
       },
-      get: (jid) => items.get(jid) ?? items.get(jid.bare),
-      async set({ jid, name, groups = [] }) {
+      get(address) {
+        const jid = Jid.from(address);
+        return items.get(jid) ?? items.get(jid.bare);
+      },
+      async set({ name, groups = [], ...contact }) {
+        const jid = Jid.from(contact.jid);
         if (groups.includes('')) throw new XmppError(`a group of ${jid.toString()} has no name (RFC 6121 §2.3.3)`);
         const written = [...new Set(groups)].map((group) => el('group', NS_ROSTER, {}, group));
         await change(el('query', NS_ROSTER, {}, el('item', NS_ROSTER, { jid: jid.toString(), name }, ...written)));
       },
       async remove(jid) {
-        const item = el('item', NS_ROSTER, { jid: jid.toString(), subscription: 'remove' });
+        const item = el('item', NS_ROSTER, { jid: Jid.from(jid).toString(), subscription: 'remove' });
         await change(el('query', NS_ROSTER, {}, item));
       },
     };

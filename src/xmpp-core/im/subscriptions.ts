@@ -5,13 +5,14 @@
  */
 import { XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 import { readText, type LocalizedText } from '../stanza/language.js';
 import { writePresence, type OutgoingText, type Presence } from '../stanza/stanzas.js';
 
 export const NS_PRE_APPROVAL = 'urn:xmpp:features:pre-approval';
 
+/** What others ask and answer: `client.get(subscriptions).events`. */
 export interface SubscriptionEvents {
   /**
    * Somebody asks to see our presence: anybody can, so this is for a person or a rule to decide. The server repeats it at each
@@ -30,17 +31,18 @@ export interface SubscriptionEvents {
 export interface Subscriptions {
   readonly events: Listenable<SubscriptionEvents>;
   /** Asks to see their presence (§3.1.1). @param words for the person who decides */
-  request(contact: Jid, words?: OutgoingText): void;
+  request(contact: Jid | string, words?: OutgoingText): void;
   /** Lets them see ours (§3.1.4). */
-  approve(contact: Jid): void;
+  approve(contact: Jid | string): void;
   /** Does not, or no longer (§3.1.4, §3.2.1). */
-  deny(contact: Jid): void;
+  deny(contact: Jid | string): void;
   /** No longer wants to see theirs (§3.3.1). */
-  unsubscribe(contact: Jid): void;
+  unsubscribe(contact: Jid | string): void;
   /** Lets them see ours as soon as they ask (§3.4). @throws XmppError when the server cannot do that */
-  preApprove(contact: Jid): void;
+  preApprove(contact: Jid | string): void;
 }
 
+/** Who may see whose presence: `client.get(subscriptions).request('you@example.org')` asks, `approve` and `deny` answer. */
 export const subscriptions: Plugin<Subscriptions> = definePlugin({
   name: 'subscriptions',
   setup(context): Subscriptions {
@@ -57,9 +59,9 @@ export const subscriptions: Plugin<Subscriptions> = definePlugin({
 
     const say = (
       type: 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed',
-      contact: Jid,
+      contact: Jid | string,
       status?: OutgoingText,
-    ) => context.send(writePresence({ to: contact.bare, type, status }));
+    ) => context.send(writePresence({ to: Jid.from(contact).bare, type, status }));
     return {
       events,
       request: (contact, words) => say('subscribe', contact, words),

@@ -65,11 +65,20 @@ export class Jid {
     // RFC 7622 §3.2: the first slash ends the bare JID, whatever comes after it; only before it does an at sign count.
     const [bare, resource] = splitAtFirst('/', text);
     const [beforeAt, afterAt] = splitAtFirst('@', bare);
-    if (beforeAt === '' && afterAt !== undefined) throw new JidError('localpart', '', 'nothing stands before the "@"');
-    if (resource === '') throw new JidError('resource', '', 'nothing stands after the "/"');
+    if (beforeAt === '' && afterAt !== undefined) throw missing('localpart', 'before the "@"', text);
+    if (afterAt === '') throw missing('domainpart', 'after the "@"', text);
+    if (resource === '') throw missing('resource', 'after the "/"', text);
     const jid = afterAt === undefined ? Jid.of('', beforeAt, resource) : Jid.of(beforeAt, afterAt, resource);
     if (text.length <= MAX_REMEMBERED_LENGTH) recent.set(text === jid.#text ? jid.#text : ownCopy(text), jid);
     return jid;
+  }
+
+  /**
+   * Takes an address that a caller gave, as text or as a Jid: the way in for every argument that may be either.
+   * @throws {JidError} for text that is no address
+   */
+  static from(address: Jid | string): Jid {
+    return typeof address === 'string' ? Jid.parse(address) : address;
   }
 
   /** As `parse`, for what a peer sends: `undefined` when there is no text, or when it is no JID. */
@@ -161,6 +170,11 @@ function applied(part: JidPart, text: string, rules: (text: string) => string): 
     if (cause instanceof DomainError) throw new JidError(part, text, cause.message, { cause });
     throw cause;
   }
+}
+
+/** Quotes the whole text, as there is nothing of the part to quote. */
+function missing(part: JidPart, where: string, text: string): JidError {
+  return new JidError(part, '', `nothing stands ${where} of ${quoted(text)}`);
 }
 
 /** True when the text is longer in UTF-8. No unit of UTF-16 takes more than three bytes, so the encoder is seldom asked. */

@@ -3,7 +3,7 @@
  * read from its element by the codec that knows it.
  */
 import { XmppError } from '../errors.js';
-import type { Jid } from '../jid/jid.js';
+import { Jid } from '../jid/jid.js';
 import { el, type Element } from '../xml/element.js';
 import { newId } from './ids.js';
 import { readText, type LocalizedText } from './language.js';
@@ -56,9 +56,9 @@ export interface IqRequest extends Received {
 
 /** A message to be sent. */
 export interface OutgoingMessage {
-  readonly to: Jid;
+  readonly to: Jid | string;
   readonly type: MessageType;
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** One text, or the same in several languages, of which each may be there once (RFC 6121 §5.2.3). */
   readonly body?: OutgoingText | undefined;
   readonly subject?: OutgoingText | undefined;
@@ -70,13 +70,13 @@ export interface OutgoingMessage {
 /** A text for people: as it is, or in several languages. */
 export type OutgoingText = string | readonly LocalizedText[];
 
-/** Writes a message; without an `id` it gets a fresh one. @throws XmppError when two texts are in the same language */
+/** Writes a message; without an `id` it gets a fresh one. @throws JidError, XmppError when two texts are in the same language */
 export function writeMessage(message: OutgoingMessage): Element {
   const { to, type, id = newId(), body, subject, thread, parentThread, payloads = [] } = message;
   return el(
     'message',
     NS_CLIENT,
-    { to: to.toString(), type, id },
+    { to: Jid.from(to).toString(), type, id },
     ...writeTexts('subject', subject),
     ...writeTexts('body', body),
     thread === undefined ? undefined : el('thread', NS_CLIENT, { parent: parentThread }, thread),
@@ -95,7 +95,7 @@ function writeTexts(name: string, text: OutgoingText | undefined): Element[] {
 
 /** A presence to be sent; without `to` it is broadcast (RFC 6121 §4.2). */
 export interface OutgoingPresence {
-  readonly to?: Jid;
+  readonly to?: Jid | string;
   readonly type?: Exclude<PresenceType, 'available' | 'error'>;
   readonly show?: Show | undefined;
   readonly status?: OutgoingText | undefined;
@@ -107,14 +107,14 @@ export interface OutgoingPresence {
 /** RFC 6121 §4.7.2.1: away, free to chat, busy, away for long. */
 export type Show = 'away' | 'chat' | 'dnd' | 'xa';
 
-/** Writes a presence. @throws XmppError when the priority is none, or two statuses are in the same language */
+/** Writes a presence. @throws JidError, XmppError when the priority is none, or two statuses are in the same language */
 export function writePresence({ to, type, show, status, priority, payloads = [] }: OutgoingPresence): Element {
   if (priority !== undefined && !isPriority(priority))
     throw new XmppError(`${priority} is no priority from -128 to 127`);
   return el(
     'presence',
     NS_CLIENT,
-    { to: to?.toString(), type, id: newId() },
+    { to: to === undefined ? undefined : Jid.from(to).toString(), type, id: newId() },
     show === undefined ? undefined : el('show', NS_CLIENT, {}, show),
     ...writeTexts('status', status),
     priority === undefined ? undefined : el('priority', NS_CLIENT, {}, String(priority)),

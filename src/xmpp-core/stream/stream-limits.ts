@@ -8,6 +8,7 @@ import type { Element } from '../xml/element.js';
 
 export const NS_STREAM_LIMITS = 'urn:xmpp:stream-limits:0';
 
+/** What the server says that it takes (XEP-0478). */
 export interface StreamLimits {
   /** Of one element at the first level, such as a stanza, as UTF-8. */
   readonly maxBytes: number | undefined;

@@ -7,6 +7,7 @@ import { connectingTo, isPublicAddress } from './addresses.js';
 import { unbracketed } from './targets.js';
 import { trust } from './tls.js';
 
+/** A request of `PluginContext.http`. */
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT';
   /** `https:` or `http:`; who may not ask the latter sees to it. */
@@ -38,6 +39,7 @@ export interface HttpRequest {
   readonly onProgress?: (sentBytes: number) => void;
 }
 
+/** The answer to an `HttpRequest`, read to its end. */
 export interface HttpResponse {
   /** What answered, after redirects. */
   readonly url: string;

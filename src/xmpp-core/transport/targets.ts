@@ -33,7 +33,8 @@ export interface SrvResolver {
 export interface ServerOverride {
   readonly host: string;
   readonly port?: number | undefined;
-  readonly directTls: boolean;
+  /** TLS from the first byte, instead of StartTLS. */
+  readonly directTls?: boolean | undefined;
 }
 
 const DEFAULT_PORT = { starttls: 5222, direct: 5223 } as const;
@@ -61,7 +62,7 @@ export async function findTargets(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<TcpTarget[]> {
   if (override !== undefined) {
-    const tls = override.directTls ? 'direct' : 'starttls';
+    const tls = override.directTls === true ? 'direct' : 'starttls';
     return [{ host: override.host, port: override.port ?? DEFAULT_PORT[tls], tls }];
   }
   // DNS knows A-labels only (RFC 5890 §2.3.2.1).

@@ -12,6 +12,7 @@ export interface XmlLimits {
   readonly children: number;
 }
 
+/** The limits unless others are given: far above what servers send, far below what would do harm. */
 export const DEFAULT_LIMITS: XmlLimits = Object.freeze({
   stanzaBytes: 1_048_576,
   depth: 64,

@@ -5,28 +5,20 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import {
-  el,
-  messageArchive,
-  muc,
-  NS_AVATAR_METADATA,
-  NS_PUBSUB,
-  NS_VCARD,
-  NS_VERSION,
-  readAvatarMetadata,
-  readCapabilities,
-  readDiscoInfo,
-  readSoftwareVersion,
-  readVCard,
-  serialize,
-  serviceDiscovery,
-  verificationString,
-  writeMessage,
-} from '../../../src/index.js';
+import { readDiscoInfo, serviceDiscovery } from '../../../src/xeps/xep-0030-service-discovery.js';
+import { muc } from '../../../src/xeps/xep-0045-muc/index.js';
+import { NS_VCARD, readVCard } from '../../../src/xeps/xep-0054-vcard-temp.js';
+import { NS_PUBSUB } from '../../../src/xeps/xep-0060-pubsub/index.js';
+import { NS_AVATAR_METADATA, readAvatarMetadata } from '../../../src/xeps/xep-0084-user-avatar.js';
+import { NS_VERSION, readSoftwareVersion } from '../../../src/xeps/xep-0092-software-version.js';
+import { readCapabilities, verificationString } from '../../../src/xeps/xep-0115-entity-capabilities.js';
+import { messageArchive } from '../../../src/xeps/xep-0313-message-archive/index.js';
+import { writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
+import { el, type Element } from '../../../src/xmpp-core/xml/element.js';
+import { serialize } from '../../../src/xmpp-core/xml/serialize.js';
 import { StanzaError } from '../../../src/xmpp-core/errors.js';
 import { NS_CLIENT } from '../../../src/xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../../../src/xmpp-core/stanza/stanza-error.js';
-import type { Element } from '../../../src/xmpp-core/xml/element.js';
 import { ConversationStore } from '../../../src/agent/conversation/history.js';
 import { askAgain, asked, Stage, times } from '../../support/bot.js';
 import { until } from '../../support/loopback.js';

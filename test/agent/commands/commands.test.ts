@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Jid } from '../../../src/index.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
 import type { Command, CommandContext } from '../../../src/agent/commands/command.js';
 import { conversationCommands } from '../../../src/agent/commands/conversation-commands.js';
 import { operatorCommands } from '../../../src/agent/commands/operator-commands.js';

@@ -245,7 +245,7 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
   ],
   [
     '[channels.xmpp.bot]\njid = "@example.com"\npassword = "${BOT_PASSWORD}"\n' + PROVIDER,
-    '2:7: jid is not a JID: the localpart: nothing stands before the "@"',
+    '2:7: jid is not a JID: the localpart: nothing stands before the "@" of "@example.com"',
     '3:12: password needs the environment variable BOT_PASSWORD, which is not set',
   ],
   [

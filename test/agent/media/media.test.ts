@@ -10,22 +10,19 @@ import { MediaFetcher } from '../../../src/agent/media/fetcher.js';
 import { captionOf, readLinks } from '../../../src/agent/channel/inbound/media-links.js';
 import { MediaStore } from '../../../src/agent/media/store.js';
 import { codeFileName } from '../../../src/agent/text/code-splitter.js';
+import { muc } from '../../../src/xeps/xep-0045-muc/index.js';
+import { readOutOfBandData, writeOutOfBandData } from '../../../src/xeps/xep-0066-out-of-band-data.js';
+import { httpUpload, NS_HTTP_UPLOAD } from '../../../src/xeps/xep-0363-http-file-upload.js';
 import {
-  el,
-  httpUpload,
-  muc,
-  newId,
-  NS_HTTP_UPLOAD,
-  readOutOfBandData,
   readSharedFiles,
-  serialize,
-  writeMessage,
-  writeOutOfBandData,
-  writeSharedFile,
-  type Element,
-  type Jid,
   type SharedFile,
-} from '../../../src/index.js';
+  writeSharedFile,
+} from '../../../src/xeps/xep-0447-stateless-file-sharing.js';
+import type { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { newId } from '../../../src/xmpp-core/stanza/ids.js';
+import { writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
+import { el, type Element } from '../../../src/xmpp-core/xml/element.js';
+import { serialize } from '../../../src/xmpp-core/xml/serialize.js';
 import { LOOPBACK_CERTIFICATE } from '../../../src/loopback/certificate.js';
 import { httpRequest } from '../../../src/xmpp-core/transport/http.js';
 import { Stage, asked, type Person } from '../../support/bot.js';

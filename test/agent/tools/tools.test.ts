@@ -6,7 +6,7 @@ import type { Model, ModelEvent } from '../../../src/agent/model/model.js';
 import { answerWithTools } from '../../../src/agent/tools/loop.js';
 import { roomHistory } from '../../../src/agent/tools/room.js';
 import { defineTool, type ToolContext } from '../../../src/agent/tools/tool.js';
-import { muc, type Room } from '../../../src/index.js';
+import { muc, type Room } from '../../../src/xeps/xep-0045-muc/index.js';
 import { askAgain, asked, holds, Stage, type Person } from '../../support/bot.js';
 import {
   calls,

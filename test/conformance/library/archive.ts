@@ -1,12 +1,11 @@
 /** Archives of messages (XEP-0313), and what goes into them (XEP-0441). */
 import {
-  archivePreferences,
-  messageArchive,
   type ArchivedMessage,
-  type ArchivePreferences,
   type ArchiveQuery,
-  Jid,
-} from '../../../src/index.js';
+  messageArchive,
+} from '../../../src/xeps/xep-0313-message-archive/index.js';
+import { archivePreferences, type ArchivePreferences } from '../../../src/xeps/xep-0441-archive-preferences.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
 import type { Asked } from './asked.js';
 import { list, time, yes, type Application, type Extensions, type Fields } from './extension.js';
 

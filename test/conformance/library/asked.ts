@@ -1,5 +1,5 @@
 /** What an action asks for, field by field; each that was not read in the end was a mistake of the scenario. */
-import { Jid } from '../../../src/index.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
 import { writeLine, type Line } from '../implementation.js';
 
 /** An action that no scenario may ask for. */

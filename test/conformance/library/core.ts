@@ -1,18 +1,18 @@
 /** What every client can do (RFC 6120, RFC 6121), and the roster with what belongs to it. */
+import { contactPresence } from '../../../src/xmpp-core/im/contact-presence.js';
+import { resourceLocking } from '../../../src/xmpp-core/im/resource-locking.js';
+import type { RosterItem } from '../../../src/xmpp-core/im/roster-item.js';
+import { roster } from '../../../src/xmpp-core/im/roster.js';
+import { subscriptions } from '../../../src/xmpp-core/im/subscriptions.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
 import {
-  contactPresence,
-  Jid,
-  parseElement,
-  readAvailability,
-  resourceLocking,
-  roster,
-  subscriptions,
-  writeMessage,
-  writePresence,
   type OutgoingPresence,
   type Presence,
-  type RosterItem,
-} from '../../../src/index.js';
+  readAvailability,
+  writeMessage,
+  writePresence,
+} from '../../../src/xmpp-core/stanza/stanzas.js';
+import { parseElement } from '../../../src/xmpp-core/xml/stream-parser.js';
 import type { Asked } from './asked.js';
 import { list, yes, type Actions, type Application, type Extensions, type Fields } from './extension.js';
 

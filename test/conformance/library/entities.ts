@@ -1,26 +1,18 @@
 /** What one asks of other entities, and is asked by them: what they are and can do, and their commands. */
-import {
-  adHocCommands,
-  contactAddresses,
-  entityCapabilities,
-  entityCapabilities2,
-  entityTime,
-  formType,
-  Jid,
-  privateXml,
-  parseElement,
-  readDataForm,
-  serviceDiscovery,
-  softwareVersion,
-  submitForm,
-  answerForm,
-  vcard,
-  vcardAvatars,
-  XmppError,
-  type CommandAction,
-  type DiscoInfo,
-  type RunningCommand,
-} from '../../../src/index.js';
+import { answerForm, formType, readDataForm, submitForm } from '../../../src/xeps/xep-0004-data-forms.js';
+import { type DiscoInfo, serviceDiscovery } from '../../../src/xeps/xep-0030-service-discovery.js';
+import { privateXml } from '../../../src/xeps/xep-0049-private-xml.js';
+import { adHocCommands, type CommandAction, type RunningCommand } from '../../../src/xeps/xep-0050-ad-hoc-commands.js';
+import { vcard } from '../../../src/xeps/xep-0054-vcard-temp.js';
+import { softwareVersion } from '../../../src/xeps/xep-0092-software-version.js';
+import { entityCapabilities } from '../../../src/xeps/xep-0115-entity-capabilities.js';
+import { vcardAvatars } from '../../../src/xeps/xep-0153-vcard-avatars.js';
+import { contactAddresses } from '../../../src/xeps/xep-0157-contact-addresses.js';
+import { entityTime } from '../../../src/xeps/xep-0202-entity-time.js';
+import { entityCapabilities2 } from '../../../src/xeps/xep-0390-entity-capabilities-2.js';
+import { XmppError } from '../../../src/xmpp-core/errors.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { parseElement } from '../../../src/xmpp-core/xml/stream-parser.js';
 import type { Asked } from './asked.js';
 import { formItems, list, time, type Extensions, type Fields } from './extension.js';
 

@@ -1,5 +1,10 @@
 /** What the application of a scenario does with one extension: what it can ask for, and what it tells. */
-import type { Client, DataForm, Element, Message, Plugin, Said } from '../../../src/index.js';
+import type { Said } from '../../../src/xeps/message-identity.js';
+import type { DataForm } from '../../../src/xeps/xep-0004-data-forms.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import type { Plugin } from '../../../src/xmpp-core/plugin.js';
+import type { Message } from '../../../src/xmpp-core/stanza/stanzas.js';
+import type { Element } from '../../../src/xmpp-core/xml/element.js';
 import type { Asked } from './asked.js';
 
 export type Fields = Readonly<Record<string, string | number | undefined>>;

@@ -1,5 +1,12 @@
 /** Errors as fields: what kind of thing failed, and the condition that the protocol has for it. */
-import { ConnectError, SaslError, StanzaError, StreamError, TimeoutError, TlsError } from '../../../src/index.js';
+import {
+  ConnectError,
+  SaslError,
+  StanzaError,
+  StreamError,
+  TimeoutError,
+  TlsError,
+} from '../../../src/xmpp-core/errors.js';
 import { ActionError } from './asked.js';
 import type { Fields } from './extension.js';
 

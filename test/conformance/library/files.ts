@@ -1,5 +1,6 @@
 /** Files: where they are uploaded (XEP-0363), and how messages share them (XEP-0447). */
-import { fileSharing, httpUpload, readSharedFiles, writeFileMessage } from '../../../src/index.js';
+import { httpUpload } from '../../../src/xeps/xep-0363-http-file-upload.js';
+import { fileSharing, readSharedFiles, writeFileMessage } from '../../../src/xeps/xep-0447-stateless-file-sharing.js';
 import { list, type Extensions } from './extension.js';
 
 export const fileExtensions: Extensions = {

@@ -1,59 +1,54 @@
 /** What messages say by extensions: in a field of what is told and asked for, or as something that is told of its own. */
 import {
-  asksForReceipt,
-  carbons,
-  chatStates,
-  correctMessage,
-  cryptographicHashes,
-  deliveryReceipts,
-  displayedMarkers,
-  el,
-  Element,
-  explicitEncryption,
-  isMarkable,
-  isUnstyled,
-  Jid,
-  mayCorrect,
-  mayRetract,
-  messageCorrection,
-  messageReactions,
-  messageReplies,
-  messageRetraction,
   outOfBandData,
   outOfBandRequests,
-  parseStyling,
-  readAction,
-  readCorrection,
-  readDelay,
-  readEncryption,
-  readFallbacks,
-  readHints,
-  readMentions,
-  readOccupantId,
-  readOriginId,
   readOutOfBandData,
+  writeOutOfBandData,
+} from '../../../src/xeps/xep-0066-out-of-band-data.js';
+import { chatStates, writeChatState } from '../../../src/xeps/xep-0085-chat-states.js';
+import { asksForReceipt, deliveryReceipts } from '../../../src/xeps/xep-0184-message-delivery-receipts.js';
+import { readDelay } from '../../../src/xeps/xep-0203-delayed-delivery.js';
+import { readAction } from '../../../src/xeps/xep-0245-me-command.js';
+import { carbons } from '../../../src/xeps/xep-0280-message-carbons.js';
+import { cryptographicHashes } from '../../../src/xeps/xep-0300-cryptographic-hashes.js';
+import {
+  correctMessage,
+  mayCorrect,
+  messageCorrection,
+  readCorrection,
+  writeCorrection,
+} from '../../../src/xeps/xep-0308-message-correction.js';
+import { displayedMarkers, isMarkable } from '../../../src/xeps/xep-0333-displayed-markers.js';
+import { readHints, writeHint } from '../../../src/xeps/xep-0334-message-processing-hints.js';
+import { readOriginId, readStanzaId, stanzaIds, writeOriginId } from '../../../src/xeps/xep-0359-stable-ids.js';
+import { readMentions, references, writeMention } from '../../../src/xeps/xep-0372-references.js';
+import {
+  explicitEncryption,
+  readEncryption,
+  writeEncryption,
+} from '../../../src/xeps/xep-0380-explicit-message-encryption.js';
+import { isUnstyled, parseStyling, withoutStyling, writeUnstyled } from '../../../src/xeps/xep-0393-message-styling.js';
+import { readOccupantId } from '../../../src/xeps/xep-0421-occupant-id.js';
+import {
+  mayRetract,
+  messageRetraction,
+  readRetraction,
+  readTombstone,
+} from '../../../src/xeps/xep-0424-message-retraction.js';
+import { readFallbacks } from '../../../src/xeps/xep-0428-fallback-indication.js';
+import { messageReactions } from '../../../src/xeps/xep-0444-message-reactions.js';
+import {
+  messageReplies,
   readReply,
   readReplyBody,
-  readRetraction,
-  readStanzaId,
-  readTombstone,
-  references,
-  roster,
-  stanzaIds,
-  withoutStyling,
-  writeChatState,
-  writeCorrection,
-  writeEncryption,
-  writeHint,
-  writeMention,
-  writeOriginId,
-  writeOutOfBandData,
   writeQuotedReply,
   writeReply,
-  writeUnstyled,
-  XmppError,
-  type Client,
-} from '../../../src/index.js';
+} from '../../../src/xeps/xep-0461-message-replies.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import { XmppError } from '../../../src/xmpp-core/errors.js';
+import { roster } from '../../../src/xmpp-core/im/roster.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { el, Element } from '../../../src/xmpp-core/xml/element.js';
 import { ActionError, type Asked } from './asked.js';
 import { list, time, yes, type Extensions } from './extension.js';
 

@@ -1,28 +1,25 @@
 /** Nodes where things are published (XEP-0060), those of accounts (XEP-0163), and what is kept in them. */
+import { type Conference, legacyBookmarks, readBookmarkStorage } from '../../../src/xeps/xep-0048-legacy-bookmarks.js';
 import {
-  avatarUpdates,
-  bookmarks,
-  legacyBookmarks,
-  nicknameUpdates,
-  parseElement,
-  personalEventing,
-  privateData,
-  pubsub,
-  readNickname,
-  userAvatar,
-  userNickname,
-  vcard4,
-  vcard4Updates,
-  readBookmarkStorage,
-  writeNickname,
-  type Conference,
-  type Listenable,
   type NodeOptions,
-  type PepUpdates,
+  pubsub,
   type PubsubItem,
   type PubsubService,
   type PubsubSubscription,
-} from '../../../src/index.js';
+} from '../../../src/xeps/xep-0060-pubsub/index.js';
+import { avatarUpdates, userAvatar } from '../../../src/xeps/xep-0084-user-avatar.js';
+import { type PepUpdates, personalEventing } from '../../../src/xeps/xep-0163-personal-eventing.js';
+import {
+  nicknameUpdates,
+  readNickname,
+  userNickname,
+  writeNickname,
+} from '../../../src/xeps/xep-0172-user-nickname.js';
+import { privateData } from '../../../src/xeps/xep-0223-private-data.js';
+import { vcard4, vcard4Updates } from '../../../src/xeps/xep-0292-vcard4.js';
+import { bookmarks } from '../../../src/xeps/xep-0402-bookmarks.js';
+import type { Listenable } from '../../../src/xmpp-core/events.js';
+import { parseElement } from '../../../src/xmpp-core/xml/stream-parser.js';
 import type { Asked } from './asked.js';
 import {
   formItems,

@@ -1,22 +1,21 @@
 /** Rooms (XEP-0045), and what only rooms have. */
 import {
-  muc,
-  mucAvatars,
-  mucSelfPing,
-  NS_MUC,
-  readMucUser,
-  writeMessage,
-  XmppError,
   type Actor,
   type ApprovalRequest,
-  type Client,
   type HistoryRequest,
   type Invitation,
+  muc,
+  NS_MUC,
   type Occupant,
-  type Presence,
+  readMucUser,
   type Room,
   type RoomMessage,
-} from '../../../src/index.js';
+} from '../../../src/xeps/xep-0045-muc/index.js';
+import { mucSelfPing } from '../../../src/xeps/xep-0410-muc-self-ping.js';
+import { mucAvatars } from '../../../src/xeps/xep-0486-muc-avatars.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import { XmppError } from '../../../src/xmpp-core/errors.js';
+import { type Presence, writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
 import type { Asked } from './asked.js';
 import {
   formItems,

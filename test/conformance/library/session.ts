@@ -1,16 +1,14 @@
 /** Extensions of the session itself: how it begins, how it is kept, and what the account's server does for it. */
-import {
-  bind2,
-  blocking,
-  clientStateIndication,
-  fast,
-  Jid,
-  ping,
-  registration,
-  sasl2,
-  streamManagement,
-  type Element,
-} from '../../../src/index.js';
+import { registration } from '../../../src/xeps/xep-0077-in-band-registration.js';
+import { blocking } from '../../../src/xeps/xep-0191-blocking-command.js';
+import { streamManagement } from '../../../src/xeps/xep-0198-stream-management/index.js';
+import { ping } from '../../../src/xeps/xep-0199-ping.js';
+import { clientStateIndication } from '../../../src/xeps/xep-0352-client-state-indication.js';
+import { bind2 } from '../../../src/xeps/xep-0386-bind2.js';
+import { sasl2 } from '../../../src/xeps/xep-0388-sasl2.js';
+import { fast } from '../../../src/xeps/xep-0484-fast.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import type { Element } from '../../../src/xmpp-core/xml/element.js';
 import type { Asked } from './asked.js';
 import { list, type Extensions } from './extension.js';
 

@@ -2,23 +2,21 @@ import { randomUUID } from 'node:crypto';
 
 import t from 'tap';
 
+import { muc } from '../../../src/xeps/xep-0045-muc/index.js';
+import { ping } from '../../../src/xeps/xep-0199-ping.js';
+import { carbons, writePrivate } from '../../../src/xeps/xep-0280-message-carbons.js';
 import {
+  type ArchivedMessage,
   ArchiveError,
   ArchiveIdGoneError,
-  archivePreferences,
-  carbons,
-  createClient,
-  type ArchivedMessage,
-  type Client,
-  Jid,
-  memoryStorage,
   messageArchive,
-  muc,
-  newId,
-  ping,
-  writeMessage,
-  writePrivate,
-} from '../../../src/index.js';
+} from '../../../src/xeps/xep-0313-message-archive/index.js';
+import { archivePreferences } from '../../../src/xeps/xep-0441-archive-preferences.js';
+import { type Client, createClient } from '../../../src/xmpp-core/client.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { newId } from '../../../src/xmpp-core/stanza/ids.js';
+import { writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
+import { memoryStorage } from '../../../src/xmpp-core/storage.js';
 import type { Server } from '../servers/server.js';
 import { enter, wayIn } from './enter.js';
 

@@ -3,15 +3,17 @@ import { readFile } from 'node:fs/promises';
 
 import type { Test } from 'tap';
 
-import { type Client, type ClientOptions, createClient, Jid } from '../../../src/index.js';
+import type { ClientOptions } from '../../../src/xmpp-core/client-options.js';
+import { type Client, createClient } from '../../../src/xmpp-core/client.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
 import type { Server } from '../servers/server.js';
 
 const PASSWORD = 'everybody here has the same password';
 
 /** The options that let a client in: of a new account, unless one is given. */
-export async function wayIn(server: Server, jid?: Jid): Promise<ClientOptions> {
+export async function wayIn(server: Server, jid?: Jid | string): Promise<ClientOptions & { readonly jid: Jid }> {
   return {
-    jid: jid ?? Jid.parse(await server.register(`ann-${randomUUID()}`, PASSWORD)),
+    jid: Jid.from(jid ?? (await server.register(`ann-${randomUUID()}`, PASSWORD))),
     password: PASSWORD,
     server: { host: '127.0.0.1', port: server.site.ports.startTls, directTls: false },
     ca: await readFile(server.authority, 'utf8'),

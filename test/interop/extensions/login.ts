@@ -2,18 +2,15 @@ import { connect } from 'node:net';
 
 import t, { type Test } from 'tap';
 
-import {
-  bind2,
-  type Client,
-  type ClientOptions,
-  createClient,
-  fast,
-  type Jid,
-  memoryStorage,
-  carbons,
-  type Plugin,
-  streamManagement,
-} from '../../../src/index.js';
+import { streamManagement } from '../../../src/xeps/xep-0198-stream-management/index.js';
+import { carbons } from '../../../src/xeps/xep-0280-message-carbons.js';
+import { bind2 } from '../../../src/xeps/xep-0386-bind2.js';
+import { fast } from '../../../src/xeps/xep-0484-fast.js';
+import type { ClientOptions } from '../../../src/xmpp-core/client-options.js';
+import { type Client, createClient } from '../../../src/xmpp-core/client.js';
+import type { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import type { Plugin } from '../../../src/xmpp-core/plugin.js';
+import { memoryStorage } from '../../../src/xmpp-core/storage.js';
 import { listen } from '../../support/meddler.js';
 import type { Server } from '../servers/server.js';
 import { wayIn } from './enter.js';

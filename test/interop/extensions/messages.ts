@@ -3,37 +3,22 @@ import { readFile } from 'node:fs/promises';
 
 import t from 'tap';
 
-import {
-  canVerify,
-  chatPlugins,
-  type Client,
-  correctMessage,
-  deliveryReceipts,
-  digestBase64,
-  displayedMarkers,
-  httpUpload,
-  Jid,
-  mayCorrect,
-  mayRetract,
-  type Message,
-  messageReactions,
-  messageRetraction,
-  muc,
-  newId,
-  ReactionTally,
-  readReactions,
-  readReply,
-  readReplyBody,
-  readRetraction,
-  readSharedFiles,
-  referenceId,
-  type RoomMessage,
-  usableUrls,
-  verify,
-  writeFileMessage,
-  writeMessage,
-  writeQuotedReply,
-} from '../../../src/index.js';
+import { chatPlugins } from '../../../src/xeps/chat-plugins.js';
+import { referenceId } from '../../../src/xeps/message-identity.js';
+import { muc, type RoomMessage } from '../../../src/xeps/xep-0045-muc/index.js';
+import { deliveryReceipts } from '../../../src/xeps/xep-0184-message-delivery-receipts.js';
+import { canVerify, digestBase64, verify } from '../../../src/xeps/xep-0300-cryptographic-hashes.js';
+import { correctMessage, mayCorrect } from '../../../src/xeps/xep-0308-message-correction.js';
+import { displayedMarkers } from '../../../src/xeps/xep-0333-displayed-markers.js';
+import { httpUpload } from '../../../src/xeps/xep-0363-http-file-upload.js';
+import { mayRetract, messageRetraction, readRetraction } from '../../../src/xeps/xep-0424-message-retraction.js';
+import { messageReactions, ReactionTally, readReactions } from '../../../src/xeps/xep-0444-message-reactions.js';
+import { readSharedFiles, usableUrls, writeFileMessage } from '../../../src/xeps/xep-0447-stateless-file-sharing.js';
+import { readReply, readReplyBody, writeQuotedReply } from '../../../src/xeps/xep-0461-message-replies.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { newId } from '../../../src/xmpp-core/stanza/ids.js';
+import { type Message, writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
 import { httpRequest } from '../../../src/xmpp-core/transport/http.js';
 import { Human } from '../human.js';
 import type { Server } from '../servers/server.js';

@@ -3,27 +3,23 @@ import { readFile } from 'node:fs/promises';
 
 import t, { type Test } from 'tap';
 
-import {
-  adHocCommands,
-  blocking,
-  type Client,
-  contactAddresses,
-  contactPresence,
-  createClient,
-  entityCapabilities,
-  entityCapabilities2,
-  entityTime,
-  Jid,
-  ping,
-  register,
-  registration,
-  serviceDiscovery,
-  softwareVersion,
-  subscriptions,
-  vcard,
-  vcardAvatars,
-  writeMessage,
-} from '../../../src/index.js';
+import { serviceDiscovery } from '../../../src/xeps/xep-0030-service-discovery.js';
+import { adHocCommands } from '../../../src/xeps/xep-0050-ad-hoc-commands.js';
+import { vcard } from '../../../src/xeps/xep-0054-vcard-temp.js';
+import { register, registration } from '../../../src/xeps/xep-0077-in-band-registration.js';
+import { softwareVersion } from '../../../src/xeps/xep-0092-software-version.js';
+import { entityCapabilities } from '../../../src/xeps/xep-0115-entity-capabilities.js';
+import { vcardAvatars } from '../../../src/xeps/xep-0153-vcard-avatars.js';
+import { contactAddresses } from '../../../src/xeps/xep-0157-contact-addresses.js';
+import { blocking } from '../../../src/xeps/xep-0191-blocking-command.js';
+import { ping } from '../../../src/xeps/xep-0199-ping.js';
+import { entityTime } from '../../../src/xeps/xep-0202-entity-time.js';
+import { entityCapabilities2 } from '../../../src/xeps/xep-0390-entity-capabilities-2.js';
+import { type Client, createClient } from '../../../src/xmpp-core/client.js';
+import { contactPresence } from '../../../src/xmpp-core/im/contact-presence.js';
+import { subscriptions } from '../../../src/xmpp-core/im/subscriptions.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
 import { PATIENCE } from '../inbox.js';
 import type { Server } from '../servers/server.js';
 import { enter, wayIn } from './enter.js';

@@ -1,32 +1,22 @@
 /** Publish-subscribe, personal eventing and what is kept with them, against a real server. */
 import t from 'tap';
 
-import {
-  avatarUpdates,
-  bookmarks,
-  el,
-  entityCapabilities,
-  fieldValue,
-  Jid,
-  legacyBookmarks,
-  NS_BOOKMARKS,
-  NS_BOOKMARKS_COMPATIBILITY,
-  nicknameUpdates,
-  personalEventing,
-  privateData,
-  pubsub,
-  pubsubError,
-  readBookmarkStorage,
-  roster,
-  StanzaError,
-  subscriptions,
-  userAvatar,
-  userNickname,
-  vcard4,
-  vcard4Updates,
-  withConference,
-  type Client,
-} from '../../../src/index.js';
+import { fieldValue } from '../../../src/xeps/xep-0004-data-forms.js';
+import { legacyBookmarks, readBookmarkStorage, withConference } from '../../../src/xeps/xep-0048-legacy-bookmarks.js';
+import { pubsub, pubsubError } from '../../../src/xeps/xep-0060-pubsub/index.js';
+import { avatarUpdates, userAvatar } from '../../../src/xeps/xep-0084-user-avatar.js';
+import { entityCapabilities } from '../../../src/xeps/xep-0115-entity-capabilities.js';
+import { personalEventing } from '../../../src/xeps/xep-0163-personal-eventing.js';
+import { nicknameUpdates, userNickname } from '../../../src/xeps/xep-0172-user-nickname.js';
+import { privateData } from '../../../src/xeps/xep-0223-private-data.js';
+import { vcard4, vcard4Updates } from '../../../src/xeps/xep-0292-vcard4.js';
+import { bookmarks, NS_BOOKMARKS, NS_BOOKMARKS_COMPATIBILITY } from '../../../src/xeps/xep-0402-bookmarks.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import { StanzaError } from '../../../src/xmpp-core/errors.js';
+import { roster } from '../../../src/xmpp-core/im/roster.js';
+import { subscriptions } from '../../../src/xmpp-core/im/subscriptions.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { el } from '../../../src/xmpp-core/xml/element.js';
 import { PATIENCE } from '../inbox.js';
 import type { Server } from '../servers/server.js';
 import { enter } from './enter.js';

@@ -3,19 +3,16 @@ import { randomUUID } from 'node:crypto';
 
 import t, { type Test } from 'tap';
 
-import {
-  el,
-  Jid,
-  muc,
-  mucAvatars,
-  mucSelfPing,
-  NS_MODERATION,
-  NS_OCCUPANT_ID,
-  NS_PING,
-  ping,
-  selfPingVerdict,
-} from '../../../src/index.js';
-import type { Client, FormValues, MucEvents, Room, RoomOptions } from '../../../src/index.js';
+import type { FormValues } from '../../../src/xeps/xep-0004-data-forms.js';
+import { muc, type MucEvents, type Room, type RoomOptions } from '../../../src/xeps/xep-0045-muc/index.js';
+import { NS_PING, ping } from '../../../src/xeps/xep-0199-ping.js';
+import { mucSelfPing, selfPingVerdict } from '../../../src/xeps/xep-0410-muc-self-ping.js';
+import { NS_OCCUPANT_ID } from '../../../src/xeps/xep-0421-occupant-id.js';
+import { NS_MODERATION } from '../../../src/xeps/xep-0425-moderated-message-retraction.js';
+import { mucAvatars } from '../../../src/xeps/xep-0486-muc-avatars.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { el } from '../../../src/xmpp-core/xml/element.js';
 import type { Server } from '../servers/server.js';
 import { enter } from './enter.js';
 

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
-import {
-  bind2,
-  chatPlugins,
-  type Client,
-  clientStateIndication,
-  Jid,
-  sasl2,
-  serviceDiscovery,
-  streamManagement,
-  writeMessage,
-} from '../../../src/index.js';
+import { chatPlugins } from '../../../src/xeps/chat-plugins.js';
+import { serviceDiscovery } from '../../../src/xeps/xep-0030-service-discovery.js';
+import { streamManagement } from '../../../src/xeps/xep-0198-stream-management/index.js';
+import { clientStateIndication } from '../../../src/xeps/xep-0352-client-state-indication.js';
+import { bind2 } from '../../../src/xeps/xep-0386-bind2.js';
+import { sasl2 } from '../../../src/xeps/xep-0388-sasl2.js';
+import type { Client } from '../../../src/xmpp-core/client.js';
+import { Jid } from '../../../src/xmpp-core/jid/jid.js';
+import { writeMessage } from '../../../src/xmpp-core/stanza/stanzas.js';
 import { until } from '../../support/loopback.js';
 import { breakableWay } from '../breakable-way.js';
 import type { Server } from '../servers/server.js';

@@ -146,9 +146,10 @@ t.test('an error says which part is wrong and why, and quotes no more than the b
       '"juliet"@example.com',
       'not a JID: the localpart "<U+0022>juliet<U+0022>": U+0022 (") is not allowed (RFC 7622 §3.3.1)',
     ],
-    ['@example.com', 'not a JID: the localpart: nothing stands before the "@"'],
-    ['example.com/', 'not a JID: the resource: nothing stands after the "/"'],
-    ['juliet@', 'not a JID: the domainpart: it is empty'],
+    ['@example.com', 'not a JID: the localpart: nothing stands before the "@" of "@example.com"'],
+    ['example.com/', 'not a JID: the resource: nothing stands after the "/" of "example.com/"'],
+    ['juliet@', 'not a JID: the domainpart: nothing stands after the "@" of "juliet@"'],
+    ['', 'not a JID: the domainpart: it is empty'],
     ['a@b..c', 'not a JID: the domainpart "b..c": it has an empty label'],
     [
       'a@my_host',

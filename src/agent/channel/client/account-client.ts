@@ -4,7 +4,7 @@ import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import { roster } from '../../../xmpp-core/im/roster.js';
 import { subscriptions } from '../../../xmpp-core/im/subscriptions.js';
 import type { Storage } from '../../../xmpp-core/storage.js';
-import { chatPlugins } from '../../../xeps/index.js';
+import { chatPlugins } from '../../../xeps/chat-plugins.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
 import { adHocCommands } from '../../../xeps/xep-0050-ad-hoc-commands.js';
 import { vcard } from '../../../xeps/xep-0054-vcard-temp.js';

@@ -8,15 +8,13 @@ import { Limits } from '../../../../src/agent/channel/access/limits.js';
 import { SeenMessages } from '../../../../src/agent/channel/inbound/seen.js';
 import { StrangerBook } from '../../../../src/agent/channel/access/stranger-book.js';
 import { TokenLedger } from '../../../../src/agent/channel/access/token-ledger.js';
-import {
-  memoryStorage,
-  newId,
-  roster,
-  subscriptions,
-  writeCorrection,
-  writeEncryption,
-  writeMessage,
-} from '../../../../src/index.js';
+import { writeCorrection } from '../../../../src/xeps/xep-0308-message-correction.js';
+import { writeEncryption } from '../../../../src/xeps/xep-0380-explicit-message-encryption.js';
+import { roster } from '../../../../src/xmpp-core/im/roster.js';
+import { subscriptions } from '../../../../src/xmpp-core/im/subscriptions.js';
+import { newId } from '../../../../src/xmpp-core/stanza/ids.js';
+import { writeMessage } from '../../../../src/xmpp-core/stanza/stanzas.js';
+import { memoryStorage } from '../../../../src/xmpp-core/storage.js';
 import {
   askAgain,
   asked,

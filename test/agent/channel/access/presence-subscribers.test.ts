@@ -1,6 +1,8 @@
 /** Who sees when the bot is there, and who no longer does when its rules change: the built bot, over XMPP. */
 import t, { type Test } from 'tap';
-import { roster, subscriptions, type Roster, type RosterItem } from '../../../../src/index.js';
+import type { RosterItem } from '../../../../src/xmpp-core/im/roster-item.js';
+import { roster, type Roster } from '../../../../src/xmpp-core/im/roster.js';
+import { subscriptions } from '../../../../src/xmpp-core/im/subscriptions.js';
 import { askAgain, Stage, type Person, type Settings } from '../../../support/bot.js';
 import { until } from '../../../support/loopback.js';
 

@@ -3,20 +3,17 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { LOOPBACK_CERTIFICATE } from '../../../../src/loopback/certificate.js';
+import { chatPlugins } from '../../../../src/xeps/chat-plugins.js';
+import { answerForm, fieldOf, fieldValues } from '../../../../src/xeps/xep-0004-data-forms.js';
+import { serviceDiscovery } from '../../../../src/xeps/xep-0030-service-discovery.js';
 import {
   adHocCommands,
-  answerForm,
-  chatPlugins,
-  createClient,
-  fieldOf,
-  fieldValues,
-  type Jid,
-  serviceDiscovery,
-  StanzaError,
   type AdHocCommands,
-  type Client,
   type RunningCommand,
-} from '../../../../src/index.js';
+} from '../../../../src/xeps/xep-0050-ad-hoc-commands.js';
+import { type Client, createClient } from '../../../../src/xmpp-core/client.js';
+import { StanzaError } from '../../../../src/xmpp-core/errors.js';
+import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
 import { asked, holds, Stage } from '../../../support/bot.js';
 import { fails, hangs, says } from '../../../support/openai-server.js';
 

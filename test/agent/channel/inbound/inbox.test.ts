@@ -4,25 +4,21 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import {
-  deliveryReceipts,
-  displayedMarkers,
-  messageReactions,
-  messageRetraction,
-  muc,
-  newId,
-  writeCorrection,
-  writeEncryption,
-  writeMention,
-  writeMessage,
-  writeOriginId,
-  writeOutOfBandData,
-  writeQuotedReply,
-  writeReply,
-  type Element,
-  type Jid,
-  type Room,
-} from '../../../../src/index.js';
+import { muc, type Room } from '../../../../src/xeps/xep-0045-muc/index.js';
+import { writeOutOfBandData } from '../../../../src/xeps/xep-0066-out-of-band-data.js';
+import { deliveryReceipts } from '../../../../src/xeps/xep-0184-message-delivery-receipts.js';
+import { writeCorrection } from '../../../../src/xeps/xep-0308-message-correction.js';
+import { displayedMarkers } from '../../../../src/xeps/xep-0333-displayed-markers.js';
+import { writeOriginId } from '../../../../src/xeps/xep-0359-stable-ids.js';
+import { writeMention } from '../../../../src/xeps/xep-0372-references.js';
+import { writeEncryption } from '../../../../src/xeps/xep-0380-explicit-message-encryption.js';
+import { messageRetraction } from '../../../../src/xeps/xep-0424-message-retraction.js';
+import { messageReactions } from '../../../../src/xeps/xep-0444-message-reactions.js';
+import { writeQuotedReply, writeReply } from '../../../../src/xeps/xep-0461-message-replies.js';
+import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
+import { newId } from '../../../../src/xmpp-core/stanza/ids.js';
+import { writeMessage } from '../../../../src/xmpp-core/stanza/stanzas.js';
+import type { Element } from '../../../../src/xmpp-core/xml/element.js';
 import { askAgain, asked, holds, Stage, times, type Person } from '../../../support/bot.js';
 import { hangs, says, type OpenAiServer } from '../../../support/openai-server.js';
 

@@ -1,6 +1,8 @@
 /** Rooms as they are in the world: they hide who is there, want a password, belong to another server, have two bots. The built bot, over XMPP. */
 import t from 'tap';
-import { muc, type FormValues, type Jid, type Room } from '../../../../src/index.js';
+import type { FormValues } from '../../../../src/xeps/xep-0004-data-forms.js';
+import { muc, type Room } from '../../../../src/xeps/xep-0045-muc/index.js';
+import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
 import { askAgain, asked, holds, Stage, times, type Person } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 

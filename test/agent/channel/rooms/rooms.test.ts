@@ -1,6 +1,8 @@
 /** What people see of the bot in rooms: the built program, over XMPP, with a model that says what the test wants. */
 import t from 'tap';
-import { el, muc, submitForm, writeDataForm } from '../../../../src/index.js';
+import { submitForm, writeDataForm } from '../../../../src/xeps/xep-0004-data-forms.js';
+import { muc } from '../../../../src/xeps/xep-0045-muc/index.js';
+import { el } from '../../../../src/xmpp-core/xml/element.js';
 import { asked, holds, Stage } from '../../../support/bot.js';
 import { says } from '../../../support/openai-server.js';
 

@@ -1,7 +1,9 @@
 /** Answers as people get them: their signs and their shape, what the model is given to make them, and which model that is. */
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { el, NS_MAM, serialize } from '../../../../src/index.js';
+import { NS_MAM } from '../../../../src/xeps/xep-0313-message-archive/index.js';
+import { el } from '../../../../src/xmpp-core/xml/element.js';
+import { serialize } from '../../../../src/xmpp-core/xml/serialize.js';
 import { Stage, asked, askAgain, holds, type Person } from '../../../support/bot.js';
 import { fails, hangs, says, startOpenAiServer } from '../../../support/openai-server.js';
 

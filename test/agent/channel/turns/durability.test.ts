@@ -8,18 +8,16 @@ import { parseConfig } from '../../../../src/agent/config/parse-config.js';
 import { ConversationStore } from '../../../../src/agent/conversation/history.js';
 import { MediaStore } from '../../../../src/agent/media/store.js';
 import { LOOPBACK_CERTIFICATE } from '../../../../src/loopback/certificate.js';
-import {
-  chatPlugins,
-  createClient,
-  memoryStorage,
-  newId,
-  NS_MAM,
-  NS_RSM,
-  writeCorrection,
-  writeDirectInvitation,
-  writeMessage,
-  writeOriginId,
-} from '../../../../src/index.js';
+import { chatPlugins } from '../../../../src/xeps/chat-plugins.js';
+import { NS_RSM } from '../../../../src/xeps/xep-0059-result-set-management.js';
+import { writeDirectInvitation } from '../../../../src/xeps/xep-0249-direct-invitations.js';
+import { writeCorrection } from '../../../../src/xeps/xep-0308-message-correction.js';
+import { NS_MAM } from '../../../../src/xeps/xep-0313-message-archive/index.js';
+import { writeOriginId } from '../../../../src/xeps/xep-0359-stable-ids.js';
+import { createClient } from '../../../../src/xmpp-core/client.js';
+import { newId } from '../../../../src/xmpp-core/stanza/ids.js';
+import { writeMessage } from '../../../../src/xmpp-core/stanza/stanzas.js';
+import { memoryStorage } from '../../../../src/xmpp-core/storage.js';
 import { askAgain, PASSWORD, Stage, times } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ConversationStore } from '../../../../src/agent/conversation/history.js';
-import type { Element } from '../../../../src/index.js';
+import type { Element } from '../../../../src/xmpp-core/xml/element.js';
 import { askAgain, asked, holds, Stage, times } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 
