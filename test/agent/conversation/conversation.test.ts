@@ -293,6 +293,7 @@ t.test('folders and files are accessible to their owner only, even if they were 
 });
 
 // [pitfall-remote-file-name]
+// [promise-conversation-each]
 t.test('any id becomes a safe and unique folder name, from which the conversation is found again', async (t) => {
   const long = `bot@example.com/${'ä'.repeat(900)}@example.com`;
   const escaping = ['.', '..', '../../etc/passwd', '/etc/passwd', 'a/b', 'a\\b', 'trailing.', '.hidden', '~', ' '];
@@ -305,7 +306,7 @@ t.test('any id becomes a safe and unique folder name, from which the conversatio
   t.equal(new Set(names.map((name) => name.toLowerCase().normalize('NFC'))).size, ids.length, 'no two are alike');
   for (const id of ids) t.ok([id, undefined].includes(folderId(folderName(id))));
   t.equal(folderName(ALICE), 'bot@example.com%2falice@example.com', 'and people can read it');
-  for (const foreign of ['lost+found', '%41x', '%zz', 'A', ''])
+  for (const foreign of ['lost+found', '%41x', '%61', '%zz', 'A', ''])
     t.equal(folderId(foreign), foreign === '%41x' ? 'Ax' : undefined);
 
   const directory = t.testdir();

@@ -1,8 +1,8 @@
 /** Files that people send to the bot, and files that it sends: the built program, over XMPP, with servers that keep to nothing. */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { readPicture, readText, sniffType } from '../../../src/agent/media/content-type.js';
@@ -594,9 +594,10 @@ t.test('a slow server is timed out, and stopping the bot does not wait for it', 
   ]);
 });
 
+// [promise-data-places]
 t.test('pictures are stored once under unique names, and the least recently used are deleted', async (t) => {
   const directory = join(await mkdtemp(join(tmpdir(), 'media-test-')), 'media');
-  t.teardown(() => rm(directory, { recursive: true }));
+  t.teardown(() => rm(dirname(directory), { recursive: true }));
   const store = await MediaStore.open(directory, { maxBytes: 250 });
   const one = await store.save(Buffer.alloc(100, 1), 'png');
   t.equal(await store.save(Buffer.alloc(100, 1), 'png'), one);
@@ -606,7 +607,8 @@ t.test('pictures are stored once under unique names, and the least recently used
   t.strictSame((await readdir(directory)).sort(), [one, three].sort(), 'the one that was needed last stays');
   t.equal(await store.load(two), undefined);
   t.same(await store.load(three), Buffer.alloc(100, 3));
-  t.equal(await store.load('../../etc/passwd'), undefined);
+  await writeFile(join(directory, '../outside'), '');
+  t.equal(await store.load('../outside'), undefined, 'nothing outside of the folder is read');
   t.equal((await stat(directory)).mode & 0o777, 0o700);
   t.equal((await stat(join(directory, one))).mode & 0o777, 0o600);
   await utimes(join(directory, one), 1, 1);
