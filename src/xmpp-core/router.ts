@@ -170,8 +170,8 @@ export class Router {
   /** The session is over: no answer to a request that waits can come. */
   sessionEnded(reason: Error | undefined): void {
     // Each rejection takes its entry away, which a Map allows while it is walked.
-    for (const { what, reject } of this.#pending.values())
-      reject(new OfflineError(`the connection was lost before ${what} came`, { cause: reason }));
+    for (const pending of this.#pending.values())
+      pending.reject(new OfflineError(`the connection was lost before ${pending.what} came`, { cause: reason }));
   }
 
   #routeStanza(stanza: Element, streamLanguage: string | undefined): void {

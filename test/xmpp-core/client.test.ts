@@ -464,6 +464,87 @@ t.test('a listener or handler that throws keeps nobody from the event, and is re
   t.equal(ann.state, 'online');
 });
 
+t.test('an error without a listener is printed with its stack, also that of an asynchronous handler', async (t) => {
+  const printed: unknown[][] = [];
+  t.capture(console, 'error', (...args: unknown[]) => void printed.push(args));
+  const { online } = await startLoopback(t);
+  const ann = await online('ann');
+  ann.events.on('message', function echo() {
+    throw new Error('a bug of the application');
+  });
+  ann.events.on('message', async () => {
+    await Promise.resolve();
+    throw new Error('a later bug');
+  });
+  const bob = await online('bob');
+  bob.send(writeMessage({ to: ann.account, type: 'chat', body: 'hello' }));
+  await until(() => printed.length === 2, 'both errors');
+  const [[where, error] = []] = printed;
+  t.match(where, /unhandled error in 'message'/);
+  t.match((error as Error).stack, /a bug of the application[^]*at .*echo/);
+  t.match(printed[1]?.[1], { message: 'a later bug' });
+  t.equal(ann.state, 'online');
+});
+
+t.test('background work of a plugin that fails is an error with its name, unless the session has ended', async (t) => {
+  const { online } = await startLoopback(t);
+  const own: string[] = [];
+  let context: PluginContext | undefined;
+  const ann = await online('ann', {
+    plugins: [
+      opened((given) => {
+        context = given;
+      }),
+    ],
+  });
+  const failure = next(ann, 'error');
+  context?.background(async () => {
+    await Promise.resolve();
+    throw new Error('a bug of the plugin');
+  });
+  t.match(await failure, { where: 'test', error: { message: 'a bug of the plugin' } });
+  const failed = (error: unknown): number => own.push(String(error));
+  context?.background(() => Promise.reject(new Error('its own business')), failed);
+  await until(() => own.length === 1, 'its own handler');
+
+  ann.events.on('error', ({ error }) => failed(error));
+  let isOver = false;
+  const timerMs = 200;
+  context?.after(timerMs, () => own.push('a timer after the stop'));
+  context?.background(async () => {
+    await ann.stop();
+    context?.after(0, () => own.push('a timer that was set after the stop'));
+    isOver = true;
+    context?.send(question);
+  }, failed);
+  await until(() => isOver, 'the stop');
+  // Timers of one duration fire in their order: the one of before would have come by then.
+  await new Promise((resolve) => setTimeout(resolve, timerMs));
+  t.strictSame(own, ['Error: its own business']);
+});
+
+t.test('the error of a request names the entity and the request, and leads to whoever asked', async (t) => {
+  const { client, server } = await startLoopback(t);
+  const ann = client('ann');
+  const to = Jid.parse('nobody@localhost/x');
+  async function askNobody(timeoutMs?: number): Promise<void> {
+    await ann.iq({ to, type: 'get', payload: question, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  }
+  await ann.start();
+  const request = /the answer of nobody@localhost\/x to <question xmlns='urn:test'\/>/;
+  const stack = /StanzaError: service-unavailable \(the answer[^]*at (async )?askNobody/;
+  await t.rejects(askNobody(), { name: 'StanzaError', message: request, stack, reason: 'service-unavailable' });
+  server.misbehave({ answer: (element, stage) => (stage === 'bound' && element.name === 'iq' ? '' : undefined) });
+  await ann.stop();
+  const silent = client('ann');
+  await silent.start();
+  const given = silent.iq({ to, type: 'get', payload: question, timeoutMs: 5 });
+  await t.rejects(given, { name: 'TimeoutError', message: request, stack: /client\.test/ });
+  const lost = silent.iq({ to, type: 'get', payload: question });
+  server.cutAll();
+  await t.rejects(lost, { name: 'OfflineError', message: request, stack: /client\.test/ });
+});
+
 t.test('what plugins registered is gone after the stop, and every registration can be ended before', async (t) => {
   const { online } = await startLoopback(t);
   const contexts: PluginContext[] = [];

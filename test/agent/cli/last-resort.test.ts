@@ -1,0 +1,44 @@
+import t from 'tap';
+import { startProgram, Stage } from '../../support/bot.js';
+
+/** Makes the bot fail on a signal, as code that has a mistake would. */
+const MISTAKES = `
+  process.on('SIGUSR2', () => { Promise.reject(new Error('a forgotten promise')); });
+  process.on('SIGWINCH', () => { throw new Error('a broken handler'); });
+`;
+
+t.test(
+  'an unhandled rejection is logged and the bot goes on; an uncaught exception ends it with one line and exit code 70',
+  async (t) => {
+    const stage = await Stage.set(t);
+    const configuration = await stage.write(stage.settings({ bot: stage.account() }));
+    const program = startProgram(['run', '--config', configuration, '--data-dir', stage.dataDirectory], {
+      env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(MISTAKES)}` },
+    });
+    t.teardown(() => program.stop('SIGKILL'));
+    const next = (event: string): Promise<Record<string, unknown>> =>
+      new Promise((resolve) => {
+        program.onLine((line) => {
+          const told = JSON.parse(line) as Record<string, unknown>;
+          if (told['event'] === event) resolve(told);
+        });
+      });
+    await next('online');
+    const logged = next('error');
+    program.signal('SIGUSR2');
+    t.match(await logged, {
+      level: 'error',
+      kind: 'internal',
+      message: 'unhandled rejection: a forgotten promise',
+      stack: /at process/,
+    });
+    t.ok(program.running);
+    const before = program.output.length;
+    program.signal('SIGWINCH');
+    t.equal(await program.ended, 70);
+    t.match(
+      program.output.slice(before),
+      /^moltis-xmpp: ends after an uncaught exception: Error: a broken handler at .*\n$/,
+    );
+  },
+);
