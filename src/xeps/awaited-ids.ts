@@ -1,4 +1,5 @@
 /** The ids of messages that we sent and of which we wait to hear, with whom they went to: for receipts (XEP-0184) and markers (XEP-0333). */
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { XmppError } from '../xmpp-core/errors.js';
 import type { Element } from '../xmpp-core/xml/element.js';
@@ -10,7 +11,7 @@ const MAX_AWAITED = 1_000;
 
 export class AwaitedIds {
   /** Oldest first. */
-  readonly #awaited = new Map<string, Jid>();
+  readonly #awaited = new BoundedMap<string, Jid>(MAX_AWAITED);
 
   /**
    * Waits for news of a message that is about to be sent.
@@ -23,12 +24,7 @@ export class AwaitedIds {
       throw new XmppError('only a message with an id, to one addressee, can be waited for');
     // Somebody in a room is known by the full JID; with anybody else, any of their clients may answer.
     const isToOccupant = message.child('x', NS_MUC_USER) !== undefined;
-    this.#awaited.delete(id);
     this.#awaited.set(id, isToOccupant ? to : to.bare);
-    for (const oldest of this.#awaited.keys()) {
-      if (this.#awaited.size <= MAX_AWAITED) break;
-      this.#awaited.delete(oldest);
-    }
   }
 
   /** Takes the id, if it was waited for from that entity. */

@@ -4,12 +4,12 @@
  * Asks others for their identities, features and items, and answers with our own: of ourselves, and of the nodes that other plugins
  * offer here.
  */
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import type { Disposer, Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
-import { keep } from './bounded-map.js';
 import { NS_DATA_FORMS, type DataForm, writeDataForm } from './xep-0004-data-forms.js';
 
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
@@ -136,7 +136,7 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
     const forms = new Set<Element>();
     /** One entry for each time it was announced: two plugins may need the same. */
     const announced = new Set<{ readonly feature: string }>();
-    const kept = new Map<string, Promise<DiscoInfo>>();
+    const kept = new BoundedMap<string, Promise<DiscoInfo>>(MAX_KEPT);
     let identity: Identity = { category: 'client', type: 'bot' };
 
     const changing = <Part>(parts: Set<Part>, part: Part): Disposer => {
@@ -205,7 +205,7 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
         const known = kept.get(key);
         if (known !== undefined) return known;
         const asked = info(entity, node === undefined ? {} : { node });
-        keep(kept, key, asked, MAX_KEPT);
+        kept.set(key, asked);
         try {
           return await asked;
         } catch (error) {

@@ -6,7 +6,7 @@
  */
 import { definePlugin, from } from '../xmpp-core/plugin.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { RecentMap } from '../xmpp-core/jid/recent-map.js';
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { writeHint } from './xep-0334-message-processing-hints.js';
@@ -35,9 +35,9 @@ export const chatStates = definePlugin({
   setup(context) {
     const events = context.events<{ changed: { readonly message: Message; readonly state: ChatState } }>();
     /** By bare JID. */
-    const understood = new RecentMap<boolean>(MAX_PEOPLE);
+    const understood = new BoundedMap<string, boolean>(MAX_PEOPLE);
     /** What was sent last, by addressee. */
-    const told = new RecentMap<ChatState>(MAX_PEOPLE);
+    const told = new BoundedMap<string, ChatState>(MAX_PEOPLE);
 
     context.onMessage('every', from.anyone, (_payload, { element, from: sender, type, body }) => {
       // §5.1: who answers without a state does not want any.
@@ -74,8 +74,8 @@ export const chatStates = definePlugin({
        * @returns whether it was sent
        */
       tell(to: Jid, type: 'chat' | 'groupchat', state: ChatState): boolean {
-        const isWanted = type === 'groupchat' ? state !== 'gone' : understood.get(to.bare.toString()) === true;
-        if (!isWanted || told.get(to.toString()) === state) return false;
+        const isWanted = type === 'groupchat' ? state !== 'gone' : understood.use(to.bare.toString()) === true;
+        if (!isWanted || told.use(to.toString()) === state) return false;
         send(to, type, state);
         return true;
       },

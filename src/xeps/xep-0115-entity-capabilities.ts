@@ -7,12 +7,12 @@
  *
  * Left out: the format from before 1.4, which cannot be verified; what is remembered ends with the process.
  */
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
-import { keep } from './bounded-map.js';
 import { fieldValues, formType, NS_DATA_FORMS, readDataForm, type DataForm } from './xep-0004-data-forms.js';
 import { readDiscoInfo, serviceDiscovery, writeDiscoInfo, type DiscoInfo } from './xep-0030-service-discovery.js';
 import { canDigest, digestBase64 } from './xep-0300-cryptographic-hashes.js';
@@ -192,8 +192,8 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         stanza.is('presence', NS_CLIENT) && stanza.attr('type') === undefined ? stanza.withNodes(...payloads) : stanza,
       );
 
-      const announced = new Map<string, Announced & { answer?: Promise<DiscoInfo> }>();
-      const verified = new Map<string, DiscoInfo>();
+      const announced = new BoundedMap<string, Announced & { answer?: Promise<DiscoInfo> }>(MAX_ENTITIES);
+      const verified = new BoundedMap<string, DiscoInfo>(MAX_ANSWERS);
       const read = (parent: Element): Announced | undefined => {
         for (const method of methods.toReversed()) {
           const found = method.read(parent);
@@ -209,8 +209,7 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         if (now === undefined) return;
         const before = announced.get(key);
         if (before?.node === now.node && before.key === now.key) return;
-        announced.delete(key);
-        keep(announced, key, now, MAX_ENTITIES);
+        announced.set(key, now);
         events.emit('changed', { entity });
       });
       // Whoever is still there says so again at the beginning of a session.
@@ -227,7 +226,7 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         const info = readDiscoInfo(query);
         // What is not verified is the entity's word about itself alone (§5.4).
         if (key !== undefined && lengthOf(query) <= MAX_ANSWER_LENGTH && (await known.matches(query)))
-          keep(verified, key, info, MAX_ANSWERS);
+          verified.set(key, info);
         return info;
       };
       const of: EntityCapabilities['of'] = async (entity) => {
@@ -236,7 +235,7 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         if (known === undefined) return disco.infoOnce(entity);
         const answer = known.key === undefined ? undefined : verified.get(known.key);
         if (answer !== undefined) return answer;
-        if (!announced.has(jid)) keep(announced, jid, known, MAX_ENTITIES);
+        if (!announced.has(jid)) announced.set(jid, known);
         const entry = announced.get(jid) ?? { ...known };
         const asked = (entry.answer ??= ask(entity, known));
         try {

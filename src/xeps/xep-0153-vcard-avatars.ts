@@ -4,6 +4,7 @@
  * The hash of the picture in our vCard in our presence, and those of others in theirs. What our other clients do to the picture is
  * followed (§4.3).
  */
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
@@ -11,7 +12,6 @@ import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import type { Presence } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { answerOr } from './answer-or.js';
-import { keep } from './bounded-map.js';
 import { vcard, type VCard, type VCardPhoto } from './xep-0054-vcard-temp.js';
 import { digest } from './xep-0300-cryptographic-hashes.js';
 
@@ -125,8 +125,8 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
       }
     };
 
-    const hashes = new Map<string, AvatarHash>();
-    const pictures = new Map<string, VCardPhoto>();
+    const hashes = new BoundedMap<string, AvatarHash>(MAX_HASHES);
+    const pictures = new BoundedMap<string, VCardPhoto>(MAX_PICTURES);
     context.onPresence('every', from.anyone, (element, presence) => {
       const { from: entity, type } = presence;
       if (entity.equals(context.jid())) return;
@@ -136,8 +136,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
       const hash = type === 'available' ? readAvatarHash(element) : undefined;
       if (hash === undefined) return;
       const before = hashes.get(key);
-      hashes.delete(key);
-      keep(hashes, key, hash, MAX_HASHES);
+      hashes.set(key, hash);
       if (hash !== 'not ready' && (before === undefined || writes(before) !== writes(hash)))
         events.emit('changed', { entity, hash });
     });
@@ -155,7 +154,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
         if (known !== undefined) return known;
         const photo = (await cards.fetch(account))?.photo;
         if (photo === undefined || writes(await hashOfPicture(photo)) !== writes(hash)) return undefined;
-        if (photo.bytes.length <= MAX_PICTURE_BYTES) keep(pictures, hash.sha1, photo, MAX_PICTURES);
+        if (photo.bytes.length <= MAX_PICTURE_BYTES) pictures.set(hash.sha1, photo);
         return photo;
       },
     };

@@ -7,7 +7,7 @@
  * Left out: `<referenced-stanza/>` (§4), which nobody sends; what refers to a message has elements of its own.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { RecentMap } from '../xmpp-core/jid/recent-map.js';
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { answerOr } from './answer-or.js';
@@ -40,7 +40,7 @@ export function writeOriginId(id: string): Element {
   return el('origin-id', NS_STABLE_IDS, { id });
 }
 
-/** How many ids of one assigner are remembered at least, and for how many assigners. */
+/** How many ids of one assigner are remembered, and for how many assigners. */
 const IDS = 1_000;
 const ASSIGNERS = 50;
 /** In characters. A longer id is none that can be remembered: what carries it is always new. */
@@ -48,17 +48,17 @@ const MAX_ID_LENGTH = 500;
 
 /** Which ids were seen: a bounded memory, in which no assigner can push out the ids of another. */
 export class SeenIds {
-  readonly #byAssigner = new RecentMap<RecentMap<boolean>>(ASSIGNERS);
+  readonly #byAssigner = new BoundedMap<string, BoundedMap<string, boolean>>(ASSIGNERS);
 
   has(by: Jid, id: string): boolean {
-    return this.#byAssigner.get(by.toString())?.get(id) === true;
+    return this.#byAssigner.use(by.toString())?.use(id) === true;
   }
 
   /** @returns whether it was new */
   note(by: Jid, id: string): boolean {
     if (this.has(by, id)) return false;
     if (id.length > MAX_ID_LENGTH) return true;
-    const ids = this.#byAssigner.get(by.toString()) ?? new RecentMap<boolean>(IDS);
+    const ids = this.#byAssigner.get(by.toString()) ?? new BoundedMap<string, boolean>(IDS);
     ids.set(id, true);
     this.#byAssigner.set(by.toString(), ids);
     return true;

@@ -6,7 +6,7 @@
  */
 import { definePlugin, from } from '../xmpp-core/plugin.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { RecentMap } from '../xmpp-core/jid/recent-map.js';
+import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { authorKey, authorOf, messageOf, type Author, type Said } from './message-identity.js';
@@ -105,7 +105,7 @@ interface Opinion {
  * `muc` tells of rooms. Bounded: of a message that nobody has asked for or reacted to for long, it forgets all.
  */
 export class ReactionTally {
-  readonly #messages = new RecentMap<Map<string, Opinion>>(MAX_MESSAGES);
+  readonly #messages = new BoundedMap<string, Map<string, Opinion>>(MAX_MESSAGES);
   readonly #account: Jid;
 
   /** @param account our own, whose words belong to the conversation with whom they went to */
@@ -137,7 +137,7 @@ export class ReactionTally {
 
   /** Who thinks what of a message. @param conversation with whom: a person, an occupant or a room */
   of(conversation: Jid, id: string): { readonly author: Author; readonly emoji: ReadonlySet<string> }[] {
-    const opinions = this.#messages.get(messageKey(conversation, id)) ?? new Map<string, Opinion>();
+    const opinions = this.#messages.use(messageKey(conversation, id)) ?? new Map<string, Opinion>();
     return [...opinions.values()].flatMap(({ author, emoji }) => (emoji.size === 0 ? [] : [{ author, emoji }]));
   }
 

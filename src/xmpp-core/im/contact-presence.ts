@@ -4,6 +4,7 @@
  * Only who is in the roster with their presence granted to us counts, and our own other clients: what a stranger or a room sends
  * cannot push a contact out of memory.
  */
+import { BoundedMap } from '../bounded-map.js';
 import type { Listenable } from '../events.js';
 import type { Jid } from '../jid/jid.js';
 import { definePlugin, type Plugin, type SenderGuard } from '../plugin.js';
@@ -63,11 +64,8 @@ export const contactPresence: Plugin<ContactPresence> = definePlugin({
     const came = (presence: Presence): void => {
       const bare = presence.from.bare.toString();
       const key = presence.from.toString();
-      const resources = present.get(bare) ?? new Map<string, AvailableResource>();
+      const resources = present.get(bare) ?? new BoundedMap<string, AvailableResource>(MAX_RESOURCES);
       const resource = { ...readAvailability(presence), jid: presence.from, presence };
-      resources.delete(key);
-      const [oldest] = resources.keys();
-      if (oldest !== undefined && resources.size >= MAX_RESOURCES) resources.delete(oldest);
       present.set(bare, resources.set(key, resource));
       events.emit('available', resource);
     };

@@ -3,7 +3,7 @@
  * soon as another client of the same person speaks, or the one that answered shows a change.
  */
 import type { Jid } from '../jid/jid.js';
-import { RecentMap } from '../jid/recent-map.js';
+import { BoundedMap } from '../bounded-map.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 
 export interface ResourceLocking {
@@ -17,7 +17,7 @@ const CHATS = 1_000;
 export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
   name: 'resource-locking',
   setup(context): ResourceLocking {
-    let locked = new RecentMap<Jid>(CHATS);
+    const locked = new BoundedMap<string, Jid>(CHATS);
     context.onMessage({ ns: 'jabber:client', name: 'body' }, from.anyone, (_body, { type, from: sender }) => {
       if (type !== 'chat') return;
       const bare = sender.bare.toString();
@@ -31,8 +31,8 @@ export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
       if (locked.get(bare) !== undefined) locked.set(bare, sender.bare);
     });
     context.onOffline(() => {
-      locked = new RecentMap(CHATS);
+      locked.clear();
     });
-    return { address: (contact) => locked.get(contact.bare.toString()) ?? contact.bare };
+    return { address: (contact) => locked.use(contact.bare.toString()) ?? contact.bare };
   },
 });

@@ -3,7 +3,7 @@ import { XmppError } from '../errors.js';
 import { codePointName } from './code-points.js';
 import { DomainError, prepareDomain } from './domain.js';
 import { opaqueString, PrecisError, usernameCaseMapped } from './precis.js';
-import { RecentMap } from './recent-map.js';
+import { BoundedMap } from '../bounded-map.js';
 
 /** The parts of an address (RFC 7622 §3.1). */
 export type JidPart = 'localpart' | 'domainpart' | 'resource';
@@ -126,7 +126,7 @@ export class Jid {
 }
 
 /** Addresses parsed lately: in a room or a chat the same few come again and again. */
-const recent = new RecentMap<Jid>(512);
+const recent = new BoundedMap<string, Jid>(512);
 
 function prepareLocalpart(text: string): string {
   if (text === '') return '';

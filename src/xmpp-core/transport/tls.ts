@@ -1,4 +1,5 @@
 /** What every TLS connection of ours has in common: whom it trusts, what can be bound to it, and how its failure is told. */
+import { BoundedMap } from '../bounded-map.js';
 import { createHash } from 'node:crypto';
 import tls from 'node:tls';
 import { TlsError } from '../errors.js';
@@ -16,7 +17,7 @@ export interface ClientCertificate {
 const OLDEST = 'TLSv1.2';
 /** A program has one bundle or two; whoever has more reads one anew now and then. */
 const MAX_CONTEXTS = 8;
-const contexts = new Map<string, tls.SecureContext>();
+const contexts = new BoundedMap<string, tls.SecureContext>(MAX_CONTEXTS);
 
 /**
  * The options of `node:tls` by which a certificate is judged, and by which we show our own.
@@ -38,8 +39,6 @@ function contextOf(ca: string): tls.SecureContext {
   const known = contexts.get(ca);
   if (known !== undefined) return known;
   const context = tls.createSecureContext({ minVersion: OLDEST, ca: authorities(ca) });
-  const [oldest] = contexts.keys();
-  if (oldest !== undefined && contexts.size >= MAX_CONTEXTS) contexts.delete(oldest);
   contexts.set(ca, context);
   return context;
 }

@@ -4,7 +4,7 @@
  * is asked, and the earlier one is what it is about.
  */
 import { delay } from '../../../xmpp-core/deadline.js';
-import { RecentMap } from '../../../xmpp-core/jid/recent-map.js';
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import type { Conversation, HeardMedia } from '../../conversation/history.js';
 import type { TurnQueue } from '../../conversation/queue.js';
 import type { MediaLink } from '../../media/link.js';
@@ -44,7 +44,7 @@ export class Captions {
   readonly #queue: TurnQueue<Task>;
   readonly #fetch: FetchMedia;
   /** By conversation and author. */
-  readonly #last = new RecentMap<Piece>(MAX_PEOPLE);
+  readonly #last = new BoundedMap<string, Piece>(MAX_PEOPLE);
 
   constructor(queue: TurnQueue<Task>, fetch: FetchMedia) {
     this.#queue = queue;
@@ -53,7 +53,7 @@ export class Captions {
 
   /** Takes what belongs together with this out of the queue. @returns it, to be given up once this is written down */
   join(said: IncomingMessage): Piece | undefined {
-    const last = this.#last.get(nameOf(said));
+    const last = this.#last.use(nameOf(said));
     if (last === undefined || !isAdmitted(said) || last.files.length >= MAX_JOINED) return undefined;
     const belongs = last.isFile
       ? (said.asks || isOnlyFile(said)) && performance.now() - last.at < CAPTION_MS

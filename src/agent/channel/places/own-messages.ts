@@ -1,6 +1,6 @@
 /** What the bot said lately, by the ids that people's clients know it by: they reply to it and react to it. */
 import { Jid } from '../../../xmpp-core/jid/jid.js';
-import { RecentMap } from '../../../xmpp-core/jid/recent-map.js';
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { definePlugin } from '../../../xmpp-core/plugin.js';
 import type { Element } from '../../../xmpp-core/xml/element.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';
@@ -34,14 +34,14 @@ export const ownMessages = definePlugin({
   requires: [muc],
   setup(context) {
     /** The same object under each of a message's ids, and under those of its corrections. */
-    const known = new RecentMap<{ excerpt: string; reactions: number }>(MAX_MESSAGES);
+    const known = new BoundedMap<string, { excerpt: string; reactions: number }>(MAX_MESSAGES);
     const keyOf = (conversation: Jid, id: string): string => `${conversation.toString()} ${id}`;
 
     const note = (conversation: Jid, element: Element, ids: readonly (string | undefined)[]): void => {
       const body = element.childText('body');
       if (body === undefined) return;
       const names = [readCorrection(element), element.attr('id'), ...ids].flatMap((id) => id ?? []);
-      const message = names.map((id) => known.get(keyOf(conversation, id))).find((one) => one !== undefined);
+      const message = names.map((id) => known.use(keyOf(conversation, id))).find((one) => one !== undefined);
       const noted = message ?? { excerpt: '', reactions: 0 };
       noted.excerpt = excerptOf(body);
       for (const id of names) known.set(keyOf(conversation, id), noted);
@@ -60,7 +60,7 @@ export const ownMessages = definePlugin({
 
     return {
       /** @param conversation with whom: a bare JID, or an occupant's */
-      find: (conversation: Jid, id: string): OwnMessage | undefined => known.get(keyOf(conversation, id)),
+      find: (conversation: Jid, id: string): OwnMessage | undefined => known.use(keyOf(conversation, id)),
     };
   },
 });
