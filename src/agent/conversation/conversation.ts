@@ -1,4 +1,5 @@
 /** One conversation, with one person or in one room: what was heard and said, in memory and on the disk. */
+import { BoundedSet } from '../../xmpp-core/bounded-map.js';
 import { createHash } from 'node:crypto';
 import type { PromptMessage } from '../media/pictures.js';
 import type { ModelUsage } from '../model/model.js';
@@ -279,11 +280,10 @@ export class Conversation {
 
 /** The newest keys, so many and no more. */
 export class RecentKeys {
-  readonly #keys = new Set<string>();
-  readonly #limit: number;
+  readonly #keys: BoundedSet<string>;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.#keys = new BoundedSet(limit);
   }
 
   has(key: string): boolean {
@@ -292,9 +292,6 @@ export class RecentKeys {
 
   add(key: string): void {
     this.#keys.add(bounded(key));
-    if (this.#keys.size <= this.#limit) return;
-    const [oldest] = this.#keys;
-    if (oldest !== undefined) this.#keys.delete(oldest);
   }
 }
 

@@ -6,6 +6,7 @@
  * unfinished/bot@example.com%2falice@example.com                    empty; there while something is owed (see journal.ts)
  * ```
  */
+import { BoundedMap } from '../../xmpp-core/bounded-map.js';
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../folder.js';
@@ -53,7 +54,7 @@ export class ConversationStore {
   readonly #forgotten = new FinalizationRegistry<string>((id) => {
     if (this.#known.get(id)?.deref() === undefined) this.#known.delete(id);
   });
-  readonly #recent = new Map<string, Conversation>();
+  readonly #recent: BoundedMap<string, Conversation>;
   readonly #loading = new Map<string, Promise<Conversation>>();
   readonly #writing = new Map<Promise<void>, Conversation>();
   #closed = false;
@@ -69,6 +70,7 @@ export class ConversationStore {
       report: () => undefined,
       ...options,
     };
+    this.#recent = new BoundedMap(this.#options.keepConversations);
   }
 
   /**
@@ -170,12 +172,7 @@ export class ConversationStore {
   }
 
   #used(conversation: Conversation): Conversation {
-    this.#recent.delete(conversation.id);
     this.#recent.set(conversation.id, conversation);
-    if (this.#recent.size > this.#options.keepConversations) {
-      const [oldest] = this.#recent.keys();
-      if (oldest !== undefined) this.#recent.delete(oldest);
-    }
     return conversation;
   }
 

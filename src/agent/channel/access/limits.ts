@@ -1,4 +1,5 @@
 /** What one sender, one conversation and one day may cost. Strangers cost money, and two bots could talk for ever. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import type { LimitsConfig } from '../../config/config.js';
 import type { Spending, TokenLedger } from './token-ledger.js';
 
@@ -24,7 +25,7 @@ export class Limits {
   readonly #turns: SlidingWindow;
   readonly #ledger: TokenLedger;
   /** Which limit somebody was told of, and when. */
-  readonly #told = new Map<string, number>();
+  readonly #told = new BoundedMap<string, number>(MAX_COUNTERS);
   readonly #now: () => number;
 
   constructor(limits: LimitsConfig, ledger: TokenLedger, now: () => number = Date.now) {
@@ -95,7 +96,7 @@ export class Limits {
     const key = `${limit} ${who}`;
     const toldAt = this.#told.get(key);
     if (isOver) {
-      if (toldAt === undefined) remember(this.#told, key, this.#now());
+      if (toldAt === undefined) this.#told.set(key, this.#now());
       return { why: `over limits.${limit}`, tell: toldAt === undefined ? sentence : undefined };
     }
     // Who stays at the very edge is over it with every second message.
@@ -108,7 +109,7 @@ export class Limits {
 class SlidingWindow {
   readonly #ms: number;
   readonly #now: () => number;
-  readonly #buckets = new Map<string, { readonly at: number; amount: number }[]>();
+  readonly #buckets = new BoundedMap<string, { readonly at: number; amount: number }[]>(MAX_COUNTERS);
 
   constructor(ms: number, now: () => number) {
     this.#ms = ms;
@@ -122,7 +123,7 @@ class SlidingWindow {
     const bucket = kept.find((known) => known.at === start);
     if (bucket === undefined) kept.push({ at: start, amount: 1 });
     else bucket.amount += 1;
-    remember(this.#buckets, key, kept);
+    this.#buckets.set(key, kept);
   }
 
   sum(key: string, at?: Date): number {
@@ -145,12 +146,3 @@ class SlidingWindow {
 const BUCKETS = 60;
 /** What is older is counted as if it were as old as this. */
 const OLDEST_MS = 60 * MINUTE_MS;
-
-/** Sets a value and moves it to the end; the oldest goes when there are too many. */
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= MAX_COUNTERS) return;
-  const [oldest] = map.keys();
-  if (oldest !== undefined) map.delete(oldest);
-}

@@ -2,6 +2,7 @@
  * Who sees when the bot is there (RFC 6121 §3): those whom the rules let in. Rules change, so what was granted under others is taken back when
  * the roster comes.
  */
+import { BoundedSet } from '../../../xmpp-core/bounded-map.js';
 import type { Client } from '../../../xmpp-core/client.js';
 import type { RosterItem } from '../../../xmpp-core/im/roster-item.js';
 import { roster } from '../../../xmpp-core/im/roster.js';
@@ -27,7 +28,7 @@ const MAX_REQUESTS = 1_000;
 export class PresenceSubscribers {
   readonly #options: PresenceSubscribersOptions;
   /** Who asked and was not let in. */
-  readonly #requests = new Set<string>();
+  readonly #requests = new BoundedSet<string>(MAX_REQUESTS);
   /** Who may no longer see, and whose server could not be told yet; by bare JID. */
   readonly #untold = new Map<string, Jid>();
   /** Of whom it was taken back in this session: a server whose roster does not follow is not asked for ever. */
@@ -79,8 +80,6 @@ export class PresenceSubscribers {
     if (access.allowed) return client.get(subscriptions).approve(contact);
     // It is left alone, until they are let in.
     this.#requests.add(contact.bare.toString());
-    const [oldest] = this.#requests;
-    if (this.#requests.size > MAX_REQUESTS && oldest !== undefined) this.#requests.delete(oldest);
     denials.tell(contact.toString(), access.why);
   }
 

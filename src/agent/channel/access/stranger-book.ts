@@ -1,4 +1,5 @@
 /** Who knocked, who was let in and who was turned away, across restarts. It decides which strangers are worth a message, and sends none. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
 import { readStored } from '../../stored-json.js';
@@ -38,9 +39,9 @@ export class StrangerBook {
   /** Who was let in, and when. An operator gives each of them by hand, which bounds them. */
   #approved = new Map<string, number>();
   /** Who was announced and not decided on yet, and when. */
-  #waiting = new Map<string, number>();
+  #waiting = new BoundedMap<string, number>(MAX_REMEMBERED);
   /** Who was turned away, and when. */
-  #denied = new Map<string, number>();
+  #denied = new BoundedMap<string, number>(MAX_REMEMBERED);
   /** When strangers were announced, in the last day. */
   #announced: number[] = [];
   #unannounced = 0;
@@ -57,8 +58,8 @@ export class StrangerBook {
     const stored = await readStored(this.#storage, this.#key, schema);
     if (stored === undefined) return;
     this.#approved = new Map(stored.approved);
-    this.#waiting = new Map(stored.waiting);
-    this.#denied = new Map(stored.denied);
+    this.#waiting = new BoundedMap(MAX_REMEMBERED, stored.waiting);
+    this.#denied = new BoundedMap(MAX_REMEMBERED, stored.denied);
     this.#announced = stored.announced;
   }
 
@@ -92,7 +93,7 @@ export class StrangerBook {
     const unannounced = this.#unannounced;
     this.#unannounced = 0;
     this.#announced.push(now);
-    remember(this.#waiting, jid, now);
+    this.#waiting.set(jid, now);
     await this.#write();
     return { kind: isLast ? 'last' : 'announce', unannounced };
   }
@@ -111,7 +112,7 @@ export class StrangerBook {
   async deny(jid: string): Promise<'approved' | 'waiting' | 'unknown'> {
     const wasApproved = this.#approved.delete(jid);
     const waited = this.#waiting.delete(jid);
-    remember(this.#denied, jid, this.#now());
+    this.#denied.set(jid, this.#now());
     await this.#write();
     if (wasApproved) return 'approved';
     return waited ? 'waiting' : 'unknown';
@@ -128,12 +129,4 @@ export class StrangerBook {
       }),
     );
   }
-}
-
-/** Sets a time and moves it to the end; the oldest goes when there are too many. */
-function remember(times: Map<string, number>, jid: string, at: number): void {
-  times.delete(jid);
-  times.set(jid, at);
-  const [oldest] = times.keys();
-  if (times.size > MAX_REMEMBERED && oldest !== undefined) times.delete(oldest);
 }

@@ -1,4 +1,5 @@
 /** What answers have cost today, by who pays for them. It outlives a restart: otherwise whoever makes the bot fall talks for nothing. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
 import { readStored } from '../../stored-json.js';
@@ -34,7 +35,7 @@ export class TokenLedger {
   readonly #failed: (error: unknown) => void;
   readonly #now: () => Date;
   #day: string;
-  #tokens = new Map<string, number>();
+  #tokens = new BoundedMap<string, number>(MAX_PAYERS);
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ storage, account, failed, now = () => new Date() }: TokenLedgerOptions) {
@@ -48,15 +49,12 @@ export class TokenLedger {
   /** Reads what was used before the last stop, if that was today. Rejects when the storage does. */
   async load(): Promise<void> {
     const stored = await readStored(this.#storage, this.#key, schema);
-    if (stored?.day === this.#today()) this.#tokens = new Map(stored.tokens);
+    if (stored?.day === this.#today()) this.#tokens = new BoundedMap(MAX_PAYERS, stored.tokens);
   }
 
   add(payer: string, tokens: number): void {
     const sum = this.of(payer) + tokens;
-    this.#tokens.delete(payer);
     this.#tokens.set(payer, sum);
-    const [oldest] = this.#tokens.keys();
-    if (this.#tokens.size > MAX_PAYERS && oldest !== undefined) this.#tokens.delete(oldest);
     this.#timer ??= setTimeout(() => void this.flush(), WRITE_AFTER_MS).unref();
   }
 

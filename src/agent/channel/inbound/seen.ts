@@ -1,4 +1,5 @@
 /** What was seen once and stands in no conversation: who was told something, what was dropped. It is known again after a restart. */
+import { BoundedSet } from '../../../xmpp-core/bounded-map.js';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
@@ -11,7 +12,7 @@ export class SeenMessages {
   readonly #storage: Storage;
   readonly #key: string;
   readonly #failed: (error: unknown) => void;
-  #names = new Set<string>();
+  #names = new BoundedSet<string>(MAX_REMEMBERED);
   #writing: Promise<void> | undefined;
 
   /**
@@ -26,7 +27,7 @@ export class SeenMessages {
 
   /** Reads what was seen before the last stop. Rejects when the storage does. */
   async load(): Promise<void> {
-    this.#names = new Set(await readStored(this.#storage, this.#key, z.array(z.string())));
+    this.#names = new BoundedSet(MAX_REMEMBERED, await readStored(this.#storage, this.#key, z.array(z.string())));
   }
 
   /** @param what any text, as long as strangers like */
@@ -37,8 +38,6 @@ export class SeenMessages {
   /** From now on it was seen. Nobody waits for the disk here: a flood must not pile up before it. */
   add(what: string): void {
     this.#names.add(nameOf(what));
-    const [oldest] = this.#names;
-    if (this.#names.size > MAX_REMEMBERED && oldest !== undefined) this.#names.delete(oldest);
     this.#writing ??= this.#write();
   }
 

@@ -1,4 +1,5 @@
 /** What an account remembers of its rooms from one run of the program to the next: into which it was asked, and when it last heard something. */
+import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { z } from 'zod';
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { Storage } from '../../../xmpp-core/storage.js';
@@ -34,7 +35,7 @@ export class RoomMemory {
   readonly #tell: (work: Promise<void>) => void;
   readonly #stays = new Map<string, Stay>();
   readonly #heardAt = new Map<string, Date>();
-  readonly #leftAt = new Map<string, Date>();
+  readonly #leftAt = new BoundedMap<string, Date>(MAX_LEFT);
   readonly #unwritten = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -78,10 +79,7 @@ export class RoomMemory {
     this.#heardAt.delete(key);
     this.#unwritten.delete(key);
     const wasAsked = this.#stays.delete(key);
-    this.#leftAt.delete(key);
     this.#leftAt.set(key, new Date());
-    const [oldest] = this.#leftAt.keys();
-    if (this.#leftAt.size > MAX_LEFT && oldest !== undefined) this.#leftAt.delete(oldest);
     await this.#storage.set(this.#leftKey, JSON.stringify([...this.#leftAt]));
     await this.#storage.set(this.#heardKey(key), undefined);
     if (wasAsked) await this.#write();
