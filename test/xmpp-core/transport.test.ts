@@ -24,7 +24,7 @@ function zone(records: Readonly<Record<string, readonly SrvRecord[]>>, asked: st
     resolveSrv: async (name) => {
       asked.push(name);
       const found = new Map(Object.entries(records)).get(name);
-      if (found === undefined) throw new Error('ENOTFOUND');
+      if (found === undefined) throw Object.assign(new Error('no such record'), { code: 'ENOTFOUND' });
       return found;
     },
   };
