@@ -7,6 +7,7 @@ const MISTAKES = `
   process.on('SIGWINCH', () => { throw new Error('a broken handler'); });
 `;
 
+// [exit-codes]
 t.test(
   'an unhandled rejection is logged and the bot goes on; an uncaught exception ends it with one line and exit code 70',
   async (t) => {
