@@ -139,7 +139,7 @@ function chapterPage({ title, link, sections }, proofOf, besideHeading) {
 function stateOf({ not, tests }) {
   if (not !== undefined) return `*${cell(not)}*`;
   const kinds = new Set(tests.map(({ file }) => (file.endsWith('.txt') ? 'streams' : 'tests')));
-  return kinds.size === 0 ? 'nothing yet' : ['tests', 'streams'].filter((kind) => kinds.has(kind)).join(', ');
+  return ['tests', 'streams'].filter((kind) => kinds.has(kind)).join(', ') || 'nothing yet';
 }
 
 /** The recorded streams in which a section is seen at work. */
