@@ -63,7 +63,7 @@ export function pingWith({ silenceMs, deadlineMs }: PingPolicy): Plugin<Ping> {
         };
         later(deadlineMs, () => {
           if (isAlive()) watch();
-          else context.connectionLost(new TimeoutError('a sign of life from the server', deadlineMs));
+          else context.connectionLost(new TimeoutError('waiting for any data from the server', deadlineMs));
         });
         // One question is enough: who counts stanzas with us owes an answer to that as well. Whatever is heard is a sign of life.
         if (context.probe()) return;

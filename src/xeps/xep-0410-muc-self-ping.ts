@@ -122,7 +122,7 @@ class Watch {
       ? await this.#context
           .iq({ to: jid.withResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs })
           .then(() => undefined, asError)
-      : new Error('it cannot be asked now');
+      : new Error('the room cannot be pinged now');
     const verdict = selfPingVerdict(failure);
     if (this.#isOver) return verdict;
     if (verdict === 'lost') this.#onLost();

@@ -4,7 +4,7 @@
  * The picture of a room: asked for and set as its vCard (XEP-0054), and announced by its hash, so that it is fetched when it changed and
  * believed when it fits. Beside what the XEP says, the presence of the room's own address is heeded (§3.7), by which services tell of a change.
  *
- * Left out: several pictures in one card (§3.6), of which the first counts.
+ * Left out: several pictures in one vCard (§3.6); only the first is used.
  */
 import type { Listenable } from '../xmpp-core/events.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';

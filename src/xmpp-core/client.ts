@@ -157,7 +157,7 @@ class XmppClient implements Client {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    if (this.#running !== undefined) throw new XmppError('this client was started already');
+    if (this.#running !== undefined) throw new XmppError('this client was already started');
     const signals = signal === undefined ? [] : [signal];
     const online = this.events.once('online', { signal: AbortSignal.any([this.#stopping.signal, ...signals]) });
     // Whichever comes first; the other one must not count as forgotten.

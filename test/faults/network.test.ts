@@ -245,7 +245,7 @@ t.test(
     const [offline, back] = [next(ann, 'offline'), next(ann, 'online')];
     t.match(await offline, {
       willRetry: true,
-      reason: { name: 'TimeoutError', message: /a sign of life from the server/ },
+      reason: { name: 'TimeoutError', message: /waiting for any data from the server/ },
     });
     dead = false;
     await back;

@@ -467,7 +467,7 @@ t.test('an account is made with the fields or the form of the server, or it is s
   t.match(answer, `<field var='password'><value>${PASSWORD}</value></field>`);
   t.notMatch(answer, '<password>', 'never both');
   both.peer.says('</stream:stream>');
-  await t.rejects(both.made, { name: 'RegistrationError', message: 'the account ann@localhost exists already' });
+  await t.rejects(both.made, { name: 'RegistrationError', message: 'the account ann@localhost already exists' });
 
   const captcha = await registering(t, `${form}<field var='ocr'><required/></field></x>`);
   captcha.peer.says('</stream:stream>');

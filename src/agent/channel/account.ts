@@ -338,7 +338,7 @@ export class Account {
     this.#log('warn', 'error', {
       kind: 'room',
       room,
-      message: `what is owed in ${room} is dropped: there is no way in`,
+      message: `unfinished answers in ${room} are dropped: the room cannot be joined`,
     });
     return true;
   }

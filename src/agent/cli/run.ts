@@ -37,7 +37,7 @@ async function reload(bot: Bot, options: CommonOptions, log: Log): Promise<void>
   if (settings === undefined) {
     log('error', 'error', {
       kind: 'config',
-      message: 'the configuration has errors; the one before it stays in force',
+      message: 'the configuration has errors; the previous one stays in use',
     });
     return;
   }

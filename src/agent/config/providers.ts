@@ -54,7 +54,7 @@ export class Providers {
   /** What would have been right instead of a name that is none of them. */
   describeNames(wrong: string): string {
     const names = [...new Set([...this.#configured.keys(), ...localNames()])];
-    return `must name a configured provider${didYouMean(wrong, names)}`;
+    return `must be a configured provider${didYouMean(wrong, names)}`;
   }
 
   /** Checks what the tables say about each other and what they lack. To be called when all uses are known. */
@@ -78,23 +78,23 @@ export class Providers {
     const path = ['providers', name];
     // A Moltis file may hold providers that only Moltis can use. What nothing here uses may lack what it likes.
     const severity = this.#used.has(name) ? 'error' : 'warning';
-    const idle = severity === 'error' ? '' : ' (nothing uses this provider)';
+    const idle = severity === 'error' ? '' : ' (this provider is not used)';
     const wellKnown = WELL_KNOWN_PROVIDERS.get(name);
     const baseUrl = completeBaseUrl(shape.base_url, wellKnown?.baseUrl);
     if (baseUrl === undefined) {
       const hint = didYouMean(name, WELL_KNOWN_PROVIDERS.keys());
-      this.#report.add(severity, path, `base_url is missing: "${name}" is no name with a built-in one${idle}${hint}`);
+      this.#report.add(severity, path, `base_url is missing: "${name}" is not a well-known provider${idle}${hint}`);
       return undefined;
     }
     const onThisMachine = isLoopback(new URL(baseUrl));
     if (shape.api_key === undefined && wellKnown?.local === false && !onThisMachine) {
-      this.#report.add(severity, path, `api_key is missing: ${name} asks for one${idle}`);
+      this.#report.add(severity, path, `api_key is missing: ${name} requires one${idle}`);
       return undefined;
     }
     if (shape.api_key && baseUrl.startsWith('http:') && !onThisMachine) {
       this.#report.warning(
         [...path, 'base_url'],
-        'base_url is http://: the key and every conversation go over the network unencrypted',
+        'base_url is http://: the key and all conversations are sent unencrypted',
       );
     }
     return {
@@ -122,7 +122,7 @@ export class Providers {
       if (!this.isBroken(fallback) && this.firstModel(fallback) === undefined) this.#missModels(path, fallback);
       const circle = this.#circleFrom(name);
       if (circle && !circle.some((member) => reported.has(member))) {
-        this.#report.error(path, `fallback leads in a circle: ${[...circle, name].join(', ')}`);
+        this.#report.error(path, `fallback is circular: ${[...circle, name].join(', ')}`);
       }
       for (const member of circle ?? []) reported.add(member);
     }
@@ -148,8 +148,8 @@ export class Providers {
   #missModels(path: Path, fallback: string): void {
     const baseUrl = this.#shape(fallback)?.base_url ?? WELL_KNOWN_PROVIDERS.get(fallback)?.baseUrl;
     const onThisMachine = baseUrl !== undefined && isLoopback(new URL(baseUrl));
-    const remedy = `name its models in [providers.${fallback}]`;
-    if (!onThisMachine) this.#report.error(path, `fallback needs a provider that has models; ${remedy}`);
+    const remedy = `list them in [providers.${fallback}]`;
+    if (!onThisMachine) this.#report.error(path, `fallback needs a provider with models; ${remedy}`);
   }
 }
 

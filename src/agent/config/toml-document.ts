@@ -32,7 +32,7 @@ export class TomlSyntaxError extends Error {
 
 /** What people most often did when the parser says so. */
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['invalid value', ' (a text stands in quotes)'],
+  ['invalid value', ' (strings need quotes)'],
   ['control characters are not allowed in strings', ' (is the closing quote missing?)'],
 ]);
 

@@ -111,7 +111,7 @@ export class MediaFetcher {
     const data = new Uint8Array(body);
     const stated = typeOf(headers);
     if (hash !== undefined && !hasHash(data, hash))
-      throw new NotTaken('it is not the file that its sender meant: its hash is another one', stated);
+      throw new NotTaken('its hash is not the one that the sender gave', stated);
     const type = sniffedType(data) ?? stated ?? link.type;
     this.#admit(type);
     const told = { name, size: data.byteLength };
@@ -120,7 +120,7 @@ export class MediaFetcher {
     if (picture !== undefined) {
       const { width, height, extension } = picture;
       if (data.byteLength > MAX_PICTURE_BYTES || Math.max(width, height) > MAX_PICTURE_SIDE)
-        return { ...told, type: picture.type, note: `${width} x ${height} pixels, too large to be looked at` };
+        return { ...told, type: picture.type, note: `${width} x ${height} pixels, too large to look at` };
       return { ...told, type: picture.type, file: await this.#options.store.keep(data, extension) };
     }
     const text = readText(data, stated ?? link.type);
@@ -140,8 +140,7 @@ export class MediaFetcher {
     } catch (error) {
       if (!(error instanceof HttpError && error.cause instanceof AddressError)) throw error;
       // Asked only now: most upload services are public. Its origin, not its host: other ports of it are other services.
-      if ((await uploadOrigin(signal)) !== origin)
-        throw new NotTaken('its host is not on the public internet, and is not fetched from');
+      if ((await uploadOrigin(signal)) !== origin) throw new NotTaken('its host is not on the public internet');
       return this.#request(url, [...account.mediaPrivateHosts, unbracketed(hostname)], signal, 0);
     }
   }
@@ -173,12 +172,12 @@ export class MediaFetcher {
         if (Number(headers['content-length']) > maxBytes) throw this.#tooLarge(type);
         // It was told not to: a few bytes can unfold into gigabytes.
         if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-          throw new NotTaken('its server sends it compressed, and it is not unpacked', type);
+          throw new NotTaken('its server sends it compressed', type);
       },
     }).catch((error: unknown) => {
       throw error instanceof ResponseTooLargeError ? this.#tooLarge(type) : error;
     });
-    if (response.status !== 200) throw new NotTaken(`its server answered with ${response.status}`);
+    if (response.status !== 200) throw new NotTaken(`its server responded with HTTP ${response.status}`);
     return response;
   }
 
@@ -192,7 +191,7 @@ export class MediaFetcher {
       type !== undefined &&
       this.#options.account.blockedMediaTypes.some((pattern) => matchesMediaType(pattern, type))
     )
-      throw new NotTaken('files of this type are not taken here', type);
+      throw new NotTaken('files of this type are not accepted here', type);
   }
 }
 

@@ -68,7 +68,7 @@ export class Permits {
   #turn(whose: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const { waitMs } = this.#options;
-      const timer = setTimeout(() => giveUp(new TimeoutError('waiting in line', waitMs)), waitMs);
+      const timer = setTimeout(() => giveUp(new TimeoutError('waiting for other downloads', waitMs)), waitMs);
       const end = (): void => {
         clearTimeout(timer);
         this.#waiting.delete(waiting);

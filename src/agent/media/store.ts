@@ -36,7 +36,7 @@ export class MediaStore {
     try {
       await store.#look();
     } catch (error) {
-      throw new StorageError(`cannot use ${directory}; is it a folder, and may this user write there?`, {
+      throw new StorageError(`cannot use ${directory}; is it a folder, and can this user write there?`, {
         cause: error,
       });
     }

@@ -13,7 +13,7 @@ export function readFailure(error: unknown, answering: boolean, fail: ErrorMaker
   // The package throws an event that holds an `error`, with that as its own.
   if (event !== undefined) return eventFailure(event, fail);
   // The parser's own message shows a piece of the answer, which is for the chat and not for the log.
-  if (error instanceof SyntaxError) return fail('malformed', 'sent an event that cannot be read');
+  if (error instanceof SyntaxError) return fail('malformed', 'sent an unreadable event');
   return answering
     ? fail('truncated', 'lost the connection in the middle of its answer', { said: faultOf(error) })
     : fail('unreachable', 'could not be reached', { said: faultOf(error) });
@@ -42,7 +42,7 @@ function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorMa
 function eventFailure(error: unknown, fail: ErrorMaker): ModelError {
   const { text, code } = wordsOf(error);
   const status = typeof code === 'number' && code >= 400 && code < 600 ? code : undefined;
-  return fail(kindOf(status ?? 500, code, text), 'sent an error in place of its answer', { said: text, status });
+  return fail(kindOf(status ?? 500, code, text), 'sent an error instead of an answer', { said: text, status });
 }
 
 function kindOf(status: number, code: unknown, said: string): ModelErrorKind {

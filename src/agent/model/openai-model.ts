@@ -74,10 +74,10 @@ async function openClient(provider: ModelProvider): Promise<OpenAI> {
   const { baseUrl, apiKey } = provider;
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw fail('bad-request', 'needs a base_url of http: or https:, without a user name');
+    throw fail('bad-request', 'needs an http: or https: base_url without a user name');
   }
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey.reveal())) {
-    throw fail('auth', 'has an api_key that is empty, or with spaces or other characters that no key has');
+    throw fail('auth', 'has an api_key that is empty or has invalid characters, such as spaces');
   }
   // Loading it takes about 90 ms and 13 MB.
   const { OpenAI } = await import('openai');
@@ -107,7 +107,9 @@ function noticeOf(refusals: readonly Refusal[]): { notice?: string } {
   const told = refusals.filter(({ extra }) => extra !== 'usage');
   if (told.length === 0) return {};
   return {
-    notice: told.map(({ extra, error }) => `asked without ${extra} from now on, because ${error.message}`).join('; '),
+    notice: told
+      .map(({ extra, error }) => `${extra} will be left out of requests from now on, because ${error.message}`)
+      .join('; '),
   };
 }
 

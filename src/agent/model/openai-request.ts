@@ -41,7 +41,7 @@ export async function* askOnce(
       if (chunk === undefined) {
         // The names only: what it holds may be the answer itself, which is for the chat and not for the log.
         const said = Object.keys(Object(event) as object).join(', ');
-        throw fail('malformed', 'sent an event that is no chunk of an answer', { said });
+        throw fail('malformed', 'sent an event that is not a completion chunk', { said });
       }
       const forward = answer.add(chunk);
       if (chunk.text !== '') {

@@ -81,7 +81,7 @@ export async function answerWithTools(options: LoopOptions): Promise<Outcome> {
     const { toolCalls, model } = round.done;
     if (toolCalls === undefined || isLast) {
       if (round.text.trim() === '' && !mayBeSilent)
-        throw new ModelError('empty', `${model} wants tools when none are left to use, and says nothing`);
+        throw new ModelError('empty', `${model} asked for more tools after the last round and gave no answer`);
       return { text: round.text, steps, model, usage };
     }
 
@@ -120,7 +120,7 @@ async function askOnce(
     if (text !== '' || request.signal.aborted) spent(estimateUsage(request.messages, text));
     throw error;
   }
-  throw new Error('the model ended its answer without saying so');
+  throw new Error('the model stream ended without a final event');
 }
 
 /** Makes the calls of a turn, and keeps in mind what came of them. */

@@ -5,7 +5,7 @@
  * every list and setting that moderators, admins and owners manage, and every way in which a stay ends. A room that was joined is joined
  * again after a reconnect, with what was said meanwhile.
  *
- * Left out: the old protocol without `<x/>` (§7.2.16), which no service needs any more; URIs (§15.7), which are for user interfaces.
+ * Left out: the legacy join without `<x/>` (§7.2.16), which no service needs any more; URIs (§15.7), which are for user interfaces.
  */
 import { XmppError } from '../../xmpp-core/errors.js';
 import { Jid } from '../../xmpp-core/jid/jid.js';

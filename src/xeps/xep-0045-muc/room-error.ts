@@ -51,95 +51,98 @@ interface Meaning {
 
 type Meanings = Partial<Record<StanzaErrorCondition, Meaning>>;
 
-const FULL: Meaning = { why: 'full', says: 'it has as many occupants as it takes; try later' };
-const NOT_IN_ROOM: Meaning = { why: 'not-in-room', says: 'we are not in it (any more); join again' };
-const NICK_TAKEN: Meaning = { why: 'nick-taken', says: 'somebody else has this nick; take another' };
+const FULL: Meaning = { why: 'full', says: 'the room is full; try later' };
+const NOT_IN_ROOM: Meaning = { why: 'not-in-room', says: 'we are not in the room (any more); join again' };
+const NICK_TAKEN: Meaning = { why: 'nick-taken', says: 'this nickname is taken; choose another' };
 const NICK_RESERVED: Meaning = {
   why: 'nick-reserved',
-  says: 'only the nick that is registered for us is allowed; ask for it with registration(room).nick()',
+  says: 'only our registered nickname is allowed; get it with registration(room).nick()',
 };
-const NOT_OWNER: Meaning = { why: 'rank', says: 'only its owners may do this; ask one of them, or to become one' };
-const NOT_MODERATOR: Meaning = { why: 'rank', says: 'this takes a moderator of the room; ask one, or to become one' };
-const NOT_ADMIN: Meaning = { why: 'rank', says: 'this takes an admin or owner of the room; ask one' };
-const HIGHER_RANK: Meaning = { why: 'rank', says: 'who it is about has a rank as high as ours, or higher' };
-const NO_OCCUPANT: Meaning = { why: 'no-such-occupant', says: 'nobody there has this nick' };
+const NOT_OWNER: Meaning = { why: 'rank', says: 'only owners of the room may do this; ask an owner' };
+const NOT_MODERATOR: Meaning = { why: 'rank', says: 'only moderators of the room may do this; ask a moderator' };
+const NOT_ADMIN: Meaning = { why: 'rank', says: 'only admins and owners of the room may do this; ask one of them' };
+const HIGHER_RANK: Meaning = { why: 'rank', says: 'that person has the same rank as us, or a higher one' };
+const NO_OCCUPANT: Meaning = { why: 'no-such-occupant', says: 'no occupant has this nickname' };
 
 /** What a condition means wherever it comes. */
 const ANYWHERE: Meanings = {
   'item-not-found': { why: 'no-such-room', says: 'there is no such room, or it is not set up yet' },
-  gone: { why: 'gone', says: 'the room is no more' },
-  redirect: { why: 'moved', says: 'the room is somewhere else' },
-  'service-unavailable': { why: 'unsupported', says: 'this service does not offer that' },
-  'feature-not-implemented': { why: 'unsupported', says: 'this service does not offer that' },
-  'remote-server-not-found': { why: 'unreachable', says: 'there is no such chat service; is the address right?' },
-  'remote-server-timeout': { why: 'unreachable', says: 'its service cannot be reached; try later' },
-  'recipient-unavailable': { why: 'unreachable', says: 'it is closing or not reachable; try later' },
-  'resource-constraint': { why: 'too-fast', says: 'this was too much or too fast for it; try later' },
-  'policy-violation': { why: 'too-fast', says: 'its rules forbid this; perhaps it was too much or too fast' },
+  gone: { why: 'gone', says: 'the room no longer exists' },
+  redirect: { why: 'moved', says: 'the room has moved' },
+  'service-unavailable': { why: 'unsupported', says: 'the service does not support this' },
+  'feature-not-implemented': { why: 'unsupported', says: 'the service does not support this' },
+  'remote-server-not-found': { why: 'unreachable', says: 'there is no such chat service; check the address' },
+  'remote-server-timeout': { why: 'unreachable', says: 'the service cannot be reached; try later' },
+  'recipient-unavailable': { why: 'unreachable', says: 'the room is closing or unreachable; try later' },
+  'resource-constraint': { why: 'too-fast', says: 'too many requests; try later' },
+  'policy-violation': {
+    why: 'too-fast',
+    says: 'the rules of the service forbid this, perhaps because of too many requests',
+  },
   'not-acceptable': NOT_IN_ROOM,
 };
 
 /** What it means for one attempt (§7.2.15 for joins). */
 const MEANINGS: Readonly<Record<RoomAttempt, Meanings>> = {
   join: {
-    'not-authorized': { why: 'password', says: 'it wants a password, and none or a wrong one was given' },
-    forbidden: { why: 'banned', says: 'this account is banned from it; ask its admins' },
+    'not-authorized': { why: 'password', says: 'the room requires a password, and it was missing or wrong' },
+    forbidden: { why: 'banned', says: 'this account is banned from the room; ask an admin' },
     'item-not-found': {
       why: 'no-such-room',
-      says: 'it does not exist, or its creator has not set it up yet; try later',
+      says: 'the room does not exist, or is not set up yet; try later',
     },
-    'not-allowed': { why: 'creation-restricted', says: 'it does not exist, and may not be created by this account' },
+    'not-allowed': { why: 'creation-restricted', says: 'the room does not exist, and this account may not create it' },
     'not-acceptable': NICK_RESERVED,
     'registration-required': {
       why: 'members-only',
-      says: 'only members may enter; ask its admins, or for membership with registration(room)',
+      says: 'only members may join; ask an admin, or register with registration(room)',
     },
     conflict: NICK_TAKEN,
     'service-unavailable': FULL,
-    'jid-malformed': { why: 'other', says: 'a room cannot have this address, or an occupant this nick' },
+    'jid-malformed': { why: 'other', says: 'the room address or the nickname is not valid' },
   },
   speak: {
-    forbidden: { why: 'no-voice', says: 'we have no voice in it; ask for it with requestVoice()' },
-    'not-allowed': { why: 'no-voice', says: 'we may not say this here' },
+    forbidden: { why: 'no-voice', says: 'we have no voice in the room; request it with requestVoice()' },
+    'not-allowed': { why: 'no-voice', says: 'we may not send this message' },
   },
   whisper: {
     'item-not-found': NO_OCCUPANT,
-    forbidden: { why: 'rank', says: 'it does not let us speak to occupants alone' },
-    'not-allowed': { why: 'rank', says: 'it does not let us speak to occupants alone' },
+    forbidden: { why: 'rank', says: 'the room does not let us send private messages' },
+    'not-allowed': { why: 'rank', says: 'the room does not let us send private messages' },
   },
-  subject: { forbidden: { why: 'rank', says: 'we may not change what it is about; ask a moderator' } },
+  subject: { forbidden: { why: 'rank', says: 'we may not change the subject; ask a moderator' } },
   nick: { conflict: NICK_TAKEN, 'not-acceptable': NICK_RESERVED, 'not-allowed': NICK_RESERVED },
   role: {
     forbidden: NOT_MODERATOR,
     'not-allowed': HIGHER_RANK,
     'item-not-found': NO_OCCUPANT,
     'not-acceptable': NO_OCCUPANT,
-    conflict: { why: 'other', says: 'one cannot do this to oneself' },
+    conflict: { why: 'other', says: 'we cannot do this to ourselves' },
   },
   affiliation: {
     forbidden: NOT_ADMIN,
     'not-allowed': HIGHER_RANK,
-    conflict: { why: 'last-owner', says: 'a room needs an owner; make somebody else one first' },
+    conflict: { why: 'last-owner', says: 'the room needs an owner; make someone else an owner first' },
   },
   list: { forbidden: NOT_ADMIN, 'not-allowed': NOT_ADMIN },
   configure: {
     forbidden: NOT_OWNER,
-    'not-acceptable': { why: 'bad-settings', says: 'its service does not accept these settings' },
-    'bad-request': { why: 'bad-settings', says: 'its service does not understand these settings' },
-    conflict: { why: 'last-owner', says: 'a room needs an owner' },
+    'not-acceptable': { why: 'bad-settings', says: 'the service does not accept these settings' },
+    'bad-request': { why: 'bad-settings', says: 'the service does not understand these settings' },
+    conflict: { why: 'last-owner', says: 'the room needs an owner' },
   },
   moderate: {
     forbidden: NOT_MODERATOR,
     'not-allowed': NOT_MODERATOR,
-    'item-not-found': { why: 'no-such-message', says: 'it does not know a message by this id' },
+    'item-not-found': { why: 'no-such-message', says: 'the room has no message with this id' },
   },
   picture: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   destroy: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   register: {
-    'not-allowed': { why: 'rank', says: 'it takes no registrations from us; ask its admins' },
-    'registration-required': { why: 'members-only', says: 'only members may register a nick; ask its admins' },
-    conflict: { why: 'nick-taken', says: 'this nick is registered for somebody else; take another' },
-    'bad-request': { why: 'bad-settings', says: 'something that its form asks for is missing or not right' },
+    'not-allowed': { why: 'rank', says: 'the room does not accept our registration; ask an admin' },
+    'registration-required': { why: 'members-only', says: 'only members may register a nickname; ask an admin' },
+    conflict: { why: 'nick-taken', says: 'this nickname is registered by someone else; choose another' },
+    'bad-request': { why: 'bad-settings', says: 'a field of the registration form is missing or invalid' },
   },
 };
 

@@ -119,7 +119,7 @@ export class Room {
    * lost meanwhile, or the signal's reason
    */
   async join(signal?: AbortSignal): Promise<void> {
-    if (this.#state.name !== 'out') throw new XmppError(`${this.jid.toString()} is being joined already`);
+    if (this.#state.name !== 'out') throw new XmppError(`${this.jid.toString()} is already being joined`);
     const { nick: wish, whenTaken = 'next', timeoutMs = JOIN_TIMEOUT_MS } = this.#options;
     const most = whenTaken === 'next' ? MAX_NICKS : 1;
     for (let attempt = 1; ; attempt++) {

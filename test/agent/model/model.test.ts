@@ -612,7 +612,7 @@ t.test('tools', async (t) => {
         { role: 'tool', content: 'noon', toolCallId: 'c1' },
       ];
       const first = await ask(model, { tools: [NOW], messages });
-      t.match(first.done?.notice, /^asked without tools from now on, because acme\/acme-1/);
+      t.match(first.done?.notice, /^tools will be left out of requests from now on, because acme\/acme-1/);
       t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
       t.strictSame(
         server.requests.map(({ body }) => 'tools' in (body ?? {})),

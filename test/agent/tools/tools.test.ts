@@ -224,7 +224,7 @@ t.test('tools', async (t) => {
     model.next(...Array.from({ length: 9 }, (_, index) => calls(['now', { round: index }])));
     alice.say('Round and round.');
     await alice.hears(/^The model had no answer to that; please try other words\. \([\w-]+\)$/);
-    t.match(await bot.expect('error', { kind: 'model' }), { message: /wants tools when none are left to use/ });
+    t.match(await bot.expect('error', { kind: 'model' }), { message: /asked for more tools after the last round/ });
   });
 
   // [promise-tools-loop]
@@ -401,7 +401,7 @@ t.test('tools', async (t) => {
         says('Tried.'),
       );
       for (const [index, result] of results(model).slice(-5).entries())
-        t.equal(result, 'Error: there is no such file in the folder of the skill', part[index] ?? '');
+        t.equal(result, 'Error: the folder of the skill has no such file', part[index] ?? '');
     }
     await ask(
       'Unreadable.',

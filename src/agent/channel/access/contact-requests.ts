@@ -16,7 +16,7 @@ export interface ContactRequestsOptions {
 
 const WAIT = "I don't know you yet. An operator can let you in.";
 /** What they said before was not kept, for nobody had let them in. */
-const WELCOME = 'You have been let in. Please ask me again.';
+const WELCOME = 'An operator has let you in. Please ask me again.';
 
 /** The strangers of one account. Addresses may have a resource, which is left off. */
 export class ContactRequests {
@@ -59,8 +59,8 @@ export class ContactRequests {
       `${jid} wrote to me, and I don't know them.`,
       `/approve ${jid}`,
       `/deny ${jid}`,
-      ...(knock.unannounced > 0 ? [`(And ${knock.unannounced} more before, of whom I said nothing.)`] : []),
-      ...(knock.kind === 'last' ? ['(Many strangers are coming. For a while I shall say nothing of others.)'] : []),
+      ...(knock.unannounced > 0 ? [`(${knock.unannounced} more wrote before and were not announced.)`] : []),
+      ...(knock.kind === 'last' ? ['(Many strangers are writing, so I will not announce more for a while.)'] : []),
     ];
     for (const operator of account.operators) this.#say(operator, lines.join('\n'));
   }

@@ -85,7 +85,7 @@ async function run(options: AdHocCommandsOptions, given: Given, conversation: Co
   const excess = limits.excessOfCommand(given.name, queue.isBusy(conversation.id), given.author);
   if (excess !== undefined) {
     denials.tell(given.author, excess.why);
-    return { notes: [{ type: 'error', text: excess.tell ?? 'That is too much for now.' }] };
+    return { notes: [{ type: 'error', text: excess.tell ?? 'Too many requests; please try again later.' }] };
   }
   const answer = commands.run(given, conversation);
   const clock = new AbortController();
@@ -96,12 +96,12 @@ async function run(options: AdHocCommandsOptions, given: Given, conversation: Co
   void answer.then((text) => {
     if (text !== '') replyChannelTo(client, given.place).remark(text);
   });
-  return { notes: [{ type: 'info', text: 'It is under way; I say in our conversation what comes of it.' }] };
+  return { notes: [{ type: 'info', text: 'Still running; I will send the result in our chat.' }] };
 }
 
 /** One line is a note, more are a form of results, which clients show as it is written. */
 function resultOf(answer: string): CommandStep {
-  if (!answer.includes('\n')) return { notes: [{ type: 'info', text: answer === '' ? 'It is being done.' : answer }] };
+  if (!answer.includes('\n')) return { notes: [{ type: 'info', text: answer === '' ? 'Working on it.' : answer }] };
   return { form: { type: 'result', fields: [{ name: 'answer', type: 'text-multi', values: answer.split('\n') }] } };
 }
 

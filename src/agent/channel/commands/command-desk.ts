@@ -21,8 +21,8 @@ export interface CommandDeskOptions extends CommandContextOptions {
   readonly later: (work: Promise<void>) => void;
 }
 
-const FULL = 'Too much waits here already; /stop drops it.';
-const BROKEN = 'That did not work; my operator has to look into it.';
+const FULL = 'Too many requests are waiting here already; /stop drops them.';
+const BROKEN = 'That did not work; my operator needs to look into it.';
 
 export class CommandDesk {
   /** All commands there are, under whichever name people reach them. */

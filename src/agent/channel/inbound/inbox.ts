@@ -50,7 +50,7 @@ export interface InboxOptions {
 }
 
 const FULL = 'I still have a lot to answer here; please ask again when I have caught up.';
-const SOMEBODY_ELSE = 'whoever this is for is not there any more';
+const SOMEBODY_ELSE = 'the recipient is no longer there';
 
 export class Inbox {
   readonly #options: InboxOptions;
@@ -294,7 +294,7 @@ export class Inbox {
     this.#explained.add(who);
     await this.#explained.written();
     replyChannelTo(this.#options.client, place).remark(
-      `I cannot read ${encryption} messages. Please switch encryption off for me.`,
+      `I cannot read messages encrypted with ${encryption}. Please turn encryption off for our chat.`,
     );
   }
 

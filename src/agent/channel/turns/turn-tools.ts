@@ -50,7 +50,7 @@ export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
     sendFile: async (file, signal) => {
       // Of those that cannot be sent people are told, too.
       files += 1;
-      if (files > MAX_FILES) throw new ToolError(`${MAX_FILES} files were sent, and no more may be in one turn`);
+      if (files > MAX_FILES) throw new ToolError(`${MAX_FILES} files were sent, the most in one turn`);
       await opened(place, signal);
       return outlet.sendFile(file, signal);
     },
