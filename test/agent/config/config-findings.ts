@@ -137,7 +137,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ['system_prompt = "${FOO} and ${BAR}"', '4:17: system_prompt needs the environment variable FOO, which is not set'],
   [
     'system_prompt = "costs ${1}"',
-    '4:17: system_prompt has a "${" that begins no variable; write ${NAME}, or $${ for the two characters themselves',
+    '4:17: system_prompt has a "${" that starts no variable; write ${NAME}, or $${ for a literal "${"',
   ],
   [
     'rooms = ["${ROOM}@conference.example.com", "${NO_ROOM}"]',
@@ -179,7 +179,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   [
     '[channels.xmpp.two]\njid = "BOT@example.com"\npassword = "hunter2"',
-    '5:7: jid is already used by [channels.xmpp.bot] already',
+    '5:7: jid is already used by [channels.xmpp.bot]',
   ],
   ['enabled = false\nlimits.tokens_per_day = false', '1:1: warning: no account is enabled, so there is nothing to run'],
   [

@@ -187,7 +187,7 @@ t.test('files that people send', async (t) => {
       const other = await told([algorithm, hashOf(name, 'three cups of poison')]);
       t.match(other, /"recipe\.txt", text\/plain, .*its hash is not the one that the sender gave\]$/);
     }
-    const message = 'it is not the file that its sender meant: its hash is another one';
+    const message = 'its hash is not the one that the sender gave';
     await bot.expect('media', { host: new URL(url).host, message });
     t.match(await told(['sha-256', 'nonsense']), /its hash is not the one/);
     t.match(
@@ -433,7 +433,7 @@ t.test('files that the bot sends', async (t) => {
       await alice.hears('Look.');
       model.next(calls(['send_file', { name: 'a.png', content: 'x', media_type: 'image/png' }]), says('Sorry.'));
       alice.say('a picture');
-      await alice.hears(/"a\.png", but it cannot be sent/);
+      await alice.hears(/"a\.png", but I cannot send it/);
       await alice.hears('Sorry.');
     });
   });
@@ -447,7 +447,7 @@ t.test('files that the bot sends', async (t) => {
     for (const file of refused) {
       model.next(calls(['send_file', file]), says(`No ${file.name}.`));
       alice.say('that file');
-      await alice.hears(new RegExp(`"${file.name}", but it cannot be sent`));
+      await alice.hears(new RegExp(`"${file.name}", but I cannot send it`));
       await alice.hears(`No ${file.name}.`);
     }
   });

@@ -674,7 +674,7 @@ t.test('pictures', async (t) => {
       const server = await serverFor(t, openai.fails(status, { message }));
       const model = createModel(providerAt(server));
       const first = await ask(model, { messages });
-      t.match(first.done?.notice, /^asked without images from now on/, message);
+      t.match(first.done?.notice, /^images will be left out of requests from now on/, message);
       t.equal((await ask(model, { messages })).done?.notice, undefined);
       for (const index of [1, 2])
         t.match(partsOf(server, index), /^What is it\?\n\(.*cannot see pictures: image\/png\)$/);

@@ -223,7 +223,7 @@ t.test('tools', async (t) => {
   t.test('a model that wants tools to the end is told to people as one without an answer', async (t) => {
     model.next(...Array.from({ length: 9 }, (_, index) => calls(['now', { round: index }])));
     alice.say('Round and round.');
-    await alice.hears(/^The model had no answer to that; please try other words\. \([\w-]+\)$/);
+    await alice.hears(/^The model gave no answer; please rephrase your question\. \([\w-]+\)$/);
     t.match(await bot.expect('error', { kind: 'model' }), { message: /asked for more tools after the last round/ });
   });
 
@@ -411,7 +411,7 @@ t.test('tools', async (t) => {
       ),
       says('Unreadable.'),
     );
-    t.same(results(model).slice(-2), ['Error: the file is no text', 'Error: the file is larger than 128 KiB']);
+    t.same(results(model).slice(-2), ['Error: the file is not text', 'Error: the file is larger than 128 KiB']);
   });
 
   // [promise-tool-room-members]
