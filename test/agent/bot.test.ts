@@ -335,7 +335,7 @@ t.test('direct messages', async (t) => {
         `<message from="olga@localhost/phone" type="chat" id="${id}"><body>This is encrypted.</body>${encryption}</message>`,
       );
     }
-    await olga.hears(/^I cannot read OMEMO/);
+    await olga.hears(/^I cannot read messages encrypted with OMEMO/);
     model.next(says('Clear.'));
     olga.say('in the clear');
     await olga.hears('Clear.');

@@ -35,7 +35,7 @@ t.test('a model that fails', async (t) => {
     ['is out of order', fails(500), /unavailable/],
     ['is behind a broken proxy', sendsPage(502, 'Bad Gateway'), /unavailable/],
     ['never answers', hangs, /took too long/],
-    ['breaks off', cutsOff('Once upon'), /broke off/],
+    ['breaks off', cutsOff('Once upon'), /was cut off/],
   ];
   for (const [what, script, sentence] of cases) {
     // [promise-answer-failure]
@@ -77,7 +77,7 @@ t.test('a model that fails', async (t) => {
     const first = await person.hears(/^and /);
     seen.abort();
     t.match(await person.hears(/…$/), { replaces: first.id, state: 'active' });
-    await person.hears(/broke off/);
+    await person.hears(/was cut off/);
   });
 
   // [promise-answer-failure]

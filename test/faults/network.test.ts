@@ -318,7 +318,7 @@ t.test('`stop` ends at any state within its deadline', async (t) => {
   await Promise.all([online.stop(), online.stop()]);
   await online.stop();
   t.equal(stage.server.sessions.length, 0);
-  await t.rejects(online.start(), /started already/);
+  await t.rejects(online.start(), /already started/);
 });
 
 // [RFC6120-4.4-d] [pitfall-stop-on-dead-socket]

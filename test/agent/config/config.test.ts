@@ -535,7 +535,7 @@ t.test('the file is looked for where the documentation says, in that order', asy
 
   const error: unknown = await loadConfig({ env, cwd: empty, home: empty, path: 'mine.toml' }).catch((e: unknown) => e);
   t.type(error, ConfigError);
-  t.match(error, { message: new RegExp(`Looked for:\n  ${join(empty, 'mine.toml')}\nWrite one `) });
+  t.match(error, { message: new RegExp(`Looked for:\n  ${join(empty, 'mine.toml')}\nCreate one `) });
   await t.rejects(loadConfig({ env: {}, cwd: empty, home: empty }), {
     message: `No configuration file found. Looked for:
   ${join(empty, 'moltis.toml')}

@@ -200,7 +200,7 @@ t.test('commands in a chat', async (t) => {
     await alice.hears('Second.');
     t.same(asked(model).slice(1), [['user', 'a riddle']], 'the answer before does not count');
     alice.say('another riddle');
-    await alice.hears(/^The model is out of order/);
+    await alice.hears(/^The model is unavailable/);
     alice.say('/retry');
     await alice.hears('Third.');
     t.same(asked(model).slice(1), [

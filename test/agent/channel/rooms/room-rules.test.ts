@@ -77,7 +77,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
     await carol.hears('The first word is free.');
     await hers.changeNick('someone-new');
     carol.say('a question of someone new', { to });
-    await carol.hears(/^That is all I may answer here for today/);
+    await carol.hears(/^Today's limit here is used up/);
     dora.say('a question of mine', { to });
     await dora.hears('For you, too.');
   });

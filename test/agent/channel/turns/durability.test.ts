@@ -170,7 +170,7 @@ t.test('commands that wait for their turn', async (t) => {
     alice.say('/new');
     alice.say('two');
     alice.say('/context');
-    await alice.hears(/^The next request carries/);
+    await alice.hears(/^The next request includes/);
     await written(3);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     model.next(says('First.'), says('First, again.'), says('Second.'));
