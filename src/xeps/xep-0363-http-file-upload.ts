@@ -277,7 +277,7 @@ function wishedPurpose(
   if (purpose === undefined) return {};
   if (purposes.has(typeof purpose === 'string' ? purpose : 'ephemeral')) return { purpose };
   if (typeof purpose === 'string') return {};
-  throw new UploadError(`${jid.toString()} does not support an expiry time for files`);
+  throw new UploadError(`${jid.toString()} does not support files that expire`);
 }
 
 function readPurpose(request: Element): UploadPurpose | undefined {

@@ -307,7 +307,7 @@ t.test('what waits for its acknowledgement is bounded, online and suspended', as
   const bytes = new Ledger({ stanzas: 10, characters: 10 }, { acknowledged: 0, handled: 0 });
   bytes.assertRoom();
   bytes.add(chat('m1'));
-  t.throws(() => bytes.assertRoom(), /wait/);
+  t.throws(() => bytes.assertRoom(), /unacknowledged/);
 });
 
 // [XEP-0198 §7] [XEP-0198 §3]
