@@ -466,7 +466,10 @@ t.test('an approval in advance needs no second word, and is not tried where the 
         : undefined,
   });
   const cid = await arrive(client('cid', { plugins: EVERYTHING }));
-  t.throws(() => cid.get(subscriptions).preApprove(ANN), { name: 'XmppError', message: /does not support pre-approval/ });
+  t.throws(() => cid.get(subscriptions).preApprove(ANN), {
+    name: 'XmppError',
+    message: /does not support pre-approval/,
+  });
   t.notOk(log.sent.some((element) => element.attr('type') === 'subscribed'));
 });
 

@@ -85,10 +85,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
     'ca_file = "nowhere.pem"',
     '4:11: ca_file cannot be read: there is no such file; relative paths start in the folder of this file',
   ],
-  [
-    'ca_file = "home"',
-    '4:11: ca_file cannot be read: it is a folder; relative paths start in the folder of this file',
-  ],
+  ['ca_file = "home"', '4:11: ca_file cannot be read: it is a folder; relative paths start in the folder of this file'],
   ['ca_file = "not-a-ca.pem"', '4:11: ca_file has no certificate in PEM format (-----BEGIN CERTIFICATE-----)'],
   ['ca_file = "ca.pem"'],
   [
@@ -130,7 +127,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
     'tools = ["react", "rect"]',
     '4:19: tools must be "react", "send_file", "read_skill", "room_members", "room_history" or "now"; did you mean "react"?',
   ],
-  ['skills = ["Explain"]', "4:11: skills must be a skill name: up to 64 lowercase letters, digits and hyphens"],
+  ['skills = ["Explain"]', '4:11: skills must be a skill name: up to 64 lowercase letters, digits and hyphens'],
   ['model_provider = "olama"', '4:18: model_provider must be a configured provider; did you mean "ollama"?'],
   ['model_provider = "somebody"', '4:18: model_provider must be a configured provider'],
   ['model = ""', '4:9: model must not be empty'],
