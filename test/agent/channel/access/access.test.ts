@@ -518,7 +518,7 @@ t.test('check warns of a bot that answers everybody and has no limit of tokens',
     return output;
   };
   const limits = { tokens_per_day: false };
-  const warning = /warning: tokens_per_day is switched off while anyone may talk to the bot/;
+  const warning = /warning: tokens_per_day is off while anyone may talk to the bot/;
   t.match(await check({ limits }), warning);
   t.match(await check({ limits, dm_policy: 'disabled', rooms: [stage.room('team').toString()] }), warning);
   for (const account of [{}, { limits, dm_policy: 'allowlist' }]) t.notMatch(await check(account), warning);
