@@ -65,8 +65,9 @@ export class Jid {
     // RFC 7622 §3.2: the first slash ends the bare JID, whatever comes after it; only before it does an at sign count.
     const [bare, resource] = splitAtFirst('/', text);
     const [beforeAt, afterAt] = splitAtFirst('@', bare);
-    if (beforeAt === '' && afterAt !== undefined) throw new JidError('localpart', '', 'nothing stands before the "@"');
-    if (resource === '') throw new JidError('resource', '', 'nothing stands after the "/"');
+    if (beforeAt === '' && afterAt !== undefined)
+      throw new JidError('localpart', '', 'there is nothing before the "@"');
+    if (resource === '') throw new JidError('resource', '', 'there is nothing after the "/"');
     const jid = afterAt === undefined ? Jid.of('', beforeAt, resource) : Jid.of(beforeAt, afterAt, resource);
     if (text.length <= MAX_REMEMBERED_LENGTH) recent.set(text === jid.#text ? jid.#text : ownCopy(text), jid);
     return jid;
