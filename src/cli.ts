@@ -7,16 +7,16 @@ import { ownVersion } from './agent/version.js';
 const USAGE = `Usage: moltis-xmpp [command] [flags]
 
 Commands
-  run      connect every configured account and answer until stopped (the default)
+  run      connect all configured accounts and answer until stopped (default)
   check    validate the configuration without connecting
-  demo     talk with the bot here and now: no account, key or server is needed
+  demo     chat with the bot in this terminal; needs no account, key or server
 
 Flags
-  --config FILE              the configuration; else ./moltis.toml, $MOLTIS_CONFIG_DIR, ~/.config/moltis
-  --data-dir DIR             (run) where conversations are kept; else $MOLTIS_DATA_DIR, ~/.moltis
-  --log-format pretty|json   (run) how events are shown; pretty on a terminal, else json
-  --log-level LEVEL          (run, demo) debug, info, warn or error
-  --json                     (check) machine-readable output
+  --config FILE              configuration; default: moltis.toml in ., $MOLTIS_CONFIG_DIR or ~/.config/moltis
+  --data-dir DIR             (run) where conversations are kept; default: $MOLTIS_DATA_DIR or ~/.moltis
+  --log-format pretty|json   (run) default: pretty on a terminal, json elsewhere
+  --log-level LEVEL          (run, demo) debug, info, warn or error; default: info
+  --json                     (check) print the result as JSON
   --help, --version
 `;
 
@@ -59,11 +59,11 @@ async function main(args: readonly string[]): Promise<number> {
   const [name = 'run', ...rest] = positionals;
   const command = COMMANDS.get(name);
   if (command === undefined)
-    throw new UsageError(`there is no command '${name}'; the commands are ${[...COMMANDS.keys()].join(', ')}`);
-  if (rest.length > 0) throw new UsageError(`'${name}' takes no further words, but got '${rest.join(' ')}'`);
+    throw new UsageError(`unknown command '${name}'; the commands are ${[...COMMANDS.keys()].join(', ')}`);
+  if (rest.length > 0) throw new UsageError(`'${name}' takes no arguments, but got '${rest.join(' ')}'`);
   const idle = Object.keys(values).find((flag) => !command.flags.includes(flag));
   if (idle !== undefined)
-    throw new UsageError(`'${name}' has no use for --${idle}; its flags are ${flagList(command)}`);
+    throw new UsageError(`'${name}' does not accept --${idle}; its flags are ${flagList(command)}`);
   return command.run({
     config: values.config,
     dataDirectory: values['data-dir'],

@@ -21,7 +21,7 @@ export async function lockDataDirectory(directory: string): Promise<() => Promis
     await makeFolder(directory);
   } catch (error) {
     throw new DataLockError(
-      `cannot use ${directory} as the data folder: ${reasonOf(error)}; name another by --data-dir`,
+      `cannot use ${directory} as the data folder: ${reasonOf(error)}; choose another with --data-dir`,
       {
         cause: error,
       },
@@ -31,11 +31,11 @@ export async function lockDataDirectory(directory: string): Promise<() => Promis
     const pid = await ownerOf(path);
     if (isRunning(pid)) {
       throw new DataLockError(
-        `process ${pid} uses ${directory} already; stop it, or give this one a --data-dir of its own`,
+        `process ${pid} already uses ${directory}; stop it, or start this one with another --data-dir`,
       );
     }
     await rm(path, { force: true }).catch((error: unknown) => {
-      throw new DataLockError(`cannot remove what stands at ${path}; delete it by hand`, { cause: error });
+      throw new DataLockError(`cannot remove ${path}; delete it by hand`, { cause: error });
     });
     if (!(await create(path))) throw new DataLockError(`another process has just taken ${directory}`);
   }
@@ -53,7 +53,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['ENOTDIR', 'a part of its path is a file'],
   ['EACCES', 'permission denied'],
   ['EROFS', 'the file system is read-only'],
-  ['ENOENT', 'no folder can be made there'],
+  ['ENOENT', 'no folder can be created there'],
 ]);
 
 async function create(path: string): Promise<boolean> {
@@ -64,7 +64,7 @@ async function create(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw new DataLockError(`cannot write ${path}; may this user write there?`, { cause: error });
+    throw new DataLockError(`cannot write ${path}; check its permissions`, { cause: error });
   }
 }
 

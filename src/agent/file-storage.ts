@@ -37,12 +37,14 @@ async function load(path: string): Promise<Record<string, string>> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
-    throw new StorageError(`cannot read ${path}; is it a file, and may this user read it?`, { cause: error });
+    throw new StorageError(`cannot read ${path}; is it a file, and can this user read it?`, { cause: error });
   }
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {
-    throw new StorageError(`${path} is damaged; delete it, and what it remembers is learnt again`, { cause: error });
+    throw new StorageError(`${path} is damaged; restore it from a backup, or delete it to start with an empty one`, {
+      cause: error,
+    });
   }
 }
 
@@ -60,6 +62,6 @@ async function save(path: string, values: ReadonlyMap<string, string>): Promise<
     }
     await rename(`${path}.new`, path);
   } catch (error) {
-    throw new StorageError(`cannot write ${path}; may this user write there?`, { cause: error });
+    throw new StorageError(`cannot write ${path}; check its permissions`, { cause: error });
   }
 }

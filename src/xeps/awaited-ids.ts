@@ -21,7 +21,7 @@ export class AwaitedIds {
     const id = message.attr('id');
     const to = Jid.tryParse(message.attr('to'));
     if (id === undefined || to === undefined || message.attr('type') === 'groupchat')
-      throw new XmppError('only a message with an id, to one addressee, can be waited for');
+      throw new XmppError('only a message with an id and a single recipient can be tracked');
     // Somebody in a room is known by the full JID; with anybody else, any of their clients may answer.
     const isToOccupant = message.child('x', NS_MUC_USER) !== undefined;
     this.#awaited.set(id, isToOccupant ? to : to.bare);

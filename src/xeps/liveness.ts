@@ -34,7 +34,9 @@ export function livenessWith({ silenceMs, deadlineMs }: LivenessPolicy): Plugin<
         const askedAt = performance.now();
         const isAlive = (): boolean => (context.silentMs() ?? 0) < performance.now() - askedAt;
         later(deadlineMs, () =>
-          isAlive() ? watch() : context.connectionLost(new TimeoutError('a sign of life from the server', deadlineMs)),
+          isAlive()
+            ? watch()
+            : context.connectionLost(new TimeoutError('waiting for any data from the server', deadlineMs)),
         );
         // One question is enough: who counts stanzas with us owes an answer to that as well. Whatever is heard is a sign of life.
         if (context.probe()) return;

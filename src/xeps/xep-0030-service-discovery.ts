@@ -187,7 +187,7 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
       announce: (feature) => changing(announced, { feature }),
       extend: (form) => changing(forms, writeDataForm(form)),
       offer(node, offered) {
-        if (nodes.has(node)) throw new XmppError(`the node '${node}' is offered already`);
+        if (nodes.has(node)) throw new XmppError(`the node '${node}' is already registered`);
         nodes.set(node, offered);
         return () => {
           if (nodes.get(node) === offered) nodes.delete(node);

@@ -24,7 +24,7 @@ export const privateXml = definePlugin({
       },
       /** Stores an element in place of the one before. @throws StanzaError, TimeoutError, XmppError without a namespace */
       async set(element: Element): Promise<void> {
-        if (element.ns === '') throw new XmppError('what is stored needs a namespace of its own (XEP-0049 §3)');
+        if (element.ns === '') throw new XmppError('the stored element needs its own namespace (XEP-0049 §3)');
         await context.iq({ type: 'set', payload: el('query', NS_PRIVATE_XML, {}, element) });
       },
     };

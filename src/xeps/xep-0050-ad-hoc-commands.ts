@@ -4,7 +4,7 @@
  * Runs the commands of others, stage by stage, and offers ours to those who may run them. What can be done at a stage of ours follows
  * from which functions it has: `next`, `complete`, `prev`. Whoever may not run a command does not see it in the list.
  *
- * Left out: announcing the list by a message (§2.3); languages.
+ * Left out: announcing the command list in a message (§2.3); languages.
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import type { Disposer } from '../xmpp-core/events.js';
@@ -190,7 +190,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         for (const { id, expiresAt } of sessions.values()) if (expiresAt <= now) sessions.delete(id);
         const theirs = [...sessions.values()].filter((session) => session.requester.bare.equals(requester.bare));
         for (const { id } of theirs.slice(0, Math.max(0, theirs.length - sessionsOfOne + 1))) sessions.delete(id);
-        if (sessions.size >= max) throw StanzaError.of('resource-constraint', 'too many commands are being run');
+        if (sessions.size >= max) throw StanzaError.of('resource-constraint', 'too many commands are running');
       };
       const ongoing = (sessionId: string, node: string, requester: Jid): Session => {
         const session = sessions.get(sessionId);
@@ -201,7 +201,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           sessions.delete(sessionId);
           throw refusal('not-allowed', 'session-expired');
         }
-        if (session.isBusy) throw StanzaError.of('unexpected-request', 'the stage before is still at work');
+        if (session.isBusy) throw StanzaError.of('unexpected-request', 'the previous stage is still running');
         return session;
       };
       /** Does what is asked for. While it is done nothing else may happen to the session. */
@@ -257,14 +257,15 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         const payload = await context.iq({ to: entity, type: 'set', payload: writeCommand(command) });
         const answer = payload === undefined ? undefined : readCommand(payload.withAttributes({ action: undefined }));
         if (answer?.status === undefined || answer.node !== command.node) {
-          throw new XmppError(`${entity.toString()} answered to the command '${command.node}' with something else`);
+          throw new XmppError(`${entity.toString()} sent an invalid reply to the command '${command.node}'`);
         }
         const { node, sessionId, status } = answer;
         return {
           ...answer,
           status,
           async act(action, form) {
-            if (status !== 'executing' || sessionId === undefined) throw new XmppError(`the command '${node}' is over`);
+            if (status !== 'executing' || sessionId === undefined)
+              throw new XmppError(`the command '${node}' has ended`);
             return call(entity, { node, sessionId, action, notes: [], ...(form === undefined ? {} : { form }) });
           },
         };

@@ -4,7 +4,7 @@
  * An account's name and picture, kept by its server. Ours is changed by reading the whole card, changing what was asked for and writing
  * it back (§3.2), so that what other clients put there stays.
  *
- * Left out: the rest of the card (addresses, telephone numbers …) is in `element`, as it came.
+ * Left out: parsing the other fields (addresses, telephone numbers …); they are available unparsed in `element`.
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import type { Listenable } from '../xmpp-core/events.js';
@@ -87,10 +87,10 @@ export function changeVCard(vCard: Element, changes: VCardChanges): Element {
 
 function writePhoto(bytes: Uint8Array): Element {
   const type = pictureType(bytes);
-  if (type === undefined) throw new XmppError('the picture is no PNG, JPEG, GIF or WebP');
+  if (type === undefined) throw new XmppError('the picture is not a PNG, JPEG, GIF or WebP image');
   if (bytes.length > MAX_PHOTO_BYTES) {
     throw new XmppError(
-      `the picture has ${bytes.length} bytes, of at most ${MAX_PHOTO_BYTES}: make it smaller, such as 96 pixels wide`,
+      `the picture has ${bytes.length} bytes, and the maximum is ${MAX_PHOTO_BYTES}: make it smaller, such as 96 pixels wide`,
     );
   }
   const base64 = Buffer.from(bytes).toString('base64');

@@ -4,7 +4,7 @@
  * Links that come with a message (§3), which is how files are shared, and the older request to fetch a file (§2), which nobody is given unless
  * `outOfBandRequests` is told how.
  *
- * Left out: stream initiation (§6), which is not in use.
+ * Left out: stream initiation (§6), which is not used in practice.
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';

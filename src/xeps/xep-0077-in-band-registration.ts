@@ -4,7 +4,7 @@
  * Makes an account on a server that lets anybody do so, before there is one to log in with; changes its password; gives it up. Forms
  * (XEP-0004) go before the fields of old, and where a server wants people to come to its web site the error says where that is.
  *
- * Left out: registering with gateways and other services; forms that come with the refusal of a change (§3.2, §3.3).
+ * Left out: registration with gateways and other services; forms in the error response to a change (§3.2, §3.3).
  */
 import { enterFirst, type Route } from '../xmpp-core/connecting.js';
 import { withDeadline } from '../xmpp-core/deadline.js';
@@ -61,8 +61,8 @@ export type RegistrationAnswers = Readonly<Record<string, string>>;
 export function answerRegistration(question: RegistrationQuestion, answers: RegistrationAnswers): Element {
   const { form, fields, url, instructions } = question;
   if (form === undefined && fields.length === 0) {
-    const where = url ?? instructions ?? 'nowhere that it says';
-    throw new RegistrationError(`this server takes no registrations here; it points to: ${where}`, question);
+    const where = url ?? instructions ?? 'no other place';
+    throw new RegistrationError(`this server does not take registrations over XMPP; it points to: ${where}`, question);
   }
   const required =
     form === undefined
@@ -72,7 +72,7 @@ export function answerRegistration(question: RegistrationQuestion, answers: Regi
         );
   const missing = required.filter((name) => (answers[name] ?? '') === '');
   if (missing.length > 0) {
-    throw new RegistrationError(`the server wants more than was given: ${missing.join(', ')}`, question);
+    throw new RegistrationError(`the server requires more fields: ${missing.join(', ')}`, question);
   }
   if (form === undefined) {
     return el('query', NS_REGISTER, {}, ...fields.map((name) => el(name, NS_REGISTER, {}, answers[name])));
@@ -186,7 +186,7 @@ function explained(error: StanzaError, jid: Jid): RegistrationError {
   const name = jid.toString();
   const said = error.text === undefined ? '' : ` (${error.text})`;
   const reasons: Readonly<Partial<Record<StanzaError['condition'], string>>> = {
-    conflict: `the account ${name} exists already`,
+    conflict: `the account ${name} already exists`,
     'service-unavailable': `${jid.domainpart} does not let clients register; ask its operator for an account`,
     'feature-not-implemented': `${jid.domainpart} does not let clients register; ask its operator for an account`,
     'not-allowed': `${jid.domainpart} does not let us register; ask its operator for an account`,

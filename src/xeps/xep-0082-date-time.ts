@@ -3,7 +3,7 @@
  *
  * Moments (§3.2) and days (§3.1) as every extension writes them. What is written is in UTC, which tells nobody where we are (§6).
  *
- * Left out: the Time profile (§3.3), which no extension here uses, and the older spelling without dashes (§4).
+ * Left out: the Time profile (§3.3), which no extension here uses, and the legacy format without dashes (§4).
  */
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

@@ -4,7 +4,7 @@
  * A small picture of the account: the image in one node, what it is in another, told of by its SHA-1. We publish PNG and read what has
  * the hash it was announced with.
  *
- * Left out: images behind a URL (a contact would make us fetch what it likes), and pointers to other services.
+ * Left out: images at a URL (contacts could make us fetch anything), and pointers to other services.
  */
 import { sha1 } from '@noble/hashes/legacy.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
@@ -134,7 +134,7 @@ export const userAvatar = definePlugin({
         if (item?.payload === undefined) return undefined;
         const image = readAvatarData(item.payload);
         if (image === undefined || bytesToHex(sha1(image)) !== info.id)
-          throw new XmppError(`${whose} is not the image that it was said to be`);
+          throw new XmppError(`${whose} does not match its metadata`);
         const { id, type, width, height } = info;
         return {
           id,
@@ -169,9 +169,11 @@ const PNG_HEADER_BYTES = 24;
 function describePng(image: Uint8Array): AvatarInfo {
   const { length: bytes } = image;
   if (bytes < PNG_HEADER_BYTES || bytesToHex(image.subarray(0, 8)) !== PNG_SIGNATURE)
-    throw new XmppError('an avatar has to be a PNG image (XEP-0084 §4.1), and this is none');
+    throw new XmppError('an avatar must be a PNG image (XEP-0084 §4.1), and this is not one');
   if (bytes > MAX_AVATAR_BYTES)
-    throw new XmppError(`an avatar has at most ${MAX_AVATAR_BYTES} bytes, and this has ${bytes}: make it smaller`);
+    throw new XmppError(
+      `an avatar can have at most ${MAX_AVATAR_BYTES} bytes, and this one has ${bytes}: make it smaller`,
+    );
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   return {
     id: bytesToHex(sha1(image)),

@@ -3,7 +3,7 @@
  *
  * A URL with what is needed to use it, as sources of shared files (XEP-0447) give it.
  *
- * Left out: stream initiation (§4), which nobody uses, and the headers of XEP-0104: a stranger is not to say what we send to third parties.
+ * Left out: stream initiation (§4), which nobody uses, and the headers of XEP-0104: strangers must not control what we send to third parties.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 

@@ -5,7 +5,7 @@
  * to know, and counts for everybody who announces the same hash only if it gives that hash. Other ways to sum up, such as XEP-0390,
  * are added to this one memory.
  *
- * Left out: the format from before 1.4, which cannot be verified; what is remembered ends with the process.
+ * Left out: the format from before 1.4, which cannot be verified; a cache that outlives the process.
  */
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';

@@ -4,7 +4,7 @@
  * Asks for receipts and gives them: when asked, once, outside of rooms, and only to whom `allow` lets know that we are there (§8); nobody
  * unless told. A receipt counts only from whom the message went to.
  *
- * Left out: asking in rooms, which §5.3 does not recommend.
+ * Left out: requesting receipts in rooms, which §5.3 does not recommend.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from } from '../xmpp-core/plugin.js';

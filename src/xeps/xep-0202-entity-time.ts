@@ -3,7 +3,7 @@
  *
  * Asks for an entity's clock and time zone, and tells ours.
  *
- * Left out: our time zone, which is told as UTC, for it gives away where we are (§5).
+ * Left out: our time zone, because it reveals our location (§5); UTC is sent instead.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';

@@ -58,7 +58,7 @@ export const privateData = definePlugin({
       if (!isPrivate(form))
         throw new XmppError(
           `the server would show ${node} to others (access model ${fieldValue(form, 'pubsub#access_model') ?? 'unknown'}), ` +
-            'so nothing was stored in it',
+            'so nothing was stored',
         );
     };
 

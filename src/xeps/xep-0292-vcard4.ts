@@ -4,7 +4,7 @@
  * Who an account says it is, in a public node of its own (XEP-0163, XEP-0222). The properties that a chat client shows are read and
  * written as plain values; all others are kept as they are.
  *
- * Left out: vCards of contacts kept privately (§4), and the parameters of the properties that are written.
+ * Left out: private vCards of contacts (§4), and parameters of properties when writing.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin } from '../xmpp-core/plugin.js';

@@ -3,7 +3,7 @@
  *
  * Hashes as others write them, and those that we can compute: of the SHA-1 and SHA-2 families.
  *
- * Left out: SHA-3 and BLAKE2b, which the platform's WebCrypto does not have; `<hash-used/>`.
+ * Left out: SHA-3 and BLAKE2b, which WebCrypto does not support; `<hash-used/>`.
  */
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';

@@ -5,7 +5,7 @@
  * `allow` lets know that we are there (§7); to nobody unless told. Outside of rooms one that comes in counts only from whom the message
  * went to, and only forwards (§5).
  *
- * Left out: `received` and `acknowledged` of earlier versions, which 1.0 dropped.
+ * Left out: `received` and `acknowledged` of earlier versions, which 1.0 removed.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from } from '../xmpp-core/plugin.js';

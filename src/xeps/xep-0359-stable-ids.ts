@@ -4,7 +4,7 @@
  * The ids under which an account's server and rooms know a message, and the one memory of those that were seen: the same message may
  * come live, as a carbon, from an archive and as history of a room, and is new only once.
  *
- * Left out: `<referenced-stanza/>` (§4), which nobody sends; what refers to a message has elements of its own.
+ * Left out: `<referenced-stanza/>` (§4), which nobody sends; extensions that refer to a message use their own elements.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { BoundedMap } from '../xmpp-core/bounded-map.js';

@@ -174,7 +174,7 @@ export const httpUpload = definePlugin({
     /** @throws UploadError when the entity takes no files, or what asking it throws */
     async function candidate(jid: Jid, options: DiscoOptions): Promise<UploadService> {
       const info = await disco.info(jid, options);
-      if (!info.features.has(NS_HTTP_UPLOAD)) throw new UploadError(`${jid.toString()} takes no files`);
+      if (!info.features.has(NS_HTTP_UPLOAD)) throw new UploadError(`${jid.toString()} does not accept uploads`);
       return { jid, maxFileSize: maxFileSize(info), purposes: purposesOf(info) };
     }
 
@@ -195,7 +195,7 @@ export const httpUpload = definePlugin({
       async upload({ name, type, data, purpose, signal, onProgress }: FileToUpload): Promise<string> {
         const found = await neededService(signal);
         if (found.maxFileSize !== undefined && data.byteLength > found.maxFileSize) {
-          const most = `${found.jid.toString()} takes at most ${found.maxFileSize}`;
+          const most = `${found.jid.toString()} accepts at most ${found.maxFileSize}`;
           throw new UploadError(`the file has ${data.byteLength} bytes; ${most}`, { maxFileSize: found.maxFileSize });
         }
         const wish = { filename: name, size: data.byteLength, contentType: type };
@@ -210,7 +210,7 @@ export const httpUpload = definePlugin({
           ...(onProgress === undefined ? {} : { onProgress }),
         });
         if (response.status !== 201 && response.status !== 200) {
-          throw new UploadError(`the upload to ${new URL(slot.putUrl).host} was answered with HTTP ${response.status}`);
+          throw new UploadError(`the upload to ${new URL(slot.putUrl).host} failed with HTTP ${response.status}`);
         }
         return slot.getUrl;
       },
@@ -228,22 +228,21 @@ export const httpUpload = definePlugin({
       signal: AbortSignal | undefined,
     ): Promise<Slot> {
       if (notBefore !== undefined && notBefore.getTime() > Date.now()) {
-        const when = `${jid.toString()} takes no files before ${writeDateTime(notBefore)}`;
+        const when = `${jid.toString()} accepts no uploads before ${writeDateTime(notBefore)}`;
         throw new UploadError(when, { retryAt: notBefore });
       }
       try {
         const options = signal === undefined ? {} : { signal };
         const reply = await context.iq({ to: jid, type: 'get', payload: writeSlotRequest(wish), ...options });
         const slot = reply?.is('slot', NS_HTTP_UPLOAD) === true ? readSlot(reply) : undefined;
-        if (slot === undefined)
-          throw new UploadError(`${jid.toString()} answered without a slot that can be used over https`);
+        if (slot === undefined) throw new UploadError(`${jid.toString()} sent no upload slot with https URLs`);
         return slot;
       } catch (error) {
         if (!(error instanceof StanzaError)) throw error;
         const { application } = error.details;
         notBefore =
           application?.is('retry', NS_HTTP_UPLOAD) === true ? readDateTime(application.attr('stamp')) : undefined;
-        throw new UploadError(`${jid.toString()} gives no slot: ${error.reason}`, {
+        throw new UploadError(`${jid.toString()} refused an upload slot: ${error.reason}`, {
           cause: error,
           retryAt: notBefore,
           maxFileSize: application?.is('file-too-large', NS_HTTP_UPLOAD) === true ? sizeIn(application) : undefined,
@@ -286,7 +285,7 @@ function wishedPurpose(
   if (purpose === undefined) return {};
   if (purposes.has(typeof purpose === 'string' ? purpose : 'ephemeral')) return { purpose };
   if (typeof purpose === 'string') return {};
-  throw new UploadError(`${jid.toString()} cannot be told when a file is to expire`);
+  throw new UploadError(`${jid.toString()} does not support files that expire`);
 }
 
 function readPurpose(request: Element): UploadPurpose | undefined {

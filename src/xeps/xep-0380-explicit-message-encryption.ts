@@ -24,7 +24,7 @@ export function readEncryption(message: Element): string | undefined {
   const declared = message.child('encryption', NS_ENCRYPTION);
   const namespace = declared?.attr('namespace') ?? '';
   if (declared !== undefined)
-    return ENCRYPTED.get(namespace) ?? declared.attr('name')?.slice(0, MAX_NAME_LENGTH) ?? 'an unknown encryption';
+    return ENCRYPTED.get(namespace) ?? declared.attr('name')?.slice(0, MAX_NAME_LENGTH) ?? 'an unknown method';
   const found = message.children().find(({ ns }) => ENCRYPTED.has(ns));
   return found === undefined ? undefined : ENCRYPTED.get(found.ns);
 }

@@ -52,7 +52,7 @@ export function bind2When(isWanted: () => boolean | Promise<boolean>): Plugin<vo
                 if (bound === undefined || negotiation.jid !== undefined) return;
                 const jid = negotiation.authorized;
                 if (jid === undefined || jid.isBare) {
-                  throw new NegotiationError(`${negotiation.stream.peer} bound a resource and does not say which`);
+                  throw new NegotiationError(`${negotiation.stream.peer} bound a resource without naming it`);
                 }
                 negotiation.jid = jid;
                 for (const request of requests) await request.answered(bound);

@@ -5,7 +5,7 @@
  * session (XEP-0198), a resource (XEP-0386), a token for the next time (XEP-0484). docs/coming-online.md counts what that saves.
  * The exchange of SASL, with its choice of a mechanism and its guards, is that of RFC 6120; what is offered goes before it.
  *
- * Left out: tasks (§2.6.3): a server that wants one is told of in an error that names it. TLS early data.
+ * Left out: tasks (§2.6.3): if the server requires one, the login fails with an error that names it. TLS early data.
  */
 import { SaslError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -147,11 +147,11 @@ function continued(answer: Element): SaslError {
   const tasks = answer.child('tasks')?.children('task') ?? [];
   const names = tasks.map(({ text }) => text.trim().slice(0, 40)).slice(0, 5);
   const words = answer.childText('text')?.slice(0, 200);
-  const wanted = names.length === 0 ? 'a further step' : names.map((name) => JSON.stringify(name)).join(' or ');
+  const wanted = names.length === 0 ? 'another step' : names.map((name) => JSON.stringify(name)).join(' or ');
   return new SaslError(
     'continue',
-    `the password is right, and the server wants ${wanted} besides, which this client cannot do; ` +
-      `use an account without it${words === undefined ? '' : `; the server says: ${words}`}`,
+    `the password was accepted, but the server also requires ${wanted}, which this client does not support; ` +
+      `use an account that does not need it${words === undefined ? '' : `; the server says: ${words}`}`,
   );
 }
 
@@ -161,7 +161,7 @@ function readAuthorized(success: Element, { account, stream }: Negotiation): Jid
   if (authorized !== undefined && isOf(account, authorized)) return authorized;
   throw new SaslError(
     'foreign-identity',
-    `${stream.peer} let us in as somebody who is not ${account.toString()}, or does not say as whom`,
+    `${stream.peer} authenticated us as another account than ${account.toString()}, or did not say as which`,
   );
 }
 

@@ -4,8 +4,8 @@
  * What XEP-0115 does, with an input to the hash that no two answers share. Announced beside it, and preferred to it where somebody
  * announces both.
  *
- * Left out: announcing them to the server alone before the initial presence (§5.4); languages that an answer inherits
- * from around its `<query/>`: such an answer is not remembered for others.
+ * Left out: announcing capabilities to the server before the initial presence (§5.4); languages that a response inherits
+ * from outside its `<query/>`: such a response is not cached.
  */
 import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';

@@ -4,7 +4,7 @@
  * Reads what asterisks, underscores, tildes, grave accents and greater-than signs make of a plain text: blocks, and spans inside them. One
  * pass over the text; quotations deeper than ten are text.
  *
- * Left out: announcing it (§5), which is for who renders what was read.
+ * Left out: announcing support (§5), which is up to clients that render the result.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 

@@ -5,7 +5,7 @@
  * is changed. Where the server does not keep the older storage (XEP-0048) the same by itself, that one is used instead: there is one
  * list, never two. Only our own account can tell that it changed.
  *
- * Left out: joining; whoever uses the bookmarks decides which rooms to enter.
+ * Left out: joining the rooms; the application decides that.
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -198,7 +198,7 @@ export const bookmarks = definePlugin({
        * @throws XmppError when the server would show it to others, StanzaError, TimeoutError
        */
       set(bookmark: Bookmark): Promise<void> {
-        if (!bookmark.jid.isBare) throw new XmppError(`${bookmark.jid.toString()} is no room but an occupant of one`);
+        if (!bookmark.jid.isBare) throw new XmppError(`${bookmark.jid.toString()} is not a bare room JID`);
         return inTurn((store) => store.set(bookmark));
       },
       /** Forgets a room; one that is not there is no error. @throws StanzaError, TimeoutError */

@@ -3,7 +3,7 @@
  *
  * Which messages the account's server keeps in its archive. Not every server lets its users choose.
  *
- * Left out: the ad-hoc command for more (§2.2), which is a command as any other.
+ * Left out: the ad-hoc command for advanced preferences (§2.2); XEP-0050 runs it like any other.
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -50,8 +50,7 @@ export const archivePreferences = definePlugin({
     async function ask(type: 'get' | 'set', payload: Element, signal?: AbortSignal): Promise<ArchivePreferences> {
       const result = await context.iq({ type, payload, ...(signal === undefined ? {} : { signal }) });
       const preferences = result === undefined ? undefined : readArchivePreferences(result);
-      if (preferences === undefined)
-        throw StanzaError.of('undefined-condition', 'the server answered without preferences');
+      if (preferences === undefined) throw StanzaError.of('undefined-condition', 'the server sent no preferences');
       return preferences;
     }
 

@@ -3,7 +3,7 @@
  *
  * Files in a message: what they are (XEP-0446) and the URLs to have them from (XEP-0103), at once or in a message that follows (§3.3).
  *
- * Left out: sources that are no URL, such as Jingle and encrypted files (XEP-0448), are passed over; the wrapping for XEP-0385 (§4.3).
+ * Left out: sources that are not URLs, such as Jingle and encrypted files (XEP-0448); the wrapping for XEP-0385 (§4.3).
  */
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';

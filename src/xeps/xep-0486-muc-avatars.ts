@@ -4,7 +4,7 @@
  * The avatar of a room. It is part of the room's vCard (XEP-0054), and the room announces its hash, which shows when it changed and whether
  * a picture is the right one. The presence of the room's bare JID is also used (§3.7): services send it after a change.
  *
- * Left out: several pictures in one card (§3.6), of which the first counts.
+ * Left out: several pictures in one vCard (§3.6); only the first is used.
  */
 import type { Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';

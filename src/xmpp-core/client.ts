@@ -173,7 +173,7 @@ export class XmppClient implements Client {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    if (this.#running !== undefined) throw new XmppError('this client was started already');
+    if (this.#running !== undefined) throw new XmppError('this client was already started');
     const over = new AbortController();
     const signals = [this.#stopping.signal, over.signal, ...(signal === undefined ? [] : [signal])];
     const online = this.events.once('online', { signal: AbortSignal.any(signals) });

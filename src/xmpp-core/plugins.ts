@@ -134,7 +134,8 @@ export class Plugins {
         });
       },
       keepSession: (keeper) => {
-        if (this.#keeper !== undefined) throw new XmppError('the sessions of this client are kept by another plugin');
+        if (this.#keeper !== undefined)
+          throw new XmppError('another plugin already manages the sessions of this client');
         this.#keeper = keeper;
         return registered(() => {
           if (this.#keeper === keeper) this.#keeper = undefined;

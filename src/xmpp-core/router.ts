@@ -178,7 +178,7 @@ export class Router {
   #routeStanza(stanza: Element, streamLanguage: string | undefined): void {
     const from = stanza.attr('from');
     const sender = from === undefined ? this.#account() : Jid.tryParse(from);
-    if (sender === undefined) throw new XmppError(`a <${stanza.name}/> from something that is no JID was dropped`);
+    if (sender === undefined) throw new XmppError(`a <${stanza.name}/> whose 'from' is not a JID was dropped`);
     const received: Received = {
       element: stanza,
       from: sender,
@@ -300,7 +300,7 @@ function matching(stanza: Element, match: Match): Element | undefined {
 }
 
 function register<Value>(registry: Map<string, Value>, key: string, value: Value): Disposer {
-  if (registry.has(key)) throw new XmppError(`there is a handler for '${key}' already`);
+  if (registry.has(key)) throw new XmppError(`a handler for '${key}' is already registered`);
   registry.set(key, value);
   return () => {
     if (registry.get(key) === value) registry.delete(key);

@@ -33,11 +33,11 @@ t.test('a model that fails', async (t) => {
       fails(401, { message: `Incorrect API key provided: ${key}` }),
       /does not accept my credentials/,
     ],
-    ['has too much to do', fails(429, { message: `slow down, ${key}` }), /too many questions/],
-    ['is out of order', fails(500), /out of order/],
-    ['is behind a broken proxy', sendsPage(502, 'Bad Gateway'), /out of order/],
+    ['has too much to do', fails(429, { message: `slow down, ${key}` }), /too busy/],
+    ['is out of order', fails(500), /unavailable/],
+    ['is behind a broken proxy', sendsPage(502, 'Bad Gateway'), /unavailable/],
     ['never answers', hangs, /took too long/],
-    ['breaks off', cutsOff('Once upon'), /broke off/],
+    ['breaks off', cutsOff('Once upon'), /was cut off/],
   ];
   for (const [what, script, sentence] of cases) {
     // [promise-answer-failure]
@@ -79,7 +79,7 @@ t.test('a model that fails', async (t) => {
     const first = await person.hears(/^and /);
     seen.abort();
     t.match(await person.hears(/…$/), { replaces: first.id, state: 'active' });
-    await person.hears(/broke off/);
+    await person.hears(/was cut off/);
   });
 
   // [promise-answer-failure]
@@ -93,7 +93,7 @@ t.test('a model that fails', async (t) => {
     }
     await person.sayIn(team, 'moltis: are you well?');
     await person.hears('Back.');
-    t.match(person.texts, [/out of order/, 'Back.']);
+    t.match(person.texts, [/unavailable/, 'Back.']);
   });
 
   // [promise-conversation-kept] [promise-data-places]
@@ -266,7 +266,7 @@ t.test('accounts that cannot go on', async (t) => {
       level: 'error',
       account: 'bot',
       kind: 'auth',
-      message: /moltis@localhost.*password is wrong.*put jid and password of \[channels\.xmpp\.bot\] right/,
+      message: /moltis@localhost.*password is wrong.*correct jid and password in \[channels\.xmpp\.bot\]/,
     });
     t.notMatch(bot.output, 'not-the-password');
   });

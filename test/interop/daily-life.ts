@@ -128,8 +128,8 @@ export async function strangersAreLetIn(t: Test, stage: Stage): Promise<void> {
   const words = `/approve ${stranger.jid}`;
   await operator.expect('who it is', ({ body }) => body?.includes(words) === true);
   await operator.say(jid, words);
-  await operator.expect('that it is done', ({ body }) => body === `${stranger.jid} is let in.`);
-  await stranger.expect('that they are let in', ({ body }) => body?.includes('You have been let in') === true);
+  await operator.expect('that it is done', ({ body }) => body === `${stranger.jid} is approved.`);
+  await stranger.expect('that they are let in', ({ body }) => body?.includes('An operator has let you in') === true);
   await isSeen(full);
   await directMessageIsAnswered(stage, stranger, jid);
 

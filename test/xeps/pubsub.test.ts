@@ -247,7 +247,7 @@ t.test('an avatar is read only when it is the image that was announced, and not 
   const forged = avatars.read(CONTACT, info);
   forged.catch(() => undefined);
   await answer(peer, `<item id='${id}'`, data(new Uint8Array([4])), 'bob@localhost');
-  await t.rejects(forged, /not the image/);
+  await t.rejects(forged, /does not match its metadata/);
   await t.rejects(avatars.read(CONTACT, { ...info, bytes: xeps.MAX_AVATAR_BYTES + 1 }), /larger/);
   t.equal(await avatars.read(CONTACT, { ...info, url: 'https://evil.example' }), undefined, 'nothing is fetched');
   const hidden = avatars.read(CONTACT);

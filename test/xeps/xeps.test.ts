@@ -247,7 +247,7 @@ t.test('an upload that cannot be is refused with its reason', async (t) => {
       .get(httpUpload)
       .upload({ name: 'a', type: 'text/plain', data: new Uint8Array(size), ...(signal ? { signal } : {}) });
   await t.rejects(upload(10 * 1024 * 1024 + 1), { name: 'UploadError', message: /10485761 bytes.*at most 10485760/ });
-  await t.rejects(upload(0), { name: 'UploadError', message: /gives no slot: bad-request/ });
+  await t.rejects(upload(0), { name: 'UploadError', message: /refused an upload slot: bad-request/ });
   await t.rejects(upload(1, AbortSignal.abort(new Error('enough'))), /enough/);
   const got = await upload(3);
   answer = slot('http://localhost/put');

@@ -222,8 +222,8 @@ t.test(
     const error = (condition: string) => (id: string) =>
       `<iq type='error' id='${id}'><error type='cancel'><${condition} xmlns='${NS_STANZAS}'/></error></iq>`;
     const cases: readonly (readonly [RegExp, (id: string) => string])[] = [
-      [/not one of ann@localhost/, bound('bob@localhost/x')],
-      [/not one of ann@localhost/, bound('ann@localhost')],
+      [/does not belong to ann@localhost/, bound('bob@localhost/x')],
+      [/does not belong to ann@localhost/, bound('ann@localhost')],
       [/resource-constraint/, error('resource-constraint')],
       [/conflict/, error('conflict')],
     ];
@@ -309,7 +309,7 @@ t.test('a server that reads nothing cannot make us hold without limit what we se
     client.send(writeMessage({ to: client.account, type: 'chat', body }));
     await new Promise((resolve) => setImmediate(resolve));
   }
-  t.match((await offline).reason?.message, /does not read/);
+  t.match((await offline).reason?.message, /stopped reading/);
   t.ok(sent < 100, `${sent} MB`);
 });
 

@@ -217,7 +217,7 @@ t.test('host-meta is asked over https by the name in DNS, within limits; that it
   };
   await t.rejects(discoverWebSockets('bücher.example', ask), {
     name: 'NegotiationError',
-    message: /host-meta: it names no wss.*host-meta\.json: it has no list/s,
+    message: /host-meta: it lists no wss.*host-meta\.json: it has no list/s,
   });
   t.same(
     requests.map(({ url }) => url),
@@ -402,7 +402,7 @@ t.test('a URL of a stranger does not lead to a private address, by whatever name
     const error = await httpRequest({ method: 'GET', url, addresses: 'public', timeoutMs: 5_000 }).catch(
       (error: unknown) => error,
     );
-    t.match(error, { name: 'HttpError', message: /no address that may be connected to/ }, host);
+    t.match(error, { name: 'HttpError', message: /no address that connections are allowed to/ }, host);
     t.notMatch(String(error), /hunter2|secret/, 'without what the URL says');
   }
   // The name answers differently each time: what counts is the address that is connected to.
@@ -460,7 +460,7 @@ t.test('redirects are followed when asked for, so many, and each is judged like 
   await t.rejects(get('/loop'), { name: 'HttpError', message: /more than 3/ });
   t.equal(seen.length, 4);
   const guarded = { addresses: 'public', privateHosts: ['127.0.0.1'] } as const;
-  await t.rejects(get('/inside', guarded), { message: /no address that may be connected to/ });
+  await t.rejects(get('/inside', guarded), { message: /no address that connections are allowed to/ });
   await t.rejects(get('/file'), { message: /only http and https/ });
   await t.rejects(get('/login'), { message: /^(?!.*hunter2)/s });
 });

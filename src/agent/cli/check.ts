@@ -23,5 +23,5 @@ export async function check(options: CommonOptions): Promise<number> {
 }
 
 function summary(names: readonly string[]): string {
-  return `good, with ${names.length === 1 ? 'the account' : `${names.length} accounts:`} ${names.join(', ')}`;
+  return `OK, ${names.length} ${names.length === 1 ? 'account' : 'accounts'}: ${names.join(', ')}`;
 }

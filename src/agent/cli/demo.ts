@@ -48,7 +48,7 @@ export async function demo(options: CommonOptions): Promise<number> {
     const running = bot.run();
     const person = await logIn(server);
     process.stderr.write(
-      `An XMPP server runs on 127.0.0.1:${server.ports.startTls}; the bot is ${botJid.toString()}, its model ${model.name}.\n`,
+      `XMPP server: 127.0.0.1:${server.ports.startTls}. Bot: ${botJid.toString()}. Model: ${model.name}.\n`,
     );
     const answered = await talk(person, botJid, interrupted.signal);
     await Promise.all([person.stop(), bot.stop()]);
@@ -72,9 +72,9 @@ async function chooseModel({ config: path }: CommonOptions): Promise<Model> {
     if (loaded.config !== undefined && account !== undefined)
       return configuredModels(loaded.config)(account.modelProvider, account.model);
     for (const finding of loaded.findings) process.stderr.write(`${formatFinding(finding)}\n`);
-    const wrong = `the configuration ${loaded.path} is wrong`;
-    if (path !== undefined) throw new ConfigError(`${wrong}; correct it, or leave --config out`);
-    process.stderr.write(`${wrong}, and the demo goes on without it\n`);
+    const wrong = `the configuration ${loaded.path} has errors`;
+    if (path !== undefined) throw new ConfigError(`${wrong}; fix them, or leave out --config`);
+    process.stderr.write(`${wrong}; the demo runs without it\n`);
   } catch (error) {
     // Whoever names a file wants to know what is wrong with it; whoever names none need not have one.
     if (path !== undefined || !(error instanceof ConfigError)) throw error;
@@ -118,7 +118,7 @@ function demoAccount(server: LoopbackServer, jid: Jid, password: string): Accoun
     models = ["demo"]`;
   const { config, findings } = parseConfig(text, { file: 'demo', env: {}, baseDirectory: '.' });
   const account = config?.accounts[0];
-  if (account === undefined) throw new Error(`the demo's own configuration is wrong: ${findings[0]?.message ?? ''}`);
+  if (account === undefined) throw new Error(`the demo's own configuration has errors: ${findings[0]?.message ?? ''}`);
   const unlimited = { messagesPerMinute: Infinity, turnsPerMinute: Infinity, tokensPerDay: Infinity };
   // A screen has no messages: what is long is shown whole.
   const textChunkLimit = 100_000;
@@ -150,7 +150,7 @@ async function talk(person: Client, bot: Jid, signal: AbortSignal): Promise<bool
     ...(isTerminal ? { output: process.stdout, prompt: 'you> ' } : {}),
   });
   if (isTerminal) {
-    process.stdout.write('Say something; /help lists the commands, Ctrl-D ends.\n');
+    process.stdout.write('Type a message. /help lists the commands, Ctrl-D quits.\n');
     lines.prompt();
   }
   for await (const line of lines) {
@@ -158,7 +158,7 @@ async function talk(person: Client, bot: Jid, signal: AbortSignal): Promise<bool
       const answer = screen.show(person, bot, { timeoutMs: ANSWER_MS, signal });
       person.send(writeMessage({ to: bot, type: 'chat', body: line }));
       if (!(await answer)) {
-        if (!signal.aborted) process.stderr.write(`No answer came within ${ANSWER_MS / 1000} seconds.\n`);
+        if (!signal.aborted) process.stderr.write(`No answer within ${ANSWER_MS / 1000} seconds.\n`);
         return false;
       }
     }

@@ -21,13 +21,14 @@ export class UsageError extends Error {
 /** @throws UsageError */
 export function readLogFormat(text: string | undefined): 'pretty' | 'json' | undefined {
   if (text === undefined || text === 'pretty' || text === 'json') return text;
-  throw new UsageError(`--log-format is pretty or json, not '${text}'`);
+  throw new UsageError(`--log-format must be pretty or json, not '${text}'`);
 }
 
 /** @throws UsageError */
 export function readLogLevel(text: string | undefined): LogLevel {
   const level = LOG_LEVELS.find((one) => one === (text ?? 'info'));
-  if (level === undefined) throw new UsageError(`--log-level is one of ${LOG_LEVELS.join(', ')}, not '${text ?? ''}'`);
+  if (level === undefined)
+    throw new UsageError(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not '${text ?? ''}'`);
   return level;
 }
 

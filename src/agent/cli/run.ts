@@ -41,7 +41,7 @@ async function reload(bot: Bot, options: CommonOptions, log: Log): Promise<void>
   const failed = (message: string): void => log('error', 'error', { kind: 'config', message });
   try {
     const settings = await readSettings(options);
-    if (settings === undefined) return failed('the configuration has errors; the one before it stays in force');
+    if (settings === undefined) return failed('the configuration has errors; the previous one stays in use');
     await bot.reload(settings);
     log('info', 'reloaded', { accounts: settings.config.accounts.filter(({ enabled }) => enabled).length });
   } catch (error) {

@@ -10,14 +10,14 @@ const newSession: Command = {
   immediate: false,
   async run(context) {
     await context.startNew();
-    return 'A new session. What came before is kept, but I no longer see it.';
+    return 'New session started. The old one is kept, but I no longer see it.';
   },
 };
 
 const stop: Command = {
   name: 'stop',
   usage: '',
-  summary: 'stops the answer that is being written',
+  summary: 'stops the current answer',
   operator: false,
   immediate: true,
   run: async (context) => ((await context.stop()) ? 'Stopped.' : 'There is nothing to stop.'),
@@ -26,7 +26,7 @@ const stop: Command = {
 const status: Command = {
   name: 'status',
   usage: '',
-  summary: 'shows the account, the model and what is going on',
+  summary: 'shows the account, the model and the current activity',
   operator: false,
   immediate: true,
   run(context) {
@@ -38,8 +38,8 @@ const status: Command = {
       `Model: ${modelName(current)}${isSameModel(current, configured) ? '' : ' (chosen with /model)'}`,
       `Conversation: ${conversation}`,
       `Now: ${busy ? 'writing an answer' : 'idle'}, ${queued} waiting`,
-      `Session: ${quantity(includedTurns, 'turn')} in mind, about ${quantity(tokens, 'token')}`,
-      `Up for ${duration(uptimeMs)}`,
+      `Session: ${quantity(includedTurns, 'turn')} in context, about ${quantity(tokens, 'token')}`,
+      `Uptime: ${duration(uptimeMs)}`,
     ].join('\n');
   },
 };
@@ -47,7 +47,7 @@ const status: Command = {
 const model: Command = {
   name: 'model',
   usage: '[NAME]',
-  summary: 'shows the models, or chooses one until /new',
+  summary: 'lists the models, or switches to one until /new',
   operator: false,
   immediate: true,
   argument: {
@@ -62,31 +62,31 @@ const model: Command = {
     const { choices, current, configured } = context.models();
     if (wanted === '') {
       return [
-        `I use ${modelName(current)}. There is:`,
+        `Current model: ${modelName(current)}. Available:`,
         ...choices.map((choice) => {
-          const isCurrent = isSameModel(choice, current) ? ' (now)' : '';
-          return `- ${modelName(choice)}${isCurrent}${isSameModel(choice, configured) ? ' (the default here)' : ''}`;
+          const isCurrent = isSameModel(choice, current) ? ' (current)' : '';
+          return `- ${modelName(choice)}${isCurrent}${isSameModel(choice, configured) ? ' (default here)' : ''}`;
         }),
-        '/model NAME chooses another, until /new.',
+        '/model NAME switches to another one until /new.',
       ].join('\n');
     }
     const found = findModel(wanted, choices);
     if (found.kind === 'several') {
-      return `There are several of that name: ${found.choices.map(modelName).join(', ')}. Which one?`;
+      return `Several models have that name: ${found.choices.map(modelName).join(', ')}. Which one?`;
     }
     if (found.kind === 'none') {
-      const hint = found.nearest === undefined ? '/model lists those there are.' : `Did you mean ${found.nearest}?`;
-      return `I have no model ${wanted.length <= MAX_SHOWN ? `“${wanted}”` : 'of that name'}. ${hint}`;
+      const hint = found.nearest === undefined ? '/model lists the available ones.' : `Did you mean ${found.nearest}?`;
+      return `I have no model ${wanted.length <= MAX_SHOWN ? `“${wanted}”` : 'with that name'}. ${hint}`;
     }
     await context.chooseModel(found.choice);
-    return `From the next answer on I use ${modelName(found.choice)}, until /new.`;
+    return `I will use ${modelName(found.choice)} from the next answer on, until /new.`;
   },
 };
 
 const context: Command = {
   name: 'context',
   usage: '',
-  summary: 'shows how much of the past I have in mind',
+  summary: 'shows how much of our conversation the model sees',
   operator: false,
   immediate: true,
   run(context) {
@@ -94,46 +94,46 @@ const context: Command = {
     const share = Math.round((100 * tokens) / budget);
     const left = turns - includedTurns;
     return [
-      `The next request carries about ${quantity(tokens, 'token')} of the past, ${share} % of the ${quantity(budget, 'token')} it may carry.`,
+      `The next request includes about ${quantity(tokens, 'token')} of history, ${share} % of the limit of ${quantity(budget, 'token')}.`,
       left === 0
-        ? `It has all ${quantity(turns, 'turn')} of this session that I have at hand.`
-        : `It has the newest ${quantity(includedTurns, 'turn')}; ${left} older ${left === 1 ? 'one is' : 'ones are'} too much. /compact makes room.`,
+        ? `It includes all ${quantity(turns, 'turn')} of this session that are in memory.`
+        : `It includes the newest ${quantity(includedTurns, 'turn')}; ${left} older ${left === 1 ? 'one does' : 'ones do'} not fit. /compact makes room.`,
       ...(summaryTokens === undefined
         ? []
-        : [`A summary of about ${quantity(summaryTokens, 'token')} stands for what came before.`]),
+        : [`A summary of about ${quantity(summaryTokens, 'token')} replaces what came before.`]),
     ].join('\n');
   },
 };
 
 const NOT_COMPACTED = {
-  'no shorter': 'A summary would be no shorter than what was said, so I left it as it is.',
+  'no shorter': 'A summary would not be shorter, so nothing was changed.',
   'nothing there': 'There is nothing to summarise yet.',
 } as const;
 
 const compact: Command = {
   name: 'compact',
   usage: '',
-  summary: 'has me summarise our conversation, to make room',
+  summary: 'summarises our conversation to make room',
   operator: false,
   immediate: false,
   async run(context, _, signal) {
     const compaction = await context.compact(signal);
-    if (compaction.outcome === 'failed') return `I could not summarise, and nothing was changed. ${compaction.why}`;
+    if (compaction.outcome === 'failed') return `The summary failed, and nothing was changed. ${compaction.why}`;
     if (compaction.outcome !== 'done') return NOT_COMPACTED[compaction.outcome];
     const { before, after } = compaction;
-    return `Summarised: the next request carries about ${quantity(after, 'token')} of the past instead of ${before}.`;
+    return `Summarised: the next request includes about ${quantity(after, 'token')} of history instead of ${before}.`;
   },
 };
 
 const skills: Command = {
   name: 'skills',
   usage: '',
-  summary: 'lists the skills that I know here',
+  summary: 'lists my skills here',
   operator: false,
   immediate: true,
   async run(context) {
     const known = await context.skills();
-    if (known.length === 0) return 'I know no skills here.';
+    if (known.length === 0) return 'I have no skills here.';
     return known.map(({ name, description }) => `${name}: ${description}`).join('\n');
   },
 };
@@ -141,15 +141,15 @@ const skills: Command = {
 const RETRIED: Readonly<Record<RetryResult, string>> = {
   // The new answer is the reply.
   'asked again': '',
-  'nothing there': 'There is nothing to answer again.',
-  'not theirs': 'Only who asked, or an operator, can have it answered again.',
-  'used up': 'That is all I may answer here for today; please come back tomorrow.',
+  'nothing there': 'There is no question to answer again.',
+  'not theirs': 'Only the person who asked, or an operator, can retry this question.',
+  'used up': "Today's limit here is used up; please come back tomorrow.",
 };
 
 const retry: Command = {
   name: 'retry',
   usage: '',
-  summary: 'has me answer the last question again',
+  summary: 'answers the last question again',
   operator: false,
   immediate: false,
   run: async (context) => RETRIED[await context.retry()],

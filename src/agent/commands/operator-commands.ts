@@ -5,7 +5,7 @@ import type { Command } from './command.js';
 const approve: Command = {
   name: 'approve',
   usage: 'JID',
-  summary: 'lets somebody in',
+  summary: 'lets someone in',
   operator: true,
   immediate: true,
   argument: { label: 'Who', kind: 'jid' },
@@ -14,14 +14,14 @@ const approve: Command = {
     if (typeof who === 'string') return whom('approve', who, operations.pendingRequests());
     const isNew = await operations.approve(who);
     if (!operations.isAdmitted(who)) return `${who.toString()} is approved, but dm_policy lets nobody in.`;
-    return isNew ? `${who.toString()} is let in.` : `${who.toString()} was let in already.`;
+    return isNew ? `${who.toString()} is approved.` : `${who.toString()} was already approved.`;
   },
 };
 
 const deny: Command = {
   name: 'deny',
   usage: 'JID',
-  summary: 'turns somebody away, or takes back that they were let in',
+  summary: 'turns someone away, or revokes their approval',
   operator: true,
   immediate: true,
   argument: { label: 'Who', kind: 'jid' },
@@ -29,23 +29,23 @@ const deny: Command = {
     const who = readAddress(argument);
     if (typeof who === 'string') return whom('deny', who, operations.pendingRequests());
     const wasKnown = await operations.deny(who);
-    if (operations.isAdmitted(who)) return `${who.toString()} is still let in: the configuration says so.`;
-    return wasKnown ? `${who.toString()} is not let in.` : `${who.toString()} was not let in, and does not wait to be.`;
+    if (operations.isAdmitted(who)) return `${who.toString()} is still allowed by the configuration.`;
+    return wasKnown ? `${who.toString()} is denied.` : `${who.toString()} was neither approved nor waiting.`;
   },
 };
 
 const rooms: Command = {
   name: 'rooms',
   usage: '',
-  summary: 'lists the rooms that I am in',
+  summary: 'lists my rooms',
   operator: true,
   immediate: true,
   run({ operations }) {
     const known = operations.rooms();
-    if (known.length === 0) return 'I am in no room.';
+    if (known.length === 0) return 'I am not in any room.';
     return known
       .map(({ jid, nick, occupants }) =>
-        nick === undefined ? `${jid.toString()}: not there now` : `${jid.toString()}: as ${nick}, ${occupants} there`,
+        nick === undefined ? `${jid.toString()}: not joined` : `${jid.toString()}: as ${nick}, ${occupants} present`,
       )
       .join('\n');
   },
@@ -54,13 +54,13 @@ const rooms: Command = {
 const join: Command = {
   name: 'join',
   usage: 'ROOM',
-  summary: 'has me join a room, and come back to it after a restart',
+  summary: 'joins a room and rejoins it after restarts',
   operator: true,
   immediate: true,
   argument: { label: 'Room', kind: 'jid' },
   async run({ operations }, argument) {
     const room = readAddress(argument);
-    if (typeof room === 'string') return `Which room? /join room@conference.example.com. ${room}`.trim();
+    if (typeof room === 'string') return `Which room? Example: /join room@conference.example.com. ${room}`.trim();
     const refusal = await operations.join(room);
     return refusal ?? `I am in ${room.toString()}.`;
   },
@@ -69,7 +69,7 @@ const join: Command = {
 const leave: Command = {
   name: 'leave',
   usage: '[ROOM]',
-  summary: 'has me leave a room, or the one I am told in',
+  summary: 'leaves a room; without ROOM, the one it is sent in',
   operator: true,
   immediate: true,
   argument: {
@@ -79,7 +79,7 @@ const leave: Command = {
   },
   async run({ operations, room: here }, argument) {
     const room = argument === '' && here !== undefined ? here : readAddress(argument);
-    if (typeof room === 'string') return `Which room? /rooms lists those I am in. ${room}`.trim();
+    if (typeof room === 'string') return `Which room? /rooms lists my rooms. ${room}`.trim();
     return (await operations.leave(room)) ? `I left ${room.toString()}.` : `I am not in ${room.toString()}.`;
   },
 };
@@ -87,16 +87,16 @@ const leave: Command = {
 const usage: Command = {
   name: 'usage',
   usage: '',
-  summary: 'shows what the day has cost so far, by sender and room',
+  summary: "shows today's tokens by sender and room",
   operator: true,
   immediate: true,
   run({ operations }) {
     const { spent, limit } = operations.usage();
-    if (spent.length === 0) return 'Nothing was used today.';
+    if (spent.length === 0) return 'No tokens used today.';
     const total = spent.reduce((sum, { tokens }) => sum + tokens, 0);
     const rest = spent.length - MAX_LISTED;
     return [
-      `${total} tokens today (${Number.isFinite(limit) ? `each may use ${limit}` : 'there is no limit'}):`,
+      `${total} tokens today (${Number.isFinite(limit) ? `limit: ${limit} each` : 'no limit'}):`,
       ...spent.slice(0, MAX_LISTED).map(({ payer, tokens }) => `${payer}: ${tokens}`),
       ...(rest > 0 ? [`and ${rest} more`] : []),
     ].join('\n');
@@ -115,14 +115,16 @@ function readAddress(argument: string): Jid | string {
   if (text === '') return '';
   try {
     const { bare } = Jid.parse(text);
-    return bare.localpart === '' ? 'An address has an @ in it.' : bare;
+    return bare.localpart === '' ? 'An address needs an @.' : bare;
   } catch (error) {
-    if (error instanceof JidError) return `That is no address: ${error.message}.`;
+    if (error instanceof JidError) return `That is not a valid address: ${error.message}.`;
     throw error;
   }
 }
 
 function whom(command: string, why: string, waiting: readonly string[]): string {
   const who = waiting.slice(0, MAX_LISTED).join(', ');
-  return [`Whom? /${command} alice@example.com.`, why, who === '' ? '' : `Waiting: ${who}.`].filter(Boolean).join(' ');
+  return [`Who? Example: /${command} alice@example.com.`, why, who === '' ? '' : `Waiting: ${who}.`]
+    .filter(Boolean)
+    .join(' ');
 }

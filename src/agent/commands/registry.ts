@@ -43,7 +43,7 @@ export class CommandRegistry {
     const quoted = name.length <= MAX_SHOWN ? `/${name}` : 'that';
     const names = this.list(requester).map((command) => command.name);
     const suggestion = names.find((known) => known.startsWith(name)) ?? nearestWord(name, names) ?? 'help';
-    return `I don't know ${quoted}. Did you mean /${suggestion}? (//… sends a text that begins with a slash.)`;
+    return `I don't know ${quoted}. Did you mean /${suggestion}? (Start with // to send it as text.)`;
   }
 
   #helpCommand(): Command {
@@ -60,7 +60,7 @@ export class CommandRegistry {
 
 /** A longer name is not quoted. */
 const MAX_SHOWN = 32;
-const HELP_END = 'To send a text that begins with a slash, double the slash.';
+const HELP_END = 'To send text that begins with a slash, start it with two.';
 
 function helpLine({ name, usage, summary }: Command): string {
   return `/${name}${usage && ` ${usage}`}: ${summary}`;

@@ -39,13 +39,13 @@ export function readAccounts(
     const shape = checkShape(report, accountSchema, path, value);
     if (!shape) continue;
     const twin = nameByJid.get(shape.jid.toString());
-    if (twin !== undefined) report.error([...path, 'jid'], `jid is the account of [channels.xmpp.${twin}] already`);
+    if (twin !== undefined) report.error([...path, 'jid'], `jid is already used by [channels.xmpp.${twin}]`);
     else nameByJid.set(shape.jid.toString(), name);
     const account = resolveAccount(report, path, name, shape, rooms, providers, baseDirectory);
     if (account) accounts.push(account);
   }
   if (Object.keys(table).length === 0)
-    report.error(ACCOUNTS, 'there is no account: write one as [channels.xmpp.NAME], with jid and password');
+    report.error(ACCOUNTS, 'no account is configured; add [channels.xmpp.NAME] with jid and password');
   return accounts;
 }
 
@@ -57,7 +57,7 @@ function readRoomNames(report: Report, path: Path, table: unknown): ReadonlyMap<
     try {
       const jid = readRoomJid(key);
       if (seen.has(jid.toString()))
-        report.errorAtKey([...path, key], 'the room is there already, written in another way');
+        report.errorAtKey([...path, key], 'this room is already configured in another spelling');
       seen.add(jid.toString());
       rooms.set(key, jid);
     } catch (error) {
@@ -79,10 +79,7 @@ function resolveAccount(
   baseDirectory: string,
 ): ReadAccount | undefined {
   if (shape.direct_tls && !shape.server) {
-    report.error(
-      [...path, 'direct_tls'],
-      'direct_tls needs server; without it DNS says where TLS begins with the first byte',
-    );
+    report.error([...path, 'direct_tls'], 'direct_tls needs server; without it, DNS says which ports use direct TLS');
   }
   const ca =
     shape.ca_file === undefined
@@ -133,7 +130,7 @@ function resolveAccount(
       if (pattern.isServer) report.warning([...path, 'muc_rooms', key, 'users', index], SERVER_ONLY);
     }
     if (!account.rooms.some((joined) => joined.equals(jid))) {
-      const message = 'this room is not in rooms, so the bot is there only when an operator brings it';
+      const message = 'this room is not in rooms, so the bot joins it only when an operator asks';
       report.warning([...path, 'muc_rooms', key], message);
     }
     const resolved = room && resolveRoom(report, [...path, 'muc_rooms', key], jid, room, account, providers);
@@ -186,8 +183,8 @@ function onlyProvider(report: Report, path: Path, providers: Providers): string 
   if (only !== undefined && others.length === 0) return only;
   const why =
     only === undefined
-      ? 'model_provider is missing, and there is no [providers.NAME] either'
-      : `model_provider is missing, and there are several to choose from: ${[only, ...others].join(', ')}`;
+      ? 'model_provider is missing, and no [providers.NAME] is configured'
+      : `model_provider is missing, and several providers are configured: ${[only, ...others].join(', ')}`;
   report.error(path, why);
   return undefined;
 }
@@ -208,7 +205,7 @@ function chooseModel(
   const model = named ?? providers.firstModel(modelProvider);
   if (model === undefined) {
     if (!providers.isBroken(modelProvider))
-      report.error(path, `model is missing, and the provider ${modelProvider} has no models listed`);
+      report.error(path, `model is missing, and [providers.${modelProvider}] lists no models`);
     return undefined;
   }
   return { modelProvider, model };
@@ -218,7 +215,7 @@ function chooseModel(
 function warnAboutContradictions(report: Report, path: Path, shape: AccountShape): void {
   const { allowlist, group_allowlist: groupAllowlist, rooms } = shape;
   if (shape.server !== undefined && shape.websocket !== undefined) {
-    report.warning([...path, 'server'], 'server has no effect while websocket says where to connect');
+    report.warning([...path, 'server'], 'server has no effect while websocket is set');
   }
   if (allowlist.length > 0 && shape.dm_policy !== 'allowlist') {
     report.warning([...path, 'allowlist'], `allowlist has no effect while dm_policy is "${shape.dm_policy}"`);
@@ -248,13 +245,12 @@ function warnAboutContradictions(report: Report, path: Path, shape: AccountShape
   }
   const open = shape.dm_policy === 'open' || (shape.group_policy === 'open' && rooms.length > 0);
   if (shape.enabled && open && shape.limits.tokens_per_day === Infinity) {
-    const message =
-      'tokens_per_day is switched off while anyone may talk to the bot: strangers can spend as much as they like';
+    const message = 'tokens_per_day is off while anyone may talk to the bot: strangers can spend as much as they like';
     report.warning([...path, 'limits', 'tokens_per_day'], message);
   }
 }
 
-const SERVER_ONLY = 'this admits the server itself and nobody on it; everyone there would be "*@" before the domain';
+const SERVER_ONLY = 'this matches only the server itself; put "*@" before the domain to match everyone on it';
 
 /** Descriptions of file system errors, by code. */
 const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([
@@ -271,7 +267,7 @@ function readCertificates(report: Report, path: Path, file: string): string | un
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     report.error(
       path,
-      `ca_file cannot be read: ${FILE_PROBLEMS.get(code) ?? code}; a relative path starts in the folder of this file`,
+      `ca_file cannot be read: ${FILE_PROBLEMS.get(code) ?? code}; relative paths start in the folder of this file`,
     );
     return undefined;
   }
@@ -280,7 +276,7 @@ function readCertificates(report: Report, path: Path, file: string): string | un
     void new X509Certificate(pem).subject;
     return pem;
   } catch {
-    report.error(path, 'ca_file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)');
+    report.error(path, 'ca_file has no certificate in PEM format (-----BEGIN CERTIFICATE-----)');
     return undefined;
   }
 }

@@ -25,7 +25,7 @@ export class JidPattern {
     const at = text.indexOf('@');
     const jid = Jid.parse(text.slice(0, at + 1) + text.slice(at + 1).replaceAll('*', placeholder));
     if (!jid.isBare)
-      throw new JidError('resource', '', 'bare JIDs are compared; leave out the "/" and what follows it');
+      throw new JidError('resource', '', 'only bare JIDs are matched; leave out the "/" and what follows it');
     return new JidPattern(jid.localpart, jid.domainpart.replaceAll(placeholder, '*'));
   }
 

@@ -48,8 +48,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     return { path, ...parsed };
   }
   const searched = paths.map((path) => `  ${path}`).join('\n');
-  const remedy = 'Write one (the README has the smallest that works), or name another with --config FILE.';
-  throw new ConfigError(`There is no configuration file. Looked for:\n${searched}\n${remedy}`);
+  const remedy = 'Create one (the README has a minimal example), or pass another with --config FILE.';
+  throw new ConfigError(`No configuration file found. Looked for:\n${searched}\n${remedy}`);
 }
 
 /** The data folder, absolute: `--data-dir`, `$MOLTIS_DATA_DIR`, `~/.moltis`. */
@@ -82,7 +82,7 @@ async function readIfExists(path: string): Promise<string | undefined> {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new ConfigError(
-      `The configuration ${path} cannot be read (${String(code)}). Is it a file, and may this user read it?`,
+      `Cannot read the configuration ${path} (${String(code)}). Is it a file, and can this user read it?`,
       { cause: error },
     );
   }

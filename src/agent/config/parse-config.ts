@@ -57,7 +57,7 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
   const providers = new Providers(report, ours.providers);
   const accounts = readAccounts(report, ours.accounts, providers, options.baseDirectory);
   if (accounts.length > 0 && accounts.every(({ enabled }) => !enabled)) {
-    report.warning(['channels', 'xmpp'], 'no account is enabled: there is nothing to run');
+    report.warning(['channels', 'xmpp'], 'no account is enabled, so there is nothing to run');
   }
   const skills = checkShape(report, skillsSchema, ['skills'], ours.skills);
   const skillPaths = (skills?.search_paths ?? []).map((path) => resolve(options.baseDirectory, path));
@@ -122,7 +122,7 @@ function warnAboutMisspeltTables(report: Report, root: TomlTable): void {
   const ours = Object.keys(fileSchema.shape);
   for (const key of Object.keys(root)) {
     const near = ours.includes(key) ? undefined : nearestWord(key, ours);
-    if (near !== undefined) report.warning([key], `[${key}] is not read; did you mean [${near}]?`);
+    if (near !== undefined) report.warning([key], `[${key}] is ignored; did you mean [${near}]?`);
   }
 }
 
@@ -131,7 +131,7 @@ function warnAboutMoltisSettings(report: Report, root: TomlTable): void {
   for (const path of moltisSettings.flatMap((pattern) => settingsAt(root, pattern))) {
     // `enabled = true` holds here too.
     if (path.at(-1) === 'enabled' && valueAt(root, path) === true) continue;
-    report.warning(path, `${settingName(path)} is read by Moltis alone and has no effect here`);
+    report.warning(path, `${settingName(path)} is used by Moltis only and has no effect here`);
   }
 }
 
@@ -145,7 +145,7 @@ function warnAboutReadableSecrets(report: Report, root: TomlTable): void {
   for (const path of SECRETS.flatMap((pattern) => settingsAt(root, pattern))) {
     const value = valueAt(root, path);
     if (typeof value !== 'string' || value.includes('${')) continue;
-    const remedy = 'take that right away (chmod 600), or keep it in an environment variable';
-    report.warning(path, `${settingName(path)} stands in a file that others on this machine can read: ${remedy}`);
+    const remedy = 'run chmod 600 on it, or use an environment variable';
+    report.warning(path, `${settingName(path)} is in a file that other users of this machine can read: ${remedy}`);
   }
 }

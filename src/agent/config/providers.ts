@@ -54,7 +54,7 @@ export class Providers {
   /** The message for an unknown provider, with a suggestion. */
   describeNames(wrong: string): string {
     const names = [...new Set([...this.#configured.keys(), ...localNames()])];
-    return `must name a configured provider${didYouMean(wrong, names)}`;
+    return `must be a configured provider${didYouMean(wrong, names)}`;
   }
 
   /** Checks references between the providers and their missing settings. Call it after all `markUsed`. */
@@ -78,23 +78,23 @@ export class Providers {
     const path = ['providers', name];
     // The file may contain providers that only Moltis uses, so an unused provider may be incomplete.
     const severity = this.#used.has(name) ? 'error' : 'warning';
-    const unused = severity === 'error' ? '' : ' (nothing uses this provider)';
+    const unused = severity === 'error' ? '' : ' (this provider is not used)';
     const wellKnown = WELL_KNOWN_PROVIDERS.get(name);
     const baseUrl = completeBaseUrl(shape.base_url, wellKnown?.baseUrl);
     if (baseUrl === undefined) {
       const hint = didYouMean(name, WELL_KNOWN_PROVIDERS.keys());
-      this.#report.add(severity, path, `base_url is missing: "${name}" is no name with a built-in one${unused}${hint}`);
+      this.#report.add(severity, path, `base_url is missing: "${name}" is not a well-known provider${unused}${hint}`);
       return undefined;
     }
     const onThisMachine = isLoopback(new URL(baseUrl));
     if (shape.api_key === undefined && wellKnown?.local === false && !onThisMachine) {
-      this.#report.add(severity, path, `api_key is missing: ${name} asks for one${unused}`);
+      this.#report.add(severity, path, `api_key is missing: ${name} requires one${unused}`);
       return undefined;
     }
     if (shape.api_key && baseUrl.startsWith('http:') && !onThisMachine) {
       this.#report.warning(
         [...path, 'base_url'],
-        'base_url is http://: the key and every conversation go over the network unencrypted',
+        'base_url is http://: the key and all conversations are sent unencrypted',
       );
     }
     return {
@@ -123,7 +123,7 @@ export class Providers {
         this.#reportMissingModels(path, fallback);
       const cycle = this.#cycleFrom(name);
       if (cycle && !cycle.some((member) => reported.has(member))) {
-        this.#report.error(path, `fallback leads in a circle: ${[...cycle, name].join(', ')}`);
+        this.#report.error(path, `fallback is circular: ${[...cycle, name].join(', ')}`);
       }
       for (const member of cycle ?? []) reported.add(member);
     }
@@ -149,8 +149,8 @@ export class Providers {
   #reportMissingModels(path: Path, fallback: string): void {
     const baseUrl = this.#shape(fallback)?.base_url ?? WELL_KNOWN_PROVIDERS.get(fallback)?.baseUrl;
     const onThisMachine = baseUrl !== undefined && isLoopback(new URL(baseUrl));
-    const remedy = `name its models in [providers.${fallback}]`;
-    if (!onThisMachine) this.#report.error(path, `fallback needs a provider that has models; ${remedy}`);
+    const remedy = `list them in [providers.${fallback}]`;
+    if (!onThisMachine) this.#report.error(path, `fallback needs a provider with models; ${remedy}`);
   }
 }
 

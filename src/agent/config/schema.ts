@@ -26,7 +26,7 @@ function mustBe(what: string): { readonly error: (issue: { readonly input?: unkn
   return { error: ({ input }) => (input === undefined ? 'is missing' : `must be ${what}`) };
 }
 
-const text = () => z.string(mustBe('a text in quotes')).min(1, { error: 'must not be empty' });
+const text = () => z.string(mustBe('a string in quotes')).min(1, { error: 'must not be empty' });
 const flag = () => z.boolean(mustBe('true or false'));
 const list = <T extends z.ZodType>(item: T) => z.array(item, mustBe('a list in square brackets'));
 const table = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape, mustBe('a table'));
@@ -64,7 +64,7 @@ function read<T>(reader: (text: string) => T) {
 }
 
 /** A key that only Moltis itself reads. */
-const moltisOwn = () => z.unknown().optional().describe('Read by Moltis, left alone here.');
+const moltisOwn = () => z.unknown().optional().describe('Used by Moltis, ignored here.');
 const providerKeysOfMoltis = {
   enabled: moltisOwn(),
   alias: moltisOwn(),
@@ -86,91 +86,91 @@ export const moltisSettings: readonly string[] = [
 ];
 
 const limitsSchema = table({
-  messages_per_minute: limit().prefault(20).describe('Messages a sender may send in a minute.'),
-  tokens_per_day: limit().prefault(200_000).describe('Tokens that a sender or a room may use in a day.'),
-  turns_per_minute: limit().prefault(30).describe('Answers in one conversation in a minute.'),
-  history_tokens: limit().prefault(16_000).describe('Tokens of the past that a request carries.'),
-  stale_after_minutes: limit().prefault(60).describe('Questions older than this get no answer.'),
+  messages_per_minute: limit().prefault(20).describe('Messages per minute from one sender.'),
+  tokens_per_day: limit().prefault(200_000).describe('Tokens per day for one sender or room.'),
+  turns_per_minute: limit().prefault(30).describe('Answers per minute in one conversation.'),
+  history_tokens: limit().prefault(16_000).describe('Tokens of history sent with each request.'),
+  stale_after_minutes: limit()
+    .prefault(60)
+    .describe('After an absence, questions older than this become context and get no answer.'),
 });
 
 /** The settings that an account and a room share. */
 const modelSettings = {
-  model: text().optional().describe("The model; the provider's first, unless set."),
-  model_provider: text().optional().describe('The NAME of a [providers.NAME]; the only one there is, unless set.'),
-  system_prompt: text().optional().describe('What the model is told to be.'),
-  skills: list(read(readSkillName)).optional().describe('Names of skills that the model may read.'),
-  tools: list(choice(TOOL_NAMES)).optional().describe('Tools that the model may use; all of them, unless set.'),
+  model: text().optional().describe("Model to use. Default: the provider's first model."),
+  model_provider: text().optional().describe('NAME of a [providers.NAME]. Required when there are several.'),
+  system_prompt: text().optional().describe('Instructions for the model.'),
+  skills: list(read(readSkillName)).optional().describe('Names of the skills that the model can use.'),
+  tools: list(choice(TOOL_NAMES)).optional().describe('Tools that the model can use. Default: all.'),
 };
 
 const roomSchema = table({
-  enabled: flag().prefault(true).describe('False: the bot is not in this room.'),
-  require_mention: flag()
-    .optional()
-    .describe('Whether only messages that address the bot are answered; wins over mention_mode.'),
-  users: list(read(readJidPattern)).optional().describe('Real JIDs that are answered; everyone, unless set.'),
-  password: secret().optional().describe('Password of the room.'),
+  enabled: flag().prefault(true).describe('false: the bot does not join this room.'),
+  require_mention: flag().optional().describe('Answer only messages that address the bot. Overrides mention_mode.'),
+  users: list(read(readJidPattern)).optional().describe('Real JIDs that get answers. Default: everyone.'),
+  password: secret().optional().describe('Password of the room; "${NAME}" reads it from the environment.'),
   ...modelSettings,
 });
 
 /** `[channels.xmpp.NAME]` */
 export const accountSchema = table({
-  jid: read(readAccountJid).describe('Bare JID of the bot, "bot@example.com".'),
-  password: secret().describe('Its password; "${NAME}" reads it from the environment.'),
+  jid: read(readAccountJid).describe('Bare JID of the bot, such as "bot@example.com".'),
+  password: secret().describe('Password of the account; "${NAME}" reads it from the environment.'),
   resource: read(readResource)
     .prefault('moltis')
-    .describe('The bound resource, and the nick in rooms unless nick is set.'),
-  nick: read(readResource).optional().describe('The nick in rooms.'),
-  server: read(readServer).optional().describe('Host or host:port to connect to, instead of where DNS points.'),
-  direct_tls: flag().prefault(false).describe('With server: TLS from the first byte.'),
+    .describe('Resource to bind. Also the nickname in rooms, unless nick is set.'),
+  nick: read(readResource).optional().describe('Nickname in rooms. Default: the resource.'),
+  server: read(readServer).optional().describe('Host or host:port to connect to, instead of a DNS lookup.'),
+  direct_tls: flag().prefault(false).describe('With server: connect with direct TLS instead of StartTLS.'),
   websocket: read(readWebSocketUrl).optional().describe('wss:// URL to connect to instead of TCP.'),
-  ca_file: text().optional().describe('PEM file of a certificate authority to trust as well.'),
-  enabled: flag().prefault(true).describe('False: this account stays offline.'),
+  ca_file: text().optional().describe('PEM file with an additional certificate authority to trust.'),
+  enabled: flag().prefault(true).describe('false: this account stays offline.'),
   rooms: list(read(readRoomJid)).prefault([]).describe('Rooms to join.'),
-  dm_policy: choice(POLICIES).prefault('open').describe('Whose direct messages are answered.'),
-  group_policy: choice(POLICIES).prefault('open').describe('In which rooms the bot answers.'),
-  mention_mode: choice(MENTION_MODES).prefault('mention').describe('Which messages in rooms are answered.'),
+  dm_policy: choice(POLICIES).prefault('open').describe('Who gets answers to direct messages.'),
+  group_policy: choice(POLICIES).prefault('open').describe('Which rooms the bot may join.'),
+  mention_mode: choice(MENTION_MODES).prefault('mention').describe('Which messages in rooms get an answer.'),
   allowlist: list(read(readJidPattern))
     .prefault([])
-    .describe('Bare JIDs for dm_policy; * in the local part or the domain.'),
+    .describe('Bare JIDs that dm_policy = "allowlist" lets in; * works in the local part and the domain.'),
   group_allowlist: list(read(readRoomPattern))
     .prefault([])
-    .describe('Rooms for group_policy; * in the local part or the domain.'),
+    .describe('Rooms that group_policy = "allowlist" lets the bot join; * works in the local part and the domain.'),
   operators: list(read(readAccountJid))
     .prefault([])
-    .describe('Bare JIDs that are answered whatever the lists say, unless a policy is disabled.'),
-  text_chunk_limit: count().prefault(4000).describe('Characters a message.'),
-  media_max_mb: count().prefault(20).describe('Megabytes of one file that is fetched.'),
+    .describe('Bare JIDs that may use operator commands. They need no entry in the lists.'),
+  text_chunk_limit: count().prefault(4000).describe('Maximum number of characters per message.'),
+  media_max_mb: count().prefault(20).describe('Maximum size of a file, in megabytes.'),
   blocked_media_types: list(read(readMediaType))
     .prefault([])
-    .describe('Media types that are not fetched, such as "video/*".'),
+    .describe('Media types that are neither fetched nor sent, such as "video/*".'),
   media_private_hosts: list(read(readHost))
     .prefault([])
-    .describe('Hosts on private addresses that media may be fetched from.'),
-  reactions: flag().prefault(true).describe('Whether the bot reacts to messages.'),
-  stream_edits: choice(STREAM_EDITS).prefault('dm').describe('Where an answer is shown while it grows.'),
+    .describe('Hosts on private addresses from which files may be fetched.'),
+  reactions: flag().prefault(true).describe('Mark slow questions with an emoji, and let the model react to messages.'),
+  stream_edits: choice(STREAM_EDITS).prefault('dm').describe('Where an answer is shown while it is being written.'),
   limits: limitsSchema.prefault({}),
   muc_rooms: z
     .record(z.string(), roomSchema, mustBe('a table'))
     .prefault({})
-    .describe('What is different in a room, by its JID.'),
+    .describe('Settings for single rooms, by JID.'),
   ...modelSettings,
 });
 
 /** `[providers.NAME]` */
 export const providerSchema = table({
-  api_key: secret().optional().describe('Its key; "${NAME}" reads it from the environment.'),
+  api_key: secret().optional().describe('API key; "${NAME}" reads it from the environment.'),
   base_url: read(readBaseUrl)
     .optional()
-    .describe('URL of an OpenAI-compatible endpoint; built in for well-known names.'),
-  models: list(text()).prefault([]).describe('Its models; the first is the default.'),
-  fallback: text().optional().describe('Provider that is asked when this one fails before any text was sent.'),
-  first_token_s: seconds().prefault(60).describe('Seconds until the first content.'),
-  idle_s: seconds().prefault(30).describe('Seconds between two pieces of content.'),
+    .describe('URL of an OpenAI-compatible endpoint. Built in for well-known providers.'),
+  models: list(text()).prefault([]).describe('Available models. The first is the default.'),
+  fallback: text().optional().describe('Provider to use when this one fails before any text was sent.'),
+  first_token_s: seconds().prefault(60).describe('Maximum seconds until the first content.'),
+  idle_s: seconds().prefault(30).describe('Maximum seconds between two pieces of content.'),
   retries: z
     .int(mustBe('a whole number'))
     .min(0, { error: 'must be 0 or more' })
     .prefault(2)
-    .describe('Attempts after the first, before the first content only.'),
+    .describe('Retries, only before the first content.'),
   ...providerKeysOfMoltis,
 });
 
@@ -179,7 +179,7 @@ export const providersOwnKeys = { offered: moltisOwn(), show_legacy_models: molt
 
 /** `[skills]` */
 export const skillsSchema = table({
-  search_paths: list(text()).prefault([]).describe('Folders of skill folders, relative to this file.'),
+  search_paths: list(text()).prefault([]).describe('Folders that contain skill folders, relative to this file.'),
   ...skillsKeysOfMoltis,
 });
 

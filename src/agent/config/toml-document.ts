@@ -32,7 +32,7 @@ export class TomlSyntaxError extends Error {
 
 /** The most likely mistakes, by the parser's message. */
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['invalid value', ' (a text stands in quotes)'],
+  ['invalid value', ' (strings need quotes)'],
   ['control characters are not allowed in strings', ' (is the closing quote missing?)'],
 ]);
 

@@ -74,7 +74,7 @@ export function readServer(text: string): ServerAddress {
   const port = digits === undefined ? undefined : Number(digits);
   if (host === undefined || port === 0 || (port ?? 0) > 65_535) {
     throw new ValueError(
-      'must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+      'must be a host or host:port, with an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
     );
   }
   return { host, port };
@@ -118,7 +118,7 @@ export function readBaseUrl(text: string): string {
 function readUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && (url.username !== '' || url.password !== ''))
-    throw new ValueError('must be a URL without a user and password in it');
+    throw new ValueError('must be a URL without a user name and password');
   return url?.hash === '' ? url : undefined;
 }
 
@@ -137,6 +137,6 @@ export function readMediaType(text: string): string {
 /** A skill name (agentskills.io): up to 64 lower-case letters, digits and hyphens. */
 export function readSkillName(text: string): string {
   if (!/^[a-z0-9-]{1,64}$/.test(text))
-    throw new ValueError("must be a skill's name: up to 64 small letters, digits and hyphens");
+    throw new ValueError('must be a skill name: up to 64 lowercase letters, digits and hyphens');
   return text;
 }

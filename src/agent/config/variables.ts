@@ -18,7 +18,7 @@ export function substituteVariables(
   const replaced = text.replace(REFERENCE, (_, escaped: string | undefined, name: string | undefined) => {
     if (escaped !== undefined) return escaped;
     if (name === undefined) {
-      problem ??= 'has a "${" that begins no variable; write ${NAME}, or $${ for the two characters themselves';
+      problem ??= 'has a "${" that starts no variable; write ${NAME}, or $${ for a literal "${"';
       return '';
     }
     const value = Object.hasOwn(environment, name) ? environment[name] : undefined;

@@ -96,7 +96,7 @@ export class ConversationStore {
       }
     } catch (error) {
       throw new HistoryError(
-        `cannot keep the history in ${directory}; is it a folder, and may this user write there?`,
+        `cannot keep the history in ${directory}; is it a folder, and can this user write there?`,
         { cause: error },
       );
     }

@@ -124,7 +124,7 @@ export class Journal {
         for (const job of batch) job.resolve();
       }
     } catch (error) {
-      const what = `cannot write the history in ${this.#paths.folder}; is the disk full, or the folder gone?`;
+      const what = `cannot write the history in ${this.#paths.folder}; is the disk full, or was the folder removed?`;
       const broken = new HistoryError(what, { cause: error });
       this.#refusal = broken;
       for (const job of [...batch, ...this.#jobs]) job.reject(broken);

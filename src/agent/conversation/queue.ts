@@ -31,8 +31,8 @@ export class TurnAborted extends Error {
 
 const ABORTED = {
   stop: 'the turn was stopped',
-  changed: 'the turn was broken off, because what it answers has changed',
-  shutdown: 'the turn was cut short, because the bot is stopping',
+  changed: 'the turn was cancelled because its question changed',
+  shutdown: 'the turn was cut short because the bot is stopping',
 };
 
 /** Options of a `TurnQueue`. */

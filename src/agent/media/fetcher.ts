@@ -117,7 +117,7 @@ export class MediaFetcher {
     const data = new Uint8Array(body);
     const stated = typeOf(headers);
     if (hash !== undefined && !matchesHash(data, hash))
-      throw new RejectedFile('it is not the file that its sender meant: its hash is another one', stated);
+      throw new RejectedFile('its hash is not the one that the sender gave', stated);
     const type = sniffType(data) ?? stated ?? link.type;
     this.#checkType(type);
     const known = { name, size: data.byteLength };
@@ -126,7 +126,7 @@ export class MediaFetcher {
     if (picture !== undefined) {
       const { width, height, extension } = picture;
       if (data.byteLength > MAX_PICTURE_BYTES || Math.max(width, height) > MAX_PICTURE_SIDE)
-        return { ...known, type: picture.type, note: `${width} x ${height} pixels, too large to be looked at` };
+        return { ...known, type: picture.type, note: `${width} x ${height} pixels, too large to look at` };
       return { ...known, type: picture.type, file: await this.#options.store.save(data, extension) };
     }
     const text = readText(data, stated ?? link.type);
@@ -146,8 +146,7 @@ export class MediaFetcher {
     } catch (error) {
       if (!(error instanceof HttpError && error.cause instanceof AddressError)) throw error;
       // Only asked now, because most upload services are public. The origin counts, not the host: other ports are other services.
-      if ((await uploadOrigin(signal)) !== origin)
-        throw new RejectedFile('its host is not on the public internet, and is not fetched from');
+      if ((await uploadOrigin(signal)) !== origin) throw new RejectedFile('its host is not on the public internet');
       return this.#request(url, [...account.mediaPrivateHosts, unbracketed(hostname)], signal, 0);
     }
   }
@@ -179,12 +178,12 @@ export class MediaFetcher {
         if (Number(headers['content-length']) > maxBytes) throw this.#tooLarge(type);
         // We did not ask for compression: a few bytes can expand into gigabytes.
         if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-          throw new RejectedFile('its server sends it compressed, and it is not unpacked', type);
+          throw new RejectedFile('its server sends it compressed', type);
       },
     }).catch((error: unknown) => {
       throw error instanceof ResponseTooLargeError ? this.#tooLarge(type) : error;
     });
-    if (response.status !== 200) throw new RejectedFile(`its server answered with ${response.status}`);
+    if (response.status !== 200) throw new RejectedFile(`its server responded with HTTP ${response.status}`);
     return response;
   }
 
@@ -198,7 +197,7 @@ export class MediaFetcher {
       type !== undefined &&
       this.#options.account.blockedMediaTypes.some((pattern) => matchesMediaType(pattern, type))
     )
-      throw new RejectedFile('files of this type are not taken here', type);
+      throw new RejectedFile('files of this type are not accepted here', type);
   }
 }
 

@@ -69,7 +69,7 @@ export class KeyedSemaphore {
   #wait(key: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const { waitMs } = this.#options;
-      const timer = setTimeout(() => giveUp(new TimeoutError('waiting in line', waitMs)), waitMs);
+      const timer = setTimeout(() => giveUp(new TimeoutError('waiting for other downloads', waitMs)), waitMs);
       const end = (): void => {
         clearTimeout(timer);
         this.#waiting.delete(waiting);

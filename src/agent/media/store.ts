@@ -39,7 +39,7 @@ export class MediaStore {
     try {
       await store.#scan();
     } catch (error) {
-      throw new StorageError(`cannot use ${directory}; is it a folder, and may this user write there?`, {
+      throw new StorageError(`cannot use ${directory}; is it a folder, and can this user write there?`, {
         cause: error,
       });
     }

@@ -123,19 +123,19 @@ export type ModelErrorKind =
   | 'bad-request';
 
 const PUBLIC_TEXT: Readonly<Record<ModelErrorKind, string>> = {
-  auth: 'The model does not accept my credentials; my operator has to look into it.',
-  quota: 'My account with the model is used up; my operator has to look into it.',
-  'rate-limited': 'The model has too many questions to answer right now; please ask again in a minute.',
-  unavailable: 'The model is out of order at the moment; please try again a little later.',
-  unreachable: 'I cannot reach the model at the moment; please try again a little later.',
-  timeout: 'The model took too long to begin its answer; please try again.',
+  auth: 'The model does not accept my credentials; my operator needs to look into it.',
+  quota: 'My credit with the model provider is used up; my operator needs to look into it.',
+  'rate-limited': 'The model is too busy right now; please ask again in a minute.',
+  unavailable: 'The model is unavailable at the moment; please try again later.',
+  unreachable: 'I cannot reach the model at the moment; please try again later.',
+  timeout: 'The model took too long to start its answer; please try again.',
   stalled: 'The model stopped in the middle of its answer; please try again.',
-  truncated: "The model's answer broke off; please try again.",
-  malformed: 'The model answered with something I cannot read; my operator has to look into it.',
-  empty: 'The model had no answer to that; please try other words.',
+  truncated: "The model's answer was cut off; please try again.",
+  malformed: 'The model sent something I cannot read; my operator needs to look into it.',
+  empty: 'The model gave no answer; please rephrase your question.',
   refused: 'The model declined to answer that.',
-  'too-long': 'Our conversation has grown too long for the model; /new starts a fresh one.',
-  'bad-request': 'The model could not take the question; my operator has to look into it.',
+  'too-long': 'Our conversation is too long for the model; /new starts a fresh one.',
+  'bad-request': 'The model rejected the request; my operator needs to look into it.',
 };
 
 /**

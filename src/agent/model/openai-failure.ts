@@ -13,7 +13,7 @@ export function toModelError(error: unknown, answering: boolean, fail: ErrorFact
   // For an event with an `error`, the package throws an error with that value as its `error`.
   if (event !== undefined) return eventFailure(event, fail);
   // The parser's message quotes the answer, which must not be logged.
-  if (error instanceof SyntaxError) return fail('malformed', 'sent an event that cannot be read');
+  if (error instanceof SyntaxError) return fail('malformed', 'sent an unreadable event');
   return answering
     ? fail('truncated', 'lost the connection in the middle of its answer', { said: faultOf(error) })
     : fail('unreachable', 'could not be reached', { said: faultOf(error) });
@@ -42,7 +42,7 @@ function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorFa
 function eventFailure(error: unknown, fail: ErrorFactory): ModelError {
   const { text, code } = textAndCode(error);
   const status = typeof code === 'number' && code >= 400 && code < 600 ? code : undefined;
-  return fail(kindOf(status ?? 500, code, text), 'sent an error in place of its answer', { said: text, status });
+  return fail(kindOf(status ?? 500, code, text), 'sent an error instead of an answer', { said: text, status });
 }
 
 function kindOf(status: number, code: unknown, text: string): ModelErrorKind {

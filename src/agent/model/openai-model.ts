@@ -75,10 +75,10 @@ async function openClient(provider: ModelProvider): Promise<OpenAI> {
   const { baseUrl, apiKey } = provider;
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw fail('bad-request', 'needs a base_url of http: or https:, without a user name');
+    throw fail('bad-request', 'needs an http: or https: base_url without a user name');
   }
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey.reveal())) {
-    throw fail('auth', 'has an api_key that is empty, or with spaces or other characters that no key has');
+    throw fail('auth', 'has an api_key that is empty or has invalid characters, such as spaces');
   }
   // Loaded on demand: it takes about 90 ms and 13 MB.
   const { OpenAI } = await import('openai');
@@ -109,7 +109,7 @@ function noticeOf(rejections: readonly Rejection[]): { notice?: string } {
   if (noticed.length === 0) return {};
   return {
     notice: noticed
-      .map(({ feature, error }) => `asked without ${feature} from now on, because ${error.message}`)
+      .map(({ feature, error }) => `${feature} will be left out of requests from now on, because ${error.message}`)
       .join('; '),
   };
 }

@@ -41,7 +41,7 @@ export async function* askOnce(
       if (chunk === undefined) {
         // Only the names of the fields: their content may be the answer, which must not be logged.
         const said = Object.keys(Object(event) as object).join(', ');
-        throw fail('malformed', 'sent an event that is no chunk of an answer', { said });
+        throw fail('malformed', 'sent an event that is not a completion chunk', { said });
       }
       const isProgress = answer.add(chunk);
       if (chunk.text !== '') {

@@ -21,8 +21,8 @@ export interface ModelProvider {
 }
 
 const REMEDY: Readonly<Record<ModelErrorKind, (provider: string) => string>> = {
-  auth: (provider) => `check api_key of [providers.${provider}] and what the key may use`,
-  quota: (provider) => `check plan and balance with ${provider}`,
+  auth: (provider) => `check api_key of [providers.${provider}] and the permissions of the key`,
+  quota: (provider) => `check your plan and balance at ${provider}`,
   'rate-limited': () => 'wait, or ask the provider for a higher limit',
   unavailable: () => "try again later; the provider's status page may say more",
   unreachable: (provider) => `check base_url of [providers.${provider}], the network, and that the server runs`,
@@ -31,8 +31,8 @@ const REMEDY: Readonly<Record<ModelErrorKind, (provider: string) => string>> = {
   truncated: () => 'try again; a proxy in between may be cutting long answers',
   malformed: (provider) =>
     `check that base_url of [providers.${provider}] is the root of an OpenAI-compatible API, often ending in /v1`,
-  empty: () => 'try again, or another model',
-  refused: () => 'ask in another way, or another model',
+  empty: () => 'try again, or use another model',
+  refused: () => 'rephrase the question, or use another model',
   'too-long': () => 'lower history_tokens, or use a model with a larger context',
   'bad-request': (provider) => `check model and base_url of [providers.${provider}]`,
 };

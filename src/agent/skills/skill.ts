@@ -38,7 +38,7 @@ const MAX_FILE_BYTES = 128 * 1024;
 export function loadSkill(name: string, searchPaths: readonly string[]): Skill {
   const path = searchPaths.map((one) => join(one, name)).find((one) => isFile(join(one, SKILL_FILE)));
   if (path === undefined) {
-    const searched = searchPaths.length === 0 ? 'has no folder' : 'has none of this name';
+    const searched = searchPaths.length === 0 ? 'is empty' : 'has no skill with this name';
     throw new SkillError(`search_paths of [skills] ${searched}`);
   }
   const folder = realpathSync(path);
@@ -66,13 +66,12 @@ function textOf(bytes: Uint8Array): string {
   } catch {
     // Not UTF-8: thrown below.
   }
-  throw new SkillError('the file is no text');
+  throw new SkillError('the file is not text');
 }
 
 function readHead(folder: string): unknown {
   const file = join(folder, SKILL_FILE);
-  if (!realpathSync(file).startsWith(folder + sep))
-    throw new SkillError(`${SKILL_FILE} is a link that leads out of its folder`);
+  if (!realpathSync(file).startsWith(folder + sep)) throw new SkillError(`${SKILL_FILE} is a link out of its folder`);
   if (statSync(file).size > MAX_FILE_BYTES)
     throw new SkillError(`${SKILL_FILE} is larger than ${MAX_FILE_BYTES / 1024} KiB`);
   let bytes;
@@ -83,7 +82,7 @@ function readHead(folder: string): unknown {
   }
   const head = /^---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(textOf(bytes))?.[1];
   if (head === undefined)
-    throw new SkillError(`${SKILL_FILE} does not begin with its front matter between two lines "---"`);
+    throw new SkillError(`${SKILL_FILE} does not start with front matter between two "---" lines`);
   // Loaded on demand: it takes as long as the rest of the configuration.
   const { parse } = createRequire(import.meta.url)('yaml') as typeof Yaml;
   try {
@@ -97,7 +96,7 @@ function readHead(folder: string): unknown {
 
 function describe(name: string, head: unknown): string {
   const { name: ownName, description } = Object(head) as { readonly name?: unknown; readonly description?: unknown };
-  if (ownName !== name) throw new SkillError(`the name in ${SKILL_FILE} is not the name of its folder`);
+  if (ownName !== name) throw new SkillError(`the name in ${SKILL_FILE} differs from the name of its folder`);
   const line = typeof description === 'string' ? description.replaceAll(/\s+/g, ' ').trim() : '';
   if (line === '') throw new SkillError(`${SKILL_FILE} has no description`);
   if (line.length > MAX_DESCRIPTION)
@@ -116,7 +115,7 @@ function isFile(path: string): boolean {
 
 /** The path of a file in a folder, with links followed: a link can lead anywhere. @throws SkillError, the same for a missing file and one outside */
 async function pathIn(folder: string, path: string): Promise<string> {
-  const missing = 'there is no such file in the folder of the skill';
+  const missing = 'the folder of the skill has no such file';
   try {
     const file = await realpath(resolve(folder, path));
     // Reading a pipe would wait for a writer.

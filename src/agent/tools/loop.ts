@@ -84,7 +84,7 @@ export async function answerWithTools(options: LoopOptions): Promise<LoopResult>
     const { toolCalls, model } = round.done;
     if (toolCalls === undefined || isLast) {
       if (round.text.trim() === '' && !allowEmpty)
-        throw new ModelError('empty', `${model} wants tools when none are left to use, and says nothing`);
+        throw new ModelError('empty', `${model} asked for more tools after the last round and gave no answer`);
       return { text: round.text, steps, model, usage };
     }
 
@@ -123,7 +123,7 @@ async function askOnce(
     if (text !== '' || request.signal.aborted) onUsage(estimateUsage(request.messages, text));
     throw error;
   }
-  throw new Error('the model ended its answer without saying so');
+  throw new Error('the model stream ended without a final event');
 }
 
 /** Runs the tool calls of a turn and remembers their results. */

@@ -5,7 +5,7 @@
  * kinds, voice, membership, the lists and settings that moderators, admins and owners manage, and every way in which a stay ends. A room that
  * was joined is joined again after a reconnect, and asked for the messages since.
  *
- * Left out: the old protocol without `<x/>` (§7.2.16), which no service needs any more; URIs (§15.7), which are for user interfaces.
+ * Left out: the legacy join without `<x/>` (§7.2.16), which no service needs any more; URIs (§15.7), which are for user interfaces.
  */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { definePlugin, from, handled, type SenderGuard } from '../../xmpp-core/plugin.js';

@@ -34,7 +34,7 @@ export class RoomRegistration {
     const query = await this.#ask('get', el('query', NS_REGISTER));
     if (query?.child('registered') !== undefined) return { registered: true, nick: query.childText('username') };
     const form = childForm(query);
-    if (form === undefined) throw new XmppError(`${this.#room.toString()} sent no form for a registration`);
+    if (form === undefined) throw new XmppError(`${this.#room.toString()} sent no registration form`);
     return { registered: false, form };
   }
 

@@ -51,61 +51,64 @@ interface Meaning {
 
 type Meanings = Partial<Record<StanzaErrorCondition, Meaning>>;
 
-const FULL: Meaning = { why: 'full', text: 'it is full; try later' };
-const NOT_IN_ROOM: Meaning = { why: 'not-in-room', text: 'we are not in it, or no longer; join again' };
-const NICK_TAKEN: Meaning = { why: 'nick-taken', text: 'somebody else has this nick; take another' };
+const FULL: Meaning = { why: 'full', text: 'the room is full; try later' };
+const NOT_IN_ROOM: Meaning = { why: 'not-in-room', text: 'we are not in the room (any more); join again' };
+const NICK_TAKEN: Meaning = { why: 'nick-taken', text: 'this nickname is taken; choose another' };
 const NICK_RESERVED: Meaning = {
   why: 'nick-reserved',
-  text: 'only the nick that is registered for us is allowed; ask for it with registration(room).nick()',
+  text: 'only our registered nickname is allowed; get it with registration(room).nick()',
 };
-const NOT_OWNER: Meaning = { why: 'rank', text: 'only its owners may do this; ask one of them' };
-const NOT_MODERATOR: Meaning = { why: 'rank', text: 'only moderators of the room may do this; ask one of them' };
+const NOT_OWNER: Meaning = { why: 'rank', text: 'only owners of the room may do this; ask an owner' };
+const NOT_MODERATOR: Meaning = { why: 'rank', text: 'only moderators of the room may do this; ask a moderator' };
 const NOT_ADMIN: Meaning = { why: 'rank', text: 'only admins and owners of the room may do this; ask one of them' };
-const HIGHER_RANK: Meaning = { why: 'rank', text: 'the other person has the same rank as we do, or a higher one' };
-const NO_OCCUPANT: Meaning = { why: 'no-such-occupant', text: 'nobody there has this nick' };
+const HIGHER_RANK: Meaning = { why: 'rank', text: 'that person has the same rank as us, or a higher one' };
+const NO_OCCUPANT: Meaning = { why: 'no-such-occupant', text: 'no occupant has this nickname' };
 
 /** The meaning of a condition for any attempt. */
 const ANYWHERE: Meanings = {
-  'item-not-found': { why: 'no-such-room', text: 'there is no such room, or it is not configured yet' },
+  'item-not-found': { why: 'no-such-room', text: 'there is no such room, or it is not set up yet' },
   gone: { why: 'gone', text: 'the room no longer exists' },
   redirect: { why: 'moved', text: 'the room has moved' },
-  'service-unavailable': { why: 'unsupported', text: 'this service does not offer that' },
-  'feature-not-implemented': { why: 'unsupported', text: 'this service does not offer that' },
-  'remote-server-not-found': { why: 'unreachable', text: 'there is no such chat service; is the address right?' },
-  'remote-server-timeout': { why: 'unreachable', text: 'its service cannot be reached; try later' },
-  'recipient-unavailable': { why: 'unreachable', text: 'it is closing or not reachable; try later' },
-  'resource-constraint': { why: 'too-fast', text: 'we sent too much or too fast; try later' },
-  'policy-violation': { why: 'too-fast', text: 'its rules forbid this; perhaps we sent too much or too fast' },
+  'service-unavailable': { why: 'unsupported', text: 'the service does not support this' },
+  'feature-not-implemented': { why: 'unsupported', text: 'the service does not support this' },
+  'remote-server-not-found': { why: 'unreachable', text: 'there is no such chat service; check the address' },
+  'remote-server-timeout': { why: 'unreachable', text: 'the service cannot be reached; try later' },
+  'recipient-unavailable': { why: 'unreachable', text: 'the room is closing or unreachable; try later' },
+  'resource-constraint': { why: 'too-fast', text: 'too many requests; try later' },
+  'policy-violation': {
+    why: 'too-fast',
+    text: 'the rules of the service forbid this, perhaps because of too many requests',
+  },
   'not-acceptable': NOT_IN_ROOM,
 };
 
 /** The meaning of a condition for one attempt, where it differs (§7.2.15 for joins). */
 const MEANINGS: Readonly<Record<RoomAttempt, Meanings>> = {
   join: {
-    'not-authorized': { why: 'password', text: 'it needs a password, and none or a wrong one was given' },
-    forbidden: { why: 'banned', text: 'this account is banned from it; ask its admins' },
+    'not-authorized': { why: 'password', text: 'the room requires a password, and it was missing or wrong' },
+    forbidden: { why: 'banned', text: 'this account is banned from the room; ask an admin' },
     'item-not-found': {
       why: 'no-such-room',
-      text: 'it does not exist, or its creator has not configured it yet; try later',
+      text: 'the room does not exist, or is not set up yet; try later',
     },
-    'not-allowed': { why: 'creation-restricted', text: 'it does not exist, and this account may not create it' },
+    'not-allowed': { why: 'creation-restricted', text: 'the room does not exist, and this account may not create it' },
     'not-acceptable': NICK_RESERVED,
     'registration-required': {
       why: 'members-only',
-      text: 'only members may enter; ask its admins, or register with registration(room)',
+      text: 'only members may join; ask an admin, or register with registration(room)',
     },
     conflict: NICK_TAKEN,
     'service-unavailable': FULL,
-    'jid-malformed': { why: 'other', text: 'a room cannot have this address, or an occupant this nick' },
+    'jid-malformed': { why: 'other', text: 'the room address or the nickname is not valid' },
   },
   speak: {
-    forbidden: { why: 'no-voice', text: 'we have no voice in it; ask for it with requestVoice()' },
+    forbidden: { why: 'no-voice', text: 'we have no voice in the room; request it with requestVoice()' },
     'not-allowed': { why: 'no-voice', text: 'we may not send this message' },
   },
   whisper: {
     'item-not-found': NO_OCCUPANT,
-    forbidden: { why: 'rank', text: 'it does not let us send private messages' },
-    'not-allowed': { why: 'rank', text: 'it does not let us send private messages' },
+    forbidden: { why: 'rank', text: 'the room does not let us send private messages' },
+    'not-allowed': { why: 'rank', text: 'the room does not let us send private messages' },
   },
   subject: { forbidden: { why: 'rank', text: 'we may not change the subject; ask a moderator' } },
   nick: { conflict: NICK_TAKEN, 'not-acceptable': NICK_RESERVED, 'not-allowed': NICK_RESERVED },
@@ -114,32 +117,32 @@ const MEANINGS: Readonly<Record<RoomAttempt, Meanings>> = {
     'not-allowed': HIGHER_RANK,
     'item-not-found': NO_OCCUPANT,
     'not-acceptable': NO_OCCUPANT,
-    conflict: { why: 'other', text: 'one cannot do this to oneself' },
+    conflict: { why: 'other', text: 'we cannot do this to ourselves' },
   },
   affiliation: {
     forbidden: NOT_ADMIN,
     'not-allowed': HIGHER_RANK,
-    conflict: { why: 'last-owner', text: 'a room needs an owner; make somebody else one first' },
+    conflict: { why: 'last-owner', text: 'the room needs an owner; make someone else an owner first' },
   },
   list: { forbidden: NOT_ADMIN, 'not-allowed': NOT_ADMIN },
   configure: {
     forbidden: NOT_OWNER,
-    'not-acceptable': { why: 'bad-settings', text: 'its service does not accept these settings' },
-    'bad-request': { why: 'bad-settings', text: 'its service does not understand these settings' },
-    conflict: { why: 'last-owner', text: 'a room needs an owner' },
+    'not-acceptable': { why: 'bad-settings', text: 'the service does not accept these settings' },
+    'bad-request': { why: 'bad-settings', text: 'the service does not understand these settings' },
+    conflict: { why: 'last-owner', text: 'the room needs an owner' },
   },
   moderate: {
     forbidden: NOT_MODERATOR,
     'not-allowed': NOT_MODERATOR,
-    'item-not-found': { why: 'no-such-message', text: 'it does not know a message by this id' },
+    'item-not-found': { why: 'no-such-message', text: 'the room has no message with this id' },
   },
   picture: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   destroy: { forbidden: NOT_OWNER, 'not-allowed': NOT_OWNER },
   register: {
-    'not-allowed': { why: 'rank', text: 'it does not accept our registration; ask its admins' },
-    'registration-required': { why: 'members-only', text: 'only members may register a nick; ask its admins' },
-    conflict: { why: 'nick-taken', text: 'this nick is registered for somebody else; take another' },
-    'bad-request': { why: 'bad-settings', text: 'a field of its form is missing or wrong' },
+    'not-allowed': { why: 'rank', text: 'the room does not accept our registration; ask an admin' },
+    'registration-required': { why: 'members-only', text: 'only members may register a nickname; ask an admin' },
+    conflict: { why: 'nick-taken', text: 'this nickname is registered by someone else; choose another' },
+    'bad-request': { why: 'bad-settings', text: 'a field of the registration form is missing or invalid' },
   },
 };
 

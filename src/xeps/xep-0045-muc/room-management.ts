@@ -91,7 +91,7 @@ export class RoomManagement {
   /** The form of the room's settings with their current values (§10.2). @throws XmppError if the room sends no form */
   async configuration(): Promise<DataForm> {
     const form = childForm(await this.#ask('configure', 'get', el('query', NS_MUC_OWNER)));
-    if (form === undefined) throw new XmppError(`${this.#room.toString()} sent no form for its configuration`);
+    if (form === undefined) throw new XmppError(`${this.#room.toString()} sent no configuration form`);
     return form;
   }
 

@@ -121,7 +121,7 @@ export class RoomSession implements Room {
   }
 
   async join(signal?: AbortSignal): Promise<void> {
-    if (this.#state.name !== 'out') throw new XmppError(`${this.jid.toString()} is being joined already`);
+    if (this.#state.name !== 'out') throw new XmppError(`${this.jid.toString()} is already being joined`);
     this.#register();
     const { nick: wanted, whenTaken = 'next', timeoutMs = JOIN_TIMEOUT_MS } = this.options;
     const most = whenTaken === 'next' ? MAX_NICKS : 1;

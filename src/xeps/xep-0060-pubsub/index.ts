@@ -4,7 +4,7 @@
  * Publishing to nodes and reading from them, owning and configuring them, subscribing to them, and hearing what they tell. A node that
  * is not as a publication needs it is configured. Events count only from who owns the node.
  *
- * Left out: collections (XEP-0248), approving subscribers by form (§8.6, §8.7), options of a subscription after it was made (§6.3),
+ * Left out: collections (XEP-0248), approving subscribers by form (§8.6, §8.7), changing subscription options later (§6.3),
  * versions (§10).
  */
 import { Jid } from '../../xmpp-core/jid/jid.js';

@@ -161,7 +161,7 @@ export class PubsubService {
       options === undefined ? undefined : el('configure', NS_PUBSUB, {}, answerWith(NODE_CONFIGURATION, options));
     const result = await this.#set(el('create', NS_PUBSUB, { node }), configure);
     const created = result?.child('create')?.attr('node') ?? node;
-    if (created === undefined) throw new XmppError(`${this.jid.toString()} made a node and did not tell its name`);
+    if (created === undefined) throw new XmppError(`${this.jid.toString()} created a node without naming it`);
     return created;
   }
 
@@ -267,7 +267,7 @@ export class PubsubService {
 
   #formOf(parent: Element | undefined, what: string): DataForm {
     const form = childForm(parent);
-    if (form === undefined) throw new XmppError(`${this.jid.toString()} did not say ${what}`);
+    if (form === undefined) throw new XmppError(`${this.jid.toString()} did not send ${what}`);
     return form;
   }
 

@@ -4,7 +4,7 @@
  * Knows which stanzas the server has taken over, and takes a session up again after its connection broke: nothing is lost and nothing comes
  * twice, in either direction. Where the server has forgotten the session, messages that it never acknowledged are sent in the next one.
  *
- * Left out: streams between servers; asking for a time of resumption (`max` of `<enable/>`), which is the server's to choose.
+ * Left out: server-to-server streams; requesting a resumption time (`max` of `<enable/>`), which the server chooses.
  */
 import { XmppError } from '../../xmpp-core/errors.js';
 import type { Listenable } from '../../xmpp-core/events.js';
@@ -81,7 +81,7 @@ export function streamManagementWith(limits: LedgerLimits): Plugin<StreamManagem
           const settled = new AbortController();
           const options = { where: isIt, signal: AbortSignal.any([settled.signal, ...(signal ? [signal] : [])]) };
           const failed = events.once('failed', options).then(() => {
-            throw new XmppError(`the session was lost before the server took over the stanza '${id}'`);
+            throw new XmppError(`the session was lost before the server acknowledged the stanza '${id}'`);
           });
           try {
             await Promise.race([events.once('acknowledged', options), events.once('uncounted', options), failed]);

@@ -60,7 +60,7 @@ export class Ledger {
     const { stanzas, characters } = this.#limits;
     if (this.#queue.length < stanzas && this.#characters < characters) return;
     throw new XmppError(
-      `${this.#queue.length} stanzas wait for the server to acknowledge them; nothing more is sent before it does`,
+      `${this.#queue.length} stanzas are unacknowledged; nothing more is sent until the server acknowledges some`,
     );
   }
 
@@ -80,17 +80,21 @@ export class Ledger {
   acknowledge(h: string | undefined): readonly Unacknowledged[] {
     const count = /^\d{1,10}$/.test(h ?? '') ? Number(h) : Infinity;
     if (count > 0xff_ff_ff_ff) {
-      throw new StreamError('undefined-condition', 'the count of an acknowledgement is no number of 32 bits');
+      throw new StreamError('undefined-condition', 'the count of an acknowledgement is not a 32-bit number');
     }
     // Modulo 2^32 (RFC 1982 §3.2). A count that goes back is one that is far too high.
     const more = (count - this.#acknowledged) >>> 0;
     if (more > this.#queue.length) {
       const sent = (this.#acknowledged + this.#queue.length) >>> 0;
-      throw new StreamError('undefined-condition', `the server acknowledged stanza ${count}, and we sent ${sent}`, {
-        details: {
-          application: el('handled-count-too-high', NS_STREAM_MANAGEMENT, { h: `${count}`, 'send-count': `${sent}` }),
+      throw new StreamError(
+        'undefined-condition',
+        `the server acknowledged ${count} stanzas, but only ${sent} were sent`,
+        {
+          details: {
+            application: el('handled-count-too-high', NS_STREAM_MANAGEMENT, { h: `${count}`, 'send-count': `${sent}` }),
+          },
         },
-      });
+      );
     }
     this.#acknowledged = count;
     const handled = this.#queue.splice(0, more);

@@ -89,10 +89,12 @@ export class ManagedSession implements SessionKeeper {
     const { stream } = negotiation;
     if (answer.is('failed', NS_STREAM_MANAGEMENT)) return this.#forgotten(answer);
     if (!answer.is('resumed', NS_STREAM_MANAGEMENT)) {
-      throw new NegotiationError(`${stream.peer} sent <${answer.name}/> when it was asked to resume the session`);
+      throw new NegotiationError(
+        `${stream.peer} responded with <${answer.name}/> to the request to resume the session`,
+      );
     }
     if (this.#jid === undefined || answer.attr('previd') !== this.#promised?.id) {
-      throw new NegotiationError(`${stream.peer} resumed another session than the one it was asked for`);
+      throw new NegotiationError(`${stream.peer} resumed a different session than requested`);
     }
     try {
       this.#acknowledge(answer.attr('h'));

@@ -4,7 +4,7 @@
  * What was said while we were away: the messages that an account's server, or a room, keeps, asked for page by page in either direction,
  * and caught up with after a time offline. A result counts only from the archive that was asked and with the id of a query under way.
  *
- * Left out: form fields that an archive invents (§4.1.5), and archives of pubsub nodes (XEP-0442). The preferences are XEP-0441.
+ * Left out: custom form fields of an archive (§4.1.5), and archives of pubsub nodes (XEP-0442). Preferences are in XEP-0441.
  */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { definePlugin } from '../../xmpp-core/plugin.js';
@@ -172,7 +172,7 @@ export const messageArchive = definePlugin({
         const archive = Jid.from(address).bare;
         const features = await reader.features(archive, signal);
         if (!features.has(NS_MAM_EXTENDED))
-          throw new ArchiveError(`the archive of ${archive.toString()} does not tell what it holds`);
+          throw new ArchiveError(`the archive of ${archive.toString()} sent no metadata`);
         const options = signal === undefined ? {} : { signal };
         const payload = el('metadata', NS_MAM);
         const to = archive.equals(context.account) ? {} : { to: archive };

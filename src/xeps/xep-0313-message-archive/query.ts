@@ -60,7 +60,9 @@ export class ArchiveIdGoneError extends ArchiveError {
   readonly archive: Jid;
 
   constructor(archive: Jid, cause?: StanzaError) {
-    super(`the archive of ${archive.toString()} has no message of that id any more; ask by time instead`, { cause });
+    super(`the archive of ${archive.toString()} no longer has a message with that id; query by time instead`, {
+      cause,
+    });
     this.archive = archive;
   }
 }
@@ -103,7 +105,7 @@ export class ArchiveReader {
   async features(archive: Jid, signal?: AbortSignal): Promise<ReadonlySet<string>> {
     const asked = this.#context.get(serviceDiscovery).infoOnce(archive);
     const { features } = await (signal === undefined ? asked : untilAborted(signal, asked));
-    if (!features.has(NS_MAM)) throw new ArchiveError(`${archive.toString()} has no archive that can be asked`);
+    if (!features.has(NS_MAM)) throw new ArchiveError(`${archive.toString()} has no message archive`);
     return features;
   }
 
@@ -115,7 +117,7 @@ export class ArchiveReader {
     const { filter, place } = startingPoint(query, isBackward);
     const isExtended = features.has(NS_MAM_EXTENDED);
     if (!isExtended && (filter.afterId ?? filter.beforeId ?? filter.ids) !== undefined) {
-      throw new ArchiveError(`the archive of ${archive.toString()} cannot be filtered by these ids`);
+      throw new ArchiveError(`the archive of ${archive.toString()} cannot filter by ids`);
     }
     // Asked for wherever it can be (§4.1.4): rooms have archives of their own, so that they are not wanted here unless told.
     const { includeGroupchat = false } = query;
@@ -158,9 +160,9 @@ export class ArchiveReader {
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
       });
       const end = fin === undefined ? undefined : readArchivePage(fin);
-      if (end === undefined) throw new ArchiveError(`${archive.toString()} ended a page of its archive without a word`);
+      if (end === undefined) throw new ArchiveError(`${archive.toString()} ended a page of its archive without <fin/>`);
       if (collecting.isTooMuch) {
-        throw new ArchiveError(`${archive.toString()} sent more than the ${max} messages that were asked for`);
+        throw new ArchiveError(`${archive.toString()} sent more than the ${max} requested messages`);
       }
       return { ...collecting, end };
     } catch (error) {

@@ -70,7 +70,7 @@ export const subscriptions: Plugin<Subscriptions> = definePlugin({
       unsubscribe: (contact) => say('unsubscribe', contact),
       preApprove(contact) {
         if (context.streamFeatures()?.child('sub', NS_PRE_APPROVAL) === undefined) {
-          throw new XmppError(`the server of ${context.account.toString()} knows no approval in advance`);
+          throw new XmppError(`the server of ${context.account.toString()} does not support pre-approval`);
         }
         say('subscribed', contact);
       },

@@ -35,7 +35,7 @@ export function prepareDomain(text: string): string {
   const domain = labels.join('.');
   // RFC 5893 §1.4: one right-to-left label makes the rule hold for all.
   if (isRightToLeft(domain) && !labels.every(satisfiesBidiRule)) {
-    throw new DomainError('its labels mix directions of writing (the Bidi Rule, RFC 5893 §2)');
+    throw new DomainError('its labels mix writing directions (the Bidi Rule, RFC 5893 §2)');
   }
   return domain;
 }
@@ -69,7 +69,7 @@ function prepareLabel(label: string): string {
   requireLabelLength(label);
   if (label.startsWith(ACE_PREFIX)) return fromALabel(label);
   if (!LDH_LABEL.test(label)) {
-    throw new DomainError('a label may hold letters, digits and hyphens only, and no hyphen at either end');
+    throw new DomainError('a label may contain only letters, digits and hyphens, and no hyphen at either end');
   }
   return label;
 }
@@ -92,9 +92,8 @@ function fromALabel(aLabel: string): string {
 /** RFC 5891 §4.2. @throws {DomainError} when the label is not one that can be registered */
 function requireULabel(label: string, aLabel: string): string {
   requireLabelLength(aLabel);
-  if (mapLabels(label) !== label) throw new DomainError('a label stands for one that is spelt otherwise');
-  if (/^-|-$|^..--/su.test(label))
-    throw new DomainError('a label has hyphens where none may stand (RFC 5891 §4.2.3.1)');
+  if (mapLabels(label) !== label) throw new DomainError('a label is not in its canonical spelling');
+  if (/^-|-$|^..--/su.test(label)) throw new DomainError('a label has hyphens in forbidden places (RFC 5891 §4.2.3.1)');
   if (/^\p{M}/u.test(label)) throw new DomainError('a label begins with a combining mark (RFC 5891 §4.2.3.2)');
   for (const character of label) {
     if (!/[PJO]/.test(precisProperty(character.codePointAt(0) ?? 0))) {

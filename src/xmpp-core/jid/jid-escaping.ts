@@ -21,7 +21,7 @@ const ESCAPE = /\\(20|22|26|27|2f|3a|3c|3e|40|5c)/g;
  */
 export function escapeLocalpart(text: string): string {
   if (text.startsWith(' ') || text.endsWith(' '))
-    throw new EscapingError('a localpart can neither begin nor end with a space');
+    throw new EscapingError('a localpart cannot begin or end with a space');
   return text.replaceAll(ESCAPED, (character) => `\\${character.charCodeAt(0).toString(16)}`);
 }
 

@@ -174,7 +174,7 @@ function applied(part: JidPart, text: string, rules: (text: string) => string): 
 
 /** Quotes the whole text, as there is nothing of the part to quote. */
 function missing(part: JidPart, where: string, text: string): JidError {
-  return new JidError(part, '', `nothing stands ${where} of ${quoted(text)}`);
+  return new JidError(part, '', `there is nothing ${where} of ${quoted(text)}`);
 }
 
 /** True when the text is longer in UTF-8. No unit of UTF-16 takes more than three bytes, so the encoder is seldom asked. */

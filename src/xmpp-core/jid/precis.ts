@@ -37,7 +37,7 @@ export function usernameCaseMapped(text: string): string {
     requireAllowed('UsernameCaseMapped', mapped);
     const prepared = mapped.toLowerCase().normalize('NFC');
     if (isRightToLeft(prepared) && !satisfiesBidiRule(prepared)) {
-      throw new PrecisError('UsernameCaseMapped', 'it mixes directions of writing (the Bidi Rule, RFC 5893 §2)');
+      throw new PrecisError('UsernameCaseMapped', 'it mixes writing directions (the Bidi Rule, RFC 5893 §2)');
     }
     return prepared;
   });
@@ -96,7 +96,7 @@ function complaintAbout(property: PrecisProperty, profile: PrecisProfile): strin
   if (property === 'D') return 'is not allowed';
   if (property === 'U') return `is not a character of Unicode ${UNICODE_VERSION}`;
   if (property === 'F' && profile === 'UsernameCaseMapped') {
-    return 'is not allowed: beyond ASCII signs, only letters, marks and digits are';
+    return 'is not allowed: outside ASCII, only letters, marks and digits are';
   }
   return undefined;
 }

@@ -34,8 +34,8 @@ export function planBinding(context: SaslContext, policy: ChannelBindingPolicy):
   if (ours.length > 0 && !plusOffered && listed !== undefined && listed.length > 0) {
     throw new SaslError(
       'channel-binding',
-      'the server lists channel bindings and no mechanism that uses them (XEP-0440 §3): somebody may have taken the ' +
-        'mechanisms out. If the server is set up like that, turn channel binding off for this account',
+      'the server lists channel bindings but no mechanism that uses them (XEP-0440 §3): someone may have removed the ' +
+        'mechanisms. If the server is configured like that, turn channel binding off for this account',
     );
   }
   const binding = strongest(ours, listed);
@@ -43,7 +43,10 @@ export function planBinding(context: SaslContext, policy: ChannelBindingPolicy):
     return { plus: true, gs2Header: `p=${binding.type},,`, data: binding.data, needsDowngradeHash: false };
   }
   if (policy === 'required') {
-    throw new SaslError('channel-binding', `this account requires it, and ${whyNot(ours, plusOffered, listed)}`);
+    throw new SaslError(
+      'channel-binding',
+      `this account requires channel binding, and ${whyNot(ours, plusOffered, listed)}`,
+    );
   }
   return {
     plus: false,
@@ -76,8 +79,8 @@ function looksCutShort(
 }
 
 function whyNot(ours: readonly ChannelBinding[], plusOffered: boolean, listed: readonly string[] | undefined): string {
-  if (ours.length === 0) return 'this connection has nothing to bind to';
+  if (ours.length === 0) return 'this connection has no data to bind to';
   if (!plusOffered) return 'the server offers no -PLUS mechanism';
-  if (listed === undefined) return 'the server does not say which types it knows (XEP-0440)';
-  return `no -PLUS mechanism that we know goes with ${ours.map(({ type }) => type).join(' or ')} here`;
+  if (listed === undefined) return 'the server does not list the types it supports (XEP-0440)';
+  return `none of our -PLUS mechanisms works with ${ours.map(({ type }) => type).join(' or ')} here`;
 }

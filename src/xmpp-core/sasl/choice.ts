@@ -64,7 +64,7 @@ function choosePlain(context: SaslContext, policy: SaslPolicy): Mechanism | unde
 
 function whyNotPlain(context: SaslContext, policy: SaslPolicy): string | undefined {
   if (!context.secure) return 'the connection has no TLS';
-  if (policy.pinned === 'never-plain') return 'this account has logged in by better means';
+  if (policy.pinned === 'never-plain') return 'this account has used a stronger mechanism before';
   if (policy.channelBinding === 'required') return 'it has no channel binding';
   return undefined;
 }
@@ -76,7 +76,7 @@ function listOffered({ offered }: SaslContext): string {
 }
 
 function listUsable(context: SaslContext, policy: SaslPolicy): string {
-  if (policy.only !== undefined) return `only ${policy.only}, as asked`;
+  if (policy.only !== undefined) return `only ${policy.only}, as configured`;
   if (context.credentials === undefined) return 'none without a password';
   const scram = SCRAM_HASHES.map((hash) => scramName(hash, false)).join(', ');
   const objection = whyNotPlain(context, policy);

@@ -36,6 +36,6 @@ export function checkDowngradeHash(
   if (received === downgradeHash(hash, mechanisms, types)) return;
   throw new SaslError(
     'downgrade-detected',
-    'the server advertised other mechanisms or channel bindings than those that reached us (XEP-0474): something stands between',
+    'the server offered other mechanisms or channel bindings than we received (XEP-0474): someone may be intercepting the connection',
   );
 }

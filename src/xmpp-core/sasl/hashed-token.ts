@@ -63,14 +63,14 @@ export class HashedToken implements Mechanism {
 
   async challenge(): Promise<Uint8Array> {
     this.#awaitsSuccess = false;
-    throw new SaslError('unexpected-challenge', `the server sent a challenge where ${this.name} has none`);
+    throw new SaslError('unexpected-challenge', `the server sent a challenge, but ${this.name} has none`);
   }
 
   success(data: Uint8Array | undefined): void {
     const isTheTime = this.#awaitsSuccess;
     this.#awaitsSuccess = false;
     if (isTheTime && data !== undefined && equalInConstantTime(data, this.#proofOf('Responder'))) return;
-    throw new SaslError('server-not-proved', 'the server claims success and did not prove that it knows the token');
+    throw new SaslError('server-not-proved', 'the server reported success without proving that it knows the token');
   }
 
   #proofOf(side: 'Initiator' | 'Responder'): Uint8Array {

@@ -70,7 +70,7 @@ function readAttributes(text: string): ReadonlyMap<string, string> {
     attributes.set(name, value);
   }
   if (attributes.has('m')) {
-    throw new SaslError('mandatory-extension', 'the server demands a SCRAM extension (m=), and none is known here');
+    throw new SaslError('mandatory-extension', 'the server requires a SCRAM extension (m=), and none is supported');
   }
   return attributes;
 }
@@ -80,7 +80,7 @@ function readNonce(nonce: string, clientNonce: string): string {
   if (!nonce.startsWith(clientNonce) || nonce.length === clientNonce.length) {
     throw new SaslError(
       'foreign-nonce',
-      'the nonce of the server does not continue ours: its message is for another exchange',
+      "the server's nonce does not extend ours: its message belongs to another exchange",
     );
   }
   return nonce;
@@ -92,7 +92,7 @@ function readIterations(digits: string): number {
   if (iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS) {
     throw new SaslError(
       'iteration-count',
-      `the server asks for ${iterations} rounds of PBKDF2; from ${MIN_ITERATIONS} to ${MAX_ITERATIONS} are accepted`,
+      `the server requires ${iterations} PBKDF2 iterations; ${MIN_ITERATIONS} to ${MAX_ITERATIONS} are accepted`,
     );
   }
   return iterations;
@@ -113,28 +113,31 @@ const SERVER_ERRORS: ReadonlyMap<string, readonly [condition: string, text: stri
   ['invalid-proof', ['not-authorized', 'the password is wrong']],
   ['unknown-user', ['not-authorized', 'the server has no such account']],
   ['invalid-encoding', ['malformed-request', 'the server could not read our message']],
-  ['invalid-username-encoding', ['malformed-request', 'the server does not accept the spelling of the user name']],
-  ['extensions-not-supported', ['malformed-request', 'the server saw a SCRAM extension, and we sent none']],
+  ['invalid-username-encoding', ['malformed-request', 'the server does not accept the encoding of the user name']],
+  ['extensions-not-supported', ['malformed-request', 'the server received a SCRAM extension, but we sent none']],
   ['no-resources', ['temporary-auth-failure', 'the server is short of resources; try again later']],
   [
     'channel-bindings-dont-match',
-    ['channel-binding', 'the server is at the end of another TLS connection than ours: something stands between'],
+    ['channel-binding', 'the server sees a different TLS connection than ours: someone may be intercepting it'],
   ],
   [
     'server-does-support-channel-binding',
-    ['channel-binding', 'the server offers channel binding, and its offer did not reach us: something stands between'],
+    [
+      'channel-binding',
+      'the server offers channel binding, but we did not receive the offer: someone may be intercepting the connection',
+    ],
   ],
-  ['channel-binding-not-supported', ['channel-binding', 'the server offers channel binding, and then does not do it']],
-  ['unsupported-channel-binding-type', ['channel-binding', 'the server does not do the binding type that it listed']],
+  ['channel-binding-not-supported', ['channel-binding', 'the server offers channel binding, but does not support it']],
+  [
+    'unsupported-channel-binding-type',
+    ['channel-binding', 'the server does not support the binding type that it listed'],
+  ],
 ]);
 
 /** Turns `e=…` into an error. A server may send it in either of its messages (RFC 5802 errata 5271). */
 function refuseServerError(attributes: ReadonlyMap<string, string>): void {
   const value = attributes.get('e');
   if (value === undefined) return;
-  const [condition, text] = SERVER_ERRORS.get(value) ?? [
-    'not-authorized',
-    'the server gave no reason that is known here',
-  ];
+  const [condition, text] = SERVER_ERRORS.get(value) ?? ['not-authorized', 'the server gave no known reason'];
   throw new SaslError(condition, text);
 }

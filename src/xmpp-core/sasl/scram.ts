@@ -58,7 +58,7 @@ export class Scram implements Mechanism {
   }
 
   async initial(): Promise<Uint8Array> {
-    if (this.#take().awaits !== 'start') throw new SaslError('aborted', 'this SCRAM exchange has begun before');
+    if (this.#take().awaits !== 'start') throw new SaslError('aborted', 'this SCRAM exchange has already started');
     this.#state = { awaits: 'server-first' };
     return utf8(this.#binding.gs2Header + this.#clientFirstBare());
   }
@@ -76,21 +76,21 @@ export class Scram implements Mechanism {
       this.#state = { awaits: 'success' };
       return utf8('');
     }
-    throw new SaslError('unexpected-challenge', 'the server sent a challenge where SCRAM has none');
+    throw new SaslError('unexpected-challenge', 'the server sent one challenge more than SCRAM has');
   }
 
   success(data: Uint8Array | undefined): void {
     const state = this.#take();
     if (state.awaits === 'success') {
       if (data !== undefined && data.length > 0) {
-        throw new SaslError('malformed-challenge', 'the server sent its SCRAM signature, and then more data');
+        throw new SaslError('malformed-challenge', 'the server sent more data after its SCRAM signature');
       }
       return;
     }
     if (state.awaits !== 'server-final' || data === undefined) {
       throw new SaslError(
         'server-not-proved',
-        'the server claims success without having proved that it knows the password',
+        'the server reported success without proving that it knows the password',
       );
     }
     verifyServer(data, state.serverSignature);
@@ -131,8 +131,8 @@ export class Scram implements Mechanism {
     } else if (this.#binding.needsDowngradeHash) {
       throw new SaslError(
         'channel-binding',
-        'the server lists no channel binding that we know, and nothing shows that nobody changed the list (XEP-0440 §3, XEP-0474). ' +
-          'If the server is set up like that, turn channel binding off for this account',
+        'the server lists no channel binding that we support, and nothing protects the list from changes (XEP-0440 §3, XEP-0474). ' +
+          'If the server is configured like that, turn channel binding off for this account',
       );
     }
   }

@@ -21,11 +21,11 @@ export class SingleMessage implements Mechanism {
   }
 
   async challenge(): Promise<Uint8Array> {
-    throw new SaslError('unexpected-challenge', `the server sent a challenge where ${this.name} has none`);
+    throw new SaslError('unexpected-challenge', `the server sent a challenge, but ${this.name} has none`);
   }
 
   success(): void {
-    if (!this.#sent) throw new SaslError('unexpected-success', 'the server claims success before we said who we are');
+    if (!this.#sent) throw new SaslError('unexpected-success', 'the server reported success before we authenticated');
   }
 }
 

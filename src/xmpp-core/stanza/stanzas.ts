@@ -88,7 +88,7 @@ function writeTexts(name: string, text: OutgoingText | undefined): Element[] {
   if (text === undefined) return [];
   if (typeof text === 'string') return [el(name, NS_CLIENT, {}, text)];
   if (new Set(text.map(({ language }) => language?.toLowerCase())).size < text.length) {
-    throw new XmppError(`two <${name}/> in the same language cannot be told apart`);
+    throw new XmppError(`two <${name}/> have the same language`);
   }
   return text.map(({ text, language }) => el(name, NS_CLIENT, { 'xml:lang': language }, text));
 }
@@ -110,7 +110,7 @@ export type Show = 'away' | 'chat' | 'dnd' | 'xa';
 /** Writes a presence. @throws JidError, XmppError when the priority is none, or two statuses are in the same language */
 export function writePresence({ to, type, show, status, priority, payloads = [] }: OutgoingPresence): Element {
   if (priority !== undefined && !isPriority(priority))
-    throw new XmppError(`${priority} is no priority from -128 to 127`);
+    throw new XmppError(`the priority must be a whole number from -128 to 127, not ${priority}`);
   return el(
     'presence',
     NS_CLIENT,

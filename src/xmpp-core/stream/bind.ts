@@ -23,7 +23,7 @@ export const bind: StreamFeature = {
     stream.send(el('iq', NS_CLIENT, { type: 'set', id }, el('bind', NS_BIND, {}, wish)));
     const reply = await stream.receive(signal);
     if (!reply.is('iq', NS_CLIENT) || reply.attr('id') !== id) {
-      throw new NegotiationError(`${stream.peer} sent <${reply.name}/> where the bound resource belongs`);
+      throw new NegotiationError(`${stream.peer} sent <${reply.name}/> instead of the bound resource`);
     }
     if (reply.attr('type') === 'error') {
       const error = readStanzaError(reply);
@@ -31,7 +31,7 @@ export const bind: StreamFeature = {
     }
     const bound = Jid.tryParse(reply.child('bind', NS_BIND)?.childText('jid'));
     if (bound === undefined || bound.isBare || !isOf(account, bound)) {
-      throw new NegotiationError(`${stream.peer} bound us to a JID that is not one of ${account.toString()}`);
+      throw new NegotiationError(`${stream.peer} bound a JID that does not belong to ${account.toString()}`);
     }
     negotiation.jid = bound;
     return 'done';

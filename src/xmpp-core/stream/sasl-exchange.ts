@@ -53,8 +53,7 @@ export async function exchange(mechanism: Mechanism, profile: SaslProfile, place
 
 function notExpected(answer: Element, mechanism: Mechanism, profile: SaslProfile, peer: string): NegotiationError {
   const end = profile.otherEnd?.(answer);
-  if (end === undefined)
-    return new NegotiationError(`${peer} sent <${answer.name}/> in the middle of the authentication`);
+  if (end === undefined) return new NegotiationError(`${peer} sent <${answer.name}/> during authentication`);
   // What the server wants next is told to people only if it is the server.
   mechanism.success(decode(end.additionalData));
   return end.error;
@@ -65,7 +64,7 @@ function decode(base64: string | undefined): Uint8Array | undefined {
   const text = base64?.trim();
   if (text === undefined) return undefined;
   const data = text === '=' ? new Uint8Array() : decodeBase64(text);
-  if (data === undefined) throw new SaslError('incorrect-encoding', 'the server sent something that is not base64');
+  if (data === undefined) throw new SaslError('incorrect-encoding', 'the server sent data that is not base64');
   return data;
 }
 
@@ -86,5 +85,8 @@ function readFailure(failure: Element, account: Jid, peer: string): SaslError {
   const text = [remedy, words === undefined ? undefined : `the server says: ${words}`].filter(
     (part) => part !== undefined,
   );
-  return new SaslError(condition, `${peer} does not let ${account.toString()} in: ${text.join('; ') || condition}`);
+  return new SaslError(
+    condition,
+    `${peer} rejected the login of ${account.toString()}: ${text.join('; ') || condition}`,
+  );
 }

@@ -24,7 +24,7 @@ export function offeredTls(features: Element, stream: XmlStream): Element | unde
   const offer = features.child('starttls', NS_TLS);
   if (offer !== undefined) return offer;
   throw new TlsError(
-    `${stream.peer} offers no StartTLS, so nothing was sent to it; if it wants TLS from the first byte, set direct_tls`,
+    `${stream.peer} offers no StartTLS, so no password was sent; if the port expects direct TLS, set direct_tls`,
     { permanent: true },
   );
 }

@@ -35,7 +35,10 @@ export function refuseOversized(name: string, text: string, maxBytes: number | u
   if (maxBytes === undefined || text.length * 3 <= maxBytes) return;
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > maxBytes) {
-    throw StanzaError.of('policy-violation', `a <${name}/> of ${bytes} bytes, of which the server takes ${maxBytes}`);
+    throw StanzaError.of(
+      'policy-violation',
+      `the <${name}/> has ${bytes} bytes, and the server accepts at most ${maxBytes}`,
+    );
   }
 }
 

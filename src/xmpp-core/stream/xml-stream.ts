@@ -117,7 +117,7 @@ export class XmlStream {
   async features(signal: AbortSignal): Promise<Element> {
     const features = await this.receive(signal);
     if (!features.is('features', NS_STREAM)) {
-      throw new NegotiationError(`${this.peer} sent <${features.name}/> where its stream features belong`);
+      throw new NegotiationError(`${this.peer} sent <${features.name}/> instead of its stream features`);
     }
     // XEP-0478 §4: they may change with each announcement.
     this.#peerLimits = readStreamLimits(features);
@@ -182,7 +182,7 @@ export class XmlStream {
   async startTls(signal: AbortSignal): Promise<void> {
     this.#reader.stop();
     if (this.#inbox.length > 0)
-      throw new NegotiationError(`${this.peer} sent data between its consent to TLS and the handshake`);
+      throw new NegotiationError(`${this.peer} sent data between <proceed/> and the TLS handshake`);
     await this.#transport.startTls(signal);
   }
 
@@ -245,7 +245,7 @@ export class XmlStream {
     if (!header.is(name, ns)) throw new StreamError('invalid-namespace', `${this.peer} does not speak XMPP`);
     // RFC 6120 §4.7.5: without a version of at least 1.0 there are no features to negotiate.
     if (!/^0*[1-9]\d*\./.test(header.attr('version') ?? '')) {
-      throw new StreamError('unsupported-version', `${this.peer} speaks a version of XMPP from before RFC 6120`);
+      throw new StreamError('unsupported-version', `${this.peer} uses a version of XMPP older than RFC 6120`);
     }
     this.#header = header;
   }
@@ -260,7 +260,7 @@ export class XmlStream {
       this.#deliver(element);
     } else {
       if (this.#inbox.length >= MAX_WAITING)
-        throw new StreamError('policy-violation', 'too much at once during negotiation');
+        throw new StreamError('policy-violation', 'too much data during negotiation');
       this.#inbox.push(element);
       this.#wakeUp();
     }
@@ -268,7 +268,9 @@ export class XmlStream {
 
   /** Who closes the connection and not the stream has left it unfinished (RFC 6120 §4.4). */
   #disconnected(error: Error | undefined): void {
-    const unfinished = this.#closing ? undefined : new NegotiationError(`${this.peer} has cut the connection`);
+    const unfinished = this.#closing
+      ? undefined
+      : new NegotiationError(`${this.peer} closed the connection without closing the stream`);
     this.#end(this.#reason ?? error ?? unfinished);
   }
 
@@ -312,7 +314,7 @@ export class XmlStream {
   /** For whoever wants something of a stream that is over: what ended it says more than that it has ended. */
   #why(): XmppError {
     if (this.#reason instanceof XmppError) return this.#reason;
-    const detail = this.#reason === undefined ? 'closed the stream' : `is gone: ${this.#reason.message}`;
+    const detail = this.#reason === undefined ? 'closed the stream' : `is disconnected: ${this.#reason.message}`;
     return new NegotiationError(`${this.peer} ${detail}`, { cause: this.#reason });
   }
 
@@ -332,7 +334,7 @@ function readStreamError(error: Element, isProtected: boolean, language: string 
 
 /** RFC 6120 §4.9.3.19: where nothing protects the stream, anybody on the way could have said so. */
 function moved(seeOther: string, isProtected: boolean): StreamError {
-  return new StreamError('see-other-host', `the server sends us to ${JSON.stringify(seeOther.slice(0, MAX_WORDS))}`, {
+  return new StreamError('see-other-host', `the server redirects to ${JSON.stringify(seeOther.slice(0, MAX_WORDS))}`, {
     by: 'peer',
     seeOther: isProtected ? seeOther : undefined,
   });

@@ -8,7 +8,7 @@ export class AddressError extends XmppError {
   override readonly name = 'AddressError';
 
   constructor(host: string) {
-    super(`${host} has no address that may be connected to from here`);
+    super(`${host} has no address that connections are allowed to`);
   }
 }
 

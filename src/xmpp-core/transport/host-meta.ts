@@ -46,15 +46,15 @@ export async function discoverWebSockets(
     const url = `https://${toAsciiDomain(domain)}${path}`;
     try {
       const { status, body } = await ask({ method: 'GET', url, ...LIMITS });
-      if (status !== 200) throw new Error(`it answered ${status}`);
+      if (status !== 200) throw new Error(`HTTP ${status}`);
       const targets = webSockets(await read(new TextDecoder('utf-8', { fatal: true }).decode(body)));
       if (targets.length > 0) return targets;
-      throw new Error('it names no wss: URL');
+      throw new Error('it lists no wss: URL');
     } catch (error) {
       failures.push(`${url}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new NegotiationError(`${domain} tells of no WebSocket; asked ${failures.join('; ')}`);
+  throw new NegotiationError(`${domain} announces no WebSocket endpoint; tried ${failures.join('; ')}`);
 }
 
 /** Only `wss:` is taken from a document: it must not send us to a service of this machine. */

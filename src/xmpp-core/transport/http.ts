@@ -84,9 +84,10 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
 function parseUrl(text: string, base?: URL): URL {
   const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new HttpError('only http and https URLs can be asked');
+    throw new HttpError('only http and https URLs are supported');
   }
-  if (url.username !== '' || url.password !== '') throw new HttpError('a URL with a user in it is not asked');
+  if (url.username !== '' || url.password !== '')
+    throw new HttpError('URLs with a user name or password are not supported');
   return url;
 }
 

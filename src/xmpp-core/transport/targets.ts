@@ -3,7 +3,7 @@
  *
  * Where to connect: the configured server, or what DNS says of the domain (RFC 6120 §3.2, RFC 2782), by TLS from the first byte or by StartTLS.
  *
- * Left out: connections between servers.
+ * Left out: server-to-server connections.
  */
 import dns from 'node:dns/promises';
 import { NegotiationError } from '../errors.js';
@@ -82,7 +82,7 @@ export async function findTargets(
     // RFC 2782: a target of "." says that the service is decidedly not available here. One such word about either service rules the
     // fallback out (XEP-0368 §5): whoever publishes records means what they say.
     if (records.length > 0)
-      throw new NegotiationError(`${domain} says in DNS that it offers no XMPP service to clients`);
+      throw new NegotiationError(`the DNS of ${domain} says that it offers no XMPP service to clients`);
     return [fallback];
   }
   return inOrder(usable)
@@ -131,9 +131,7 @@ export function webSocketTarget(text: string): WebSocketTarget {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isAllowed = url?.protocol === 'wss:' || (url?.protocol === 'ws:' && isThisMachine(url.hostname));
   if (url === undefined || !isAllowed || url.username !== '' || url.password !== '' || url.hash !== '') {
-    throw new NegotiationError(
-      'a WebSocket has to be a wss:// URL without user and fragment (ws:// to this machine only)',
-    );
+    throw new NegotiationError('a WebSocket URL must be wss:// without user and fragment (ws:// only to this machine)');
   }
   return { url: url.href };
 }

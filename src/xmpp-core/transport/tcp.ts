@@ -77,7 +77,7 @@ class TcpTransport implements Transport {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
     this.#socket.write(text);
     if (this.#socket.writableLength > MAX_UNSENT) {
-      this.#socket.destroy(new Error(`${this.peer} does not read what it is sent`));
+      this.#socket.destroy(new Error(`${this.peer} stopped reading`));
     }
   }
 

@@ -68,16 +68,15 @@ function channelBindings(socket: tls.TLSSocket): ChannelBinding[] {
   return bindings;
 }
 
-const UNKNOWN_AUTHORITY =
-  'its certificate comes from an authority this machine does not know; name the authority in ca_file';
+const UNKNOWN_AUTHORITY = 'its certificate is from an authority this machine does not trust; set ca_file to trust it';
 
 /** What is wrong with a certificate, by the code of `node:tls`. */
 const DISTRUST: ReadonlyMap<string, string> = new Map([
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
   ['CERT_HAS_EXPIRED', 'its certificate has expired'],
-  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; is the clock of this machine right?'],
+  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; check the clock of this machine'],
   ['CERT_REVOKED', 'its certificate was revoked'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is self-signed; if it is yours, name it in ca_file'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is self-signed; if it is yours, set ca_file to it'],
   ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_AUTHORITY],
   ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_AUTHORITY],
   ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_AUTHORITY],
@@ -94,10 +93,13 @@ export function tlsError(error: unknown, domain: string, peer: string): TlsError
   const code = codeOf(error);
   const distrust = DISTRUST.get(code);
   const detail = distrust ?? (error instanceof Error ? error.message : String(error));
-  return new TlsError(`no trusted TLS for ${domain} with ${peer}: ${detail}${code === '' ? '' : ` (${code})`}`, {
-    cause: error,
-    permanent: distrust !== undefined,
-  });
+  return new TlsError(
+    `no trusted TLS connection to ${peer} for ${domain}: ${detail}${code === '' ? '' : ` (${code})`}`,
+    {
+      cause: error,
+      permanent: distrust !== undefined,
+    },
+  );
 }
 
 function codeOf(error: unknown): string {

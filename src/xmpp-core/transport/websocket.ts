@@ -77,7 +77,7 @@ class WebSocketTransport implements Transport {
     });
     socket.on('close', (code) => {
       this.#isClosed = true;
-      if (!IN_ORDER.has(code)) this.#error ??= new Error(`${peer} broke the WebSocket (${code})`);
+      if (!IN_ORDER.has(code)) this.#error ??= new Error(`${peer} closed the WebSocket abnormally (${code})`);
       this.#handlers?.onClose(this.#error);
     });
   }
@@ -91,7 +91,7 @@ class WebSocketTransport implements Transport {
   write(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(text);
-    if (this.#socket.bufferedAmount > MAX_UNSENT) this.#fail(new Error(`${this.peer} does not read what it is sent`));
+    if (this.#socket.bufferedAmount > MAX_UNSENT) this.#fail(new Error(`${this.peer} stopped reading`));
   }
 
   /** RFC 7395 §3.9: there is no TLS inside a WebSocket. */
@@ -113,7 +113,7 @@ class WebSocketTransport implements Transport {
   #receive(data: WebSocket.RawData, isBinary: boolean): void {
     // `ws` gives one Buffer for a message unless it is told otherwise.
     if (!isBinary && data instanceof Buffer) this.#handlers?.onData(data);
-    else this.#fail(new StreamError('unsupported-encoding', `${this.peer} sent what is not text (RFC 7395 §3.2)`));
+    else this.#fail(new StreamError('unsupported-encoding', `${this.peer} sent a binary frame (RFC 7395 §3.2)`));
   }
 
   #fail(error: Error): void {

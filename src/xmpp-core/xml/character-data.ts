@@ -134,7 +134,7 @@ function readCodePoint(bytes: Uint8Array, at: number, end: number): number {
   if (lead >= 0xe0 && lead < 0xf0) {
     const codePoint =
       ((lead & 0x0f) << 12) | (continuation(bytes, at + 1, end) << 6) | continuation(bytes, at + 2, end);
-    if (codePoint < 0x800 || !isCharacter(codePoint)) throw notWellFormed('not a character in UTF-8');
+    if (codePoint < 0x800 || !isCharacter(codePoint)) throw notWellFormed('invalid UTF-8');
     return codePoint;
   }
   if (lead >= 0xf0 && lead < 0xf5) {
@@ -143,7 +143,7 @@ function readCodePoint(bytes: Uint8Array, at: number, end: number): number {
       (continuation(bytes, at + 1, end) << 12) |
       (continuation(bytes, at + 2, end) << 6) |
       continuation(bytes, at + 3, end);
-    if (codePoint < 0x10000 || !isCharacter(codePoint)) throw notWellFormed('not a character in UTF-8');
+    if (codePoint < 0x10000 || !isCharacter(codePoint)) throw notWellFormed('invalid UTF-8');
     return codePoint;
   }
   throw notWellFormed('not UTF-8');
@@ -194,8 +194,8 @@ function resolve(reference: string): number {
 /** A character reference (XML 1.0 §4.1): decimal or hexadecimal, and to a character that XML allows. */
 function resolveCharacter(reference: string): number {
   const digits = /^#(?:x0*([0-9A-Fa-f]{1,6})|0*([0-9]{1,7}))$/.exec(reference);
-  if (digits === null) throw notWellFormed('a character reference that is none');
+  if (digits === null) throw notWellFormed('a malformed character reference');
   const codePoint = digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16);
-  if (!isCharacter(codePoint)) throw notWellFormed('a reference to what is no character in XML');
+  if (!isCharacter(codePoint)) throw notWellFormed('a reference to a character that XML forbids');
   return codePoint;
 }

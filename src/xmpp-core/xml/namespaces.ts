@@ -23,9 +23,10 @@ export class Namespaces {
   /** Declares a prefix. Throws `not-well-formed` for what Namespaces in XML 1.0 §3 and §5 forbid. */
   declare(prefix: string, ns: string): void {
     if (prefix === 'xmlns') throw notWellFormed('the prefix xmlns declared');
-    if ((prefix === 'xml') !== (ns === NS_XML)) throw notWellFormed('the prefix xml or its namespace bound to another');
+    if ((prefix === 'xml') !== (ns === NS_XML))
+      throw notWellFormed('the prefix xml or its namespace bound to something else');
     if (ns === NS_XMLNS) throw notWellFormed('the namespace of xmlns bound to a prefix');
-    if (ns === '') throw notWellFormed('a prefix declared for no namespace');
+    if (ns === '') throw notWellFormed('a prefix bound to an empty namespace');
     this.#hidden[this.declared++] = { prefix, ns: this.#bound.get(prefix) };
     this.#bound.set(prefix, ns);
   }

@@ -147,7 +147,7 @@ function read(source: Source, start: number, end: number): QualifiedName {
   const colon = qualified.indexOf(':');
   const prefix = colon === -1 ? '' : qualified.slice(0, colon);
   const local = qualified.slice(colon + 1);
-  if (!isNcName(local) || (colon !== -1 && !isNcName(prefix))) throw notWellFormed('a name that is none');
+  if (!isNcName(local) || (colon !== -1 && !isNcName(prefix))) throw notWellFormed('a malformed name');
   const declares = qualified === 'xmlns' ? '' : prefix === 'xmlns' ? local : undefined;
   return {
     qualified,

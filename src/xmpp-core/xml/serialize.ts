@@ -31,7 +31,7 @@ export function scope(defaultNs: string, prefixes: Readonly<Record<string, strin
   for (const [prefix, ns] of Object.entries(prefixes)) {
     if (!isNcName(prefix) || /^xml/i.test(prefix)) throw new XmlError(`${JSON.stringify(prefix)} cannot be a prefix`);
     refuseReserved(ns);
-    if (ns === '') throw new XmlError(`the prefix ${prefix} cannot stand for no namespace`);
+    if (ns === '') throw new XmlError(`the prefix ${prefix} needs a namespace`);
     byNamespace.set(ns, prefix);
   }
   return { defaultNs, prefixes: byNamespace };
@@ -56,7 +56,7 @@ export function serializeOpenTag(
 ): string {
   const declared = scope(defaultNs, prefixes).prefixes;
   const name = qualify(element, defaultNs, declared);
-  if (name === undefined) throw new XmlError(`no prefix is given for the namespace of <${element.name}/>`);
+  if (name === undefined) throw new XmlError(`the namespace of <${element.name}/> has no prefix`);
   let tag = `<${name}`;
   if (defaultNs !== '') tag += xmlns(defaultNs);
   for (const [prefix, ns] of Object.entries(prefixes)) tag += ` xmlns:${prefix}='${escapeValue(ns)}'`;
@@ -114,7 +114,7 @@ function writeAttributes(attributes: readonly string[], prefixes: ReadonlyMap<st
     checkName(name);
     refuseRepeated(attributes, i);
     if (ns !== '') written += ` ${prefixFor(ns, prefixes)}:${name}='`;
-    else if (name === 'xmlns') throw new XmlError('xmlns is no attribute; give the element its namespace instead');
+    else if (name === 'xmlns') throw new XmlError('xmlns is not an attribute; pass the namespace to el() instead');
     else written += ` ${name}='`;
     written += escapeValue(attributes[i + 2] ?? '') + "'";
   }

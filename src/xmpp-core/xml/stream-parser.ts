@@ -38,7 +38,7 @@ export class StreamParser {
   write(chunk: Uint8Array | string): void {
     if (this.#state === 'stopped') return;
     if (this.#state === 'failed') throw this.#failure;
-    if (this.#state === 'writing') throw new XmppError('a handler of the parser wrote into it');
+    if (this.#state === 'writing') throw new XmppError('a handler of the parser called write()');
     this.#state = 'writing';
     try {
       this.#reader.read(typeof chunk === 'string' ? encode(chunk) : chunk);
@@ -79,12 +79,12 @@ export function parseElement(text: string | Uint8Array, limits?: Partial<XmlLimi
     limits,
   );
   reader.read(typeof text === 'string' ? encode(text) : text);
-  if (root === undefined || !reader.complete) throw notWellFormed('a document that ends too early');
+  if (root === undefined || !reader.complete) throw notWellFormed('the document ends too early');
   return root;
 }
 
 /** A lone surrogate is no character; an encoder would quietly make another one of it. */
 function encode(text: string): Uint8Array {
-  if (/\p{Surrogate}/u.test(text)) throw notWellFormed('half a character');
+  if (/\p{Surrogate}/u.test(text)) throw notWellFormed('an incomplete character');
   return new TextEncoder().encode(text);
 }

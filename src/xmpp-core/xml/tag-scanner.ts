@@ -70,7 +70,7 @@ export class TagScanner {
 
   /** Why the last scan said `FAULTY`. */
   get fault(): StreamError {
-    return this.#fault ?? notWellFormed('a tag that is none');
+    return this.#fault ?? notWellFormed('a malformed tag');
   }
 
   /** Scans the tag whose `<` is at `start`. Returns the index after its `>`, or `UNFINISHED`, or `FAULTY`. */
@@ -85,7 +85,7 @@ export class TagScanner {
     this.nameEnd = nameEnd;
     if (nameEnd === end) return UNFINISHED;
     if (nameEnd === start + 1) return this.#wrong('a tag without a name');
-    if (nameEnd - start - 1 > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
+    if (nameEnd - start - 1 > this.#limits.nameBytes) return this.#tooMuch('a name longer than allowed');
     this.name = this.#names.find(source, start + 1, nameEnd);
     this.#room = this.#limits.attributes;
     const usual = this.name?.declaration;
@@ -138,12 +138,12 @@ export class TagScanner {
     const closing = plainEnd < end && bytes[plainEnd] === quote ? plainEnd : endOfValue(bytes, plainEnd, quote);
     if (closing === end) return UNFINISHED;
     if (bytes[closing] === LESS_THAN) return this.#wrong('< in a value');
-    if (nameEnd - start > this.#limits.nameBytes) return this.#tooMuch('a name longer than we take');
+    if (nameEnd - start > this.#limits.nameBytes) return this.#tooMuch('a name longer than allowed');
     return this.#keep(start, nameEnd, opening + 1, closing, closing === plainEnd);
   }
 
   #keep(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, plain: boolean): number {
-    if (this.attributeCount >= this.#room) return this.#tooMuch('more attributes than we take');
+    if (this.attributeCount >= this.#room) return this.#tooMuch('more attributes than allowed');
     const first = this.attributeCount * PER_ATTRIBUTE;
     if (first === this.#pieces.length) this.#grow();
     const pieces = this.#pieces;

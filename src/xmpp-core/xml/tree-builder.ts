@@ -70,7 +70,7 @@ export class TreeBuilder {
 
   /** Opens the element of that start tag. */
   open(source: Source, tag: TagScanner): void {
-    if (this.depth === this.#deepest) throw policyViolation('elements nested deeper than we take');
+    if (this.depth === this.#deepest) throw policyViolation('elements nested deeper than allowed');
     const element = (this.#open[this.depth] ??= new OpenElement());
     element.name = tag.name ?? this.#names.get(source, tag.nameStart, tag.nameEnd);
     element.attributes = undefined;
@@ -113,7 +113,7 @@ export class TreeBuilder {
   /** Adds a child to the innermost open element. */
   add(node: Node): void {
     if (this.#height - this.#innermost.firstNode === this.#limits.children) {
-      throw policyViolation('more child nodes than we take');
+      throw policyViolation('more child nodes than allowed');
     }
     this.#pile[this.#height++] = node;
   }

@@ -18,7 +18,7 @@ export function checkInstruction(token: string, first: boolean): void {
   if (!/^<\?xml[ \t\r\n?]/i.test(token)) throw restrictedXml('a processing instruction');
   if (!first) throw notWellFormed('an XML declaration that is not at the start');
   const declaration = DECLARATION.exec(token);
-  if (declaration === null) throw notWellFormed('an XML declaration that is none');
+  if (declaration === null) throw notWellFormed('a malformed XML declaration');
   const encoding = declaration[1] ?? declaration[2] ?? 'utf-8';
   if (encoding.toLowerCase() !== 'utf-8') {
     throw new StreamError('unsupported-encoding', 'an encoding other than UTF-8 declared');

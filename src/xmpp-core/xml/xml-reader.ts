@@ -126,7 +126,7 @@ export class XmlReader {
 
   /** Throws when the stanza at hand, up to this index, is too long. Always asked before a token is judged. */
   #measure(end: number): void {
-    if (end - this.#stanzaStart > this.#limits.stanzaBytes) throw policyViolation('a stanza longer than we take');
+    if (end - this.#stanzaStart > this.#limits.stanzaBytes) throw policyViolation('a stanza longer than allowed');
   }
 
   /** Whether no stanza (of a stream) or root (of a document) is open, so that there may be white space, but no text. */
@@ -192,7 +192,7 @@ export class XmlReader {
     const nameEnd = endOfName(bytes, nameStart);
     const closing = skipSpace(bytes, nameEnd, bytes.length);
     if (closing === bytes.length) return UNFINISHED;
-    if (bytes[closing] !== GREATER_THAN) return this.#refuse(bytes, at, notWellFormed('an end tag that is none'));
+    if (bytes[closing] !== GREATER_THAN) return this.#refuse(bytes, at, notWellFormed('a malformed end tag'));
     this.#measure(closing + 1);
     if (this.#tree.depth === 0 || nameEnd === nameStart || !this.#tree.closes(source, nameStart, nameEnd)) {
       throw notWellFormed('an end tag without its start tag');
@@ -231,7 +231,7 @@ export class XmlReader {
     if (!source.latin1.startsWith(CDATA_START, at)) {
       if (/[A-Za-z-]/.test(source.latin1.charAt(at + 2)))
         throw restrictedXml('a comment or a document type declaration');
-      throw notWellFormed('<! that begins nothing');
+      throw notWellFormed('a malformed <! declaration');
     }
     if (this.#isOutside()) throw this.#textOutside();
     this.#tree.addText(decodeCdata(source, at + CDATA_START.length, end - ']]>'.length));

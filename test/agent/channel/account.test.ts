@@ -201,7 +201,7 @@ t.test('rooms', async (t) => {
       await bot.expect('denied', { from: 'trap@rooms.example' });
       await bot.expect('joined', { room: pub.toString() });
       await alice.hears(
-        'The room trap@rooms.example says that you invite me. If that is so, tell me: /join trap@rooms.example',
+        'The room trap@rooms.example says that you invited me. If you did, send me: /join trap@rooms.example',
       );
       t.equal(await bot.stop(), 0);
 
@@ -212,7 +212,7 @@ t.test('rooms', async (t) => {
       await next.expect('left', { room: pub.toString(), why: 'left' });
       await alice.hears(/^I left pub@/);
       alice.say(`/rooms`);
-      t.match((await alice.hears(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 there$/);
+      t.match((await alice.hears(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 present$/);
       t.equal(await next.stop(), 0);
 
       const last = await stage.run(settings);
@@ -276,7 +276,7 @@ t.test('rooms', async (t) => {
       rooms: [room('other'), room('named')],
       muc_rooms: { [room('nobody')]: { require_mention: false } },
     });
-    await bot.expect('denied', { from: room('other'), why: 'the room is not on the group_allowlist' });
+    await bot.expect('denied', { from: room('other'), why: 'the room is not in group_allowlist' });
     await bot.expect('joined', { room: room('named') });
     await askAgain(stage, alice);
     t.equal(bot.logged('joined').length, 1);

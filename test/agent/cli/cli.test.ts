@@ -38,11 +38,11 @@ await writeFile(broken, '[channels\n');
 // [promise-flags] [promise-exit-codes]
 t.test('what is no command or flag is wrong usage, exit 2, with a word of help', async (t) => {
   const cases: readonly [args: string[], said: RegExp][] = [
-    [['fly'], /there is no command 'fly'; the commands are run, check, demo/],
+    [['fly'], /unknown command 'fly'; the commands are run, check, demo/],
     [['run', '--fast'], /--fast/],
-    [['run', 'now'], /'run' takes no further words, but got 'now'/],
-    [['run', '--log-format', 'xml'], /--log-format is pretty or json/],
-    [['run', '--log-level', 'loud'], /--log-level is one of debug, info, warn, error/],
+    [['run', 'now'], /'run' takes no arguments, but got 'now'/],
+    [['run', '--log-format', 'xml'], /--log-format must be pretty or json/],
+    [['run', '--log-level', 'loud'], /--log-level must be one of debug, info, warn, error/],
     [['run', '--config'], /--config/],
   ];
   for (const [args, said] of cases) {
@@ -68,7 +68,7 @@ t.test('--help and --version say what they are asked for', async (t) => {
 t.test('check says where what is wrong stands, and exits 1; or that all is well, and exits 0', async (t) => {
   const fine = await runToEnd(['check', '--config', good], { env });
   t.equal(fine.end, 0);
-  t.match(fine.output, /good\.toml: good, with the account bot/);
+  t.match(fine.output, /good\.toml: OK, 1 account: bot/);
   t.notMatch(fine.output, env.BOT_PASSWORD);
 
   const wrong = await runToEnd(['check', '--config', bad]);
@@ -134,10 +134,10 @@ t.test('run that cannot use its data says so and exits 1', async (t) => {
   const blocked = join(folder, 'blocked');
   await mkdir(join(blocked, 'lock'), { recursive: true });
   const cases: readonly [directory: string, said: RegExp][] = [
-    [good, /cannot use \S*good\.toml as the data folder: it is a file; name another by --data-dir/],
-    [join(good, 'deeper'), /cannot use \S*deeper as the data folder: a part of its path is a file; name another/],
-    ['/proc/moltis', /cannot use \/proc\/moltis as the data folder: .*; name another/],
-    [blocked, /cannot remove what stands at \S*lock; delete it by hand/],
+    [good, /cannot use \S*good\.toml as the data folder: it is a file; choose another with --data-dir/],
+    [join(good, 'deeper'), /cannot use \S*deeper as the data folder: a part of its path is a file; choose another/],
+    ['/proc/moltis', /cannot use \/proc\/moltis as the data folder: .*; choose another/],
+    [blocked, /cannot remove \S*lock; delete it by hand/],
   ];
   for (const [directory, said] of cases) {
     const refused = await runToEnd(['run', '--config', good, '--data-dir', directory], { env });
@@ -150,7 +150,7 @@ t.test('demo with a configuration that is named and wrong says where, and exits 
   const { end, output } = await runToEnd(['demo', '--config', bad]);
   t.equal(end, 1);
   t.match(output, /bad\.toml:4:1: .*pasword/);
-  t.match(output, /bad\.toml is wrong; correct it, or leave --config out/);
+  t.match(output, /bad\.toml has errors; fix them, or leave out --config/);
 });
 
 // [promise-demo] [promise-demo-piped] [promise-exit-codes]

@@ -76,7 +76,7 @@ t.test('a running bot that is told to read its configuration again', async (t) =
   t.test('tells every finding of a wrong one, and goes on with the last that was good', async (t) => {
     const [first, second] = ['pasword = "secret-word"', 'dm_policy = "opne"'];
     await reload(`[channels.xmpp.bot]\njid = "moltis@localhost"\n${first}\n${second}\n`);
-    t.match(await bot.expect('error', { kind: 'config' }), { level: 'error', message: /the one before it stays/ });
+    t.match(await bot.expect('error', { kind: 'config' }), { level: 'error', message: /the previous one stays/ });
     t.match(bot.output, /moltis\.toml:3:1: .*did you mean "password"/);
     t.match(bot.output, /moltis\.toml:4:13: .*did you mean "open"/);
     t.notMatch(bot.output, 'secret-word');
@@ -117,7 +117,7 @@ t.test(
     const bot = await stage.run();
     const second = await stage.start(stage.settings({ bot: stage.account() }));
     t.equal(await second.end(), 1);
-    t.match(second.output, /process \d+ uses \S+data already; stop it, or give this one a --data-dir of its own/);
+    t.match(second.output, /process \d+ already uses \S+data; stop it, or start this one with another --data-dir/);
     t.same(second.log, []);
     await askAgain(stage, await stage.person('alice'));
     t.equal(bot.logged('online').length, 1);
@@ -131,12 +131,12 @@ t.test(
 );
 
 // [promise-flags] [promise-exit-codes]
-t.test('a flag that a command has no use for is refused with a sentence, and exit 2', async (t) => {
+t.test('a flag that a command does not accept is refused with a sentence, and exit 2', async (t) => {
   const cases: readonly (readonly [args: string[], said: RegExp])[] = [
-    [['run', '--json'], /'run' has no use for --json; its flags are --config, --data-dir, --log-format, --log-level/],
-    [['--json'], /'run' has no use for --json/],
-    [['check', '--data-dir', 'x'], /'check' has no use for --data-dir; its flags are --config, --json/],
-    [['demo', '--log-format', 'json'], /'demo' has no use for --log-format/],
+    [['run', '--json'], /'run' does not accept --json; its flags are --config, --data-dir, --log-format, --log-level/],
+    [['--json'], /'run' does not accept --json/],
+    [['check', '--data-dir', 'x'], /'check' does not accept --data-dir; its flags are --config, --json/],
+    [['demo', '--log-format', 'json'], /'demo' does not accept --log-format/],
   ];
   for (const [args, said] of cases) {
     const { end, output } = await runToEnd(args);
@@ -465,7 +465,7 @@ function keysOf(schema: unknown): readonly string[] {
   for (const [name, value] of Object.entries(schema)) {
     if (name === 'properties' && typeof value === 'object' && value !== null)
       for (const [key, inner] of Object.entries(value as Record<string, { description?: string }>))
-        if (inner.description !== 'Read by Moltis, left alone here.') found.add(key);
+        if (inner.description !== 'Used by Moltis, ignored here.') found.add(key);
     for (const key of keysOf(value)) found.add(key);
   }
   return [...found];

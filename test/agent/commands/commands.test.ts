@@ -42,7 +42,7 @@ const CHOICES = [
   { provider: 'openrouter', model: 'anthropic/claude-sonnet-4' },
 ];
 
-const HELP_END = 'To send a text that begins with a slash, double the slash.';
+const HELP_END = 'To send text that begins with a slash, start it with two.';
 
 interface Recorded extends CommandContext {
   readonly done: string[];
@@ -128,8 +128,8 @@ t.test('/status shows account, model, conversation, queue and time', async (t) =
       'Model: ollama/llama',
       'Conversation: alice@example.com',
       'Now: writing an answer, 2 waiting',
-      'Session: 4 turns in mind, about 1200 tokens',
-      'Up for 1 d 2 h',
+      'Session: 4 turns in context, about 1200 tokens',
+      'Uptime: 1 d 2 h',
     ].join('\n'),
   );
   const idle = context().status();
@@ -140,7 +140,7 @@ t.test('/status shows account, model, conversation, queue and time', async (t) =
     [3_600_000, '1 h 0 min'],
   ] as const) {
     const answer = await run('status', context({ status: () => ({ ...idle, uptimeMs }) }));
-    t.ok(answer.endsWith(`Up for ${shown}`), shown);
+    t.ok(answer.endsWith(`Uptime: ${shown}`), shown);
   }
 });
 
@@ -196,10 +196,10 @@ t.test(
   '/model finds a model by its name, with the provider where that is needed, and suggests the nearest one',
   async (t) => {
     const cases: [written: string, chosen: string | undefined, answer: RegExp][] = [
-      ['llama', 'ollama/llama', /I use ollama\/llama, until \/new/],
+      ['llama', 'ollama/llama', /I will use ollama\/llama from the next answer on, until \/new/],
       ['OpenAI/GPT-5', 'openai/gpt-5', /openai\/gpt-5/],
       ['anthropic/claude-sonnet-4', 'openrouter/anthropic/claude-sonnet-4', /openrouter/],
-      ['gpt-5', undefined, /several of that name: openai\/gpt-5, openrouter\/gpt-5\. Which one\?/],
+      ['gpt-5', undefined, /Several models have that name: openai\/gpt-5, openrouter\/gpt-5\. Which one\?/],
       ['sonnet', undefined, /no model “sonnet”\. Did you mean openrouter\/anthropic\/claude-sonnet-4\?/],
       ['llamma', undefined, /Did you mean ollama\/llama\?/],
       ['entirely-different', undefined, /\/model lists/],
@@ -212,7 +212,7 @@ t.test(
     }
     t.match(
       await run('model', context()),
-      /^I use ollama\/llama\..*^- ollama\/llama \(now\) \(the default here\)\n- openai\/gpt-5\n/ms,
+      /^Current model: ollama\/llama\..*^- ollama\/llama \(current\) \(default here\)\n- openai\/gpt-5\n/ms,
     );
   },
 );
@@ -221,8 +221,8 @@ t.test(
 t.test('/context reports what does not fit, and the summary', async (t) => {
   const past = { tokens: 15_000, budget: 16_000, includedTurns: 7, turns: 9, summaryTokens: 210 };
   const told = await run('context', context({ contextUsage: () => past }));
-  t.match(told, /15000 tokens of the past, 94 % of the 16000 tokens/);
-  t.match(told, /newest 7 turns; 2 older ones are too much\. \/compact makes room/);
+  t.match(told, /15000 tokens of history, 94 % of the limit of 16000 tokens/);
+  t.match(told, /newest 7 turns; 2 older ones do not fit\. \/compact makes room/);
   t.match(told, /summary of about 210 tokens/);
   t.match(await run('context', context()), /all 4 turns/);
 });
@@ -230,16 +230,16 @@ t.test('/context reports what does not fit, and the summary', async (t) => {
 // [promise-command-approve] [promise-command-join]
 t.test('an address may be plain, a link, or have a resource; an invalid one is explained', async (t) => {
   const cases: [name: string, written: string, done: string | undefined, answer: RegExp][] = [
-    ['approve', 'Dora@Example.com', 'approve dora@example.com', /^dora@example\.com is let in\.$/],
-    ['approve', 'xmpp:dora@example.com?message', 'approve dora@example.com', /is let in/],
-    ['deny', 'dora@example.com/phone', 'deny dora@example.com', /^dora@example\.com is not let in\.$/],
-    ['approve', '', undefined, /^Whom\? \/approve alice@example\.com\. Waiting: carl@example\.com\.$/],
-    ['deny', 'dora', undefined, /An address has an @ in it/],
-    ['approve', 'a@b@c', undefined, /no address: not a JID/],
-    ['approve', 'two words@example.com', undefined, /no address/],
+    ['approve', 'Dora@Example.com', 'approve dora@example.com', /^dora@example\.com is approved\.$/],
+    ['approve', 'xmpp:dora@example.com?message', 'approve dora@example.com', /is approved/],
+    ['deny', 'dora@example.com/phone', 'deny dora@example.com', /^dora@example\.com is denied\.$/],
+    ['approve', '', undefined, /^Who\? Example: \/approve alice@example\.com\. Waiting: carl@example\.com\.$/],
+    ['deny', 'dora', undefined, /An address needs an @/],
+    ['approve', 'a@b@c', undefined, /not a valid address: not a JID/],
+    ['approve', 'two words@example.com', undefined, /not a valid address/],
     ['join', 'team@rooms.example.com', 'join team@rooms.example.com', /^I am in team@rooms\.example\.com\.$/],
     ['join', '', undefined, /^Which room\?/],
-    ['leave', 'rooms.example.com', undefined, /Which room\?.*An address has an @/],
+    ['leave', 'rooms.example.com', undefined, /Which room\?.*An address needs an @/],
   ];
   for (const [name, written, done, answer] of cases) {
     const conversation = context({ isOperator: true });
@@ -259,5 +259,5 @@ t.test('/approve and /deny report when the configuration overrides them', async 
     operations: { ...operations, isAdmitted: () => isLetIn },
   });
   t.match(await operators.run('approve', 'a@b.example', still(false), signal), /dm_policy lets nobody in/);
-  t.match(await operators.run('deny', 'a@b.example', still(true), signal), /still let in: the configuration/);
+  t.match(await operators.run('deny', 'a@b.example', still(true), signal), /still allowed by the configuration/);
 });

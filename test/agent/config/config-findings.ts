@@ -24,7 +24,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ['mention_mode = "everything"', '4:16: mention_mode must be "mention", "always" or "none"'],
   ['stream_edits = true', '4:16: stream_edits must be "off", "dm" or "always"'],
   ['enabled = "yes"', '4:11: enabled must be true or false'],
-  ['nick = 7', '4:8: nick must be a text in quotes'],
+  ['nick = 7', '4:8: nick must be a string in quotes'],
   ['nick = ""', '4:8: nick must not be empty'],
   ['resource = "a\\u0000"', '4:12: resource is not a JID: the resource "a<U+0000>": U+0000 is not allowed'],
   ['rooms = "team@conference.example.com"', '4:9: rooms must be a list in square brackets'],
@@ -40,12 +40,12 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ['operators = ["me@example.com/phone"]', '4:14: operators must be a bare JID: leave out the "/" and what follows it'],
   [
     'allowlist = ["a b@c", 3]',
-    '4:14: allowlist is not a JID: the localpart "a b": U+0020 is not allowed: beyond ASCII signs, only letters, marks and digits are',
-    '4:23: allowlist must be a text in quotes',
+    '4:14: allowlist is not a JID: the localpart "a b": U+0020 is not allowed: outside ASCII, only letters, marks and digits are',
+    '4:23: allowlist must be a string in quotes',
   ],
   [
     'dm_policy = "allowlist"\nallowlist = ["example.com", "*@example.com"]',
-    '5:14: warning: this admits the server itself and nobody on it; everyone there would be "*@" before the domain',
+    '5:14: warning: this matches only the server itself; put "*@" before the domain to match everyone on it',
   ],
   [
     'dm_policy = "allowlist"\nallowlist = ["me@example.com/phone"]',
@@ -74,48 +74,45 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   [
     'limits = { tokens_per_day = false }',
-    '4:29: warning: tokens_per_day is switched off while anyone may talk to the bot: strangers can spend as much as they like',
+    '4:29: warning: tokens_per_day is off while anyone may talk to the bot: strangers can spend as much as they like',
   ],
   ['dm_policy = "allowlist"\noperators = ["me@example.com"]\nlimits.tokens_per_day = false'],
   [
     'dm_policy = "allowlist"\noperators = ["me@example.com"]\nlimits.tokens_per_day = false\nrooms = ["team@conference.example.com"]',
-    '6:25: warning: tokens_per_day is switched off while anyone may talk to the bot: strangers can spend as much as they like',
+    '6:25: warning: tokens_per_day is off while anyone may talk to the bot: strangers can spend as much as they like',
   ],
   [
     'ca_file = "nowhere.pem"',
-    '4:11: ca_file cannot be read: there is no such file; a relative path starts in the folder of this file',
+    '4:11: ca_file cannot be read: there is no such file; relative paths start in the folder of this file',
   ],
-  [
-    'ca_file = "home"',
-    '4:11: ca_file cannot be read: it is a folder; a relative path starts in the folder of this file',
-  ],
-  ['ca_file = "not-a-ca.pem"', '4:11: ca_file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)'],
+  ['ca_file = "home"', '4:11: ca_file cannot be read: it is a folder; relative paths start in the folder of this file'],
+  ['ca_file = "not-a-ca.pem"', '4:11: ca_file has no certificate in PEM format (-----BEGIN CERTIFICATE-----)'],
   ['ca_file = "ca.pem"'],
   [
     'server = "xmpp.example.com:99999"',
-    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+    '4:10: server must be a host or host:port, with an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
   ],
   [
     'server = "::1"',
-    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+    '4:10: server must be a host or host:port, with an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
   ],
   [
     'server = "https://xmpp.example.com"',
-    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+    '4:10: server must be a host or host:port, with an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
   ],
   [
     'server = "1"',
-    '4:10: server must be a host or host:port, an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
+    '4:10: server must be a host or host:port, with an IPv6 address in brackets: "xmpp.example.com:5222", "[2001:db8::1]:5222"',
   ],
-  ['direct_tls = true', '4:14: direct_tls needs server; without it DNS says where TLS begins with the first byte'],
+  ['direct_tls = true', '4:14: direct_tls needs server; without it, DNS says which ports use direct TLS'],
   ['direct_tls = true\nserver = "xmpp.example.com"'],
   [
     'server = "xmpp.example.com"\nwebsocket = "wss://example.com/ws"',
-    '4:10: warning: server has no effect while websocket says where to connect',
+    '4:10: warning: server has no effect while websocket is set',
   ],
   ['websocket = "ws://example.com/ws"', '4:13: websocket must be a wss:// URL (ws:// only to this machine)'],
   ['websocket = "ws://localhost:5280/ws"'],
-  ['websocket = "wss://me:hunter2@example.com/ws"', '4:13: websocket must be a URL without a user and password in it'],
+  ['websocket = "wss://me:hunter2@example.com/ws"', '4:13: websocket must be a URL without a user name and password'],
   ['media_max_mb = 0', '4:16: media_max_mb must be 1 or more'],
   [
     'blocked_media_types = ["video/*", "video"]',
@@ -130,14 +127,14 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
     'tools = ["react", "rect"]',
     '4:19: tools must be "react", "send_file", "read_skill", "room_members", "room_history" or "now"; did you mean "react"?',
   ],
-  ['skills = ["Explain"]', "4:11: skills must be a skill's name: up to 64 small letters, digits and hyphens"],
-  ['model_provider = "olama"', '4:18: model_provider must name a configured provider; did you mean "ollama"?'],
-  ['model_provider = "somebody"', '4:18: model_provider must name a configured provider'],
+  ['skills = ["Explain"]', '4:11: skills must be a skill name: up to 64 lowercase letters, digits and hyphens'],
+  ['model_provider = "olama"', '4:18: model_provider must be a configured provider; did you mean "ollama"?'],
+  ['model_provider = "somebody"', '4:18: model_provider must be a configured provider'],
   ['model = ""', '4:9: model must not be empty'],
   ['system_prompt = "${FOO} and ${BAR}"', '4:17: system_prompt needs the environment variable FOO, which is not set'],
   [
     'system_prompt = "costs ${1}"',
-    '4:17: system_prompt has a "${" that begins no variable; write ${NAME}, or $${ for the two characters themselves',
+    '4:17: system_prompt has a "${" that starts no variable; write ${NAME}, or $${ for a literal "${"',
   ],
   [
     'rooms = ["${ROOM}@conference.example.com", "${NO_ROOM}"]',
@@ -162,26 +159,26 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   [
     '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nusers = ["example.com"]\ntools = []\nskills = []',
-    '4:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
-    '5:10: warning: this admits the server itself and nobody on it; everyone there would be "*@" before the domain',
+    '4:1: warning: this room is not in rooms, so the bot joins it only when an operator asks',
+    '5:10: warning: this matches only the server itself; put "*@" before the domain to match everyone on it',
   ],
   [
     '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nmodel_provider = "olama"',
-    '4:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
-    '5:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
-    '5:30: the room is there already, written in another way',
-    '6:18: model_provider must name a configured provider; did you mean "ollama"?',
+    '4:1: warning: this room is not in rooms, so the bot joins it only when an operator asks',
+    '5:1: warning: this room is not in rooms, so the bot joins it only when an operator asks',
+    '5:30: this room is already configured in another spelling',
+    '6:18: model_provider must be a configured provider; did you mean "ollama"?',
   ],
   [
     '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nmodel_provider = "lmstudio"',
-    '4:1: warning: this room is not in rooms, so the bot is there only when an operator brings it',
-    '4:1: model is missing, and the provider lmstudio has no models listed',
+    '4:1: warning: this room is not in rooms, so the bot joins it only when an operator asks',
+    '4:1: model is missing, and [providers.lmstudio] lists no models',
   ],
   [
     '[channels.xmpp.two]\njid = "BOT@example.com"\npassword = "hunter2"',
-    '5:7: jid is the account of [channels.xmpp.bot] already',
+    '5:7: jid is already used by [channels.xmpp.bot]',
   ],
-  ['enabled = false\nlimits.tokens_per_day = false', '1:1: warning: no account is enabled: there is nothing to run'],
+  ['enabled = false\nlimits.tokens_per_day = false', '1:1: warning: no account is enabled, so there is nothing to run'],
   [
     'allowlist = ["alice@example.com"]\ngroup_allowlist = ["team@conference.example.com"]',
     '4:13: warning: allowlist has no effect while dm_policy is "open"',
@@ -202,7 +199,7 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
   ],
   [
     '[skills]\nsearch_paths = ["./skills"]\nauto_load = ["explain"]\nserch_paths = []',
-    '6:13: warning: auto_load is read by Moltis alone and has no effect here',
+    '6:13: warning: auto_load is used by Moltis only and has no effect here',
     '7:1: unknown key "serch_paths"; did you mean "search_paths"?',
   ],
   ['[skills]\nsearch_paths = "./skills"', '5:16: search_paths must be a list in square brackets'],
@@ -210,25 +207,25 @@ export const IN_ACCOUNT: readonly (readonly [added: string, ...findings: string[
 
 /** Whole files, and all that is found in them. */
 export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[]])[] = [
-  ['', '1:1: there is no account: write one as [channels.xmpp.NAME], with jid and password'],
+  ['', '1:1: no account is configured; add [channels.xmpp.NAME] with jid and password'],
   ['jid = "bot@example.com', '1:7: not TOML: unfinished string'],
-  ['jid = bot@example.com', '1:7: not TOML: invalid value (a text stands in quotes)'],
+  ['jid = bot@example.com', '1:7: not TOML: invalid value (strings need quotes)'],
   ['a = 1\na = 2', '2:1: not TOML: trying to redefine an already defined table or value'],
   [
     'channels = 1',
     '1:12: channels must be a table',
-    '1:12: there is no account: write one as [channels.xmpp.NAME], with jid and password',
+    '1:12: no account is configured; add [channels.xmpp.NAME] with jid and password',
   ],
   [
     '[channels]\nxmpp = []',
     '2:8: xmpp must be a table',
-    '2:8: there is no account: write one as [channels.xmpp.NAME], with jid and password',
+    '2:8: no account is configured; add [channels.xmpp.NAME] with jid and password',
   ],
   ['[channels.xmpp]\njid = "bot@example.com"', '2:1: unknown key "jid"; an account is a table, [channels.xmpp.NAME]'],
   [
     '[provider.ollama]\n[channel.xmpp.bot]\n[memory]\n' + ACCOUNT + PROVIDER,
-    '1:1: warning: [provider] is not read; did you mean [providers]?',
-    '2:1: warning: [channel] is not read; did you mean [channels]?',
+    '1:1: warning: [provider] is ignored; did you mean [providers]?',
+    '2:1: warning: [channel] is ignored; did you mean [channels]?',
   ],
   ['[channels.xmpp.bot.limits]\n[channels.xmpp.bot]\njid = "bot@example.com"' + PROVIDER, '2:1: password is missing'],
   ['[channels.xmpp.bot]' + PROVIDER, '1:1: jid is missing', '1:1: password is missing'],
@@ -236,7 +233,7 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
   [
     '[channels.xmpp.bot]\njid = "bot"\npassword = 12345\n' + PROVIDER,
     '2:7: jid must be an account, such as "bot@example.com"',
-    '3:12: password must be a text in quotes',
+    '3:12: password must be a string in quotes',
   ],
   [
     '[channels.xmpp.bot]\njid = "bot@example.com/moltis"\npassword = ""\n' + PROVIDER,
@@ -245,17 +242,17 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
   ],
   [
     '[channels.xmpp.bot]\njid = "@example.com"\npassword = "${BOT_PASSWORD}"\n' + PROVIDER,
-    '2:7: jid is not a JID: the localpart: nothing stands before the "@" of "@example.com"',
+    '2:7: jid is not a JID: the localpart: there is nothing before the "@" of "@example.com"',
     '3:12: password needs the environment variable BOT_PASSWORD, which is not set',
   ],
   [
     '\uFEFF[channels.xmpp.bot]\r\njid = "bot@example.com"\r\npassword = "hunter2"\r\n\txyzzy = 1\r\n' + PROVIDER,
     '4:2: unknown key "xyzzy"',
   ],
-  [ACCOUNT, '1:1: model_provider is missing, and there is no [providers.NAME] either'],
+  [ACCOUNT, '1:1: model_provider is missing, and no [providers.NAME] is configured'],
   [
     ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\n[providers.b]\nbase_url = "https://b.example/v1"',
-    '1:1: model_provider is missing, and there are several to choose from: a, b',
+    '1:1: model_provider is missing, and several providers are configured: a, b',
   ],
   [
     ACCOUNT +
@@ -264,12 +261,12 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
   ],
   [
     ACCOUNT + '[providers.opnai]\nmodels = ["m"]',
-    '4:1: base_url is missing: "opnai" is no name with a built-in one; did you mean "openai"?',
+    '4:1: base_url is missing: "opnai" is not a well-known provider; did you mean "openai"?',
   ],
-  [ACCOUNT + '[providers.openai]\nmodels = ["m"]', '4:1: api_key is missing: openai asks for one'],
+  [ACCOUNT + '[providers.openai]\nmodels = ["m"]', '4:1: api_key is missing: openai requires one'],
   [
     ACCOUNT + '[providers.openai]\napi_key = "hunter2"',
-    '1:1: model is missing, and the provider openai has no models listed',
+    '1:1: model is missing, and [providers.openai] lists no models',
   ],
   [ACCOUNT + '[providers.openai]\nbase_url = "http://localhost:8000/v1"\nmodels = ["m"]'],
   [
@@ -281,52 +278,52 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
     '8:17: first_token_s must be more than 0',
     '9:10: idle_s must be a number of seconds',
     '10:11: retries must be 0 or more',
-    '11:11: warning: enabled is read by Moltis alone and has no effect here',
-    '12:16: warning: fetch_models is read by Moltis alone and has no effect here',
+    '11:11: warning: enabled is used by Moltis only and has no effect here',
+    '12:16: warning: fetch_models is used by Moltis only and has no effect here',
   ],
   [
     ACCOUNT + '[providers.a]\nbase_url = "https://me:hunter2@a.example/v1"\nmodels = ["m"]',
-    '5:12: base_url must be a URL without a user and password in it',
+    '5:12: base_url must be a URL without a user name and password',
   ],
   [
     ACCOUNT + '[providers.a]\nbase_url = "http://a.example/v1"\napi_key = "hunter2"\nmodels = ["m"]',
-    '5:12: warning: base_url is http://: the key and every conversation go over the network unencrypted',
+    '5:12: warning: base_url is http://: the key and all conversations are sent unencrypted',
   ],
   [
     ACCOUNT +
       'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\n[providers.openai]\nenabled = true\n[providers.github-copilot]\nenabled = true',
-    '8:1: warning: api_key is missing: openai asks for one (nothing uses this provider)',
-    '10:1: warning: base_url is missing: "github-copilot" is no name with a built-in one (nothing uses this provider)',
+    '8:1: warning: api_key is missing: openai requires one (this provider is not used)',
+    '10:1: warning: base_url is missing: "github-copilot" is not a well-known provider (this provider is not used)',
   ],
   [
     ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "olama"',
-    '7:12: fallback must name a configured provider; did you mean "ollama"?',
+    '7:12: fallback must be a configured provider; did you mean "ollama"?',
   ],
   [
     ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "a"',
-    '7:12: fallback leads in a circle: a, a',
+    '7:12: fallback is circular: a, a',
   ],
   [
     ACCOUNT +
       'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "b"\n[providers.b]\nbase_url = "https://b.example/v1"\nfallback = "c"\n[providers.c]\nbase_url = "https://c.example/v1"\nmodels = ["m"]\nfallback = "b"',
-    '8:12: fallback needs a provider that has models; name its models in [providers.b]',
-    '11:12: fallback leads in a circle: b, c, b',
-    '15:12: fallback needs a provider that has models; name its models in [providers.b]',
+    '8:12: fallback needs a provider with models; list them in [providers.b]',
+    '11:12: fallback is circular: b, c, b',
+    '15:12: fallback needs a provider with models; list them in [providers.b]',
   ],
   [
     ACCOUNT +
       'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "openai"\n[providers.openai]\nmodels = ["m"]',
-    '9:1: api_key is missing: openai asks for one',
+    '9:1: api_key is missing: openai requires one',
   ],
   [
     ACCOUNT + 'model_provider = "a"\n[providers.a]\nmodels = ["m"]\nbase_url = "${A_URL}"\napi_key = "${A_KEY}"',
     '7:12: base_url needs the environment variable A_URL, which is not set',
     '8:11: api_key needs the environment variable A_KEY, which is not set',
   ],
-  [ACCOUNT + 'model_provider = "lmstudio"', '1:1: model is missing, and the provider lmstudio has no models listed'],
+  [ACCOUNT + 'model_provider = "lmstudio"', '1:1: model is missing, and [providers.lmstudio] lists no models'],
   [
     ACCOUNT + '[skills]\nsearch_paths = []\n[providers]\nollama = 1',
-    '1:1: model_provider is missing, and there is no [providers.NAME] either',
+    '1:1: model_provider is missing, and no [providers.NAME] is configured',
     '7:1: unknown key "ollama"; a provider is a table, [providers.NAME]',
   ],
 ];

@@ -51,7 +51,7 @@ const directory = t.testdir({
 const parse = (text: string, env: Environment = {}) =>
   parseConfig(text, { file: 'moltis.toml', env, baseDirectory: directory });
 
-/** The configuration of a text that must be without errors. */
+/** Cannot read the configuration of a text that must be without errors. */
 function configOf(text: string, env: Environment = {}): Config {
   const { config, findings } = parse(text, env);
   if (!config) throw new Error(findings.map(formatFinding).join('\n'));
@@ -81,16 +81,16 @@ t.test('a skill that cannot be found or read is reported at its name, with the r
   const wrong = (column: number, why: string): readonly string[] =>
     placed([`4:${column}: this skill cannot be used: ${why}`]);
   t.same(checked('["explain", "code-review"]'), []);
-  t.same(checked('["explain"]', ''), wrong(11, 'search_paths of [skills] has no folder'));
-  const missing = 'search_paths of [skills] has none of this name';
+  t.same(checked('["explain"]', ''), wrong(11, 'search_paths of [skills] is empty'));
+  const missing = 'search_paths of [skills] has no skill with this name';
   t.same(checked('["explain", "explian"]'), wrong(22, `${missing}; did you mean "explain"?`));
   t.same(checked('["other"]'), wrong(11, missing));
-  t.same(checked('["renamed"]'), wrong(11, 'the name in SKILL.md is not the name of its folder'));
-  t.same(checked('["headless"]'), wrong(11, 'SKILL.md does not begin with its front matter between two lines "---"'));
+  t.same(checked('["renamed"]'), wrong(11, 'the name in SKILL.md differs from the name of its folder'));
+  t.same(checked('["headless"]'), wrong(11, 'SKILL.md does not start with front matter between two "---" lines'));
   t.match(checked('["garbled"]'), [
     /^moltis.toml:4:11: this skill cannot be used: the front matter of SKILL.md is not YAML: /,
   ]);
-  t.same(checked('["linked"]'), wrong(11, 'SKILL.md is a link that leads out of its folder'));
+  t.same(checked('["linked"]'), wrong(11, 'SKILL.md is a link out of its folder'));
   t.same(checked('["mute"]'), wrong(11, 'SKILL.md has no description'));
   t.same(checked('["chatty"]'), wrong(11, 'the description in SKILL.md is longer than 1024 characters'));
   const room = '[channels.xmpp.bot.muc_rooms."team@conference.example.com"]\nskills = ["none"]';
@@ -300,7 +300,7 @@ const EXAMPLE_ENVIRONMENT = { BOT_PASSWORD: 'one', ROOM_PASSWORD: 'two', ANTHROP
 t.test('settings of a room that the bot does not join get a warning', (t) => {
   const file = (rooms: string) =>
     `${ACCOUNT}rooms = [${rooms}]\n[channels.xmpp.bot.muc_rooms."Team@conference.example.com"]\nenabled = true\n${PROVIDER}`;
-  const warned = 'this room is not in rooms, so the bot is there only when an operator brings it';
+  const warned = 'this room is not in rooms, so the bot joins it only when an operator asks';
   const messages = (text: string) => parse(text).findings.map(({ line, message }) => [line, message]);
   t.same(messages(file('"lab@conference.example.com"')), [[5, warned]]);
   t.same(messages(file('"team@conference.example.com"')), []);
@@ -535,16 +535,16 @@ t.test('the file is searched in the documented places, in order', async (t) => {
 
   const error: unknown = await loadConfig({ env, cwd: empty, home: empty, path: 'mine.toml' }).catch((e: unknown) => e);
   t.type(error, ConfigError);
-  t.match(error, { message: new RegExp(`Looked for:\n  ${join(empty, 'mine.toml')}\nWrite one `) });
+  t.match(error, { message: new RegExp(`Looked for:\n  ${join(empty, 'mine.toml')}\nCreate one `) });
   await t.rejects(loadConfig({ env: {}, cwd: empty, home: empty }), {
-    message: `There is no configuration file. Looked for:
+    message: `No configuration file found. Looked for:
   ${join(empty, 'moltis.toml')}
   ${join(empty, '.config', 'moltis', 'moltis.toml')}
-Write one (the README has the smallest that works), or name another with --config FILE.`,
+Create one (the README has a minimal example), or pass another with --config FILE.`,
   });
   await t.rejects(loadConfig({ env: {}, cwd, home, path: '.' }), {
     name: 'ConfigError',
-    message: /cannot be read \(EISDIR\)/,
+    message: /Cannot read the configuration .* \(EISDIR\)/,
   });
 });
 
@@ -558,7 +558,7 @@ t.test('a password in a file that others can read gets a warning, one in the env
     return (await loadConfig({ path, env: { P: 'hunter2' }, cwd, home: cwd })).findings.map(formatFinding);
   };
   t.same(await findingsOf('moltis.toml', 0o644), [
-    'moltis.toml:3:12: warning: password stands in a file that others on this machine can read: take that right away (chmod 600), or keep it in an environment variable',
+    'moltis.toml:3:12: warning: password is in a file that other users of this machine can read: run chmod 600 on it, or use an environment variable',
   ]);
   t.same(await findingsOf('moltis.toml', 0o600), []);
   t.same(await findingsOf('variable.toml', 0o644), []);

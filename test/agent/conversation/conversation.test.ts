@@ -945,7 +945,7 @@ t.test('a turn restarts when one of its items changes, until its answer has star
   of('room').fail(of('room').turn.signal.reason as Error);
   await settle();
   t.same(begun, ['r1', 'r2+r3', 'r2+r3']);
-  t.same(failures, ['r2+r3: the turn was broken off, because what it answers has changed']);
+  t.same(failures, ['r2+r3: the turn was cancelled because its question changed']);
   of('room').turn.answerStarted();
   t.notOk(queue.restart('room', (item) => item === 'r2'));
   t.notOk(of('room').turn.signal.aborted);

@@ -157,7 +157,7 @@ t.test('files that people send', async (t) => {
     t.match(await asks([endless]), /"endless\.txt", text\/plain, it is larger than 1 MB\]$/);
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     const packed = files.serve('/packed.txt', gives('text/plain', bomb, { 'content-encoding': 'gzip' }));
-    t.match(await asks([packed]), /compressed, and it is not unpacked\]$/);
+    t.match(await asks([packed]), /its server sends it compressed\]$/);
     const file = { name: 'film.bin', size: 5_000_000_000 };
     const before = files.requests.length;
     model.next(says('Too large.'));
@@ -182,26 +182,26 @@ t.test('files that people send', async (t) => {
     for (const [algorithm, name] of Object.entries(names)) {
       t.match(await told([algorithm, hashOf(name, 'three eggs')]), /three eggs/, algorithm);
       const other = await told([algorithm, hashOf(name, 'three cups of poison')]);
-      t.match(other, /"recipe\.txt", text\/plain, .*not the file that its sender meant: its hash is another one\]$/);
+      t.match(other, /"recipe\.txt", text\/plain, .*its hash is not the one that the sender gave\]$/);
     }
-    const message = 'it is not the file that its sender meant: its hash is another one';
+    const message = 'its hash is not the one that the sender gave';
     await bot.expect('media', { host: new URL(url).host, message });
-    t.match(await told(['sha-256', 'nonsense']), /its hash is another one/);
+    t.match(await told(['sha-256', 'nonsense']), /its hash is not the one/);
     t.match(
       await told(['sha-1', hashOf('sha1', 'other')], ['md4', '?']),
       /three eggs/,
       'what vouches for nothing is no word',
     );
     const [weak, strong] = [hashOf('sha256', 'three eggs'), hashOf('sha512', 'other')];
-    t.match(await told(['sha-256', weak], ['sha-512', strong]), /its hash is another one/, 'the best of them counts');
+    t.match(await told(['sha-256', weak], ['sha-512', strong]), /its hash is not the one/, 'the best of them counts');
   });
 
   // [promise-media-blocked]
   t.test('a file of a blocked type is not used, by its stated type and by its content', async () => {
     const stated = files.serve('/stated', gives('Video/MP4; codecs=avc1', 'anything'));
-    t.match(await asks([stated]), /files of this type are not taken here\]$/);
+    t.match(await asks([stated]), /files of this type are not accepted here\]$/);
     const hidden = files.serve('/hidden.txt', gives('text/plain', MP4));
-    t.match(await asks([hidden]), /"hidden\.txt", video\/mp4, files of this type are not taken here\]$/);
+    t.match(await asks([hidden]), /"hidden\.txt", video\/mp4, files of this type are not accepted here\]$/);
     const shared = {
       file: { name: 'a.mp4', mediaType: 'video/mp4' },
       urls: [files.serve('/a.mp4', gives('text/plain', 'a'))],
@@ -209,7 +209,7 @@ t.test('files that people send', async (t) => {
     model.next(says('No films.'));
     sends(alice, 'this', { shared: [shared], to: stage.jid() });
     await alice.hears('No films.');
-    t.match(lastWords(stage), /"a\.mp4", video\/mp4, files of this type are not taken here\]$/);
+    t.match(lastWords(stage), /"a\.mp4", video\/mp4, files of this type are not accepted here\]$/);
     t.notOk(files.requests.includes('/a.mp4'), 'what is said to be of that type is not asked for');
   });
 
@@ -435,7 +435,7 @@ t.test('files that the bot sends', async (t) => {
         await alice.hears('Look.');
         model.next(calls(['send_file', { name: 'a.png', content: 'x', media_type: 'image/png' }]), says('Sorry.'));
         alice.say('a picture');
-        await alice.hears(/"a\.png", but it cannot be sent/);
+        await alice.hears(/"a\.png", but I cannot send it/);
         await alice.hears('Sorry.');
       });
     },
@@ -450,7 +450,7 @@ t.test('files that the bot sends', async (t) => {
     for (const file of refused) {
       model.next(calls(['send_file', file]), says(`No ${file.name}.`));
       alice.say('that file');
-      await alice.hears(new RegExp(`"${file.name}", but it cannot be sent`));
+      await alice.hears(new RegExp(`"${file.name}", but I cannot send it`));
       await alice.hears(`No ${file.name}.`);
     }
   });

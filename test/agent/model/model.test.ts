@@ -612,7 +612,7 @@ t.test('tools', async (t) => {
         { role: 'tool', content: 'noon', toolCallId: 'c1' },
       ];
       const first = await ask(model, { tools: [NOW], messages });
-      t.match(first.done?.notice, /^asked without tools from now on, because acme\/acme-1/);
+      t.match(first.done?.notice, /^tools will be left out of requests from now on, because acme\/acme-1/);
       t.equal((await ask(model, { tools: [NOW] })).done?.notice, undefined);
       t.strictSame(
         server.requests.map(({ body }) => 'tools' in (body ?? {})),
@@ -677,7 +677,7 @@ t.test('pictures', async (t) => {
       const server = await serverFor(t, openai.fails(status, { message }));
       const model = createModel(providerAt(server));
       const first = await ask(model, { messages });
-      t.match(first.done?.notice, /^asked without images from now on/, message);
+      t.match(first.done?.notice, /^images will be left out of requests from now on/, message);
       t.equal((await ask(model, { messages })).done?.notice, undefined);
       for (const index of [1, 2])
         t.match(partsOf(server, index), /^What is it\?\n\(.*cannot see pictures: image\/png\)$/);

@@ -223,8 +223,8 @@ t.test('tools', async (t) => {
   t.test('a model that calls tools to the end is reported as having no answer', async (t) => {
     model.next(...Array.from({ length: 9 }, (_, index) => calls(['now', { round: index }])));
     alice.say('Round and round.');
-    await alice.hears(/^The model had no answer to that; please try other words\. \([\w-]+\)$/);
-    t.match(await bot.expect('error', { kind: 'model' }), { message: /wants tools when none are left to use/ });
+    await alice.hears(/^The model gave no answer; please rephrase your question\. \([\w-]+\)$/);
+    t.match(await bot.expect('error', { kind: 'model' }), { message: /asked for more tools after the last round/ });
   });
 
   // [promise-tools-loop]
@@ -401,7 +401,7 @@ t.test('tools', async (t) => {
         says('Tried.'),
       );
       for (const [index, result] of results(model).slice(-5).entries())
-        t.equal(result, 'Error: there is no such file in the folder of the skill', part[index] ?? '');
+        t.equal(result, 'Error: the folder of the skill has no such file', part[index] ?? '');
     }
     await ask(
       'Unreadable.',
@@ -411,7 +411,7 @@ t.test('tools', async (t) => {
       ),
       says('Unreadable.'),
     );
-    t.same(results(model).slice(-2), ['Error: the file is no text', 'Error: the file is larger than 128 KiB']);
+    t.same(results(model).slice(-2), ['Error: the file is not text', 'Error: the file is larger than 128 KiB']);
   });
 
   // [promise-tool-room-members]

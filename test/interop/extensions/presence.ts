@@ -171,7 +171,7 @@ export async function presenceExtensions(server: Server): Promise<void> {
     await register({ ...way, password: 'the first password' });
     await t.rejects(register({ ...way, password: 'another' }), {
       name: 'RegistrationError',
-      message: /exists already/,
+      message: /already exists/,
     });
     const first = await enter(t, server, { ...way, password: 'the first password', plugins: PLUGINS });
     await first.get(registration).changePassword('the second password');

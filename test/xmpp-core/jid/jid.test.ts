@@ -140,20 +140,20 @@ t.test('an error says which part is wrong and why, and quotes no more than the b
   const sentences: readonly [string, string][] = [
     [
       'foo bar@example.com',
-      'not a JID: the localpart "foo bar": U+0020 is not allowed: beyond ASCII signs, only letters, marks and digits are',
+      'not a JID: the localpart "foo bar": U+0020 is not allowed: outside ASCII, only letters, marks and digits are',
     ],
     [
       '"juliet"@example.com',
       'not a JID: the localpart "<U+0022>juliet<U+0022>": U+0022 (") is not allowed (RFC 7622 §3.3.1)',
     ],
-    ['@example.com', 'not a JID: the localpart: nothing stands before the "@" of "@example.com"'],
-    ['example.com/', 'not a JID: the resource: nothing stands after the "/" of "example.com/"'],
-    ['juliet@', 'not a JID: the domainpart: nothing stands after the "@" of "juliet@"'],
+    ['@example.com', 'not a JID: the localpart: there is nothing before the "@" of "@example.com"'],
+    ['example.com/', 'not a JID: the resource: there is nothing after the "/" of "example.com/"'],
+    ['juliet@', 'not a JID: the domainpart: there is nothing after the "@" of "juliet@"'],
     ['', 'not a JID: the domainpart: it is empty'],
     ['a@b..c', 'not a JID: the domainpart "b..c": it has an empty label'],
     [
       'a@my_host',
-      'not a JID: the domainpart "my_host": a label may hold letters, digits and hyphens only, and no hyphen at either end',
+      'not a JID: the domainpart "my_host": a label may contain only letters, digits and hyphens, and no hyphen at either end',
     ],
     ['a@☃.net', 'not a JID: the domainpart "☃.net": U+2603 is not allowed in a domain name (RFC 5892)'],
     ['a@b/\u0007', 'not a JID: the resource "<U+0007>": U+0007 is not allowed'],

@@ -33,7 +33,7 @@ export interface Refusal {
   readonly notice: string | undefined;
 }
 
-const SOMEBODY_ELSE = 'whoever this is for is not there any more';
+const SOMEBODY_ELSE = 'the recipient is no longer there';
 
 /** The admission of one account. */
 export class Admission {

@@ -16,7 +16,7 @@ export interface ContactRequestsOptions {
 
 const WAIT = "I don't know you yet. An operator can let you in.";
 /** Nothing they wrote before was kept, because nobody had let them in. */
-const WELCOME = 'You have been let in. Please ask me again.';
+const WELCOME = 'An operator has let you in. Please ask me again.';
 
 /** The contact requests of one account. Addresses may have a resource, which is ignored. */
 export class ContactRequests {
@@ -44,8 +44,8 @@ export class ContactRequests {
       `${jid} wrote to me, and I don't know them.`,
       `/approve ${jid}`,
       `/deny ${jid}`,
-      ...(attempt.unannounced > 0 ? [`(And ${attempt.unannounced} more before, of whom I said nothing.)`] : []),
-      ...(attempt.kind === 'last' ? ['(Many strangers are coming. For a while I shall say nothing of others.)'] : []),
+      ...(attempt.unannounced > 0 ? [`(${attempt.unannounced} more wrote before and were not announced.)`] : []),
+      ...(attempt.kind === 'last' ? ['(Many strangers are writing, so I will not announce more for a while.)'] : []),
     ];
     for (const operator of account.operators) this.#notify(operator, lines.join('\n'));
   }

@@ -13,7 +13,7 @@ export interface Excess {
 }
 
 /** What people read when the day's tokens are used up. */
-export const OVERSPENT = 'That is all I may answer here for today; please come back tomorrow.';
+export const OVERSPENT = "Today's limit here is used up; please come back tomorrow.";
 
 const MINUTE_MS = 60_000;
 /** Anybody can add counters. The oldest are forgotten. */
@@ -49,7 +49,7 @@ export class Limits {
       this.isFlood(sender, at),
       sender,
       'messages_per_minute',
-      'That was too much at once; please wait a minute.',
+      'Too many messages at once; please wait a minute.',
     );
     return tooMuch ?? (payer === undefined ? undefined : this.overspent(payer));
   }

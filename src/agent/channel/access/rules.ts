@@ -68,7 +68,7 @@ export function directAccess(
   if (account.dmPolicy === 'open' || isOurs) return ALLOWED;
   if (sender === undefined) return denied('hidden', 'dm_policy is allowlist and the room hides the real JID');
   if (matchesAny(account.allowlist, sender) || approved.has(sender.bare.toString())) return ALLOWED;
-  return denied('list', 'not on the allowlist');
+  return denied('list', 'not in allowlist');
 }
 
 /** Whether someone may see when the bot is there, and get a sign of life: who may write to it, and operators, who run it, whatever the policy. */
@@ -91,7 +91,7 @@ export function roomAccess(
 ): Access {
   if (account.groupPolicy === 'disabled') return denied('policy', 'group_policy is disabled');
   const listed = account.groupPolicy === 'open' || matchesAny(account.groupAllowlist, room.jid);
-  if (!listed && !isOperator(account, invitedBy)) return denied('list', 'the room is not on the group_allowlist');
+  if (!listed && !isOperator(account, invitedBy)) return denied('list', 'the room is not in group_allowlist');
   if (!room.enabled) return denied('policy', 'the room is not enabled');
   return ALLOWED;
 }
@@ -109,15 +109,15 @@ export function roomMessageAccess(
   const entry = roomAccess(account, room, isOurs ? sender : vouchedBy);
   if (!entry.allowed) return entry;
   if (room.users !== undefined && !isOurs) {
-    if (sender === undefined) return denied('hidden', 'the room has users and hides the real JID');
-    if (!matchesAny(room.users, sender)) return denied('list', "not among the room's users");
+    if (sender === undefined) return denied('hidden', 'the room has a users list and hides the real JID');
+    if (!matchesAny(room.users, sender)) return denied('list', "not in the room's users list");
   }
   return mentionRule(room, addressed);
 }
 
 function mentionRule({ mentionMode }: Pick<RoomConfig, 'mentionMode'>, addressed: boolean): Access {
   if (mentionMode === 'none') return denied('mention', 'mention_mode is none');
-  if (mentionMode === 'mention' && !addressed) return denied('mention', 'the bot is not addressed');
+  if (mentionMode === 'mention' && !addressed) return denied('mention', 'the message does not address the bot');
   return ALLOWED;
 }
 

@@ -22,9 +22,9 @@ export function errorKind(error: Error): ErrorKind {
 /** What an operator can do about an error that ends an account's run; `account` is its name in the configuration. */
 export function remedyFor(kind: ErrorKind, account: string): string {
   const table = `[channels.xmpp.${account}]`;
-  if (kind === 'auth') return `put jid and password of ${table} right, and start the bot again`;
+  if (kind === 'auth') return `correct jid and password in ${table}, and restart the bot`;
   if (kind === 'tls') {
-    return `put the certificate, or jid, server and ca_file of ${table} right, and start the bot again`;
+    return `fix the certificate, or jid, server and ca_file in ${table}, and restart the bot`;
   }
-  return `look into jid and server of ${table}, and start the bot again`;
+  return `check jid and server in ${table}, and restart the bot`;
 }

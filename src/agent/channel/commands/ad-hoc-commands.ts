@@ -81,7 +81,7 @@ async function run(options: AdHocCommandsOptions, given: Given, conversation: Co
   const { client, commands, admission, queue, background } = options;
   const refusal = admission.command(given.name, queue.isBusy(conversation.id), given.author);
   if (refusal !== undefined) {
-    return { notes: [{ type: 'error', text: refusal.notice ?? 'That is too much for now.' }] };
+    return { notes: [{ type: 'error', text: refusal.notice ?? 'Too many requests; please try again later.' }] };
   }
   const answer = commands.run(given, conversation);
   const inTime = await within(PATIENCE_MS, answer);
@@ -90,7 +90,7 @@ async function run(options: AdHocCommandsOptions, given: Given, conversation: Co
     const text = await answer;
     if (text !== '') replyChannelTo(client, given.place).remark(text);
   });
-  return { notes: [{ type: 'info', text: 'It is under way; I say in our conversation what comes of it.' }] };
+  return { notes: [{ type: 'info', text: 'Still running; I will send the result in our chat.' }] };
 }
 
 /** What `work` resolves to, or `undefined` when that takes longer than `ms`. */
@@ -108,7 +108,7 @@ async function within<Result>(ms: number, work: Promise<Result>): Promise<Result
 
 /** One line becomes a note, several become a form of results, whose lines clients keep. */
 function resultOf(answer: string): CommandStep {
-  if (!answer.includes('\n')) return { notes: [{ type: 'info', text: answer === '' ? 'It is being done.' : answer }] };
+  if (!answer.includes('\n')) return { notes: [{ type: 'info', text: answer === '' ? 'Working on it.' : answer }] };
   return { form: { type: 'result', fields: [{ name: 'answer', type: 'text-multi', values: answer.split('\n') }] } };
 }
 

@@ -22,8 +22,8 @@ export interface CommandDeskOptions extends CommandContextOptions {
   readonly background: Background;
 }
 
-const FULL = 'Too much waits here already; /stop drops it.';
-const BROKEN = 'That did not work; my operator has to look into it.';
+const FULL = 'Too many requests are waiting here already; /stop drops them.';
+const BROKEN = 'That did not work; my operator needs to look into it.';
 
 /** The commands of one account. */
 export class CommandDesk {

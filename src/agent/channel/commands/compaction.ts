@@ -78,7 +78,7 @@ async function summaryOf(
     if (text !== '' || signal.aborted) spent(estimateUsage(messages, text));
     throw error;
   }
-  if (done === undefined) throw new ModelError('truncated', 'the model ended its summary without saying so');
+  if (done === undefined) throw new ModelError('truncated', 'the model stream ended without a final event');
   const { usage, finishReason } = done;
   spent(usage);
   const { promptTokens, completionTokens } = usage;

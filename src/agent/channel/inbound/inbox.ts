@@ -253,7 +253,7 @@ export class Inbox {
     this.#explained.add(who);
     await this.#explained.written();
     replyChannelTo(this.#options.client, place).remark(
-      `I cannot read ${encryption} messages. Please switch encryption off for me.`,
+      `I cannot read messages encrypted with ${encryption}. Please turn encryption off for our chat.`,
     );
   }
 }

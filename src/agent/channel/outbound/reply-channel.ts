@@ -125,7 +125,7 @@ export function replyChannelTo(client: Client, place: Place, rules?: FileRules):
       const isAllowed = rules !== undefined && mayBeSent(file, rules);
       const messages = isAllowed && uploaded === undefined ? asMessages(file, rules.textChunkLimit) : undefined;
       if (uploaded === undefined && messages === undefined) {
-        tell(`I have a file for you, "${safeFileName(file.name)}", but it cannot be sent from here.`);
+        tell(`I have a file for you, "${safeFileName(file.name)}", but I cannot send it here.`);
         return 'refused';
       }
       if (file.caption !== undefined) tell(file.caption);

@@ -41,7 +41,11 @@ export class Reachability {
     const { rooms, log } = this.#options;
     if (place.kind === 'direct' || !rooms.isClosed(place.to)) return false;
     const room = place.to.bare.toString();
-    log('warn', 'error', { kind: 'room', room, message: `what is owed in ${room} is dropped: there is no way in` });
+    log('warn', 'error', {
+      kind: 'room',
+      room,
+      message: `unfinished answers in ${room} are dropped: the room cannot be joined`,
+    });
     return true;
   }
 

@@ -160,7 +160,7 @@ export class Rooms implements RoomFacts {
     const room = jid.bare;
     const key = room.toString();
     const access = admission.room(room, account.operators[0]);
-    if (!access.allowed) return `I may not: ${access.why}.`;
+    if (!access.allowed) return `I cannot join: ${access.why}.`;
     if (this.isJoined(room)) return undefined;
     const wasWanted = this.#wanted.has(key);
     this.#wanted.set(key, room);
@@ -170,7 +170,7 @@ export class Rooms implements RoomFacts {
       await this.#enter(room);
     } catch (error) {
       if (!wasWanted) await this.#giveUp(room);
-      return `${key} does not let me in: ${errorText(error)}`;
+      return `I cannot join ${key}: ${errorText(error)}`;
     }
     if (!wasWanted) background.run('bookmark', () => this.#bookmark(room));
     return undefined;
@@ -195,11 +195,11 @@ export class Rooms implements RoomFacts {
     const leftAt = this.#memory.leftAt(room);
     if (leftAt !== undefined && at < leftAt) return;
     if (by === undefined || !isOperator(account, by)) {
-      return denials.log(by?.toString() ?? name, `not an operator, and invites to ${name}`);
+      return denials.log(by?.toString() ?? name, `invites to ${name}, but is not an operator`);
     }
     if (!direct && !isTrustedAbout(account, room, by)) {
-      denials.log(name, `says that ${by.bare.toString()} invites, which only they could say themselves`);
-      const question = `The room ${name} says that you invite me. If that is so, tell me: /join ${name}`;
+      denials.log(name, `forwards an invitation from ${by.bare.toString()} that cannot be verified`);
+      const question = `The room ${name} says that you invited me. If you did, send me: /join ${name}`;
       if (this.#asked.isDue(by.bare.toString()))
         replyChannelTo(client, { kind: 'direct', to: by.bare }).remark(question);
       return;
@@ -271,7 +271,7 @@ export class Rooms implements RoomFacts {
     log('error', 'error', {
       kind: 'room',
       room,
-      message: `${room} does not let us in: ${errorText(error)}`,
+      message: `cannot join ${room}: ${errorText(error)}`,
       retryInMs: isFinal ? null : rejoinMs,
     });
     if (!isFinal) return this.#enterLater(jid);

@@ -48,7 +48,7 @@ export interface AnsweringOptions {
 const DONE = '✅';
 const FAILED = '⚠️';
 /** Precedes an answer that people may have read already: it was being sent when the bot was killed. */
-const PERHAPS_AGAIN = '(I was interrupted while I sent this. You may have it already.)\n\n';
+const PERHAPS_AGAIN = '(I was interrupted while sending this. You may have it already.)\n\n';
 /** The shortest time between two failure notices in a room. */
 const ROOM_FAILURE_MS = 60_000;
 
@@ -139,7 +139,7 @@ export class Answering {
     const conversation = await store.conversation(turn.conversation);
     const reference = newId().slice(0, 6);
     const known = error instanceof ModelError;
-    const sentence = known ? error.publicText : 'Something went wrong on my side; my operator has to look into it.';
+    const sentence = known ? error.publicText : 'Something went wrong on my side; my operator needs to look into it.';
     log('error', 'error', {
       kind: known ? 'model' : 'internal',
       conversation: turn.conversation,

@@ -51,7 +51,7 @@ export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
     sendFile: async (file, signal) => {
       // Files that cannot be sent count as well: people get a notice for each.
       files += 1;
-      if (files > MAX_FILES) throw new ToolError(`${MAX_FILES} files were sent, and no more may be in one turn`);
+      if (files > MAX_FILES) throw new ToolError(`${MAX_FILES} files were sent, the most in one turn`);
       await opened(place, signal);
       return channel.sendFile(file, signal);
     },

@@ -64,7 +64,7 @@ t.test('where the rules are closed, those who saw the bot and are not let in any
 
   // Who is let in by an operator's word is let in after a restart, too.
   boss.say('/approve fred@localhost');
-  await boss.hears('fred@localhost is let in.');
+  await boss.hears('fred@localhost is approved.');
   const freds = await watches(stage, fred);
   t.equal(await bot.stop(), 0);
   const next = await stage.start(account(closed));

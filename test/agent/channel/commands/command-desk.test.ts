@@ -80,12 +80,12 @@ t.test('commands in a chat', async (t) => {
   t.test('/model chooses another model for this conversation, over a restart, until /new', async (t) => {
     alice.say('/model');
     await alice.hears(
-      /^I use local\/mock\. There is:\n- local\/mock \(now\) \(the default here\)\n- local\/mock-large\n/,
+      /^Current model: local\/mock\. Available:\n- local\/mock \(current\) \(default here\)\n- local\/mock-large\n/,
     );
     alice.say('/model mock-lrge');
     await alice.hears('I have no model “mock-lrge”. Did you mean local/mock-large?');
     alice.say('/model mock-large');
-    await alice.hears(/^From the next answer on I use local\/mock-large/);
+    await alice.hears(/^I will use local\/mock-large from the next answer on/);
     const asks = async (question: string): Promise<string | undefined> => {
       model.next(says(`To ${question}.`));
       alice.say(question);
@@ -101,18 +101,18 @@ t.test('commands in a chat', async (t) => {
     bot = await run();
     t.equal(await asks('two'), 'mock-large');
     alice.say('/status');
-    await alice.hears(/^Model: local\/mock-large \(chosen with \/model\)\n(.*\n)*Session: 2 turns in mind/m);
+    await alice.hears(/^Model: local\/mock-large \(chosen with \/model\)\n(.*\n)*Session: 2 turns in context/m);
     alice.say('/new');
-    await alice.hears(/^A new session/);
+    await alice.hears(/^New session/);
     t.equal(await asks('three'), 'mock');
     alice.say('/status');
-    await alice.hears(/^Model: local\/mock\n(.*\n)*Session: 1 turn in mind/m);
+    await alice.hears(/^Model: local\/mock\n(.*\n)*Session: 1 turn in context/m);
   });
 
   // [promise-command-context] [promise-command-compact]
   t.test('/context shows what the next request carries, and /compact puts a summary in its place', async (t) => {
     alice.say('/new');
-    await alice.hears(/^A new session/);
+    await alice.hears(/^New session/);
     alice.say('/compact');
     await alice.hears('There is nothing to summarise yet.');
     model.next(says(LONG), says(LONG));
@@ -121,12 +121,12 @@ t.test('commands in a chat', async (t) => {
       await alice.hears(LONG.trim());
     }
     alice.say('/context');
-    await alice.hears(/about (7|8)\d\d tokens of the past, (3|4)\d % of the 2000 .*\n.*all 2 turns/);
+    await alice.hears(/about (7|8)\d\d tokens of history, (3|4)\d % of the limit of 2000 .*\n.*all 2 turns/);
     const before = model.requests.length;
     model.next(says('Alice says that the code word is swordfish.'));
     alice.say('/compact');
     await alice.hears(
-      /^Summarised: the next request carries about (2|3|4)\d tokens of the past instead of (7|8)\d\d\.$/,
+      /^Summarised: the next request includes about (2|3|4)\d tokens of history instead of (7|8)\d\d\.$/,
     );
     const [system, record, ...rest] = asked(model);
     t.match(system?.[1], /Write the summary/);
@@ -134,7 +134,7 @@ t.test('commands in a chat', async (t) => {
     t.equal(rest.length, 0);
     t.equal(model.requests.length, before + 1);
     alice.say('/context');
-    await alice.hears(/all 0 turns .*\n.*summary of about 1\d tokens stands for what came before/);
+    await alice.hears(/all 0 turns .*\n.*summary of about 1\d tokens replaces what came before/);
     model.next(says('Swordfish.'));
     alice.say('what was the code word?');
     await alice.hears('Swordfish.');
@@ -149,22 +149,22 @@ t.test('commands in a chat', async (t) => {
   // [promise-command-compact] [promise-command-stop]
   t.test('/compact changes nothing when the model fails, says no less, or is stopped', async (t) => {
     alice.say('/new');
-    await alice.hears(/^A new session/);
+    await alice.hears(/^New session/);
     model.next(says(LONG));
     alice.say('tell me');
     await alice.hears(LONG.trim());
     model.next(fails(500));
     alice.say('/compact');
-    await alice.hears(/^I could not summarise, and nothing was changed\. The model is out of order/);
+    await alice.hears(/^The summary failed, and nothing was changed\. The model is unavailable/);
     model.next(says(LONG.repeat(2)));
     alice.say('/compact');
-    await alice.hears(/^A summary would be no shorter/);
+    await alice.hears(/^A summary would not be shorter/);
     model.next((exchange) => {
       exchange.text('Half of');
       exchange.finish('length');
     });
     alice.say('/compact');
-    await alice.hears(/^I could not summarise.*broke off/);
+    await alice.hears(/^The summary failed.*cut off/);
     const before = model.requests.length;
     model.next(hangs);
     alice.say('/compact');
@@ -185,9 +185,9 @@ t.test('commands in a chat', async (t) => {
   // [promise-command-retry]
   t.test('/retry has the last question answered again, after an answer, a failure or a stop', async (t) => {
     alice.say('/new');
-    await alice.hears(/^A new session/);
+    await alice.hears(/^New session/);
     alice.say('/retry');
-    await alice.hears('There is nothing to answer again.');
+    await alice.hears('There is no question to answer again.');
     model.next(says('First.'));
     alice.say('a riddle');
     await alice.hears('First.');
@@ -197,7 +197,7 @@ t.test('commands in a chat', async (t) => {
     await alice.hears('Second.');
     t.same(asked(model).slice(1), [['user', 'a riddle']], 'the answer before does not count');
     alice.say('another riddle');
-    await alice.hears(/^The model is out of order/);
+    await alice.hears(/^The model is unavailable/);
     alice.say('/retry');
     await alice.hears('Third.');
     t.same(asked(model).slice(1), [
@@ -226,7 +226,7 @@ t.test('commands in a chat', async (t) => {
       await bob.hears('To all.');
       await alice.sayIn(hers, '/retry');
       await bob.sayIn(his, 'moltis: /retry');
-      await bob.hears('Only who asked, or an operator, can have it answered again.');
+      await bob.hears('Only the person who asked, or an operator, can retry this question.');
       model.next(says('To all again.'), says('And again.'));
       await alice.sayIn(hers, 'moltis: /retry');
       const again = await bob.hears('To all again.');
@@ -245,9 +245,9 @@ t.test('commands in a chat', async (t) => {
   // [promise-command-rooms] [promise-command-join]
   t.test('operators have the bot join and leave rooms, and see where it is', async () => {
     olga.say('/rooms');
-    await olga.hears(/^team@\S+: as moltis, \d there$/);
+    await olga.hears(/^team@\S+: as moltis, \d present$/);
     olga.say('/join attic');
-    await olga.hears(/^Which room\? .*An address has an @ in it\.$/);
+    await olga.hears(/^Which room\? .*An address needs an @\.$/);
     olga.say(`/join ${attic.toString()}`);
     await olga.hears(`I am in ${attic.toString()}.`);
     olga.say('/rooms');
@@ -267,27 +267,27 @@ t.test('commands in a chat', async (t) => {
     await eve.hears(/An operator can let you in/);
     await olga.hears(/\/approve eve@localhost/);
     olga.say('/approve');
-    await olga.hears('Whom? /approve alice@example.com. Waiting: eve@localhost.');
+    await olga.hears('Who? Example: /approve alice@example.com. Waiting: eve@localhost.');
     olga.say('/approve eve@localhost');
-    await olga.hears('eve@localhost is let in.');
+    await olga.hears('eve@localhost is approved.');
     olga.say('/approve eve@localhost');
-    await olga.hears('eve@localhost was let in already.');
+    await olga.hears('eve@localhost was already approved.');
     model.next(says('Welcome.'));
     eve.say('hello');
     await eve.hears('Welcome.');
     olga.say('/deny eve@localhost');
-    await olga.hears('eve@localhost is not let in.');
+    await olga.hears('eve@localhost is denied.');
     eve.say('hello?');
     await bot.expect('denied', { from: 'eve@localhost' });
     olga.say('/deny alice@localhost');
-    await olga.hears('alice@localhost is still let in: the configuration says so.');
+    await olga.hears('alice@localhost is still allowed by the configuration.');
     t.equal(model.requests.length, before + 1);
   });
 
   // [promise-command-usage]
-  t.test('/usage shows what the day has cost so far, by sender and room', async (t) => {
+  t.test('/usage shows the tokens of today by sender and room', async (t) => {
     olga.say('/usage');
-    const { body = '' } = await olga.hears(/^\d+ tokens today \(each may use 200000\):/);
+    const { body = '' } = await olga.hears(/^\d+ tokens today \(limit: 200000 each\):/);
     const lines = body.split('\n').slice(1);
     for (const payer of [/^alice@localhost: \d+$/, /^eve@localhost: 18$/, /^team@\S+: \d+$/]) {
       t.ok(
@@ -363,14 +363,14 @@ t.test('commands in a chat', async (t) => {
     );
     if (choice.form === undefined) throw new Error('there is no form');
     const chosen = await choice.act('execute', answerForm(choice.form, { argument: 'local/mock-large' }));
-    t.match(textOf(chosen), /^From the next answer on I use local\/mock-large/);
+    t.match(textOf(chosen), /^I will use local\/mock-large from the next answer on/);
     model.next(says('Large.'));
     alice.say('which one are you?');
     await alice.hears('Large.');
     t.equal(model.requests.at(-1)?.body?.model, 'mock-large');
-    t.match(textOf(await hers.execute(at, 'new')), /^A new session/);
+    t.match(textOf(await hers.execute(at, 'new')), /^New session/);
     alice.say('/model');
-    await alice.hears(/^I use local\/mock\./);
+    await alice.hears(/^Current model: local\/mock\./);
 
     const approval = await boss.execute(at, 'approve');
     t.match(fieldOf(approval.form, 'argument'), { type: 'jid-single', label: 'Who' });
@@ -378,14 +378,14 @@ t.test('commands in a chat', async (t) => {
     const empty = await approval.act('complete', answerForm(approval.form, {}));
     t.match(empty, { status: 'executing', notes: [{ type: 'error', text: 'Who is missing.' }] });
     const approved = await empty.act('complete', answerForm(approval.form, { argument: 'eve@localhost' }));
-    t.equal(textOf(approved), 'eve@localhost is let in.');
+    t.equal(textOf(approved), 'eve@localhost is approved.');
     t.same(await names(stranger), own, 'who is let in has them from now on');
     // Clients give a request up after a while.
     const { script, letGo } = holds('', 'Alice asked who answers.');
     model.next(says(LONG), script);
     alice.say('at length, please');
     await alice.hears(LONG.trim());
-    t.match(textOf(await hers.execute(at, 'compact')), /^It is under way/);
+    t.match(textOf(await hers.execute(at, 'compact')), /^Still running/);
     letGo();
     await alice.hears(/^Summarised: /);
     const canceled = await (await hers.execute(at, 'model')).act('cancel');

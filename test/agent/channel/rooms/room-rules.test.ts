@@ -41,7 +41,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
     await alice.sayIn(hers, 'moltis: it is me');
     await bot.expect('denied', {
       from: `${closed.toString()}/alice@localhost`,
-      why: 'the room has users and hides the real JID',
+      why: 'the room has a users list and hides the real JID',
     });
     await alice.sayIn(hers, 'moltis: /rooms');
     await askAgain(stage, bob);
@@ -62,11 +62,11 @@ t.test('a room that hides who is behind a nick', async (t) => {
     await alice.sayIn(hers, 'moltis: /status');
     await hers.changeNick('somebody');
     await alice.sayIn(hers, 'moltis: /context');
-    await alice.hears('That was too much at once; please wait a minute.');
+    await alice.hears('Too many messages at once; please wait a minute.');
     await bot.expect('denied', { why: 'over limits.messages_per_minute' });
     await bob.sayIn(his, 'moltis: /help');
     await bob.hears(/^\/help/m);
-    t.equal(times(alice.texts, 'That was too much at once; please wait a minute.'), 1);
+    t.equal(times(alice.texts, 'Too many messages at once; please wait a minute.'), 1);
   });
 
   // [promise-limit-tokens] [promise-rooms-private]
@@ -79,7 +79,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
     await carol.hears('The first word is free.');
     await hers.changeNick('someone-new');
     carol.say('a question of someone new', { to });
-    await carol.hears(/^That is all I may answer here for today/);
+    await carol.hears(/^Today's limit here is used up/);
     dora.say('a question of mine', { to });
     await dora.hears('For you, too.');
   });
@@ -107,7 +107,7 @@ t.test("a room on another server than the bot's", async (t) => {
   t.test('makes nobody an operator, in the room or alone; one of its own server does', async (t) => {
     const [there, here] = [await boss.enter(away), await boss.enter(home)];
     await boss.sayIn(there, 'moltis: /rooms');
-    await bot.expect('denied', { from: 'boss@localhost', why: "not among the room's users" });
+    await bot.expect('denied', { from: 'boss@localhost', why: "not in the room's users list" });
     boss.say('/rooms', { to: away.withResource('moltis') });
     await boss.sayIn(here, 'moltis: /rooms');
     t.match(await boss.hears(/^home@/), { from: `${home.toString()}/moltis` });
@@ -148,7 +148,7 @@ t.test('a room with a password', async (t) => {
   t.test('is entered with the one of its settings, and one that is wrong is told once, without it', async (t) => {
     await bot.expect('joined', { room: vault.toString() });
     const refusal = await bot.expect('error', { kind: 'room', room: cellar.toString() });
-    t.match(refusal, { retryInMs: null, message: /does not let us in/ });
+    t.match(refusal, { retryInMs: null, message: /cannot join / });
     model.next(says('I am in the vault.'));
     await alice.sayIn(hers, 'moltis: where are you?');
     await alice.hears('I am in the vault.');
@@ -230,7 +230,7 @@ t.test('two accounts of one bot in one room', async (t) => {
 });
 
 // [promise-rooms-refused] [promise-rooms-kicked]
-t.test('what is owed in a room that lets the bot in no more is settled, and not waited for', async (t) => {
+t.test('drops unfinished answers in a room that no longer admits the bot, without waiting for them', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const [club, den] = [stage.room('club'), stage.room('den')];

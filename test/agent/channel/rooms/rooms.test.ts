@@ -88,7 +88,7 @@ t.test('rooms', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
     const before = model.requests.length;
     await bob.sayIn(his, 'moltis: tell me');
-    await bot.expect('denied', { from: 'bob@localhost', why: "not among the room's users" });
+    await bot.expect('denied', { from: 'bob@localhost', why: "not in the room's users list" });
     model.next(says('To you I tell.'));
     await alice.sayIn(hers, 'moltis: tell me');
     await alice.hears('To you I tell.');

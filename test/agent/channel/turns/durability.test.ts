@@ -168,7 +168,7 @@ t.test('commands that wait for their turn', async (t) => {
     alice.say('/new');
     alice.say('two');
     alice.say('/context');
-    await alice.hears(/^The next request carries/);
+    await alice.hears(/^The next request includes/);
     await written(3);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     model.next(says('First.'), says('First, again.'), says('Second.'));
@@ -176,7 +176,7 @@ t.test('commands that wait for their turn', async (t) => {
     await alice.hears('Second.');
     t.same(
       alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
-      ['First.', 'A new session. What came before is kept, but I no longer see it.', 'First, again.', 'Second.'],
+      ['First.', 'New session started. The old one is kept, but I no longer see it.', 'First, again.', 'Second.'],
       'what /retry has asked again comes after what waits already',
     );
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
@@ -184,7 +184,7 @@ t.test('commands that wait for their turn', async (t) => {
     const last = await stage.run();
     await askAgain(stage, alice);
     t.equal(model.requests.length, asked + 1);
-    t.equal(times(alice.texts, 'A new session. What came before is kept, but I no longer see it.'), 1);
+    t.equal(times(alice.texts, 'New session started. The old one is kept, but I no longer see it.'), 1);
     t.equal(alice.texts.filter((text) => text.startsWith('The next request')).length, 1);
     t.equal(await last.stop(), 0);
   });
@@ -205,7 +205,7 @@ t.test('commands that wait for their turn', async (t) => {
     model.next(says('One more.'), says('Short.'));
     const next = await stage.run();
     await alice.hears('One more.');
-    await alice.hears(/^(Summarised|A summary would be no shorter)/);
+    await alice.hears(/^(Summarised|A summary would not be shorter)/);
     t.equal(await next.stop(), 0);
   });
 
@@ -220,10 +220,10 @@ t.test('commands that wait for their turn', async (t) => {
     alice.say('/stop');
     await alice.hears('Stopped.');
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    const sessions = alice.texts.filter((text) => text.startsWith('A new session')).length;
+    const sessions = alice.texts.filter((text) => text.startsWith('New session started')).length;
     const next = await stage.run();
     await askAgain(stage, alice);
-    t.equal(alice.texts.filter((text) => text.startsWith('A new session')).length, sessions);
+    t.equal(alice.texts.filter((text) => text.startsWith('New session started')).length, sessions);
     t.equal(await next.stop(), 0);
   });
 });
@@ -255,7 +255,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
       alice.say('two');
       await alice.hears('You said: two');
       alice.say('three');
-      await alice.hears(/too much at once/);
+      await alice.hears(/Too many messages at once/);
       await remembered(2);
       t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
       const next = await stage.run({ limits: { messages_per_minute: 2 } });
