@@ -1,9 +1,9 @@
 /**
- * Decodes character data and attribute values that are not plain ASCII: UTF-8, references, line ends. One strict pass; what
- * comes out holds only characters that XML 1.0 allows.
+ * Decodes character data and attribute values that are not plain ASCII: UTF-8, references, line ends. One strict pass; the
+ * result holds only characters that XML 1.0 allows.
  */
 
-import { type Source, Utf16Room } from './source.js';
+import { type Source, Utf16Buffer } from './source.js';
 import { notWellFormed, restrictedXml } from './violations.js';
 
 const TAB = 0x09;
@@ -19,25 +19,25 @@ const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 const CLOSING_BRACKET = 0x5d;
 
-/** Text between tags: references are resolved, `]]>` is refused (XML 1.0 §2.4), line ends become LF (§2.11). */
+/** Decodes text between tags: resolves references, rejects `]]>` (XML 1.0 §2.4), turns line ends into LF (§2.11). @throws StreamError */
 export function decodeText(source: Source, start: number, end: number): string {
   return decode(source, start, end, LF, true);
 }
 
-/** The inside of a CDATA section: nothing in it is markup (XML 1.0 §2.7). */
+/** Decodes the content of a CDATA section: nothing in it is markup (XML 1.0 §2.7). @throws StreamError */
 export function decodeCdata(source: Source, start: number, end: number): string {
   return decode(source, start, end, LF, false);
 }
 
-/** An attribute value: references are resolved, each bare TAB, LF, CR and CR LF becomes a space (XML 1.0 §3.3.3). */
+/** Decodes an attribute value: resolves references, turns each literal TAB, LF, CR and CR LF into a space (XML 1.0 §3.3.3). @throws StreamError */
 export function decodeValue(source: Source, start: number, end: number): string {
   return decode(source, start, end, SPACE, true);
 }
 
-/** From this length on, two looks by the platform cost less than one by us; a process that is new, and runs our loops slowly, gains most. */
+/** From this length on, two native passes cost less than one of ours, above all in a young process whose loops are not compiled yet. */
 const LONG = 256;
 
-/** `lineEnd` is what a line end becomes, and, being a space, TAB too. */
+/** @param lineEnd what a line end becomes; if it is a space, TAB becomes a space too */
 function decode(source: Source, start: number, end: number, lineEnd: number, markup: boolean): string {
   return (
     (end - start < LONG ? undefined : decodeLong(source, start, end)) ??
@@ -45,13 +45,13 @@ function decode(source: Source, start: number, end: number, lineEnd: number, mar
   );
 }
 
-/** The text in that range, if it is UTF-8 and each character in it stands for itself wherever it is. */
+/** The text in that range, if it is valid UTF-8 and holds no character that needs treatment in text, CDATA or values. */
 function decodeLong({ bytes }: Source, start: number, end: number): string | undefined {
   const text = utf8(bytes, start, end);
   return text === undefined || SPECIAL.test(text) ? undefined : text;
 }
 
-/** What may be no character of XML, or stand for another, in one of the places. */
+/** Characters that XML forbids, or that mean something else in text, CDATA or values. */
 const SPECIAL = /[\0-\x1F&>\uFFFE\uFFFF]/;
 
 let decoder: InstanceType<typeof TextDecoder> | undefined;
@@ -61,15 +61,15 @@ function utf8(bytes: Uint8Array, start: number, end: number): string | undefined
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch {
-    return undefined; // The strict pass finds what is wrong, and says it.
+    return undefined; // The strict pass finds the error and reports it.
   }
 }
 
 function decodeStrictly(source: Source, start: number, end: number, lineEnd: number, markup: boolean): string {
   const { bytes } = source;
   const inText = markup && lineEnd === LF;
-  const room = roomFor(end - start);
-  const { units } = room;
+  const buffer = bufferFor(end - start);
+  const { units } = buffer;
   let length = 0;
   let at = start;
   while (at < end) {
@@ -92,10 +92,10 @@ function decodeStrictly(source: Source, start: number, end: number, lineEnd: num
       at++;
     }
   }
-  return room.text(length);
+  return buffer.text(length);
 }
 
-/** Writes a code point in UTF-16 and returns the length then. */
+/** Writes a code point in UTF-16 and returns the new length. */
 function put(codePoint: number, units: Uint16Array, length: number): number {
   if (codePoint < 0x10000) {
     units[length] = codePoint;
@@ -106,15 +106,15 @@ function put(codePoint: number, units: Uint16Array, length: number): number {
   return length + 2;
 }
 
-/** As many units as nearly all tokens need. A longer one gets room of its own, so that it does not cost memory for ever. */
-const ROOM = 4_096;
-let sharedRoom: Utf16Room | undefined;
+/** UTF-16 units in the shared buffer: enough for nearly all tokens. A longer token gets its own buffer, so that its memory is freed. */
+const SHARED_UNITS = 4_096;
+let sharedBuffer: Utf16Buffer | undefined;
 
-/** Room for the UTF-16 of so many bytes, which never has more units than they are. Good until the next call. */
-function roomFor(length: number): Utf16Room {
-  if (length > ROOM) return new Utf16Room(length);
-  sharedRoom ??= new Utf16Room(ROOM);
-  return sharedRoom;
+/** A buffer for the UTF-16 form of that many bytes of UTF-8, which never has more units than bytes. Valid until the next call. */
+function bufferFor(length: number): Utf16Buffer {
+  if (length > SHARED_UNITS) return new Utf16Buffer(length);
+  sharedBuffer ??= new Utf16Buffer(SHARED_UNITS);
+  return sharedBuffer;
 }
 
 /** Whether the `>` at this index ends `]]>`. */
@@ -123,8 +123,8 @@ function endsCdata(bytes: Uint8Array, at: number, start: number): boolean {
 }
 
 /**
- * The code point whose UTF-8 form (RFC 3629 §3) begins at `at`, which is not ASCII. Throws for all that is not its shortest form, for
- * surrogates, for what lies beyond Unicode, and for U+FFFE and U+FFFF, which are no characters of XML.
+ * The non-ASCII code point whose UTF-8 form (RFC 3629 §3) begins at `at`. Throws for overlong forms, surrogates, code points beyond
+ * Unicode, and U+FFFE and U+FFFF, which XML does not allow.
  */
 function readCodePoint(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at] as number;
@@ -155,7 +155,7 @@ function continuation(bytes: Uint8Array, at: number, end: number): number {
   return byte & 0x3f;
 }
 
-/** Char of XML 1.0 §2.2. */
+/** Whether XML allows the code point (XML 1.0 §2.2, Char). */
 function isCharacter(codePoint: number): boolean {
   if (codePoint < SPACE) return codePoint === TAB || codePoint === LF || codePoint === CR;
   if (codePoint < 0xd800) return true;
@@ -168,7 +168,7 @@ function endOfReference(bytes: Uint8Array, at: number, end: number): number {
   return at;
 }
 
-/** The code point that `&…;` stands for; `reference` is the part between. */
+/** The code point that `&…;` stands for. @param reference the part between `&` and `;` */
 function resolve(reference: string): number {
   if (reference.charCodeAt(0) === HASH) return resolveCharacter(reference);
   switch (reference) {
@@ -183,7 +183,7 @@ function resolve(reference: string): number {
     case 'quot':
       return QUOTE;
     default:
-      // Only whether it looks like a name matters here: it is refused either way.
+      // It is rejected either way; the error depends on whether it looks like a name.
       if (/^[A-Za-z_:\x80-\xFF][\w.:\x80-\xFF-]*$/.test(reference)) {
         throw restrictedXml('an entity other than the five predefined ones');
       }
@@ -191,7 +191,7 @@ function resolve(reference: string): number {
   }
 }
 
-/** A character reference (XML 1.0 §4.1): decimal or hexadecimal, and to a character that XML allows. */
+/** A character reference (XML 1.0 §4.1), decimal or hexadecimal, to a character that XML allows. */
 function resolveCharacter(reference: string): number {
   const digits = /^#(?:x0*([0-9A-Fa-f]{1,6})|0*([0-9]{1,7}))$/.exec(reference);
   if (digits === null) throw notWellFormed('a malformed character reference');

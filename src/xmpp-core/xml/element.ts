@@ -1,5 +1,6 @@
-/** The one XML representation of this stack: a namespace-resolved tree that nobody changes once it was handed on. */
+/** The one XML representation of this stack: an immutable tree with resolved namespaces. */
 
+/** The namespace of the prefix `xml` (Namespaces in XML 1.0 §3), which needs no declaration. */
 export const NS_XML = 'http://www.w3.org/XML/1998/namespace';
 
 /** A child of an element: another element, or character data. */
@@ -12,9 +13,12 @@ export type Node = Element | string;
  * empty string (Namespaces in XML §6.2). Declarations (`xmlns`, `xmlns:p`) are not attributes and never appear in it.
  */
 export class Element {
+  /** The local name, without a prefix. */
   readonly name: string;
+  /** The namespace; `''` for none. */
   readonly ns: string;
   readonly attributes: readonly string[];
+  /** The children, in document order. */
   readonly nodes: readonly Node[];
 
   constructor(name: string, ns: string, attributes: readonly string[] = NONE, nodes: readonly Node[] = NONE) {
@@ -24,12 +28,12 @@ export class Element {
     this.nodes = nodes;
   }
 
-  /** Whether this element has that name in that namespace. */
+  /** Whether this element has this name and namespace. */
   is(name: string, ns: string): boolean {
     return this.name === name && this.ns === ns;
   }
 
-  /** The value of an attribute; `ns` is empty for an unprefixed one. */
+  /** The value of an attribute, or `undefined` if it is absent. @param ns `''` for an unprefixed one */
   attr(name: string, ns = ''): string | undefined {
     const attributes = this.attributes;
     for (let i = 0; i < attributes.length; i += 3) {
@@ -38,7 +42,7 @@ export class Element {
     return undefined;
   }
 
-  /** The first child element of that name; in this element's own namespace unless another is given. */
+  /** The first child element with this name. @param ns this element's own namespace by default */
   child(name: string, ns: string = this.ns): Element | undefined {
     for (const node of this.nodes) {
       if (typeof node !== 'string' && node.name === name && node.ns === ns) return node;
@@ -46,7 +50,7 @@ export class Element {
     return undefined;
   }
 
-  /** All child elements, or those of that name (in this element's own namespace unless another is given). */
+  /** All child elements, or those with this name. @param ns this element's own namespace by default */
   children(name?: string, ns: string = this.ns): Element[] {
     const found: Element[] = [];
     for (const node of this.nodes) {
@@ -65,12 +69,12 @@ export class Element {
     return text;
   }
 
-  /** The text of a child element, or `undefined` when there is no such child. */
+  /** The text of a child element, or `undefined` if there is no such child. */
   childText(name: string, ns: string = this.ns): string | undefined {
     return this.child(name, ns)?.text;
   }
 
-  /** A copy with these attributes set (or removed, where the value is `undefined`). Unprefixed attributes only. */
+  /** A copy with these unprefixed attributes set, or removed where the value is `undefined`. */
   withAttributes(changes: Attributes): Element {
     const kept: string[] = [];
     for (let i = 0; i < this.attributes.length; i += 3) {
@@ -82,7 +86,7 @@ export class Element {
     return new Element(this.name, this.ns, [...kept, ...flatten(changes)], this.nodes);
   }
 
-  /** A copy with these nodes after the ones it has. */
+  /** A copy with these nodes appended; `undefined` is left out. */
   withNodes(...nodes: readonly (Node | undefined)[]): Element {
     return new Element(this.name, this.ns, this.attributes, [
       ...this.nodes,
@@ -91,12 +95,12 @@ export class Element {
   }
 }
 
-/** Attributes as code writes them. `undefined` leaves one out; the prefix `xml:` is known. */
+/** Attributes by name, for `el`. `undefined` leaves one out; `xml:` is the only prefix that names may have. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
- * Builds an element: `el('body', NS_CLIENT, {}, 'text')`. Children that are `undefined` are left out, so that an optional
- * payload can be written in place.
+ * Builds an element: `el('body', NS_CLIENT, {}, 'text')`. Children that are `undefined` or empty text are left out, so that an
+ * optional payload can be written in place.
  */
 export function el(
   name: string,

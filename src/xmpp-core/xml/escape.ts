@@ -1,35 +1,41 @@
-/** Escaping for character data and attribute values. One place decides what may stand in XML, and how. */
+/** Escaping for character data and attribute values. This is the only place that decides which characters XML may carry, and how. */
 
 import { XmlError } from '../errors.js';
 
 /*
- * A first look decides whether a string can be written as it is; most can. Surrogates are in both patterns only to have
- * the closer look, which knows pairs from lone halves.
+ * A first test decides whether a string can be written unchanged; most can. Surrogates are in both patterns so that the slower
+ * test below can tell pairs from lone halves.
  */
-const NEEDS_CARE_IN_TEXT = /[&<>\r\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
-const NEEDS_CARE_IN_VALUE = /[&<>'"\0-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
+const SPECIAL_IN_TEXT = /[&<>\r\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
+const SPECIAL_IN_VALUE = /[&<>'"\0-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
 
-/** What may be no character, found quicker than by the pattern that knows. */
+/** Possibly not a Char: a faster test than `NOT_A_CHARACTER`, with false positives. */
 const SUSPECT = /[\0-\x08\v\f\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]/;
 
-/** `>`: no character after it is ever escaped. */
+/** `>`: no character above it is ever escaped. */
 const LAST_SPECIAL = 0x3e;
 
-/** Whatever is not a Char (XML 1.0 §2.2); under the `u` flag a surrogate matches only where it stands alone. */
+/** Anything that is not a Char (XML 1.0 §2.2); with the `u` flag only a lone surrogate matches. */
 const NOT_A_CHARACTER = /[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
-/** Character data, escaped; quotes stand for themselves in it. CR is a reference, since a reader turns a bare one into LF (XML 1.0 §2.11). */
+/**
+ * Escapes character data; quotes stay. CR becomes a reference, since a parser turns a literal one into LF (XML 1.0 §2.11).
+ * @throws {XmlError} for a character that XML cannot carry
+ */
 export function escapeText(text: string): string {
-  return NEEDS_CARE_IN_TEXT.test(text) ? escapeWithCare(text, false) : text;
+  return SPECIAL_IN_TEXT.test(text) ? escapeCharacters(text, false) : text;
 }
 
-/** An attribute value, escaped for either quote. TAB, LF and CR are references: a reader makes spaces of bare ones (§3.3.3). */
+/**
+ * Escapes an attribute value for either quote. TAB, LF and CR become references: a parser turns literal ones into spaces (XML 1.0 §3.3.3).
+ * @throws {XmlError} for a character that XML cannot carry
+ */
 export function escapeValue(value: string): string {
-  return NEEDS_CARE_IN_VALUE.test(value) ? escapeWithCare(value, true) : value;
+  return SPECIAL_IN_VALUE.test(value) ? escapeCharacters(value, true) : value;
 }
 
-function escapeWithCare(text: string, inValue: boolean): string {
-  if (SUSPECT.test(text)) refuseNonCharacters(text);
+function escapeCharacters(text: string, inValue: boolean): string {
+  if (SUSPECT.test(text)) rejectNonCharacters(text);
   let escaped = '';
   let copied = 0;
   for (let i = 0; i < text.length; i++) {
@@ -67,7 +73,7 @@ function referenceFor(unit: number, inValue: boolean): string | undefined {
 }
 
 /** The error names the character, never the text around it. */
-function refuseNonCharacters(text: string): void {
+function rejectNonCharacters(text: string): void {
   const found = NOT_A_CHARACTER.exec(text)?.[0].codePointAt(0);
   if (found === undefined) return;
   const hex = found.toString(16).toUpperCase().padStart(4, '0');

@@ -1,4 +1,4 @@
-/** What a peer may make the parser hold. Past a limit the stream ends with `policy-violation` (RFC 6120 §4.9.3.14). */
+/** How much a peer can make the parser hold in memory. Beyond a limit the stream ends with `policy-violation` (RFC 6120 §4.9.3.14). */
 export interface XmlLimits {
   /** Bytes of one child of the stream, from its `<` to its last `>`. */
   readonly stanzaBytes: number;
@@ -12,7 +12,7 @@ export interface XmlLimits {
   readonly children: number;
 }
 
-/** The limits unless others are given: far above what servers send, far below what would do harm. */
+/** The limits where none are given: far above what real stanzas need. */
 export const DEFAULT_LIMITS: XmlLimits = Object.freeze({
   stanzaBytes: 1_048_576,
   depth: 64,

@@ -1,4 +1,4 @@
-/** Names of XML 1.0 (fifth edition, §2.3) without the colon: what Namespaces in XML 1.0 calls an NCName (§3). */
+/** XML names without a colon: NCName of Namespaces in XML 1.0 §3, by the name characters of XML 1.0, fifth edition, §2.3. */
 
 const ASCII_NAME = /^[A-Za-z_][\w.-]*$/;
 
@@ -10,7 +10,7 @@ const UNICODE_NAME = new RegExp(
   'u',
 );
 
-/** Whether `name` is a name without a colon. Nearly all names in the field are ASCII, so that is asked first. */
+/** Whether `name` is an XML name without a colon. Nearly all names in use are ASCII, so the cheap test comes first. */
 export function isNcName(name: string): boolean {
   return ASCII_NAME.test(name) || UNICODE_NAME.test(name);
 }

@@ -1,7 +1,6 @@
 /**
- * Finds how far characters stand for themselves: the greater part of all traffic, and so the part that must be quick. Four
- * bytes are looked at in one step, and all that could end a run or spoil it is asked for in one test, so that validity costs
- * no second look.
+ * Finds where a run of plain characters ends. Most traffic is plain, so this must be fast: each step tests four bytes at once, for
+ * everything that ends a run or is invalid, so that validation needs no second pass.
  */
 
 import type { Source } from './source.js';
@@ -12,18 +11,18 @@ const HASH = 0x23;
 
 /*
  * How the steps of four work. Take four bytes as one number x, the first byte lowest. Of `(x - 0x01010101) & ~x`, the highest
- * bit of some byte is set exactly if some byte of x is zero. A borrow can set it for others too, but only after a zero: the
- * lowest such bit, `found & -found`, is always right, and where it stands is where the byte stands. Thus `x ^ 0x26262626` tells of an `&`, and
- * subtracting 0x20 instead of 1 tells of bytes below a space. Bytes above 0x7F have their highest bit set already.
+ * bit of some byte is set exactly if some byte of x is zero. A borrow can set it for other bytes too, but only above a zero: the
+ * lowest such bit, `found & -found`, is always right, and its position gives the byte. So `x ^ 0x26262626` finds an `&`, and
+ * subtracting 0x20 instead of 1 finds bytes below a space. Bytes above 0x7F have their highest bit set already.
  */
 const HIGHEST_BITS = 0x80808080 | 0;
 
-/** Three spaces, to stand where fewer than four bytes are left. A space is plain everywhere. */
+/** Three spaces, to pad the last bytes to four. A space is plain everywhere. */
 const PADDING = 0x20202000;
 
 /**
- * The index of the first byte from `at` on that is not plain in text, or the end of the bytes. Not plain are `<`, `&`, `>` (it may
- * end a `]]>`), CR and the other control characters, and all that is not ASCII.
+ * The index of the first byte from `at` on that is not plain in text, or the end of the bytes. Not plain are `<`, `&`, `>` (which may
+ * end a `]]>`), control characters but TAB and LF, and everything beyond ASCII.
  */
 export function endOfPlainText(source: Source, at: number): number {
   const { bytes, view } = source;
@@ -43,7 +42,7 @@ export function endOfPlainText(source: Source, at: number): number {
 
 /**
  * The index of the first byte from `at` on that is not plain in an attribute value, or the end of the bytes. Not plain are quotes, `<`, `&`,
- * control characters, and all that is not ASCII.
+ * control characters, and everything beyond ASCII.
  */
 export function endOfPlainValue(source: Source, at: number): number {
   const { bytes, view } = source;
@@ -61,7 +60,7 @@ export function endOfPlainValue(source: Source, at: number): number {
   }
 }
 
-/** Not 0 if one of the four bytes is special. Takes a line end or TAB, which are plain in text, for special too. */
+/** Not 0 if one of the four bytes is special. TAB and LF, which are plain in text, are false positives. */
 function specialInText(x: number): number {
   const ampersand = x ^ 0x26262626;
   const angle = (x | 0x02020202) ^ 0x3e3e3e3e; // `<` and `>` differ in one bit
@@ -69,7 +68,7 @@ function specialInText(x: number): number {
   return found & HIGHEST_BITS;
 }
 
-/** Not 0 if one of the four bytes is special. Takes a `#`, which is plain in values, for special too. */
+/** Not 0 if one of the four bytes is special. `#`, which is plain in values, is a false positive. */
 function specialInValue(x: number): number {
   const quote = (x | 0x05050505) ^ 0x27272727; // `"`, `#`, `&` and `'` differ in these two bits
   const lessThan = x ^ 0x3c3c3c3c;

@@ -1,75 +1,76 @@
-/** The names of elements and attributes as tags spell them, each made into a string once. */
+/** The names of elements and attributes as they are written in tags, each turned into a string once. */
 
 import { decodeText } from './character-data.js';
 import { isNcName } from './names.js';
 import { ownLatin1, type Source } from './source.js';
 import { notWellFormed } from './violations.js';
 
-/** A name as a tag spells it (Namespaces in XML 1.0 §4, QName). */
+/** A name as it is written in a tag (Namespaces in XML 1.0 §4, QName). */
 export interface QualifiedName {
   /** `prefix:local`, or `local`. */
   readonly qualified: string;
-  /** Empty when there is none. */
+  /** Empty if there is none. */
   readonly prefix: string;
   readonly local: string;
   /** The prefix that an attribute of this name declares; empty for the default namespace; `undefined` when it declares none. */
   readonly declares: string | undefined;
-  /** Whether it is all ASCII, so that its characters are its bytes. */
+  /** Whether it is all ASCII, so that characters equal bytes. */
   readonly ascii: boolean;
-  /** Its first and its last four bytes, to find it by. */
+  /** Its first and last four bytes, by which it is looked up. */
   readonly first: number;
   readonly last: number;
   /**
-   * The default declaration that followed this name in a tag last time. Most names come with the same one always, so the next
-   * tag is first compared with it as a whole.
+   * The default declaration that followed this name in its last tag. Most names always come with the same one, so the next tag is
+   * first compared with it as a whole.
    */
   declaration: Declaration | undefined;
 }
 
-/** A default declaration as a tag spelled it. */
+/** A default namespace declaration as it was written in a tag. */
 export interface Declaration {
   /** From the end of the element's name to the closing quote: ` xmlns='jabber:client'`. */
   readonly words: Int32Array;
+  /** In bytes. */
   readonly length: number;
   readonly ns: string;
 }
 
-/** A power of two. A session uses some 200 names. */
+/** A power of two. A session uses about 200 names. */
 const SLOTS = 2_048;
 
-/** How many declarations are remembered before all are forgotten. */
+/** How many declarations are cached before the cache is cleared. */
 const DECLARATIONS = 256;
 
 /**
- * Remembers names by their bytes: what is found again is neither cut out nor checked again, and compares by identity. Each
- * name has two places, where only the last two comers stay, so no peer can make the table grow or a search in it slow.
+ * Caches names by their bytes: a cached name is neither decoded nor validated again, and compares by identity. A name has two
+ * slots, which hold the last two names that hash there, so no peer can make the table grow or a lookup slow.
  */
 export class NameTable {
   readonly #slots: (QualifiedName | undefined)[] = [];
-  /** By their text, so that a namespace is one string however often it is declared. */
+  /** By their text, so that a namespace is one string, however often it is declared. */
   readonly #declarations = new Map<string, Declaration>();
 
   constructor() {
     this.#slots.length = SLOTS;
   }
 
-  /** The name in that range, if it is remembered. */
+  /** The name in that range, if it is cached. */
   find(source: Source, start: number, end: number): QualifiedName | undefined {
     const first = firstBytes(source, start, end);
     const last = lastBytes(source, start, end);
     const slot = slotOf(first, last, end - start);
     const newer = this.#slots[slot];
-    if (newer === undefined || isThatName(newer, source, start, end, first, last)) return newer;
+    if (newer === undefined || matches(newer, source, start, end, first, last)) return newer;
     const older = this.#slots[slot + 1];
-    return older === undefined || isThatName(older, source, start, end, first, last) ? older : undefined;
+    return older === undefined || matches(older, source, start, end, first, last) ? older : undefined;
   }
 
-  /** The name in that range, which holds name bytes only. Throws `not-well-formed` if they make no name. */
+  /** The name in that range. @throws StreamError `not-well-formed` if it is not a valid name */
   get(source: Source, start: number, end: number): QualifiedName {
-    return this.find(source, start, end) ?? this.#learn(source, start, end);
+    return this.find(source, start, end) ?? this.#add(source, start, end);
   }
 
-  /** The default declaration in that range, whose value begins at `value` and is plain. */
+  /** The default declaration in that range, whose plain value begins at `value`. */
   declaration(source: Source, start: number, value: number, end: number): Declaration {
     const known = this.#declarations.get(source.latin1.slice(start, end));
     if (known !== undefined) return known;
@@ -84,7 +85,7 @@ export class NameTable {
     return declaration;
   }
 
-  #learn(source: Source, start: number, end: number): QualifiedName {
+  #add(source: Source, start: number, end: number): QualifiedName {
     const name = read(source, start, end);
     if (!name.ascii) return name;
     const slot = slotOf(name.first, name.last, end - start);
@@ -96,19 +97,19 @@ export class NameTable {
 
 let shared: NameTable | undefined;
 
-/** The table of all parsers of this process: so each new stream, and each frame of a WebSocket, finds the names of the others. */
+/** The table that all parsers of this process share, so that a new stream or WebSocket frame finds the names of earlier ones. */
 export function sharedNames(): NameTable {
   shared ??= new NameTable();
   return shared;
 }
 
-/** Whether the range spells this name, which must be of ASCII. */
+/** Whether the range spells this name, which must be ASCII. */
 export function isSpelled(name: QualifiedName, source: Source, start: number, end: number): boolean {
-  return isThatName(name, source, start, end, firstBytes(source, start, end), lastBytes(source, start, end));
+  return matches(name, source, start, end, firstBytes(source, start, end), lastBytes(source, start, end));
 }
 
-/** Two comparisons of four bytes settle names of up to eight; only longer ones are looked at byte by byte between. */
-function isThatName(
+/** Two comparisons of four bytes settle names of up to eight bytes; only longer ones need the loop over the middle. */
+function matches(
   name: QualifiedName,
   source: Source,
   start: number,
@@ -135,7 +136,7 @@ function lastBytes({ view }: Source, start: number, end: number): number {
   return end - start >= 4 ? view.getInt32(end - 4, true) : 0;
 }
 
-/** The first of a name's two places. */
+/** The first of a name's two slots. */
 function slotOf(first: number, last: number, length: number): number {
   const mixed = Math.imul(Math.imul(first, 0x85ebca6b) ^ last ^ length, 0x9e3779b1);
   return (mixed >>> 22) << 1;
@@ -167,7 +168,7 @@ function isAscii(bytes: Buffer, start: number, end: number): boolean {
   return all < 0x80;
 }
 
-/** The range four bytes by four; the last four overlap those before if they must. It has four bytes or more. */
+/** A range of at least four bytes, as words of four; the last word overlaps the one before if need be. */
 function wordsOf(view: DataView, start: number, end: number): Int32Array {
   const words = new Int32Array(Math.ceil((end - start) / 4));
   for (let i = 0; i < words.length; i++) words[i] = view.getInt32(Math.min(start + i * 4, end - 4), true);

@@ -1,6 +1,6 @@
 /**
- * Writes an Element as XML. This is the only way from a tree to the wire: it escapes everything and refuses what XML cannot
- * carry, so that no text of a user can become markup.
+ * Writes an Element as XML. This is the only way from a tree to the wire: it escapes everything and rejects what XML cannot
+ * carry, so that user text never becomes markup.
  */
 
 import { XmlError } from '../errors.js';
@@ -17,37 +17,39 @@ export interface Scope {
   readonly prefixes: ReadonlyMap<string, string>;
 }
 
-/** Deeper trees are a mistake of the code that built them; every receiver's limit lies far below. */
-const DEPTH = 1_000;
+/** A deeper tree is a bug in the code that built it; every receiver's limit is far lower. */
+const MAX_DEPTH = 1_000;
 
 const NOTHING_DECLARED: Scope = { defaultNs: '', prefixes: new Map() };
 
 /**
- * Describes a place in a stream, for `serialize`: its default namespace, and the prefixes (to namespaces) declared there.
- * Throws an `XmlError` for a prefix that cannot be declared.
+ * Describes the declarations around an element, for `serialize`.
+ * @param prefixes from prefix to namespace
+ * @throws {XmlError} for a prefix or namespace that cannot be declared
  */
 export function scope(defaultNs: string, prefixes: Readonly<Record<string, string>> = {}): Scope {
   const byNamespace = new Map<string, string>();
   for (const [prefix, ns] of Object.entries(prefixes)) {
     if (!isNcName(prefix) || /^xml/i.test(prefix)) throw new XmlError(`${JSON.stringify(prefix)} cannot be a prefix`);
-    refuseReserved(ns);
-    if (ns === '') throw new XmlError(`the prefix ${prefix} needs a namespace`);
+    rejectReserved(ns);
+    if (ns === '') throw new XmlError(`the prefix ${prefix} cannot stand for no namespace`);
     byNamespace.set(ns, prefix);
   }
   return { defaultNs, prefixes: byNamespace };
 }
 
 /**
- * The element as XML, with no declaration that `within` makes needless (by default nothing is declared).
- * Throws an `XmlError` for a name, a character or a depth that XML (or a sane receiver) does not take.
+ * Writes an element as XML, without the declarations that are already in scope.
+ * @param within nothing is declared by default
+ * @throws {XmlError} for a name, character or attribute that XML does not allow, and for more than 1000 levels
  */
 export function serialize(element: Element, within: Scope = NOTHING_DECLARED): string {
   return write(element, within.defaultNs, within.prefixes, 0);
 }
 
 /**
- * Only the opening tag, with every given prefix and the default namespace declared on it: a stream header (RFC 6120 §4.7).
- * Throws an `XmlError` when neither `defaultNs` nor a prefix names the element's own namespace.
+ * Writes only the start tag, with the given prefixes and the default namespace declared on it: a stream header (RFC 6120 §4.7).
+ * @throws {XmlError} when neither `defaultNs` nor a prefix covers the element's own namespace
  */
 export function serializeOpenTag(
   element: Element,
@@ -61,12 +63,12 @@ export function serializeOpenTag(
   if (defaultNs !== '') tag += xmlns(defaultNs);
   for (const [prefix, ns] of Object.entries(prefixes)) tag += ` xmlns:${prefix}='${escapeValue(ns)}'`;
   const { attributes } = element;
-  const all = withForeignPrefixes(attributes, declared);
+  const all = withNewPrefixes(attributes, declared);
   return tag + declarations(all, declared) + writeAttributes(attributes, all) + '>';
 }
 
 function write(element: Element, defaultNs: string, prefixes: ReadonlyMap<string, string>, depth: number): string {
-  if (depth === DEPTH) throw new XmlError(`<${element.name}/> is nested more than ${DEPTH} levels deep`);
+  if (depth === MAX_DEPTH) throw new XmlError(`<${element.name}/> is nested more than ${MAX_DEPTH} levels deep`);
   const { ns, attributes, nodes } = element;
   let name = qualify(element, defaultNs, prefixes);
   let inside = defaultNs;
@@ -80,7 +82,7 @@ function write(element: Element, defaultNs: string, prefixes: ReadonlyMap<string
   }
   let known = prefixes;
   if (attributes.length > 0) {
-    known = withForeignPrefixes(attributes, prefixes);
+    known = withNewPrefixes(attributes, prefixes);
     if (known !== prefixes) tag += declarations(known, prefixes);
     tag += writeAttributes(attributes, known);
   }
@@ -92,7 +94,7 @@ function write(element: Element, defaultNs: string, prefixes: ReadonlyMap<string
   return `${tag}</${name}>`;
 }
 
-/** The name to write where these namespaces are declared; `undefined` when the element must declare its own as default. */
+/** The name to write in this scope; `undefined` when the element must declare its namespace as the default. */
 function qualify(element: Element, defaultNs: string, prefixes: ReadonlyMap<string, string>): string | undefined {
   const { name, ns } = element;
   checkName(name);
@@ -101,7 +103,7 @@ function qualify(element: Element, defaultNs: string, prefixes: ReadonlyMap<stri
   return prefix === undefined ? undefined : `${prefix}:${name}`;
 }
 
-/** `xml` needs no declaration anywhere (Namespaces in XML 1.0 §3). */
+/** The prefix `xml` needs no declaration (Namespaces in XML 1.0 §3). */
 function prefixFor(ns: string, prefixes: ReadonlyMap<string, string>): string | undefined {
   return ns === NS_XML ? 'xml' : prefixes.get(ns);
 }
@@ -112,7 +114,7 @@ function writeAttributes(attributes: readonly string[], prefixes: ReadonlyMap<st
     const name = attributes[i] ?? '';
     const ns = attributes[i + 1] ?? '';
     checkName(name);
-    refuseRepeated(attributes, i);
+    rejectRepeated(attributes, i);
     if (ns !== '') written += ` ${prefixFor(ns, prefixes)}:${name}='`;
     else if (name === 'xmlns') throw new XmlError('xmlns is not an attribute; pass the namespace to el() instead');
     else written += ` ${name}='`;
@@ -121,8 +123,8 @@ function writeAttributes(attributes: readonly string[], prefixes: ReadonlyMap<st
   return written;
 }
 
-/** The attributes before this one are few; a set would cost more than this look back. */
-function refuseRepeated(attributes: readonly string[], at: number): void {
+/** An element has few attributes, so comparing with those before costs less than a set. */
+function rejectRepeated(attributes: readonly string[], at: number): void {
   for (let i = 0; i < at; i += 3) {
     if (attributes[i] === attributes[at] && attributes[i + 1] === attributes[at + 1]) {
       throw new XmlError(`the attribute ${attributes[at]} is given twice`);
@@ -130,8 +132,8 @@ function refuseRepeated(attributes: readonly string[], at: number): void {
   }
 }
 
-/** The prefixes in scope and, for each namespace of these attributes that has none yet, a new one. */
-function withForeignPrefixes(
+/** The prefixes in scope, plus a new one for each namespace of these attributes that has none yet. */
+function withNewPrefixes(
   attributes: readonly string[],
   prefixes: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
@@ -139,7 +141,7 @@ function withForeignPrefixes(
   for (let i = 1; i < attributes.length; i += 3) {
     const ns = attributes[i] ?? '';
     if (ns === '' || prefixFor(ns, all) !== undefined) continue;
-    refuseReserved(ns);
+    rejectReserved(ns);
     all = new Map(all).set(ns, unusedPrefix(all));
   }
   return all;
@@ -158,34 +160,34 @@ function declarations(all: ReadonlyMap<string, string>, declared: ReadonlyMap<st
   return written;
 }
 
-/** A default declaration. The few namespaces of a session come again and again, so what was written is remembered. */
+/** A default declaration, cached: a session uses the same few namespaces all the time. */
 function xmlns(ns: string): string {
-  let written = rememberedXmlns.get(ns);
+  let written = xmlnsCache.get(ns);
   if (written === undefined) {
-    refuseReserved(ns);
+    rejectReserved(ns);
     written = ` xmlns='${escapeValue(ns)}'`;
-    remember(rememberedXmlns, ns, written);
+    remember(xmlnsCache, ns, written);
   }
   return written;
 }
 
-/** Throws unless it is a name without a colon. Names that passed are remembered, which costs less than looking again. */
+/** Throws unless it is a name without a colon. Valid names are cached, which costs less than validating them again. */
 function checkName(name: string): void {
-  if (goodNames.has(name)) return;
+  if (validNames.has(name)) return;
   if (!isNcName(name)) throw new XmlError(`${JSON.stringify(name.slice(0, 64))} is not an XML name`);
-  remember(goodNames, name, true);
+  remember(validNames, name, true);
 }
 
-/** Both can be bound to nothing else, nor be a default namespace (Namespaces in XML 1.0 §3). */
-function refuseReserved(ns: string): void {
+/** These two cannot be bound to another prefix or be the default namespace (Namespaces in XML 1.0 §3). */
+function rejectReserved(ns: string): void {
   if (ns === NS_XML || ns === NS_XMLNS) throw new XmlError(`the namespace ${ns} cannot be declared`);
 }
 
-const rememberedXmlns = new Map<string, string>();
-const goodNames = new Map<string, true>();
+const xmlnsCache = new Map<string, string>();
+const validNames = new Map<string, true>();
 
-/** Bounded, because a name may be one that a peer made up and that is written back to it. */
-function remember<T>(known: Map<string, T>, key: string, value: T): void {
-  if (known.size >= 1_024) known.clear();
-  known.set(key, value);
+/** Bounded, because a peer may have made up the name that is written back to it. */
+function remember<T>(cache: Map<string, T>, key: string, value: T): void {
+  if (cache.size >= 1_024) cache.clear();
+  cache.set(key, value);
 }

@@ -1,4 +1,4 @@
-/** From the bytes of an XML stream to stanzas (RFC 6120 §4). */
+/** Parses the bytes of an XML stream into stanzas (RFC 6120 §4). */
 
 import { XmppError } from '../errors.js';
 import type { Element } from './element.js';
@@ -6,19 +6,19 @@ import type { XmlLimits } from './limits.js';
 import { notWellFormed } from './violations.js';
 import { XmlReader } from './xml-reader.js';
 
-/** What a stream consists of, in its order. */
+/** Called for the parts of a stream, in order. */
 export interface StreamHandlers {
-  /** The peer's stream header: its name, namespace and attributes. Nothing but its XML has been judged. */
+  /** The peer's stream header: name, namespace and attributes. Only its XML has been validated. */
   onOpen(header: Element): void;
-  /** A child of the stream's root, whole. */
+  /** A complete child of the stream's root. */
   onElement(element: Element): void;
   /** The peer's closing tag. */
   onClose(): void;
 }
 
 /**
- * Parses one XML stream, from its header to its closing tag, whatever pieces it comes in. Only the XML of RFC 6120 §11 passes,
- * within the limits, and what the handlers are told never depends on how the bytes were cut.
+ * Parses one XML stream, from its header to its closing tag, in chunks of any size. It accepts only the XML of RFC 6120 §11, within
+ * the limits, and the calls to the handlers never depend on how the bytes were split.
  */
 export class StreamParser {
   readonly #reader: XmlReader;
@@ -30,10 +30,10 @@ export class StreamParser {
   }
 
   /**
-   * Takes the next bytes (or whole characters), and calls the handlers for what they complete before it returns.
-   *
-   * Throws a `StreamError` with the condition to send to the peer at the first violation, and what a handler throws. Nothing
-   * is parsed after that: every later call throws the same. After `stop` it does nothing. A handler must not call it.
+   * Parses the next bytes (or whole characters), and calls the handlers for what they complete before it returns. After `stop` it
+   * does nothing. A handler must not call it.
+   * @throws StreamError at the first violation, with the condition to send to the peer; and whatever a handler throws. Nothing is
+   * parsed after that: every later call throws the same
    */
   write(chunk: Uint8Array | string): void {
     if (this.#state === 'stopped') return;
@@ -52,8 +52,8 @@ export class StreamParser {
   }
 
   /**
-   * Forgets everything, also what is left of the chunk under way, and calls no handler any more: for StartTLS and stream
-   * restarts, after which a new parser begins (RFC 6120 §4.3.3). May be called from inside a handler.
+   * Drops everything, including the rest of the current chunk, and calls no handler again: for STARTTLS and stream restarts, after
+   * which a new parser begins (RFC 6120 §4.3.3). A handler may call it.
    */
   stop(): void {
     this.#state = 'stopped';
@@ -62,8 +62,8 @@ export class StreamParser {
 }
 
 /**
- * Parses a document of one element, such as a frame of RFC 7395. Throws a `StreamError` with the condition to send to the peer
- * if it is not exactly that, or passes the limits.
+ * Parses a document that is one element, such as a frame of RFC 7395.
+ * @throws StreamError with the condition to send to the peer, if it is anything else or exceeds the limits
  */
 export function parseElement(text: string | Uint8Array, limits?: Partial<XmlLimits>): Element {
   let root: Element | undefined;
@@ -83,7 +83,7 @@ export function parseElement(text: string | Uint8Array, limits?: Partial<XmlLimi
   return root;
 }
 
-/** A lone surrogate is no character; an encoder would quietly make another one of it. */
+/** Rejects lone surrogates, which TextEncoder would silently replace. */
 function encode(text: string): Uint8Array {
   if (/\p{Surrogate}/u.test(text)) throw notWellFormed('an incomplete character');
   return new TextEncoder().encode(text);

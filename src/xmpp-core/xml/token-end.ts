@@ -1,11 +1,11 @@
 /**
- * Finds where a token ends that the chunks cut into pieces.
+ * Finds the end of a token that is split over several chunks.
  *
  * A token is: text, up to the next `<`; a tag, up to the first `>` outside quotes, or to a second `<`, which no tag can hold;
- * `<?`, up to `?>`; `<![CDATA[`, up to `]]>`; and any other `<!`, up to the byte that shows it to be another.
+ * `<?`, up to `?>`; `<![CDATA[`, up to `]]>`; and any other `<!`, up to the byte that differs from `<![CDATA[`.
  *
- * Each byte is looked at once, so a token in a thousand pieces costs no more than a whole one. Only the end is found here;
- * whether a token is right is judged when it is there whole. Therefore the parser's findings are the same for every cutting.
+ * Each byte is read once, so a token in a thousand chunks costs no more than one in a single chunk. A token is validated only when
+ * it is complete, so the parser's results do not depend on how the bytes were split.
  */
 
 const EXCLAMATION = 0x21;
@@ -16,18 +16,20 @@ const GREATER_THAN = 0x3e;
 const QUESTION = 0x3f;
 const CLOSING_BRACKET = 0x5d;
 
+/** What begins a CDATA section (XML 1.0 §2.7). */
 export const CDATA_START = '<![CDATA[';
 
-/** Said of a token that goes on in the next chunk. */
+/** The token continues in the next chunk. */
 const UNFINISHED = -1;
 
 type Part = 'start' | 'text' | 'markup' | 'tag' | 'instruction' | 'section-start' | 'section';
 
+/** Follows one token from chunk to chunk, to its end. */
 export class TokenEnd {
   #part: Part = 'start';
   /** In a tag: the quote that is open, or 0. */
   #quote = 0;
-  /** How many bytes of `<![CDATA[`, or of the `]]` or `?` before a last `>`, have just been seen. */
+  /** How many bytes of `<![CDATA[`, or of the `]]` or `?` before a final `>`, have matched so far. */
   #matched = 0;
 
   /** Prepares for a new token. */
@@ -37,7 +39,7 @@ export class TokenEnd {
     this.#matched = 0;
   }
 
-  /** Looks at the token's next bytes, from `at` on. Returns the index after its last byte, or `UNFINISHED`. */
+  /** Scans the token's next bytes, from `at` on. @returns the index of its end (exclusive), or -1 when it continues */
   find(bytes: Uint8Array, at: number): number {
     if (this.#part === 'start' && at < bytes.length) {
       if (bytes[at] === LESS_THAN) {
@@ -95,7 +97,7 @@ export class TokenEnd {
     return UNFINISHED;
   }
 
-  /** Finds a `>` that follows that byte so many times. */
+  /** Finds a `>` after `times` times the byte `before`. */
   #findLast(bytes: Uint8Array, at: number, before: number, times: number): number {
     let matched = this.#matched;
     for (; at < bytes.length; at++) {

@@ -1,4 +1,4 @@
-/** Makes a tree out of tags and text: resolves names, pairs end tags with start tags, keeps the limits of a tree. */
+/** Builds a tree from tags and text: resolves names, matches end tags with start tags, enforces the limits of a tree. */
 
 import { Element, type Node } from './element.js';
 import type { XmlLimits } from './limits.js';
@@ -19,58 +19,59 @@ const NO_NAME: QualifiedName = {
   declaration: undefined,
 };
 
-/** An element whose end tag is still to come. There is one such object for each level, used again and again. */
+/** An element whose end tag has not arrived yet. There is one such object per level, which is reused. */
 class OpenElement {
   name: QualifiedName = NO_NAME;
   ns = '';
   attributes: readonly string[] | undefined = undefined;
   /** The default namespace inside it. */
   defaultNs = '';
-  /** Where its children begin in the pile of nodes. */
+  /** The index of its first child on the stack of nodes. */
   firstNode = 0;
   /** How many prefixes were declared outside it. */
   declaredOutside = 0;
 }
 
-/** Stands for the innermost element where none is open. Nobody writes to it. */
+/** The innermost element when none is open. It is never written to. */
 const NOTHING_OPEN = new OpenElement();
 
-/** A pile higher than this is given back when its stanza is whole, so that one large stanza does not cost memory for ever. */
-const PILE_KEPT = 1_024;
+/** A larger stack is released when its stanza is complete, so that one large stanza does not cost memory for ever. */
+const MAX_KEPT_STACK = 1_024;
 
+/** Builds the elements of one stream or document. */
 export class TreeBuilder {
   /** How many elements are open. */
   depth = 0;
   readonly #open: OpenElement[] = [];
-  /** The name that the next end tag must have; outside the root a name that none can have. */
+  /** The name that the next end tag must have; outside the root `NO_NAME`, which no tag has. */
   expected = NO_NAME;
-  /** The innermost open element; outside the root it is one of no name. */
+  /** The innermost open element; outside the root `NOTHING_OPEN`. */
   #innermost = NOTHING_OPEN;
   /**
-   * The children so far of all open elements, the innermost's last. A closing element takes its own off the pile in one
-   * piece, which gives it an array of exactly the right size. `#height` says how far the pile goes; above it lies waste.
+   * A stack of the children so far of all open elements, the innermost's on top. A closing element takes its children off in one
+   * slice, which gives it an array of exactly the right size. The stack ends at `#height`; entries above it are stale.
    */
-  #pile: Node[] = [];
+  #stack: Node[] = [];
   #height = 0;
   readonly #names: NameTable;
   readonly #namespaces = new Namespaces();
-  /** Of the tag at hand: the names of its attributes, and its attributes as `Element` has them. */
+  /** Of the current tag: the names of its attributes, and its attributes in the form of `Element.attributes`. */
   readonly #attributeNames: QualifiedName[] = [];
   readonly #attributes: string[] = [];
   readonly #limits: XmlLimits;
   /** How many levels may be open. */
-  readonly #deepest: number;
+  readonly #maxDepth: number;
 
-  /** `outerLevels`: levels that do not count as depth: 1 for a stream, whose root is no part of a stanza. */
+  /** @param outerLevels levels that do not count as depth: 1 for a stream, whose root is not part of a stanza */
   constructor(limits: XmlLimits, outerLevels: number, names: NameTable) {
     this.#limits = limits;
-    this.#deepest = limits.depth + outerLevels;
+    this.#maxDepth = limits.depth + outerLevels;
     this.#names = names;
   }
 
-  /** Opens the element of that start tag. */
+  /** Opens the element of a start tag. @throws StreamError for invalid names or values, and beyond the limits */
   open(source: Source, tag: TagScanner): void {
-    if (this.depth === this.#deepest) throw policyViolation('elements nested deeper than allowed');
+    if (this.depth === this.#maxDepth) throw policyViolation('elements nested deeper than allowed');
     const element = (this.#open[this.depth] ??= new OpenElement());
     element.name = tag.name ?? this.#names.get(source, tag.nameStart, tag.nameEnd);
     element.attributes = undefined;
@@ -85,13 +86,13 @@ export class TreeBuilder {
     this.depth++;
   }
 
-  /** The innermost open element as it is, without what it holds: a stream header. */
+  /** The innermost open element without its children: a stream header. */
   header(): Element {
     const { name, ns, attributes } = this.#innermost;
     return new Element(name.local, ns, attributes);
   }
 
-  /** Whether that range spells the name that is expected. */
+  /** Whether the range spells the expected name. */
   closes(source: Source, start: number, end: number): boolean {
     const name = this.expected;
     return name.ascii
@@ -99,7 +100,7 @@ export class TreeBuilder {
       : name.qualified === this.#names.get(source, start, end).qualified;
   }
 
-  /** Ends the innermost open element and returns it. It is not put into its parent; see `add`. */
+  /** Closes the innermost open element and returns it. It is not added to its parent; see `add`. */
   close(): Element {
     const { name, ns, attributes, firstNode, declaredOutside } = this.#innermost;
     if (this.#namespaces.declared > declaredOutside) this.#namespaces.leave(declaredOutside);
@@ -110,41 +111,41 @@ export class TreeBuilder {
     return new Element(name.local, ns, attributes, nodes);
   }
 
-  /** Adds a child to the innermost open element. */
+  /** Adds a child to the innermost open element. @throws StreamError `policy-violation` beyond the limit */
   add(node: Node): void {
     if (this.#height - this.#innermost.firstNode === this.#limits.children) {
       throw policyViolation('more child nodes than allowed');
     }
-    this.#pile[this.#height++] = node;
+    this.#stack[this.#height++] = node;
   }
 
-  /** Adds text to the innermost open element; to the text before it, if that is what came last. */
+  /** Adds text to the innermost open element, merging it with text directly before. */
   addText(text: string): void {
     if (text === '') return;
-    const last = this.#height === this.#innermost.firstNode ? undefined : this.#pile[this.#height - 1];
-    if (typeof last === 'string') this.#pile[this.#height - 1] = last + text;
+    const last = this.#height === this.#innermost.firstNode ? undefined : this.#stack[this.#height - 1];
+    if (typeof last === 'string') this.#stack[this.#height - 1] = last + text;
     else this.add(text);
   }
 
-  /** Takes the pile's nodes from there on. Most elements have one child, and then an array is written down quicker than cut out. */
+  /** Pops the nodes from `start` on. Most elements have one child; an array literal is then faster than a slice. */
   #takeNodes(start: number): Node[] | undefined {
     const count = this.#height - start;
     if (count === 0) return undefined;
-    const pile = this.#pile;
-    const nodes = count === 1 ? [pile[start] as Node] : pile.slice(start, this.#height);
+    const stack = this.#stack;
+    const nodes = count === 1 ? [stack[start] as Node] : stack.slice(start, this.#height);
     this.#height = start;
-    if (start === 0 && pile.length > PILE_KEPT) this.#pile = [];
+    if (start === 0 && stack.length > MAX_KEPT_STACK) this.#stack = [];
     return nodes;
   }
 
-  /** Two rounds: declarations hold for the whole tag, wherever in it they stand. */
+  /** Two passes: a declaration applies to the whole tag, wherever in it it is. */
   #readAttributes(source: Source, tag: TagScanner, element: OpenElement): void {
     const names = this.#attributeNames;
     let simple = 0;
     let declarations = 0;
     for (let i = 0; i < tag.attributeCount; i++) {
       const name = tag.attributeName(source, i);
-      refuseRepeated(names, i, name);
+      rejectRepeated(names, i, name);
       names[i] = name;
       if (name.declares === undefined) {
         if (name.prefix === '') simple++;
@@ -157,7 +158,7 @@ export class TreeBuilder {
     else if (declarations < tag.attributeCount) element.attributes = this.#collect(source, tag);
   }
 
-  /** The attributes of the tag, declarations left out, in an array of exactly the right size. */
+  /** The attributes of the tag without declarations, in an array of exactly the right size. */
   #collect(source: Source, tag: TagScanner): readonly string[] {
     const names = this.#attributeNames;
     const attributes = this.#attributes;
@@ -166,7 +167,7 @@ export class TreeBuilder {
       const { declares, prefix, local } = names[i] as QualifiedName;
       if (declares !== undefined) continue;
       const ns = prefix === '' ? '' : this.#namespaces.resolve(prefix);
-      if (ns !== '') refuseRepeatedMeaning(attributes, length, local, ns);
+      if (ns !== '') rejectRepeatedExpanded(attributes, length, local, ns);
       attributes[length] = local;
       attributes[length + 1] = ns;
       attributes[length + 2] = tag.value(source, i);
@@ -191,11 +192,11 @@ export class TreeBuilder {
   }
 }
 
-/** The attributes before are few (a limit sees to that): looking back costs less than a set. */
-function refuseRepeated(names: readonly QualifiedName[], count: number, name: QualifiedName): void {
+/** A limit keeps attributes few, so comparing with those before costs less than a set. */
+function rejectRepeated(names: readonly QualifiedName[], count: number, name: QualifiedName): void {
   for (let i = 0; i < count; i++) {
     const other = names[i] as QualifiedName;
-    // Nearly all names that differ do so in these. The whole of them settles it, for a name may have been forgotten and learned anew.
+    // Different names nearly always differ in these bytes. The full text decides: a name may have left the cache and come back.
     if (other.last === name.last && other.first === name.first && other.qualified === name.qualified) {
       throw notWellFormed('an attribute given twice');
     }
@@ -203,8 +204,8 @@ function refuseRepeated(names: readonly QualifiedName[], count: number, name: Qu
 }
 
 /**
- * One to four attributes without prefixes, as nearly all tags have them. Written down as a literal, an array is made at once, of
- * its size, and filled without telling the garbage collector of each string that an old object has come to hold.
+ * One to four attributes without prefixes, as nearly all tags have. An array literal is allocated once, at its final size, and
+ * filled without a write barrier for each string.
  */
 function fewAttributes(source: Source, tag: TagScanner, names: readonly QualifiedName[]): string[] {
   const name = (names[0] as QualifiedName).local;
@@ -221,8 +222,8 @@ function fewAttributes(source: Source, tag: TagScanner, names: readonly Qualifie
   return [name, '', value, name2, '', value2, name3, '', value3, name4, '', value4];
 }
 
-/** Two prefixes may stand for one namespace (Namespaces in XML 1.0 §6.3). */
-function refuseRepeatedMeaning(attributes: readonly string[], length: number, local: string, ns: string): void {
+/** Two prefixes may be bound to the same namespace (Namespaces in XML 1.0 §6.3). */
+function rejectRepeatedExpanded(attributes: readonly string[], length: number, local: string, ns: string): void {
   for (let i = 0; i < length; i += 3) {
     if (attributes[i] === local && attributes[i + 1] === ns) throw notWellFormed('an attribute given twice');
   }

@@ -1,15 +1,17 @@
-/** The beginning of a token whose end has not come yet. */
+/** Buffers the beginning of a token whose end has not arrived yet. */
 
-/** A buffer larger than this is given back once its token is read, so that one long stanza does not cost memory for ever. */
-const KEPT = 65_536;
+/** A larger buffer is released once its token is read, so that one long stanza does not cost memory for ever. */
+const MAX_KEPT_BYTES = 65_536;
 
 const NOTHING = Buffer.from([]);
 
+/** The bytes of one incomplete token. */
 export class Unfinished {
+  /** In bytes. */
   length = 0;
   #buffer = NOTHING;
 
-  /** Adds the bytes from `start` to `end`. The buffer doubles when it is full, so that many small pieces stay cheap. */
+  /** Adds the bytes from `start` to `end`. A full buffer doubles, so that many small chunks stay cheap. */
   append(bytes: Uint8Array, start: number, end: number): void {
     const needed = this.length + end - start;
     if (needed > this.#buffer.length) {
@@ -21,14 +23,15 @@ export class Unfinished {
     this.length = needed;
   }
 
-  /** All of it, good until the next `append`; what is kept here is empty then. */
+  /** Returns all bytes, valid until the next `append`, and empties the buffer. */
   take(): Uint8Array {
     const taken = this.#buffer.subarray(0, this.length);
-    if (this.#buffer.length > KEPT) this.clear();
+    if (this.#buffer.length > MAX_KEPT_BYTES) this.clear();
     this.length = 0;
     return taken;
   }
 
+  /** Drops the bytes and releases the memory. */
   clear(): void {
     this.length = 0;
     this.#buffer = NOTHING;

@@ -6,12 +6,13 @@ import { notWellFormed, restrictedXml } from './violations.js';
 const DECLARATION =
   /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.\d+'|"1\.\d+")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:'([A-Za-z][\w.-]*)'|"([A-Za-z][\w.-]*)"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/;
 
-/** What nearly every server sends. To know it saves a short session the making of the pattern above. */
+/** What nearly every server sends. Comparing with it first saves compiling the pattern above. */
 const USUAL = "<?xml version='1.0'?>";
 
 /**
- * Judges a token that began with `<?`; `first` tells whether it stands at the very start, the one place for a declaration.
- * Returns if it is a declaration there, of an encoding that XMPP knows (RFC 6120 §11.6: UTF-8), else throws.
+ * Validates a token that begins with `<?`: only an XML declaration at the very start passes, and only for UTF-8 (RFC 6120 §11.6).
+ * @param first whether the token is at the very start
+ * @throws StreamError `restricted-xml`, `not-well-formed` or `unsupported-encoding`
  */
 export function checkInstruction(token: string, first: boolean): void {
   if (first && token === USUAL) return;

@@ -1,6 +1,6 @@
 /**
- * Reads XML from bytes that come in chunks, and tells what it finds of it: elements as whole trees. What XMPP leaves out of
- * XML (RFC 6120 §11.1) is refused here, and so is what passes the limits.
+ * Reads XML from chunks of bytes and emits elements as complete trees. It rejects the parts of XML that XMPP forbids
+ * (RFC 6120 §11.1) and whatever exceeds the limits.
  */
 
 import { StreamError } from '../errors.js';
@@ -26,30 +26,31 @@ const QUESTION = 0x3f;
 const FAULTY = -2;
 const UNFINISHED = -1;
 
-/** What is in the bytes, in its order. A handler may call `stop`. */
+/** Called for what the bytes hold, in order. A handler may call `stop`. */
 export interface XmlEvents {
-  /** The root of a stream has begun. Not called for a document. */
+  /** The start tag of a stream's root. Not called for a document. */
   onOpen(header: Element): void;
-  /** A child of a stream's root, or a document's root, is there whole. */
+  /** A complete child of a stream's root, or a document's complete root. */
   onElement(element: Element): void;
-  /** The root has ended. */
+  /** The end of a stream's root. */
   onClose(): void;
 }
 
+/** Reads one stream or one document. */
 export class XmlReader {
   readonly #events: XmlEvents;
   readonly #limits: XmlLimits;
-  /** Levels around what is emitted: 1 in a stream, 0 in a document. */
+  /** Levels around the emitted elements: 1 in a stream, 0 in a document. */
   readonly #outerLevels: number;
   readonly #tag: TagScanner;
   readonly #tree: TreeBuilder;
   readonly #tokenEnd = new TokenEnd();
   readonly #unfinished = new Unfinished();
-  /** Nothing at all has been read, so that an XML declaration may come. */
+  /** Nothing has been read yet, so an XML declaration may follow. */
   #atStart = true;
   #rootSeen = false;
   #stopped = false;
-  /** Where the stanza at hand began, counted from the first byte of the source at hand; negative when before it. */
+  /** Where the current stanza began, relative to the first byte of the current source; negative when before it. */
   #stanzaStart = 0;
 
   constructor(events: XmlEvents, kind: 'stream' | 'document', limits: Partial<XmlLimits> = {}) {
@@ -61,22 +62,23 @@ export class XmlReader {
     this.#tree = new TreeBuilder(this.#limits, this.#outerLevels, names);
   }
 
-  /** Whether the root has come and gone. */
+  /** Whether the root has ended and nothing incomplete follows. */
   get complete(): boolean {
     return this.#rootSeen && this.#tree.depth === 0 && this.#unfinished.length === 0;
   }
 
+  /** Whether `stop` was called. */
   get stopped(): boolean {
     return this.#stopped;
   }
 
-  /** Ends the reading, also of the chunk under way. */
+  /** Stops reading, including the rest of the current chunk. */
   stop(): void {
     this.#stopped = true;
     this.#unfinished.clear();
   }
 
-  /** Reads the next bytes. After it threw, it must not be called again. */
+  /** Reads the next bytes. Once it has thrown, it must not be called again. @throws StreamError, and whatever a handler throws */
   read(bytes: Uint8Array): void {
     let at = 0;
     if (this.#unfinished.length > 0) {
@@ -88,7 +90,7 @@ export class XmlReader {
     else this.#stanzaStart -= bytes.length;
   }
 
-  /** Reads all tokens that are there whole. Returns where the first one begins that is not; the end after `stop`. */
+  /** Reads all complete tokens. Returns where the first incomplete one begins, or the end after `stop`. */
   #readTokens(source: Source, at: number): number {
     const { bytes } = source;
     while (at < bytes.length) {
@@ -103,12 +105,12 @@ export class XmlReader {
     return at;
   }
 
-  /** Joins the token that an earlier chunk began with its rest, and reads it. Returns where in `bytes` the rest ends, or `UNFINISHED`. */
+  /** Joins the token of an earlier chunk with its rest and reads it. Returns where in `bytes` the rest ends, or `UNFINISHED`. */
   #finishToken(bytes: Uint8Array): number {
     const before = this.#unfinished.length;
     const end = this.#tokenEnd.find(bytes, 0);
     this.#unfinished.append(bytes, 0, end === UNFINISHED ? bytes.length : end);
-    this.#measure(this.#unfinished.length);
+    this.#checkLength(this.#unfinished.length);
     if (end === UNFINISHED) return UNFINISHED;
     const source = sourceOf(this.#unfinished.take());
     if (source.bytes[0] === LESS_THAN) this.#readMarkup(source, 0);
@@ -118,23 +120,23 @@ export class XmlReader {
   }
 
   #keepForLater(bytes: Uint8Array, at: number): void {
-    this.#measure(bytes.length);
+    this.#checkLength(bytes.length);
     this.#stanzaStart -= at;
     this.#unfinished.append(bytes, at, bytes.length);
     this.#findEnd(bytes, at);
   }
 
-  /** Throws when the stanza at hand, up to this index, is too long. Always asked before a token is judged. */
-  #measure(end: number): void {
+  /** Throws when the current stanza, up to this index, is too long. Always called before a token is validated. */
+  #checkLength(end: number): void {
     if (end - this.#stanzaStart > this.#limits.stanzaBytes) throw policyViolation('a stanza longer than allowed');
   }
 
-  /** Whether no stanza (of a stream) or root (of a document) is open, so that there may be white space, but no text. */
+  /** Whether no stanza (of a stream) or root (of a document) is open, so that white space is allowed, but no text. */
   #isOutside(): boolean {
     return this.#tree.depth <= this.#outerLevels;
   }
 
-  /** Reads a token that begins with `<`. Returns the index after it, or `UNFINISHED`, with nothing changed. */
+  /** Reads a token that begins with `<`. Returns the index after it, or `UNFINISHED` with no change of state. */
   #readMarkup(source: Source, at: number): number {
     if (this.#isOutside()) this.#stanzaStart = at;
     if (at + 1 === source.bytes.length) return UNFINISHED;
@@ -154,8 +156,8 @@ export class XmlReader {
     const tag = this.#tag;
     const end = tag.scan(source, at);
     if (end === UNFINISHED) return UNFINISHED;
-    if (end === FAULTY) return this.#refuse(source.bytes, at, tag.fault);
-    this.#measure(end);
+    if (end === FAULTY) return this.#reject(source.bytes, at, tag.fault);
+    this.#checkLength(end);
     if (this.#tree.depth === 0) {
       if (this.#rootSeen) throw notWellFormed('an element after the end of the root');
       this.#rootSeen = true;
@@ -178,22 +180,22 @@ export class XmlReader {
       expected.ascii &&
       isSpelled(expected, source, nameStart, expectedEnd)
     ) {
-      this.#measure(expectedEnd + 1);
+      this.#checkLength(expectedEnd + 1);
       this.#close();
       return expectedEnd + 1;
     }
     return this.#readOtherEndTag(source, at);
   }
 
-  /** Reads an end tag that is not exactly `</`, the expected name of ASCII, and `>`. */
+  /** Reads an end tag that is not exactly `</`, the expected ASCII name, and `>`. */
   #readOtherEndTag(source: Source, at: number): number {
     const { bytes } = source;
     const nameStart = at + 2;
     const nameEnd = endOfName(bytes, nameStart);
     const closing = skipSpace(bytes, nameEnd, bytes.length);
     if (closing === bytes.length) return UNFINISHED;
-    if (bytes[closing] !== GREATER_THAN) return this.#refuse(bytes, at, notWellFormed('a malformed end tag'));
-    this.#measure(closing + 1);
+    if (bytes[closing] !== GREATER_THAN) return this.#reject(bytes, at, notWellFormed('a malformed end tag'));
+    this.#checkLength(closing + 1);
     if (this.#tree.depth === 0 || nameEnd === nameStart || !this.#tree.closes(source, nameStart, nameEnd)) {
       throw notWellFormed('an end tag without its start tag');
     }
@@ -218,16 +220,16 @@ export class XmlReader {
     const end =
       plainEnd < bytes.length && bytes[plainEnd] === LESS_THAN ? plainEnd : source.latin1.indexOf('<', plainEnd);
     if (end === UNFINISHED) return UNFINISHED;
-    this.#measure(end);
+    this.#checkLength(end);
     this.#tree.addText(end === plainEnd ? source.latin1.slice(start, end) : decodeText(source, start, end));
     return end;
   }
 
-  /** Reads what begins with `<!`: a CDATA section, or one of the things that XMPP leaves out. */
+  /** Reads what begins with `<!`: a CDATA section, or something that XMPP forbids. */
   #readSection(source: Source, at: number): number {
     const end = this.#findEnd(source.bytes, at);
     if (end === UNFINISHED) return UNFINISHED;
-    this.#measure(end);
+    this.#checkLength(end);
     if (!source.latin1.startsWith(CDATA_START, at)) {
       if (/[A-Za-z-]/.test(source.latin1.charAt(at + 2)))
         throw restrictedXml('a comment or a document type declaration');
@@ -241,13 +243,13 @@ export class XmlReader {
   #readInstruction(source: Source, at: number): number {
     const end = this.#findEnd(source.bytes, at);
     if (end === UNFINISHED) return UNFINISHED;
-    this.#measure(end);
+    this.#checkLength(end);
     checkInstruction(source.latin1.slice(at, end), this.#atStart);
     this.#atStart = false;
     return end;
   }
 
-  /** White space between stanzas keeps a connection alive and means nothing (RFC 6120 §4.6.1, §11.7). */
+  /** Skips white space between stanzas, which only keeps a connection alive (RFC 6120 §4.6.1, §11.7). */
   #skipBetween(bytes: Uint8Array, at: number): number {
     this.#atStart = false;
     const next = skipSpace(bytes, at, bytes.length);
@@ -255,18 +257,18 @@ export class XmlReader {
     return next;
   }
 
-  /** Text around the root is no XML; between stanzas it is, but nothing that XMPP knows (`bad-format`, RFC 6120 §4.9.3.1). */
+  /** Text around the root is not well-formed; text between stanzas is, but XMPP does not allow it (`bad-format`, RFC 6120 §4.9.3.1). */
   #textOutside(): StreamError {
     return this.#tree.depth === 0
       ? notWellFormed('text outside the root element')
       : new StreamError('bad-format', 'text between stanzas');
   }
 
-  /** Throws that fault of a token if the token is there whole; if not, more may have to be said of it: `UNFINISHED`. */
-  #refuse(bytes: Uint8Array, at: number, fault: StreamError): number {
+  /** Throws the fault if its token is complete; else returns `UNFINISHED`, since a token that is too long has another error. */
+  #reject(bytes: Uint8Array, at: number, fault: StreamError): number {
     const end = this.#findEnd(bytes, at);
     if (end === UNFINISHED) return UNFINISHED;
-    this.#measure(end);
+    this.#checkLength(end);
     throw fault;
   }
 
