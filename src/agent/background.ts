@@ -1,5 +1,6 @@
 /** Work that nobody awaits. Its failures go to the log. */
 import { inBackground } from '../xmpp-core/background.js';
+import { OfflineError } from '../xmpp-core/errors.js';
 import { errorText, type Log } from './log.js';
 
 /** The one door of the agent for work that goes on while its caller continues. */
@@ -20,7 +21,9 @@ export class Background {
    */
   run(where: string, work: () => Promise<unknown>): void {
     inBackground(work, (error) => {
-      if (this.#stopping?.aborted !== true) this.report(where, error);
+      // Work that the end of a session cuts short goes on in the next one, or is found by the catch-up.
+      if (this.#stopping?.aborted === true || error instanceof OfflineError) return;
+      this.report(where, error);
     });
   }
 
