@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 import { parse } from 'smol-toml';
 import { takeOut } from './lib/take-out.mjs';
 import { filesOf, testsNaming } from './lib/tests.mjs';
-import { transpile, transpileSources } from './lib/transpile.mjs';
+import { transpile, transpileAll } from './lib/transpile.mjs';
 
 /** How long a scenario waits for what a client without its guard never does. */
 const PATIENCE_MS = '1500';
@@ -78,9 +78,8 @@ async function tryAll(all) {
   const copies = Array.from({ length: 2 * availableParallelism() }, (_, index) => `.build-${process.pid}-${index}`);
   process.on('exit', () => copies.forEach((copy) => rmSync(copy, { recursive: true, force: true })));
   const [first, ...others] = copies;
-  transpileSources(first);
-  // What tests run as a program, and read from where they run.
-  symlinkSync('src', join(first, 'dist'));
+  transpileAll(first);
+  // What tests read from where they run.
   for (const name of ['docs', 'README.md', 'moltis.schema.json']) symlinkSync(join('..', name), join(first, name));
   for (const copy of others) cpSync(first, copy, { recursive: true, verbatimSymlinks: true });
 

@@ -2,13 +2,13 @@
 import { rmSync } from 'node:fs';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { transpileSources } from './lib/transpile.mjs';
+import { transpileAll } from './lib/transpile.mjs';
 
 /** A folder of its own: it may be called while the tests run. */
 const BUILD = `.build-${process.pid}`;
 
 process.on('exit', () => rmSync(BUILD, { recursive: true, force: true }));
-const recorder = transpileSources(BUILD).find((file) => file.endsWith('conformance/recorder/run.js'));
+const recorder = transpileAll(BUILD).find((file) => file.endsWith('conformance/recorder/run.js'));
 const { run } = await import(pathToFileURL(recorder));
 try {
   await run(process.argv.slice(2));

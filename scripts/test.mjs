@@ -1,28 +1,107 @@
 /**
- * `npm test`: runs the tests, as tap programs, against the built program.
+ * `npm test`: runs the tests, which are tap programs, and prints one line a file, what fails, and a summary.
  *
  *   node scripts/test.mjs                     # all but those that need other servers
  *   node scripts/test.mjs client rooms        # only files with one of these words in their path
  *
- * Each test file is a process of its own. Loading the compiler in every one of them takes longer than most tests do, so all are
- * transpiled first; their types are checked by `npm run types`.
+ * Each test file is a process of its own. All that they print is kept in artifacts/tests.
  */
+import { spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
-import t from 'tap';
-import { transpileTests } from './lib/transpile.mjs';
+import { finished } from 'node:stream/promises';
+import { Parser } from 'tap-parser';
+import { stringify } from 'yaml';
+import { transpileAll } from './lib/transpile.mjs';
 
 const BUILD = '.build';
-const FILE_MS = 240_000;
+const OUTPUT = 'artifacts/tests';
+/** How long a file may take, in seconds. */
+const FILE_SECONDS = 240;
+/** How much of its output is shown of a file whose process fails. */
+const OUTPUT_SHOWN = 4_000;
 
-const tests = transpileTests(BUILD).filter((file) => file.endsWith('.test.js') && !file.includes('/interop/'));
 const words = process.argv.slice(2);
-const chosen = tests.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
-if (chosen.length === 0) throw new Error(`no test file has ${words.join(' or ')} in its path`);
+const waiting = transpileAll(BUILD, { bundle: true })
+  .filter((file) => file.endsWith('.test.js') && !file.includes('/interop/'))
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+if (waiting.length === 0) throw new Error(`no test file has ${words.join(' or ')} in its path`);
 
-// Each file has its own limit of time; all together have none.
-t.setTimeout(0);
-t.jobs = availableParallelism();
-// Options of its own for each: tap writes into them.
-const options = () => ({ buffered: true, timeout: FILE_MS });
-await Promise.all(chosen.map((file) => t.spawn(process.execPath, ['--enable-source-maps', file], options(), file)));
+rmSync(OUTPUT, { recursive: true, force: true });
+const results = [];
+await Promise.all(Array.from({ length: availableParallelism() }, runFiles));
+const passed = results.reduce((sum, one) => sum + one.passed, 0);
+const failures = results.flatMap((one) => one.failures);
+print('', ...failures.map(({ text }) => `${text}\n`), `${passed} passed, ${failures.length} failed`);
+if (failures.length > 0) process.exitCode = 1;
+
+async function runFiles() {
+  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    const begin = performance.now();
+    const result = await run(file);
+    results.push(result);
+    const seconds = ((performance.now() - begin) / 1_000).toFixed(1);
+    const failed = result.failures.length;
+    print(
+      `${failed === 0 ? 'ok    ' : 'FAILED'} ${sourceOf(file)}: ${result.passed} passed, ${failed} failed, ${seconds} s`,
+    );
+  }
+}
+
+/** Runs a file. @returns how many of its assertions hold, and what does not */
+async function run(file) {
+  const path = join(OUTPUT, `${sourceOf(file)}.tap`);
+  mkdirSync(dirname(path), { recursive: true });
+  const child = spawn(process.execPath, ['--enable-source-maps', file], {
+    env: { ...process.env, TAP_TIMEOUT: String(FILE_SECONDS) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  // What tap itself does not end in time.
+  const timer = setTimeout(() => child.kill('SIGKILL'), (FILE_SECONDS + 10) * 1_000);
+  const output = createWriteStream(path);
+  for (const stream of [child.stdout, child.stderr]) stream.pipe(output, { end: false });
+  const tap = readTap(child.stdout, file);
+  const end = await new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)));
+  clearTimeout(timer);
+  output.end();
+  await finished(output);
+  const { passed, failures } = await tap;
+  // Such as a file that cannot be loaded.
+  if (end !== 0 && failures.length === 0) {
+    const printed = readFileSync(path, 'utf8').slice(-OUTPUT_SHOWN);
+    failures.push({ text: `FAILED ${sourceOf(file)}: ended with ${end}\n${printed}` });
+  }
+  return { passed, failures };
+}
+
+/** Reads what a test program prints up to its end. */
+async function readTap(stream, file) {
+  let passed = 0;
+  const failures = [];
+  const fail = (what, details) =>
+    failures.push({ text: `FAILED ${sourceOf(file)}: ${what}\n${stringify(details ?? {})}` });
+  return new Promise((resolve) => {
+    const parser = new Parser(({ ok, failures: all, bailout, plan }) => {
+      for (const { tapError, ...details } of all) if (typeof tapError === 'string') fail(tapError, details);
+      if (!ok && failures.length === 0) fail('incomplete', { bailout, plan });
+      resolve({ passed, failures });
+    });
+    // Each assertion is a result, except those that sum up a test.
+    parser.on('result', ({ ok, todo, skip, fullname, diag }) => {
+      if (todo !== false || skip !== false) return;
+      if (ok) passed += 1;
+      else fail(fullname, diag);
+    });
+    stream.pipe(parser);
+  });
+}
+
+function sourceOf(file) {
+  return file.replace(`${BUILD}/`, '').replace(/\.js$/, '.ts');
+}
+
+function print(...lines) {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { stringify } from 'smol-toml';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
@@ -21,8 +22,8 @@ import { Inbox } from '../interop/inbox.js';
 import { Program, type End } from '../interop/program.js';
 import { says, startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
 
-/** As built by `npm run build`: what people run. */
-const COMMAND = join(process.cwd(), 'dist/cli.js');
+/** The program, as it is made for the tests (scripts/lib/transpile.mjs). */
+const COMMAND = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
 /** How long anything awaited may take, in milliseconds. Reached only when it does not come at all. */
 const PATIENCE = 10_000;
 export const PASSWORD = 'the-password-of-the-bot';
