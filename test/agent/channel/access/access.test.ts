@@ -221,7 +221,7 @@ t.test('the book of strangers', async (t) => {
     const kinds: string[] = [];
     for (let hour = 0; hour < 24; hour++) {
       for (let count = 0; count < 12; count++) {
-        const knock = await book.knock(`${hour}-${count}@evil.example`);
+        const knock = await book.recordAttempt(`${hour}-${count}@evil.example`);
         kinds.push(knock.kind);
         if (hour === 1 && count === 0) t.same(knock, { kind: 'announce', unannounced: 2 });
       }
@@ -230,7 +230,7 @@ t.test('the book of strangers', async (t) => {
     t.equal(times(kinds, 'announce') + times(kinds, 'last'), 40);
     t.equal(times(kinds, 'last'), 4);
     now += HOUR;
-    t.same(await book.knock('new@example.org'), { kind: 'announce', unannounced: 20 * 12 + 2 });
+    t.same(await book.recordAttempt('new@example.org'), { kind: 'announce', unannounced: 20 * 12 + 2 });
     t.ok(((await storage.get('strangers bot@example.com')) ?? '').length < 5_000);
   });
 
@@ -245,13 +245,13 @@ t.test('the book of strangers', async (t) => {
     t.same([...second.approvedAt(new Date(now))], [...second.approved]);
     t.same([...second.approvedAt(new Date(now - 1))], [], 'what was said before is not answered');
     t.equal(await second.deny('new@example.org'), 'approved');
-    t.same(await second.knock('new@example.org'), { kind: 'silence' });
+    t.same(await second.recordAttempt('new@example.org'), { kind: 'silence' });
     const third = await open();
     t.same([...third.approved], ['other@example.org']);
     now += 23 * HOUR;
-    t.same(await third.knock('new@example.org'), { kind: 'silence' });
+    t.same(await third.recordAttempt('new@example.org'), { kind: 'silence' });
     now += HOUR;
-    t.match(await third.knock('new@example.org'), { kind: 'announce' });
+    t.match(await third.recordAttempt('new@example.org'), { kind: 'announce' });
     t.ok(third.waiting.includes('new@example.org'));
   });
 
@@ -583,9 +583,9 @@ t.test('sums and windows', async (t) => {
   // [promise-limit-tokens] [promise-limit-kept] [promise-command-usage]
   t.test('the day’s tokens are counted by payer, begin anew at midnight, and outlive a restart', async (t) => {
     const { limits, ledger } = await open();
-    limits.spent('small@example.org', 10);
-    limits.spent('large@example.org', 60);
-    limits.spent('large@example.org', 60);
+    limits.addUsage('small@example.org', 10);
+    limits.addUsage('large@example.org', 60);
+    limits.addUsage('large@example.org', 60);
     const usage = [
       { payer: 'large@example.org', tokens: 120 },
       { payer: 'small@example.org', tokens: 10 },
