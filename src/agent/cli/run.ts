@@ -9,7 +9,7 @@ import { configuredModels } from '../model/configured-models.js';
 import { installLastResort } from './last-resort.js';
 import { standardLog, type CommonOptions } from './options.js';
 
-/** Runs the bot until it stops. @returns the exit code: 0 after a stop, 1 if the configuration has errors or an account gave up */
+/** Runs the bot until it stops. @returns the exit code: 0 after a stop, 1 if the configuration has errors or every account gave up */
 export async function run(options: CommonOptions): Promise<number> {
   const settings = await readSettings(options);
   if (settings === undefined) return 1;
