@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The standalone bot's face: reads the command line and hands over to a command. */
+/** The entry point of the standalone bot: parses the command line and runs a command. */
 import { parseArgs } from 'node:util';
 import { readLogFormat, readLogLevel, UsageError, type CommonOptions } from './agent/cli/options.js';
 import { ownVersion } from './agent/version.js';
@@ -21,13 +21,13 @@ Flags
 `;
 
 interface Command {
-  /** The flags that it has a use for. */
+  /** The flags that it accepts. */
   readonly flags: readonly string[];
   /** @returns the exit code */
   readonly run: (options: CommonOptions) => Promise<number>;
 }
 
-/** Each command is loaded when it is asked for: checking a file does not wait for the code that connects. */
+/** Commands are loaded on demand: `check` does not load the code that connects. */
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   [
     'run',
@@ -61,9 +61,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === undefined)
     throw new UsageError(`unknown command '${name}'; the commands are ${[...COMMANDS.keys()].join(', ')}`);
   if (rest.length > 0) throw new UsageError(`'${name}' takes no arguments, but got '${rest.join(' ')}'`);
-  const idle = Object.keys(values).find((flag) => !command.flags.includes(flag));
-  if (idle !== undefined)
-    throw new UsageError(`'${name}' does not accept --${idle}; its flags are ${flagList(command)}`);
+  const unknown = Object.keys(values).find((flag) => !command.flags.includes(flag));
+  if (unknown !== undefined)
+    throw new UsageError(`'${name}' does not accept --${unknown}; its flags are ${flagList(command)}`);
   return command.run({
     config: values.config,
     dataDirectory: values['data-dir'],
@@ -106,7 +106,7 @@ function missingPackage(error: unknown): string | undefined {
     : `the bot needs the package '${name}', which is not installed; install moltis-xmpp without --omit=optional`;
 }
 
-// Whoever read our output has gone (`moltis-xmpp run | head`): there is nobody left to work for, and that is no fault.
+// The reader of the output has gone (`moltis-xmpp run | head`), which is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
@@ -115,7 +115,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  // People get a sentence; whoever looks for a fault in the program gets the stack.
+  // Users get one line; MOLTIS_DEBUG adds the stack.
   const text = error instanceof Error ? error.message : String(error);
   process.stderr.write(`moltis-xmpp: ${missingPackage(error) ?? text}\n`);
   if (error instanceof UsageError) process.stderr.write('Try moltis-xmpp --help.\n');

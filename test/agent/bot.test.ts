@@ -1,10 +1,10 @@
-/** What people see of the bot in direct messages: the built program, over XMPP, with a model that says what the test wants. */
+/** The bot in direct messages: the built program, over XMPP, with a scripted model. */
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { PASSWORD, Stage, asked, holds } from '../support/bot.js';
 import { hangs, says, type Script } from '../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 t.test('direct messages', async (t) => {
@@ -26,7 +26,7 @@ t.test('direct messages', async (t) => {
 
   // [RFC6121-5.2.2-b] [RFC6121-5.2.5-c] [promise-answer-state]
   // [promise-account-jid]
-  t.test('a direct message gets composing at once, then its answer and active, in its thread', async (t) => {
+  t.test('answers a direct message in its thread: composing at once, then the answer with active', async (t) => {
     const ann = await stage.person('ann');
     const { script, letGo } = holds('Good ', '**morning**.');
     model.next(script);
@@ -51,7 +51,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-model-prompt]
-  t.test('the request to the model holds the system prompt, what was said before, and the question', async (t) => {
+  t.test('the request to the model has the system prompt, the history and the question', async (t) => {
     const bob = await stage.person('bob');
     model.next(says('One.'), says('Two.'));
     bob.say('first');
@@ -68,7 +68,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-answer-grows] [promise-answer-reactions]
-  t.test('a slow answer grows by corrections of one message, or comes once where edits are off', async (t) => {
+  t.test('a slow answer grows by corrections of one message, or is sent once where edits are off', async (t) => {
     const [carl, dora] = [await stage.person('carl'), await stage.person('dora')];
     const enough = new AbortController();
     let said = '';
@@ -108,7 +108,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-answer-freeze]
-  t.test('an answer over the limit goes on in a new message, and what is full is never touched again', async (t) => {
+  t.test('an answer over the limit continues in a new message, and full messages are never corrected', async (t) => {
     const emil = await stage.person('emil');
     const words = Array.from({ length: 70 }, (_, index) => `word-${index + 1}`);
     const drips: Script = async (exchange) => {
@@ -140,7 +140,7 @@ t.test('direct messages', async (t) => {
     );
   });
 
-  t.test('what XML cannot carry is replaced in an answer, and keeps nobody from the rest of it', async (t) => {
+  t.test('replaces characters that XML does not allow, and sends the rest of the answer', async (t) => {
     const paul = await stage.person('paul');
     model.next(says('\u001b[1mbold\u001b[0m \ud83d', '\ude00 and half of it: \ud83d.'));
     paul.say('hello');
@@ -148,7 +148,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-conversation-order]
-  t.test('questions asked meanwhile are answered one by one, in order', async (t) => {
+  t.test('answers questions that arrive during a turn one by one, in order', async (t) => {
     const finn = await stage.person('finn');
     const { script, letGo } = holds('', 'A.');
     model.next(script, says('B.'), says('C.'));
@@ -164,7 +164,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-conversation-once]
-  t.test('the same message twice is answered once', async (t) => {
+  t.test('answers a repeated message once', async (t) => {
     const gwen = await stage.person('gwen');
     model.next(says('Once.'), says('And this.'));
     gwen.say('hello', { id: 'same' });
@@ -175,7 +175,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-denied-silence] [promise-dm-policy] [promise-allowlist] [promise-operators]
-  t.test('who is not let in gets no sign that anyone is there, and the log says so once', async (t) => {
+  t.test('sends denied senders nothing, and logs the denial once', async (t) => {
     const hugo = await stage.person('hugo');
     const [closed, silent] = [stage.jid('closed'), stage.jid('silent')];
     const before = model.requests.length;
@@ -194,7 +194,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-limit-messages]
-  t.test('who asks too much is told so once, and then nothing', async (t) => {
+  t.test('sends one notice to a sender over the limit, then nothing', async (t) => {
     const ines = await stage.person('ines');
     model.next(says('First.'), says('Second.'));
     for (const text of ['1', '2', '3', '4', '5']) ines.say(text, { to: stage.jid('limited') });
@@ -209,7 +209,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [pitfall-own-messages] [promise-limit-tokens] [promise-limit-turns]
-  t.test('who has used up the tokens of a day is told so, and a conversation without end is let rest', async (t) => {
+  t.test('sends a notice when the tokens of the day are used up, and stops an endless conversation', async (t) => {
     const rita = await stage.person('rita');
     const before = model.requests.length;
     for (const name of ['poor', 'terse']) {
@@ -226,7 +226,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-limit-tokens]
-  t.test('an answer that was stopped counts among the tokens of the day', async (t) => {
+  t.test('counts the tokens of a stopped answer', async (t) => {
     const tess = await stage.person('tess');
     const before = model.requests.length;
     model.next(hangs);
@@ -259,7 +259,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-command-new]
-  t.test('/new begins without the past, and keeps it on the disk', async (t) => {
+  t.test('/new starts without the history, which stays on disk', async (t) => {
     const karl = await stage.person('karl');
     model.next(says('Noted.'), says('What secret?'));
     karl.say('the secret is 42');
@@ -278,7 +278,7 @@ t.test('direct messages', async (t) => {
     t.notMatch(recent?.text, 'the secret is 42');
   });
 
-  t.test('commands keep their place among questions that are sent at the same time', async (t) => {
+  t.test('commands keep their order among questions', async (t) => {
     const lena = await stage.person('lena');
     model.next(says('Before.'), says('After.'));
     lena.say('before');
@@ -290,7 +290,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-command-stop]
-  t.test('/stop ends the answer under way and passes over what waits', async (t) => {
+  t.test('/stop ends the running answer and drops waiting questions', async (t) => {
     const mona = await stage.person('mona');
     const { script } = holds('Once upon', 'never said');
     const before = model.requests.length;
@@ -308,7 +308,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-rooms-self] [pitfall-error-loop]
-  t.test('what other programs send is not answered: errors, headlines, messages without text', async (t) => {
+  t.test('does not answer errors, headlines and messages without text', async (t) => {
     const nina = await stage.person('nina');
     const before = model.requests.length;
     const to = stage.jid().withResource('moltis');
@@ -325,7 +325,7 @@ t.test('direct messages', async (t) => {
   });
 
   // [promise-encrypted]
-  t.test('an encrypted message is explained once and never given to the model', async (t) => {
+  t.test('sends one notice about encrypted messages and never gives them to the model', async (t) => {
     const olga = await stage.person('olga');
     const before = model.requests.length;
     const encryption = `<encryption xmlns="urn:xmpp:eme:0" namespace="eu.siacs.conversations.axolotl" name="OMEMO"/>`;

@@ -1,4 +1,4 @@
-/** What becomes of the bot, and of what it owes, when something goes wrong: models, networks, servers, signals, settings. */
+/** Failures of models, networks, servers and settings, and what happens to unanswered questions then. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'smol-toml';
@@ -13,7 +13,7 @@ import { Inbox } from '../interop/inbox.js';
 import { askAgain, asked, holds, PASSWORD, Stage, times, type BotProcess } from '../support/bot.js';
 import { cutsOff, fails, hangs, says, sendsPage, type Script } from '../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 interface LoggedEvent {
@@ -65,7 +65,7 @@ t.test('a model that fails', async (t) => {
   }
 
   // [promise-model-cut]
-  t.test('what people have seen of an answer that breaks off is brought to an end', async (t) => {
+  t.test('ends a partial answer visibly', async (t) => {
     const person = await stage.person('reader');
     const seen = new AbortController();
     model.next(async (exchange) => {
@@ -83,7 +83,7 @@ t.test('a model that fails', async (t) => {
   });
 
   // [promise-answer-failure]
-  t.test('a room is told of it once a minute', async (t) => {
+  t.test('sends a room at most one notice a minute', async (t) => {
     const person = await stage.person('guest');
     const team = await person.enter(stage.room('team'));
     model.next(fails(500), fails(500), says('Back.'));
@@ -97,7 +97,7 @@ t.test('a model that fails', async (t) => {
   });
 
   // [promise-conversation-kept] [promise-data-places]
-  t.test('what is kept is for its owner alone, can be read again, and holds no secret', async (t) => {
+  t.test('stored files are readable by their owner only, are valid, and contain no secret', async (t) => {
     const data = await stage.data();
     t.ok(data.length > 4, 'there is something to look at');
     for (const { path, mode, text } of data) {
@@ -118,7 +118,7 @@ t.test('a lost connection', async (t) => {
   await bot.expect('joined');
   const alice = await stage.person('alice');
 
-  t.test('an answer that is made while the connection is gone is delivered when it is back, once', async (t) => {
+  t.test('delivers an answer that was completed offline after the reconnect, once', async (t) => {
     const { script, letGo } = holds('', 'Here it is.');
     model.next(script);
     alice.say('a question');
@@ -134,7 +134,7 @@ t.test('a lost connection', async (t) => {
     t.same(model.violations, []);
   });
 
-  t.test('that the model failed while the connection was gone is said when it is back', async (t) => {
+  t.test('reports a failure of the model while offline after the reconnect', async (t) => {
     const before = model.requests.length;
     const cut = new AbortController();
     model.next(async (exchange) => {
@@ -150,31 +150,28 @@ t.test('a lost connection', async (t) => {
   });
 
   // [promise-receipts]
-  t.test(
-    'a question whose turn begins while the connection is gone is answered, though it cannot be marked',
-    async (t) => {
-      const before = model.requests.length;
-      const cut = new AbortController();
-      model.next(async (exchange) => {
-        await once(cut.signal, 'abort');
-        exchange.cut();
-      }, says('Unmarked.'));
-      alice.say('a hopeless question');
-      await model.request(before);
-      const markers = alice.client.get(displayedMarkers);
-      const question = writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'a marked question' });
-      alice.client.send(markers.request(question));
-      alice.say('/status');
-      await alice.hears(/1 waiting/);
-      server.cutAll();
-      await bot.expect('offline');
-      cut.abort();
-      await alice.hears('Unmarked.');
-      t.equal(bot.logged('error').filter(({ kind }) => kind === 'internal').length, 0);
-    },
-  );
+  t.test('answers a question whose turn begins offline, without a mark', async (t) => {
+    const before = model.requests.length;
+    const cut = new AbortController();
+    model.next(async (exchange) => {
+      await once(cut.signal, 'abort');
+      exchange.cut();
+    }, says('Unmarked.'));
+    alice.say('a hopeless question');
+    await model.request(before);
+    const markers = alice.client.get(displayedMarkers);
+    const question = writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'a marked question' });
+    alice.client.send(markers.request(question));
+    alice.say('/status');
+    await alice.hears(/1 waiting/);
+    server.cutAll();
+    await bot.expect('offline');
+    cut.abort();
+    await alice.hears('Unmarked.');
+    t.equal(bot.logged('error').filter(({ kind }) => kind === 'internal').length, 0);
+  });
 
-  t.test('an answer for a room waits until the bot is in it again', async (t) => {
+  t.test('an answer for a room waits until the bot has rejoined', async (t) => {
     const bob = await stage.person('bob');
     const team = await bob.enter(stage.room('team'));
     const { script, letGo } = holds('', 'To all of you.');
@@ -192,7 +189,7 @@ t.test('a lost connection', async (t) => {
   });
 });
 
-t.test('a bot that is sent out of a room', async (t) => {
+t.test('a bot that is removed from a room', async (t) => {
   const stage = await Stage.set(t);
   const { model, server } = stage;
   const [team, club] = [stage.room('team'), stage.room('club')];
@@ -222,7 +219,7 @@ t.test('a bot that is sent out of a room', async (t) => {
 
   // [pitfall-muc-lost]
   // [promise-rooms-kicked]
-  t.test('after a kick it says so in the log, comes back, and answers again', async (t) => {
+  t.test('logs a kick, rejoins, and answers again', async (t) => {
     server.rooms.expel(team, 'moltis', [307]);
     t.match(await expect('left', team.toString()), { why: 'kicked' });
     await expect('joined', team.toString());
@@ -232,7 +229,7 @@ t.test('a bot that is sent out of a room', async (t) => {
   });
 
   // [promise-rooms-kicked]
-  t.test('after a ban it stays away', async (t) => {
+  t.test('does not rejoin after a ban', async (t) => {
     server.rooms.expel(club, 'moltis', [301]);
     t.match(await expect('left', club.toString()), { why: 'banned' });
     // Had it wanted to, it would have been back before it was in the other room again.
@@ -260,7 +257,7 @@ t.test('accounts that cannot go on', async (t) => {
 
   // [pitfall-error-permanence]
   // [promise-log-give-up]
-  t.test('a wrong password is one plain sentence that says what to do', async (t) => {
+  t.test('logs one message for a wrong password, with the remedy', async (t) => {
     const bot = await outcome({ password: 'not-the-password' });
     t.match(bot.logged('error')[0], {
       level: 'error',
@@ -272,7 +269,7 @@ t.test('accounts that cannot go on', async (t) => {
   });
 
   // [pitfall-certificate-name] [pitfall-auth-other-name] [pitfall-auth-self-signed]
-  t.test('a certificate for another name, or of an unknown authority, is not accepted', async (t) => {
+  t.test('rejects a certificate for another name or of an unknown authority', async (t) => {
     const other = await outcome({ jid: 'moltis@example.test' });
     t.match(other.logged('error')[0], {
       kind: 'tls',
@@ -284,7 +281,7 @@ t.test('accounts that cannot go on', async (t) => {
 
   // [promise-run-accounts]
   // [promise-log-give-up] [promise-run-accounts]
-  t.test('one account that cannot log in does not keep the other from answering', async (t) => {
+  t.test('an account that cannot log in does not affect the others', async (t) => {
     server.addAccount('locked', 'something else');
     const accounts = {
       locked: stage.account({ jid: 'locked@localhost' }),

@@ -1,4 +1,4 @@
-/** The bot as people run it, in a test: the built program against the loopback server and a stand-in for the model. */
+/** For tests: runs the built program against the loopback server and a mock of the model. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,24 +22,25 @@ import { Inbox } from '../interop/inbox.js';
 import { Program, type End } from '../interop/program.js';
 import { says, startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
 
-/** The program, as it is made for the tests (scripts/lib/transpile.mjs). */
+/** The program, bundled for the tests (scripts/lib/transpile.mjs). */
 const COMMAND = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
-/** How long anything awaited may take, in milliseconds. Reached only when it does not come at all. */
-const PATIENCE = 10_000;
+/** The deadline for events, in milliseconds. */
+const PATIENCE = 30_000;
+/** The password of the bot's accounts. */
 export const PASSWORD = 'the-password-of-the-bot';
 const ACCOUNT = 'moltis';
-/** What a test's process leaves in the environment must not reach the bot. */
+/** The bot's environment: nothing else of the test's own reaches it. */
 const ENVIRONMENT = { PATH: process.env['PATH'] ?? '', TMPDIR: tmpdir() };
 
-/** Where the test's teardown is registered: any test of `tap`. */
+/** Registers teardowns: any test of `tap`. */
 interface Teardown {
   teardown(undo: () => Promise<unknown>): void;
 }
 
-/** Any TOML that goes into the configuration. */
+/** A table of the configuration, as written to TOML. */
 export type Settings = Readonly<Record<string, unknown>>;
 
-/** A server, a model and a folder: everything a bot and those who talk with it need. */
+/** A server, a model and a folder for a bot and the people who talk with it. */
 export class Stage {
   readonly server: LoopbackServer;
   readonly model: OpenAiServer;
@@ -53,7 +54,7 @@ export class Stage {
     this.directory = directory;
   }
 
-  /** Sets all up, with an account for the bot; the end of the test takes it down again. @param options of the XMPP server */
+  /** Starts everything, with an account for the bot, until the test ends. @param options of the XMPP server */
   static async set(teardown: Teardown, options: LoopbackOptions = {}): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'bot-test-'));
     const server = await LoopbackServer.start(options);
@@ -72,6 +73,7 @@ export class Stage {
     return Jid.of(name, this.server.domain);
   }
 
+  /** The bot's data directory. */
   get dataDirectory(): string {
     return join(this.directory, 'data');
   }
@@ -81,12 +83,12 @@ export class Stage {
     return Jid.of(name, this.server.rooms.domain);
   }
 
-  /** The JID of a room on another domain than that of the accounts. */
+  /** The JID of a room on another domain than the accounts'. */
   foreignRoom(name: string): Jid {
     return Jid.of(name, this.server.foreignRooms.domain);
   }
 
-  /** The table of an account on this server, which is made when it is another one than the bot's own. */
+  /** The table of an account on this server. Creates the account unless it is the bot's own. */
   account(more: Settings = {}, name = ACCOUNT): Settings {
     if (name !== ACCOUNT) this.server.addAccount(name, PASSWORD);
     return {
@@ -98,7 +100,7 @@ export class Stage {
     };
   }
 
-  /** The whole configuration. @param accounts tables by name; one with defaults unless given */
+  /** The whole configuration. @param accounts tables by name @param provider more settings of the provider */
   settings(accounts: Readonly<Record<string, Settings>>, provider: Settings = {}): Settings {
     const { baseUrl, apiKey } = this.model;
     const local = { base_url: baseUrl, api_key: apiKey, models: ['mock'], retries: 0, ...provider };
@@ -119,7 +121,7 @@ export class Stage {
     return bot;
   }
 
-  /** Runs the bot with this configuration. */
+  /** Starts the bot with this configuration; does not wait until it is online. */
   async start(settings: Settings, flags: readonly string[] = []): Promise<BotProcess> {
     const configuration = await this.write(settings);
     await mkdir(this.dataDirectory, { recursive: true });
@@ -128,7 +130,7 @@ export class Stage {
     return bot;
   }
 
-  /** Somebody with an account, logged in. @param more plugins beside those of every chat client */
+  /** A person with a new account, logged in. @param more plugins besides `chatPlugins` */
   async person(name: string, more: readonly Plugin<unknown>[] = []): Promise<Person> {
     const password = `the password of ${name}`;
     const client = createClient({
@@ -146,7 +148,7 @@ export class Stage {
     return person;
   }
 
-  /** Another client of the bot's own account, as a person may have one open; it starts when it is told. @param test at whose end it leaves */
+  /** Another client of the bot's account; not started yet. @param test stops it at its end */
   otherClient(test: Teardown, plugins: readonly Plugin<unknown>[]): Client {
     const client = createClient({
       jid: this.jid(),
@@ -160,7 +162,7 @@ export class Stage {
     return client;
   }
 
-  /** Every file below the data directory, with its mode and text; folders have no text. What goes away meanwhile is left out. */
+  /** Every file below the data directory, with its mode and text; folders have no text. Files that are removed meanwhile are left out. */
   async data(): Promise<readonly DataFile[]> {
     const entries = await readdir(this.dataDirectory, { recursive: true, withFileTypes: true });
     const files = entries.map(async (entry): Promise<DataFile[]> => {
@@ -177,8 +179,10 @@ export class Stage {
   }
 }
 
+/** A file or folder of the data directory. */
 export interface DataFile {
   readonly path: string;
+  /** The permission bits. */
   readonly mode: number;
   readonly text: string | undefined;
 }
@@ -194,9 +198,9 @@ export interface BotEvent {
 
 /** The running bot, whose log is read line by line. */
 export class BotProcess {
-  /** All that was logged so far. */
+  /** The events so far. */
   readonly log: BotEvent[] = [];
-  /** Lines of standard output that are no events. There must never be one. */
+  /** Lines of standard output that are not events. There must be none. */
   readonly noise: string[] = [];
   readonly #program: Program;
   readonly #events = new Inbox<BotEvent>('the bot');
@@ -209,12 +213,12 @@ export class BotProcess {
     );
   }
 
-  /** What was printed, on both channels. */
+  /** The standard output and standard error so far. */
   get output(): string {
     return this.#program.output;
   }
 
-  /** Takes the first event of this name, come or to come, whose fields are as given. */
+  /** Takes the first event with this name and these fields, received already or later. */
   async expect(event: string, fields: Readonly<Record<string, unknown>> = {}, patience = PATIENCE): Promise<BotEvent> {
     const fits = (candidate: BotEvent): boolean =>
       candidate.event === event && Object.entries(fields).every(([name, value]) => candidate[name] === value);
@@ -226,16 +230,17 @@ export class BotProcess {
     return this.log.filter((one) => one.event === event);
   }
 
+  /** Sends a signal. */
   signal(signal: NodeJS.Signals): void {
     this.#program.signal(signal);
   }
 
-  /** Waits for the end. */
+  /** Waits for the exit. */
   async end(): Promise<End> {
     return this.#program.end(PATIENCE);
   }
 
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits for the exit. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<End> {
     return this.#program.stop(signal, PATIENCE);
   }
@@ -251,25 +256,26 @@ export class BotProcess {
   }
 }
 
-interface Surroundings {
+/** How a program is started. */
+interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
 
-/** Starts the built program with these arguments, in an environment of its own. */
-export function startProgram(args: readonly string[], { env = {}, cwd }: Surroundings = {}): Program {
+/** Starts the built program with these arguments and a clean environment. */
+export function startProgram(args: readonly string[], { env = {}, cwd }: StartOptions = {}): Program {
   return new Program(args.join(' '), process.execPath, [COMMAND, ...args], {
     env: { ...ENVIRONMENT, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
 }
 
-/** Runs the built program to its end. @returns its exit code, all it printed, and the lines of its standard output */
+/** Runs the built program until it exits. @returns its exit, all output, and the lines of standard output */
 export async function runToEnd(
   args: readonly string[],
-  { input = '', ...surroundings }: Surroundings & { readonly input?: string } = {},
+  { input = '', ...options }: StartOptions & { readonly input?: string } = {},
 ): Promise<{ readonly end: End; readonly output: string; readonly lines: readonly string[] }> {
-  const program = startProgram(args, surroundings);
+  const program = startProgram(args, options);
   const lines: string[] = [];
   program.onLine((line) => lines.push(line));
   program.write(input);
@@ -287,17 +293,17 @@ export interface HeardMessage {
   readonly state: string | undefined;
   /** The id of the message that this corrects. */
   readonly replaces: string | undefined;
-  /** The id of the message that this answers (XEP-0461). */
+  /** The id of the message that this replies to (XEP-0461). */
   readonly replyTo: string | undefined;
   readonly reactions: readonly string[] | undefined;
-  /** The id of the message that the reactions are to. */
+  /** The id of the message that the reactions belong to. */
   readonly reactedTo: string | undefined;
 }
 
-/** Who talks with the bot, through our own client library. */
+/** A person who talks with the bot, through our own client. */
 export class Person {
   readonly client: Client;
-  /** All that came from others, in order. */
+  /** The messages received so far, in order. */
   readonly heard: HeardMessage[] = [];
   readonly #inbox: Inbox<HeardMessage>;
   readonly #bot: Jid;
@@ -314,18 +320,18 @@ export class Person {
     });
   }
 
-  /** Says something to the bot directly. @returns the id of the message */
+  /** Sends a direct message to the bot. @returns the id of the message */
   say(body: string, { to = this.#bot, thread, id = newId() }: { to?: Jid; thread?: string; id?: string } = {}): string {
     this.client.send(writeMessage({ to, type: 'chat', id, body, thread, payloads: [writeOriginId(id)] }));
     return id;
   }
 
-  /** Enters a room under one's own name. */
+  /** Joins a room with the localpart as nick. */
   async enter(room: Jid): Promise<Room> {
     return this.client.get(muc).join(room, { nick: this.client.account.localpart, history: { maxStanzas: 0 } });
   }
 
-  /** Says something in a room, and waits until the room has said it to all. @returns as the room sent it */
+  /** Sends a message to a room, and waits for the room's copy. @returns the copy */
   async sayIn(room: Room, body: string): Promise<RoomMessage> {
     const own = this.client.get(muc).events.once('message', {
       where: ({ message, own }) => own && message.body === body,
@@ -335,18 +341,18 @@ export class Person {
     return own;
   }
 
-  /** Takes the first message with this body, come or to come. */
+  /** Takes the first message with this body, received already or later. */
   async hears(body: string | RegExp): Promise<HeardMessage> {
     const fits = (text: string): boolean => (typeof body === 'string' ? text === body : body.test(text));
     return this.expect(`message ${String(body)}`, (message) => message.body !== undefined && fits(message.body));
   }
 
-  /** Takes the first message that fits, come or to come. */
+  /** Takes the first message that fits, received already or later. */
   async expect(what: string, fits: (message: HeardMessage) => boolean): Promise<HeardMessage> {
     return this.#inbox.expect(what, fits, PATIENCE);
   }
 
-  /** The texts heard so far. */
+  /** The bodies received so far. */
   get texts(): readonly string[] {
     return this.heard.flatMap(({ body }) => body ?? []);
   }
@@ -370,7 +376,7 @@ export class Person {
   }
 }
 
-/** A script of the model that says `before`, waits until it is let go, and says `after`. */
+/** A script of the model that sends `before`, waits for `letGo()`, and sends `after`. */
 export function holds(
   before: string,
   after: string,
@@ -388,7 +394,7 @@ export function holds(
   return { script, letGo, held };
 }
 
-/** What the model was asked, by role: `[['system', '…'], ['user', '…']]`; without the marks by which it could name messages. */
+/** The messages of a request to the model, by role: `[['system', '…'], ['user', '…']]`; without the marks of messages. */
 export function asked(model: OpenAiServer, index = model.requests.length - 1): readonly (readonly [string, string])[] {
   const messages = model.requests.at(index)?.body?.messages ?? [];
   const withoutMarks = (text: string): string => text.replaceAll(/^\[#\w{4}\] /gm, '');
@@ -398,14 +404,14 @@ export function asked(model: OpenAiServer, index = model.requests.length - 1): r
   ]);
 }
 
-/** Asks once more, and waits for the answer: what came before it is there by then, and can be counted. */
+/** Asks another question and waits for its answer. Everything sent before has arrived by then. */
 export async function askAgain(stage: Stage, person: Person): Promise<void> {
   stage.model.next(says('And on it goes.'));
   person.say('and now?');
   await person.hears('And on it goes.');
 }
 
-/** How often a text is among others. */
+/** How often `text` occurs in `texts`. */
 export function times(texts: readonly string[], text: string): number {
   return texts.filter((one) => one === text).length;
 }

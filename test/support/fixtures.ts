@@ -1,4 +1,4 @@
-/** For tests: stanzas as real servers and clients sent them, from fixtures/xeps. */
+/** For tests: recorded stanzas of real servers and clients, from fixtures/xeps. */
 import { readFileSync } from 'node:fs';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';

@@ -1,4 +1,4 @@
-/** For tests: a loopback server with clients on it, all of which are gone when the test ends. */
+/** For tests: a loopback server and clients, which are stopped at the end of the test. */
 import type { Test } from 'tap';
 import type { Misbehaviour } from '../../src/loopback/misbehaviour.js';
 import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
@@ -6,20 +6,22 @@ import { createClient, type Client, type ClientOptions } from '../../src/xmpp-co
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import type { Element } from '../../src/xmpp-core/xml/element.js';
 
+/** The password of all accounts. */
 export const PASSWORD = 'correct horse';
 
-/** How long a test waits for an event before it calls it missing. */
+/** The deadline for events, in milliseconds. */
 export const PATIENCE_MS = 10_000;
 
+/** A server, and makers of clients. */
 export interface Loopback {
   readonly server: LoopbackServer;
-  /** Makes a client of an account, which is added when the server does not have it; it is stopped with the test. */
+  /** Makes a client of an account, which is created if needed. The client stops with the test. */
   readonly client: (username: string, options?: Partial<ClientOptions>) => Client;
-  /** The same, with its first session up. */
+  /** The same, and starts it. Resolves when it is online. */
   readonly online: (username: string, options?: Partial<ClientOptions>) => Promise<Client>;
 }
 
-/** Starts a server for the time of a test. Its clients connect by StartTLS and come back quickly unless told otherwise. */
+/** Starts a server until the test ends. Its clients connect by StartTLS and reconnect quickly unless their options say otherwise. */
 export async function startLoopback(t: Test, options: LoopbackOptions = {}): Promise<Loopback> {
   const server = await LoopbackServer.start(options);
   const clients: Client[] = [];
@@ -53,7 +55,7 @@ export async function startLoopback(t: Test, options: LoopbackOptions = {}): Pro
   };
 }
 
-/** Records what clients send to the server, without standing in its way unless `answer` says so. */
+/** Records what clients send to the server; `answer` can replace the server's response. */
 export function recorder(answer: NonNullable<Misbehaviour['answer']> = () => undefined): Recorder {
   const sent: Element[] = [];
   return {
@@ -66,13 +68,13 @@ export function recorder(answer: NonNullable<Misbehaviour['answer']> = () => und
   };
 }
 
-/** A misbehaviour that is none: it keeps what was sent. */
+/** The recorded elements, as an option of the server. */
 export interface Recorder extends Misbehaviour {
   readonly sent: readonly Element[];
   find(name: string, ns: string): Element | undefined;
 }
 
-/** Waits until something is true that no event tells of; by turns of the event loop, not by the clock. */
+/** Waits for a condition that has no event, by turns of the event loop. @throws Error after the deadline */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!condition()) {

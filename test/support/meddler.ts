@@ -1,9 +1,9 @@
-/** For tests: servers that speak no XMPP of their own: one that stands in the middle, and one that follows a script. */
+/** For tests: a plain TCP listener, and a proxy that changes what the server sends. */
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { Test } from 'tap';
 
 /**
- * Listens on a free port of 127.0.0.1 for the time of a test.
+ * Listens on a free port of 127.0.0.1 until the test ends.
  * @returns the port, and the connections that are open
  */
 export async function listen(
@@ -26,7 +26,7 @@ export async function listen(
   return { port: (listener.address() as AddressInfo).port, sockets };
 }
 
-/** Stands between clients and the server at `port`, and changes what the server says by `meddle`. @returns its port */
+/** Proxies to the server at `port`, and changes what it sends with `meddle`. @returns the port of the proxy */
 export async function startMeddler(t: Test, port: number, meddle: (chunk: Buffer) => Buffer): Promise<number> {
   const middle = await listen(t, (client) => {
     const server = net.connect(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-/** For tests: an HTTPS server of files that keeps to nothing, and remembers who came. */
+/** For tests: an HTTPS file server that can misbehave, and records requests. */
 import https from 'node:https';
 import http from 'node:http';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
@@ -8,9 +8,9 @@ import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certifica
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface MediaServer {
-  /** The paths that were asked for, in order. */
+  /** The requested paths, in order. */
   readonly requests: readonly string[];
-  /** How many connections there have been; more than requests where somebody came and said nothing. */
+  /** The number of connections, including those without a request. */
   readonly connections: () => number;
   /** Serves a path. @returns its URL at `localhost` */
   serve(path: string, handler: Handler): string;
@@ -56,28 +56,28 @@ export async function startMediaServer(scheme: 'https' | 'http' = 'https'): Prom
   };
 }
 
-/** Gives a content and says what it is. */
+/** Responds with content and its type. */
 export const gives =
   (type: string | undefined, content: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): Handler =>
   (_request, response) => {
     response.writeHead(200, { ...(type === undefined ? {} : { 'content-type': type }), ...headers }).end(content);
   };
 
-/** Leads elsewhere. */
+/** Redirects. */
 export const redirects =
   (location: string): Handler =>
   (_request, response) => {
     response.writeHead(302, { location }).end();
   };
 
-/** Gives a few bytes now and then, and never ends. */
+/** Sends a few bytes at intervals, without end. */
 export const drips: Handler = (_request, response) => {
   response.writeHead(200, { 'content-type': 'text/plain' });
   const timer = setInterval(() => response.write('drip '), 20);
   response.on('close', () => clearInterval(timer));
 };
 
-/** Gives as fast as it is taken, and never ends. */
+/** Sends as fast as the client reads, without end. */
 export const floods: Handler = (_request, response) => {
   response.writeHead(200, { 'content-type': 'text/plain' });
   const more = (): void => {

@@ -1,4 +1,4 @@
-/** For tests: a server of which the test says every word, to see what a client says byte by byte. */
+/** For tests: a scripted server, to check what a client sends byte by byte. */
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import type { Test } from 'tap';
@@ -14,13 +14,13 @@ export const MECHANISMS = `<mechanisms xmlns='${NS_SASL}'><mechanism>PLAIN</mech
 export const BIND = `<bind xmlns='${NS_BIND}'/>`;
 export const features = (...offers: string[]): string => `<stream:features>${offers.join('')}</stream:features>`;
 
-/** What a client asks for in a TLS handshake. */
+/** What a client requests in a TLS handshake. */
 export interface Asked {
   readonly serverName: unknown;
   readonly protocol: string | false | null;
 }
 
-/** One client, seen from the server. */
+/** The server's end of one connection. */
 export class Peer {
   #socket: Socket;
   #unread = '';
@@ -32,7 +32,7 @@ export class Peer {
     this.#listen();
   }
 
-  /** All that was said and not yet heard. */
+  /** The received data that `hears` has not taken yet. */
   get unread(): string {
     return this.#unread;
   }
@@ -41,7 +41,7 @@ export class Peer {
     this.#socket.write(text);
   }
 
-  /** Waits until what the client says matches, and takes all of it up to the end of the match. @returns that */
+  /** Waits until the received data matches. @returns the data up to the end of the match, which it takes */
   async hears(pattern: RegExp): Promise<string> {
     for (;;) {
       const match = pattern.exec(this.#unread);
@@ -55,7 +55,7 @@ export class Peer {
     }
   }
 
-  /** Waits until the client has ended its side of the connection. @returns what it said before that */
+  /** Waits until the client has closed its side of the connection. @returns the data before that */
   async hearsTheEnd(): Promise<string> {
     while (!this.#ended) await this.#news('the end');
     return this.#unread;
@@ -69,7 +69,7 @@ export class Peer {
     this.#socket.pause();
   }
 
-  /** The server's side of a TLS handshake. @returns what the client asked for in it */
+  /** Does the server's side of a TLS handshake. @returns what the client requested */
   async secures(options: tls.TLSSocketOptions = {}): Promise<Asked> {
     this.#socket.removeAllListeners('data').removeAllListeners('close');
     const secure = new tls.TLSSocket(this.#socket, {
@@ -90,7 +90,7 @@ export class Peer {
     return { serverName: Reflect.get(secure, 'servername'), protocol: secure.alpnProtocol };
   }
 
-  /** Lets the client in by PLAIN; it has opened its stream anew, and waits for what the server says to that. */
+  /** Accepts a login by PLAIN. The client has then restarted its stream and waits for the response. */
   async authenticates(): Promise<void> {
     await this.hears(/<stream:stream [^>]*>/);
     this.says(HEADER + features(MECHANISMS));
@@ -99,14 +99,14 @@ export class Peer {
     await this.hears(/<stream:stream [^>]*>/);
   }
 
-  /** A whole login, to the point where stanzas flow. */
+  /** Accepts a whole login, up to the bound resource. */
   async letsIn(): Promise<void> {
     await this.authenticates();
     this.says(HEADER + features(BIND));
     this.binds(await this.hears(/<\/iq>/));
   }
 
-  /** Answers a request for a resource. */
+  /** Answers a bind request. */
   binds(request: string, jid = 'ann@localhost/made-by-the-server'): void {
     const id = /id='([^']*)'/.exec(request)?.[1] ?? '';
     this.says(`<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${jid}</jid></bind></iq>`);
@@ -137,8 +137,8 @@ export class Peer {
 export const STARTTLS = `<starttls xmlns='${NS_TLS}'><required/></starttls>`;
 
 /**
- * A client of ann@localhost that has been started, and the server's end of its first connection; by direct TLS, whose handshake is
- * over, unless told.
+ * Starts a client of ann@localhost. Returns it with the server's end of its first connection, after the handshake of direct TLS.
+ * @param options of the client; `plain` connects without TLS, `tls` are options of the server's side
  */
 export async function dialogue(
   t: Test,
@@ -150,7 +150,7 @@ export async function dialogue(
   asked: Asked | undefined;
   /** Where the server listens, on 127.0.0.1. */
   port: number;
-  /** The server's end of the next connection, its handshake over as with the first one. */
+  /** The server's end of the next connection, after the handshake like the first one. */
   next: () => Promise<Peer>;
 }> {
   const { plain = false, tls: tlsOptions, ...changes } = options;

@@ -64,7 +64,7 @@ export class Account {
     }
     this.#stopping.abort();
     await client.stop();
-    // Whoever goes on with these conversations finds every message on disk.
+    // The next owner of these conversations must find every message on disk.
     await inbox.settled();
   }
 }

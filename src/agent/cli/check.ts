@@ -4,7 +4,7 @@ import { formatFinding } from '../config/finding.js';
 import { loadConfig } from '../config/load-config.js';
 import type { CommonOptions } from './options.js';
 
-/** @returns the exit code: 0 when `run` would start with this configuration */
+/** Prints the findings. @returns the exit code: 0 if the configuration is valid, 1 if not */
 export async function check(options: CommonOptions): Promise<number> {
   const { path, config, findings } = await loadConfig({
     path: options.config,

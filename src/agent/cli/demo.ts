@@ -1,6 +1,6 @@
 /**
- * `moltis-xmpp demo`: an XMPP server in this process, the bot on it, and a terminal that talks with the bot over real XMPP.
- * Nothing is needed: no account, no key, no server. With input piped in, each line is answered, then it ends.
+ * `moltis-xmpp demo`: runs an XMPP server and the bot in this process, and a terminal chat with the bot over real XMPP. Needs no account, key
+ * or server. With piped input it answers each line and exits.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -26,18 +26,19 @@ import { createLog } from '../log.js';
 import { ReplyScreen } from './reply-screen.js';
 import type { CommonOptions } from './options.js';
 
-/** Longer than this no answer is waited for. */
+/** The longest wait for an answer. */
 const ANSWER_MS = 180_000;
+/** The scripted model's pause between two words on a terminal. */
 const WORD_MS = 30;
-/** For so long the demo's server waits for a client whose connection broke. */
+/** How long the demo's server keeps the session of a client whose connection was lost. */
 const RESUMABLE_S = 60;
 
-/** @returns the exit code */
+/** Runs the demo until the input ends. @returns the exit code: 0 when every line was answered */
 export async function demo(options: CommonOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'moltis-demo-'));
   const server = await LoopbackServer.start({ resumableSeconds: RESUMABLE_S });
   const interrupted = new AbortController();
-  // The first signal ends in order, so that nothing is left behind; a second one is not ours any more.
+  // The first signal ends cleanly and removes the files; a second one has its default effect.
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
@@ -62,8 +63,8 @@ export async function demo(options: CommonOptions): Promise<number> {
 }
 
 /**
- * The model of the configuration, if there is one; else one that runs on this machine; else the scripted one.
- * @throws ConfigError when a configuration was asked for by name and is missing or wrong
+ * Chooses the configured model, else a model that runs on this machine, else the scripted one.
+ * @throws ConfigError when `--config` names a file that is missing or has errors
  */
 async function chooseModel({ config: path }: CommonOptions): Promise<Model> {
   try {
@@ -72,11 +73,11 @@ async function chooseModel({ config: path }: CommonOptions): Promise<Model> {
     if (loaded.config !== undefined && account !== undefined)
       return configuredModels(loaded.config)(account.modelProvider, account.model);
     for (const finding of loaded.findings) process.stderr.write(`${formatFinding(finding)}\n`);
-    const wrong = `the configuration ${loaded.path} has errors`;
-    if (path !== undefined) throw new ConfigError(`${wrong}; fix them, or leave out --config`);
-    process.stderr.write(`${wrong}; the demo runs without it\n`);
+    const problem = `the configuration ${loaded.path} has errors`;
+    if (path !== undefined) throw new ConfigError(`${problem}; fix them, or leave out --config`);
+    process.stderr.write(`${problem}; the demo runs without it\n`);
   } catch (error) {
-    // Whoever names a file wants to know what is wrong with it; whoever names none need not have one.
+    // Without --config, the configuration is optional.
     if (path !== undefined || !(error instanceof ConfigError)) throw error;
   }
   return (await findLocalModel()) ?? createScriptedModel({ paceMs: process.stdout.isTTY ? WORD_MS : 0 });
@@ -92,7 +93,7 @@ async function openBot(
 ): Promise<Bot> {
   const log = createLog({
     format: 'pretty',
-    // The screen belongs to the conversation; what is no trouble is shown only to whoever asks for it.
+    // The screen is for the chat: by default only errors are logged.
     level: logLevel === 'info' ? 'error' : logLevel,
     colours: false,
     write: (line) => process.stderr.write(`${line}\n`),
@@ -106,7 +107,7 @@ async function openBot(
   });
 }
 
-/** An account as the configuration file would give it, with its defaults; only the limits for strangers do not hold here. */
+/** An account with the default settings, but without rate limits. */
 function demoAccount(server: LoopbackServer, jid: Jid, password: string): AccountConfig {
   const text = `
     [channels.xmpp.demo]
@@ -120,7 +121,7 @@ function demoAccount(server: LoopbackServer, jid: Jid, password: string): Accoun
   const account = config?.accounts[0];
   if (account === undefined) throw new Error(`the demo's own configuration has errors: ${findings[0]?.message ?? ''}`);
   const unlimited = { messagesPerMinute: Infinity, turnsPerMinute: Infinity, tokensPerDay: Infinity };
-  // A screen has no messages: what is long is shown whole.
+  // A terminal needs no splitting into messages.
   const textChunkLimit = 100_000;
   return { ...account, ca: LOOPBACK_CERTIFICATE, textChunkLimit, limits: { ...account.limits, ...unlimited } };
 }
@@ -140,7 +141,7 @@ async function logIn(server: LoopbackServer): Promise<Client> {
   return person;
 }
 
-/** Reads lines until they end or `signal` says so, sends each to the bot, and shows what comes back. @returns whether each was answered */
+/** Sends each input line to the bot and prints the answer, until the input ends or `signal` is aborted. @returns whether each was answered */
 async function talk(person: Client, bot: Jid, signal: AbortSignal): Promise<boolean> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   const screen = new ReplyScreen((text) => process.stdout.write(text), isTerminal);

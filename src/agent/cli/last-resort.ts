@@ -1,4 +1,4 @@
-/** What `run` does with failures that nothing else in the program handles. */
+/** Handles failures that nothing else in the program handles. */
 import { writeSync } from 'node:fs';
 import { errorText, type Log } from '../log.js';
 
@@ -8,7 +8,7 @@ const STDERR = 2;
 
 /**
  * Logs each unhandled rejection with its stack; the accounts go on. An uncaught exception may leave anything half done, so it ends the process.
- * @returns ends this
+ * @returns removes the handlers
  */
 export function installLastResort(log: Log): () => void {
   const onRejection = (reason: unknown): void => {
@@ -17,7 +17,7 @@ export function installLastResort(log: Log): () => void {
   };
   const onException = (error: unknown): void => {
     const text = (error instanceof Error ? error.stack : undefined) ?? errorText(error);
-    // Written at once: what is buffered would be lost with the process.
+    // Synchronous: buffered output would be lost when the process exits.
     writeSync(STDERR, `moltis-xmpp: ends after an uncaught exception: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
     process.exit(EXIT_CODE);
   };

@@ -1,4 +1,4 @@
-/** Shows the bot's answers in a terminal: what is corrected while it grows is written on, not written again. */
+/** Shows the bot's answers in a terminal. When a correction only extends a message, only the new text is printed. */
 import type { Client } from '../../xmpp-core/client.js';
 import { TimeoutError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
@@ -6,18 +6,20 @@ import type { Message } from '../../xmpp-core/stanza/stanzas.js';
 import { readChatState } from '../../xeps/xep-0085-chat-states.js';
 import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
 
+/** Prints the messages of one sender. */
 export class ReplyScreen {
   readonly #write: (text: string) => void;
   readonly #isTerminal: boolean;
-  /** What is on the screen of the message that was shown last. */
+  /** The id and printed text of the last message. */
   #shown: { id: string | undefined; text: string } | undefined;
 
+  /** @param isTerminal whether to print a prompt before each message */
   constructor(write: (text: string) => void, isTerminal: boolean) {
     this.#write = write;
     this.#isTerminal = isTerminal;
   }
 
-  /** Shows what `sender` says until they are done with it. @returns whether they were, within the limits given */
+  /** Prints messages of `sender` until the answer is complete. @returns false when the time is over or the signal is aborted first */
   async show(
     client: Client,
     sender: Jid,
@@ -25,10 +27,10 @@ export class ReplyScreen {
   ): Promise<boolean> {
     this.#shown = undefined;
     const dispose = client.events.on('message', (message) => {
-      if (message.from.bare.equals(sender)) this.#take(message);
+      if (message.from.bare.equals(sender)) this.#print(message);
     });
     try {
-      // A message that is not followed by more of the same answer says `active`.
+      // The last message of an answer has the chat state `active`.
       const isLast = (message: Message): boolean =>
         message.from.bare.equals(sender) && readChatState(message.element) === 'active' && this.#shown !== undefined;
       await client.events.once('message', { where: isLast, ...limits });
@@ -42,7 +44,7 @@ export class ReplyScreen {
     }
   }
 
-  #take({ element, id, body }: Message): void {
+  #print({ element, id, body }: Message): void {
     if (body === undefined) return;
     const replaced = readCorrection(element);
     const before = this.#shown;

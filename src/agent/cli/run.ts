@@ -1,4 +1,4 @@
-/** `moltis-xmpp run`: connects every configured account and answers until stopped; a `SIGHUP` has it read its configuration again. */
+/** `moltis-xmpp run`: connects every enabled account and answers until stopped. `SIGHUP` reloads the configuration. */
 import { homedir } from 'node:os';
 import { Background } from '../background.js';
 import { Bot, type BotSettings } from '../bot.js';
@@ -9,27 +9,27 @@ import { configuredModels } from '../model/configured-models.js';
 import { installLastResort } from './last-resort.js';
 import { standardLog, type CommonOptions } from './options.js';
 
-/** @returns the exit code */
+/** Runs the bot until it stops. @returns the exit code: 0 after a stop, 1 if the configuration has errors or every account gave up */
 export async function run(options: CommonOptions): Promise<number> {
   const settings = await readSettings(options);
   if (settings === undefined) return 1;
   const log = standardLog(options);
-  const forgetLastResort = installLastResort(log);
+  const removeLastResort = installLastResort(log);
   const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env: process.env, home: homedir() });
   const bot = await Bot.open({ ...settings, dataDirectory, log });
   const background = new Background(log);
-  const forgetStop = onStopSignals(() => background.run('stop', () => bot.stop()), log);
-  const forgetReload = onReloadSignal(() => background.run('reload', () => reload(bot, options, log)));
+  const removeStop = onStopSignals(() => background.run('stop', () => bot.stop()), log);
+  const removeReload = onReloadSignal(() => background.run('reload', () => reload(bot, options, log)));
   try {
     return (await bot.run()) ? 0 : 1;
   } finally {
-    forgetStop();
-    forgetReload();
-    forgetLastResort();
+    removeStop();
+    removeReload();
+    removeLastResort();
   }
 }
 
-/** Reads the configuration, and tells its findings. @returns `undefined` when it cannot be used */
+/** Reads the configuration and prints its findings. @returns `undefined` when it has errors */
 async function readSettings({ config: path }: CommonOptions): Promise<BotSettings | undefined> {
   const { env } = process;
   const { config, findings } = await loadConfig({ path, env, cwd: process.cwd(), home: homedir() });
@@ -54,7 +54,7 @@ function onReloadSignal(reload: () => void): () => void {
   return () => process.off('SIGHUP', reload);
 }
 
-/** The first signal stops in order, the second one at once. */
+/** The first signal shuts down cleanly, the second one exits at once. @returns removes the handlers */
 function onStopSignals(stop: () => void, log: Log): () => void {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -1,4 +1,4 @@
-/** An account's sessions, rooms and looks: the built program, over XMPP. What is said there is for other tests. */
+/** Sessions, rooms and profile of an account: the built program, over XMPP. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
@@ -24,38 +24,44 @@ import { askAgain, asked, Stage, times } from '../../support/bot.js';
 import { until } from '../../support/loopback.js';
 import { hangs, says } from '../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
-t.test('what others hear, and what was missed', async (t) => {
+t.test('messages to other clients, and missed messages', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const alice = await stage.person('alice');
 
   // [promise-conversation-once]
-  t.test('what is said to another client of the account, or by it, is not answered, as a copy or later', async (t) => {
-    const bot = await stage.run();
-    const other = stage.otherClient(t, [messageArchive]);
-    await other.start();
-    const before = model.requests.length;
-    const toOther = stage.jid().withResource('other');
-    const heard = other.events.once('message', { where: ({ body }) => body === 'you, not the bot', timeoutMs: 10_000 });
-    alice.say('you, not the bot', { to: toOther });
-    await heard;
-    other.send(writeMessage({ to: alice.client.account, type: 'chat', body: 'a word of mine' }));
-    await alice.hears('a word of mine');
-    await askAgain(stage, alice);
-    t.equal(model.requests.length, before + 1);
-    t.notMatch(asked(model).at(-1)?.[1], /not the bot|word of mine/);
-    t.equal(await bot.stop(), 0);
-    const next = await stage.run();
-    await askAgain(stage, alice);
-    t.equal(model.requests.length, before + 2, 'nor when the archive tells of it');
-    t.equal(await next.stop(), 0);
-  });
+  t.test(
+    'does not answer messages to or from another client of the account, neither as carbons nor from the archive',
+    async (t) => {
+      const bot = await stage.run();
+      const other = stage.otherClient(t, [messageArchive]);
+      await other.start();
+      const before = model.requests.length;
+      const toOther = stage.jid().withResource('other');
+      const heard = other.events.once('message', {
+        where: ({ body }) => body === 'you, not the bot',
+        timeoutMs: 10_000,
+      });
+      alice.say('you, not the bot', { to: toOther });
+      await heard;
+      other.send(writeMessage({ to: alice.client.account, type: 'chat', body: 'a word of mine' }));
+      await alice.hears('a word of mine');
+      await askAgain(stage, alice);
+      t.equal(model.requests.length, before + 1);
+      t.notMatch(asked(model).at(-1)?.[1], /not the bot|word of mine/);
+      t.equal(await bot.stop(), 0);
+      const next = await stage.run();
+      await askAgain(stage, alice);
+      t.equal(model.requests.length, before + 2, 'nor from the archive');
+      t.equal(await next.stop(), 0);
+    },
+  );
 
   // [promise-conversation-waited] [promise-conversation-once] [promise-limit-stale]
-  t.test('what only the archive kept while the bot was away is answered, once, as long as it is fresh', async (t) => {
+  t.test('answers messages that only the archive has, once, unless they are stale', async (t) => {
     const other = stage.otherClient(t, [messageArchive]);
     await other.start();
     // The server gives it to the client that is there, and keeps it for no other.
@@ -72,13 +78,13 @@ t.test('what others hear, and what was missed', async (t) => {
     const before = model.requests.length;
     const next = await stage.run();
     await askAgain(stage, alice);
-    t.equal(model.requests.length, before + 1, 'and not again after the next start');
+    t.equal(model.requests.length, before + 1, 'and not again after a restart');
     t.equal(times(alice.texts, 'From the archive.'), 1);
     t.equal(await next.stop(), 0);
   });
 
   // [promise-conversation-once]
-  t.test('a command that was carried out before a crash is not carried out again after it', async (t) => {
+  t.test('does not run a command again after a crash', async (t) => {
     const bot = await stage.run();
     const before = alice.texts.filter((text) => text.startsWith('Account:')).length;
     alice.say('/status');
@@ -92,7 +98,7 @@ t.test('what others hear, and what was missed', async (t) => {
 
   // [promise-conversation-crash] [promise-conversation-once]
   t.test(
-    'whether an answer left before a crash is read from the archive, and only where that cannot tell it is marked',
+    'finds in the archive whether an answer was sent before a crash; if unknown, sends it again with a note',
     async (t) => {
       const bot = await stage.run();
       await askAgain(stage, alice);
@@ -128,7 +134,7 @@ t.test('what others hear, and what was missed', async (t) => {
       await alice.hears('This never left.');
       await carol.hears(/already.*\n\nNobody knows of this\.$/s);
       await askAgain(stage, alice);
-      t.equal(times(alice.texts, 'And on it goes.'), goesOn + 1, 'what arrived is not sent again');
+      t.equal(times(alice.texts, 'And on it goes.'), goesOn + 1, 'an answer that arrived is not sent again');
       t.equal(await next.stop(), 0);
     },
   );
@@ -142,96 +148,90 @@ t.test('rooms', async (t) => {
   const operators = ['alice@localhost'];
 
   // [promise-rooms-history]
-  t.test(
-    'after a restart a room is asked for what was said since, also for more than it sends by itself',
-    async (t) => {
-      const team = await alice.enter(stage.room('team'));
-      const rooms = [stage.room('team').toString()];
-      for (let index = 1; index <= 25; index++) await alice.sayIn(team, `before ${index}.`);
-      const bot = await stage.run({ rooms });
-      await bot.expect('joined');
-      model.next(says('I read.'));
-      await alice.sayIn(team, 'moltis: what was said?');
-      await alice.hears('I read.');
-      const first = asked(model).at(-1)?.[1] ?? '';
-      t.notMatch(first, 'before 5.', 'at the first join the last 20 messages');
-      t.match(first, /before 6\.[^]*before 25\./);
-      t.equal(await bot.stop(), 0);
+  t.test('requests the missed messages of a room after a restart, also more than its history has', async (t) => {
+    const team = await alice.enter(stage.room('team'));
+    const rooms = [stage.room('team').toString()];
+    for (let index = 1; index <= 25; index++) await alice.sayIn(team, `before ${index}.`);
+    const bot = await stage.run({ rooms });
+    await bot.expect('joined');
+    model.next(says('I read.'));
+    await alice.sayIn(team, 'moltis: what was said?');
+    await alice.hears('I read.');
+    const first = asked(model).at(-1)?.[1] ?? '';
+    t.notMatch(first, 'before 5.', 'at the first join the last 20 messages');
+    t.match(first, /before 6\.[^]*before 25\./);
+    t.equal(await bot.stop(), 0);
 
-      for (let index = 1; index <= 30; index++) await alice.sayIn(team, `moltis: missed ${index}.`);
-      const before = model.requests.length;
-      const next = await stage.run({ rooms });
-      await next.expect('joined');
-      const isRead = async (): Promise<boolean> =>
-        (await stage.data()).some(({ text }) => text?.includes('missed 10.') === true);
-      while (!(await isRead())) await delay(10);
-      model.next(says('I read that, too.'));
-      await alice.sayIn(team, 'moltis: and now?');
-      await alice.hears('I read that, too.');
-      const second = asked(model).at(-1)?.[1] ?? '';
-      for (const index of [1, 10, 30]) t.equal(second.split(`missed ${index}.`).length, 2, `missed ${index}, once`);
-      t.equal(model.requests.length, before + 1, 'and none of it is a question');
-      t.equal(await next.stop(), 0);
-    },
-  );
+    for (let index = 1; index <= 30; index++) await alice.sayIn(team, `moltis: missed ${index}.`);
+    const before = model.requests.length;
+    const next = await stage.run({ rooms });
+    await next.expect('joined');
+    const isRead = async (): Promise<boolean> =>
+      (await stage.data()).some(({ text }) => text?.includes('missed 10.') === true);
+    while (!(await isRead())) await delay(10);
+    model.next(says('I read that, too.'));
+    await alice.sayIn(team, 'moltis: and now?');
+    await alice.hears('I read that, too.');
+    const second = asked(model).at(-1)?.[1] ?? '';
+    for (const index of [1, 10, 30]) t.equal(second.split(`missed ${index}.`).length, 2, `missed ${index}, once`);
+    t.equal(model.requests.length, before + 1, 'and none of it is a question');
+    t.equal(await next.stop(), 0);
+  });
 
   // [promise-rooms-invited]
-  t.test(
-    'where an operator invites the bot it goes, and comes back after a restart; nobody else can invite it',
-    async (t) => {
-      const [club, den, pub] = [stage.room('club'), stage.room('den'), stage.room('pub')];
-      const hers = await alice.enter(club);
-      const theirs = await mallory.enter(den);
-      await alice.enter(pub);
-      const settings = { operators, group_policy: 'allowlist', group_allowlist: ['named@rooms.localhost'] };
-      const bot = await stage.run(settings);
-      await askAgain(stage, alice);
-      theirs.inviteDirectly(stage.jid());
-      await bot.expect('denied', { from: 'mallory@localhost/phone' });
-      hers.inviteDirectly(stage.jid());
-      await bot.expect('joined', { room: club.toString() });
-      model.next(says('Thank you.'));
-      await alice.sayIn(hers, 'moltis: welcome');
-      await alice.hears('Thank you.');
+  t.test('accepts invitations of operators only, and rejoins after a restart', async (t) => {
+    const [club, den, pub] = [stage.room('club'), stage.room('den'), stage.room('pub')];
+    const hers = await alice.enter(club);
+    const theirs = await mallory.enter(den);
+    await alice.enter(pub);
+    const settings = { operators, group_policy: 'allowlist', group_allowlist: ['named@rooms.localhost'] };
+    const bot = await stage.run(settings);
+    await askAgain(stage, alice);
+    theirs.inviteDirectly(stage.jid());
+    await bot.expect('denied', { from: 'mallory@localhost/phone' });
+    hers.inviteDirectly(stage.jid());
+    await bot.expect('joined', { room: club.toString() });
+    model.next(says('Thank you.'));
+    await alice.sayIn(hers, 'moltis: welcome');
+    await alice.hears('Thank you.');
 
-      // What a room passes on is the word of whoever runs its server.
-      const passedOn = (room: string): string =>
-        `<message from='${room}'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='alice@localhost/phone'/></x></message>`;
-      server.inject(stage.jid().withResource('moltis'), passedOn('trap@rooms.example') + passedOn(pub.toString()));
-      await bot.expect('denied', { from: 'trap@rooms.example' });
-      await bot.expect('joined', { room: pub.toString() });
-      await alice.hears(
-        'The room trap@rooms.example says that you invited me. If you did, send me: /join trap@rooms.example',
-      );
-      t.equal(await bot.stop(), 0);
+    // What a room passes on is the word of whoever runs its server.
+    const passedOn = (room: string): string =>
+      `<message from='${room}'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='alice@localhost/phone'/></x></message>`;
+    server.inject(stage.jid().withResource('moltis'), passedOn('trap@rooms.example') + passedOn(pub.toString()));
+    await bot.expect('denied', { from: 'trap@rooms.example' });
+    await bot.expect('joined', { room: pub.toString() });
+    await alice.hears(
+      'The room trap@rooms.example says that you invited me. If you did, send me: /join trap@rooms.example',
+    );
+    t.equal(await bot.stop(), 0);
 
-      const next = await stage.run(settings);
-      await next.expect('joined', { room: club.toString() });
-      await next.expect('joined', { room: pub.toString() });
-      alice.say(`/leave ${pub.toString()}`);
-      await next.expect('left', { room: pub.toString(), why: 'left' });
-      await alice.hears(/^I left pub@/);
-      alice.say(`/rooms`);
-      t.match((await alice.hears(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 present$/);
-      t.equal(await next.stop(), 0);
+    const next = await stage.run(settings);
+    await next.expect('joined', { room: club.toString() });
+    await next.expect('joined', { room: pub.toString() });
+    alice.say(`/leave ${pub.toString()}`);
+    await next.expect('left', { room: pub.toString(), why: 'left' });
+    await alice.hears(/^I left pub@/);
+    alice.say(`/rooms`);
+    t.match((await alice.hears(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 present$/);
+    t.equal(await next.stop(), 0);
 
-      const last = await stage.run(settings);
-      await last.expect('joined', { room: club.toString() });
-      await askAgain(stage, alice);
-      t.same(
-        last.logged('joined').map(({ room }) => room),
-        [club.toString()],
-      );
-      t.equal(await last.stop(), 0);
-      // Whoever is no operator any more vouches for nothing.
-      const without = await stage.run({ ...settings, operators: [] });
-      await without.expect('denied', { from: club.toString() });
-      t.equal(await without.stop(), 0);
-    },
-  );
+    const last = await stage.run(settings);
+    await last.expect('joined', { room: club.toString() });
+    await askAgain(stage, alice);
+    t.same(
+      last.logged('joined').map(({ room }) => room),
+      [club.toString()],
+    );
+    t.equal(await last.stop(), 0);
+    // Whoever is no operator any more vouches for nothing.
+    const without = await stage.run({ ...settings, operators: [] });
+    await without.expect('denied', { from: club.toString() });
+    t.equal(await without.stop(), 0);
+  });
 
   // [promise-rooms-kicked] [promise-log-events]
-  t.test('the log says why the bot is out of a room, and whither a room has gone that is no more', async (t) => {
+  t.test('logs why the bot left a room, and where a destroyed room has moved', async (t) => {
     const rooms = [stage.room('team').toString(), stage.room('gone').toString()];
     await alice.enter(stage.room('gone'));
     const bot = await stage.run({ rooms });
@@ -254,7 +254,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-group-policy]
-  t.test('where group_policy is disabled, not even an operator gets the bot into a room', async (t) => {
+  t.test('joins no room under group_policy disabled, not even for an operator', async (t) => {
     const club = alice.client.get(muc).rooms.get(stage.room('club').toString());
     const bot = await stage.run({ operators, group_policy: 'disabled', rooms: [stage.room('team').toString()] });
     await bot.expect('denied', { from: stage.room('team').toString(), why: 'group_policy is disabled' });
@@ -267,7 +267,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-group-allowlist] [promise-rooms-only-named]
-  t.test('of the rooms that are named, those on the list are joined, and none that only has settings', async (t) => {
+  t.test('joins the listed rooms that the allowlist admits, and no room that only has settings', async (t) => {
     const room = (name: string): string => stage.room(name).toString();
     await alice.enter(stage.room('named'));
     const bot = await stage.run({
@@ -284,7 +284,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-account-resource] [promise-account-nick] [promise-rooms-join] [promise-account-back]
-  t.test('the resource is bound and is the nick; after a lost session the rooms are joined anew', async (t) => {
+  t.test('uses the resource as nick, and rejoins its rooms after a lost session', async (t) => {
     const rooms = [stage.room('team').toString()];
     const bot = await stage.run({ resource: 'robot', rooms });
     t.match(bot.logged('online')[0], { jid: 'moltis@localhost/robot', resumed: false });
@@ -297,33 +297,30 @@ t.test('rooms', async (t) => {
   });
 });
 
-t.test(
-  'what is owed to a room that the bot is no longer meant to be in is settled, and not asked of the model',
-  async (t) => {
-    const stage = await Stage.set(t);
-    const { model } = stage;
-    const room = stage.room('team');
-    const inRoom = { rooms: [room.toString()], group_policy: 'open' };
-    const alice = await stage.person('alice');
-    const hers = await alice.enter(room);
-    const bot = await stage.run(inRoom);
-    await bot.expect('joined');
-    model.next(hangs, hangs);
-    await alice.sayIn(hers, 'moltis: a question');
-    await model.request(0);
-    alice.say('a question for you alone', { to: room.withResource('moltis') });
-    await model.request(1);
-    t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    for (const account of [{ group_policy: 'open' }, inRoom]) {
-      const next = await stage.run(account);
-      await askAgain(stage, alice);
-      t.equal(await next.stop(), 0);
-    }
-    t.equal(model.requests.length, 4, 'nor when it is meant to be there again');
-  },
-);
+t.test('drops unfinished work of rooms that the configuration no longer has', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const room = stage.room('team');
+  const inRoom = { rooms: [room.toString()], group_policy: 'open' };
+  const alice = await stage.person('alice');
+  const hers = await alice.enter(room);
+  const bot = await stage.run(inRoom);
+  await bot.expect('joined');
+  model.next(hangs, hangs);
+  await alice.sayIn(hers, 'moltis: a question');
+  await model.request(0);
+  alice.say('a question for you alone', { to: room.withResource('moltis') });
+  await model.request(1);
+  t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
+  for (const account of [{ group_policy: 'open' }, inRoom]) {
+    const next = await stage.run(account);
+    await askAgain(stage, alice);
+    t.equal(await next.stop(), 0);
+  }
+  t.equal(model.requests.length, 4, 'nor when it is meant to be there again');
+});
 
-t.test('what an account is like to others', async (t) => {
+t.test('the profile of an account', async (t) => {
   const stage = await Stage.set(t);
   const alice = await stage.person('alice');
   /** The account's card, and the items of its nodes, which this server does not keep by itself. */
@@ -351,7 +348,7 @@ t.test('what an account is like to others', async (t) => {
   });
 
   // [promise-presence-identity]
-  t.test('it says that it is a bot, what it is called, and which version it is', async (t) => {
+  t.test('states that it is a bot, its name and its version', async (t) => {
     const bot = await stage.run({ nick: 'Robbie' });
     const jid = stage.jid().withResource('moltis');
     const query = await alice.client.get(serviceDiscovery).query(jid);
@@ -371,15 +368,12 @@ t.test('what an account is like to others', async (t) => {
       .digest('base64');
     t.equal(capabilities?.ver, ver, 'in its presence, too');
     const state = join(stage.dataDirectory, 'state.json');
-    await until(
-      () => readFileSync(state, 'utf8').includes('appearance'),
-      'that it has given itself a name and a picture',
-    );
+    await until(() => readFileSync(state, 'utf8').includes('appearance'), 'that it has set a name and an avatar');
     t.equal(await bot.stop(), 0);
   });
 
   // [promise-presence-picture]
-  t.test('it has a name and a picture, which were given to it once, and what a person chose stays', async (t) => {
+  t.test('sets a name and an avatar once, and keeps what a person chose', async (t) => {
     const id = readAvatarMetadata(nodes.get(NS_AVATAR_METADATA)?.children()[0] ?? el('none', ''));
     t.match(id, [{ type: 'image/png', width: 96, height: 96 }]);
     const { fullName, photo } = readVCard(card ?? el('none', ''));
@@ -391,7 +385,7 @@ t.test('what an account is like to others', async (t) => {
     const again = await stage.run();
     await askAgain(stage, alice);
     t.equal(await again.stop(), 0);
-    t.equal(writes, before, 'who took it away gets no other one');
+    t.equal(writes, before, 'a removed avatar is not set again');
 
     // Another folder: a bot that knows nothing of the account, which looks as a person wants it.
     await rm(stage.dataDirectory, { recursive: true });

@@ -1,11 +1,11 @@
-/** The command line as people and scripts meet it: usage, `check`, `run` with a bad configuration, and `demo`. */
+/** The command line: usage, `check`, `run` with an invalid configuration, and `demo`. */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { runToEnd, startProgram } from '../../support/bot.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 const GOOD = `
@@ -36,7 +36,7 @@ await writeFile(bad, BAD);
 await writeFile(broken, '[channels\n');
 
 // [promise-flags] [promise-exit-codes]
-t.test('what is no command or flag is wrong usage, exit 2, with a word of help', async (t) => {
+t.test('rejects unknown commands and flags with exit code 2 and a hint', async (t) => {
   const cases: readonly [args: string[], said: RegExp][] = [
     [['fly'], /unknown command 'fly'; the commands are run, check, demo/],
     [['run', '--fast'], /--fast/],
@@ -55,7 +55,7 @@ t.test('what is no command or flag is wrong usage, exit 2, with a word of help',
 });
 
 // [promise-flags]
-t.test('--help and --version say what they are asked for', async (t) => {
+t.test('--help and --version print the usage and the version', async (t) => {
   const help = await runToEnd(['--help']);
   t.equal(help.end, 0);
   t.match(help.output, /^Usage: moltis-xmpp .*\brun\b.*\bcheck\b.*\bdemo\b/s);
@@ -65,7 +65,7 @@ t.test('--help and --version say what they are asked for', async (t) => {
 });
 
 // [promise-check] [promise-check-position] [promise-check-suggestion] [promise-check-secret] [promise-config-variables] [promise-exit-codes]
-t.test('check says where what is wrong stands, and exits 1; or that all is well, and exits 0', async (t) => {
+t.test('check prints the position of each error and exits with 1, or prints OK and exits with 0', async (t) => {
   const fine = await runToEnd(['check', '--config', good], { env });
   t.equal(fine.end, 0);
   t.match(fine.output, /good\.toml: OK, 1 account: bot/);
@@ -87,7 +87,7 @@ t.test('check says where what is wrong stands, and exits 1; or that all is well,
 });
 
 // [promise-check]
-t.test('check --json prints one object that programs can read', async (t) => {
+t.test('check --json prints one JSON object', async (t) => {
   const fine = await runToEnd(['check', '--json', '--config', good], { env });
   t.equal(fine.end, 0);
   t.match(JSON.parse(fine.lines.join('')), { file: good, valid: true });
@@ -99,7 +99,7 @@ t.test('check --json prints one object that programs can read', async (t) => {
 });
 
 // [promise-exit-codes] [promise-config-places]
-t.test('run with a configuration that is wrong or missing says so and exits 1', async (t) => {
+t.test('run reports an invalid or missing configuration and exits with 1', async (t) => {
   for (const command of ['run', 'check']) {
     const missing = await runToEnd([command, '--config', join(folder, 'none.toml')]);
     t.equal(missing.end, 1);
@@ -115,7 +115,7 @@ t.test('run with a configuration that is wrong or missing says so and exits 1', 
   t.same(wrong.lines, [], 'standard output is for events');
 });
 
-t.test('run with nothing to run says so and exits 1', async (t) => {
+t.test('run reports that no account is enabled and exits with 1', async (t) => {
   const off = join(folder, 'off.toml');
   await writeFile(off, GOOD.replace('jid =', 'enabled = false\njid ='));
   const { end, output } = await runToEnd(['run', '--config', off, '--data-dir', join(folder, 'data')], { env });
@@ -123,7 +123,7 @@ t.test('run with nothing to run says so and exits 1', async (t) => {
   t.match(output, /enabled/);
 });
 
-t.test('run that cannot use its data says so and exits 1', async (t) => {
+t.test('run reports an unusable data directory and exits with 1', async (t) => {
   const data = join(folder, 'damaged');
   await mkdir(data);
   await writeFile(join(data, 'state.json'), '{"torn');
@@ -146,7 +146,7 @@ t.test('run that cannot use its data says so and exits 1', async (t) => {
   }
 });
 
-t.test('demo with a configuration that is named and wrong says where, and exits 1', async (t) => {
+t.test('demo reports errors in the file of --config and exits with 1', async (t) => {
   const { end, output } = await runToEnd(['demo', '--config', bad]);
   t.equal(end, 1);
   t.match(output, /bad\.toml:4:1: .*pasword/);
@@ -154,7 +154,7 @@ t.test('demo with a configuration that is named and wrong says where, and exits 
 });
 
 // [promise-demo] [promise-demo-piped] [promise-exit-codes]
-t.test('demo answers each line that is piped in, ends well, and leaves nothing behind', async (t) => {
+t.test('demo answers each piped line, exits with 0, and removes its files', async (t) => {
   const temporary = join(folder, 'tmp');
   await mkdir(temporary);
   const surroundings = { cwd: folder, env: { HOME: folder, TMPDIR: temporary } };
@@ -174,7 +174,7 @@ t.test('demo answers each line that is piped in, ends well, and leaves nothing b
   t.same(await readdir(temporary), [], 'nothing is left behind');
 });
 
-t.test('demo that is interrupted ends and leaves nothing behind', async (t) => {
+t.test('an interrupted demo exits and removes its files', async (t) => {
   const temporary = join(folder, 'tmp-interrupted');
   await mkdir(temporary);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

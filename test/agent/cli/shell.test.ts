@@ -1,4 +1,4 @@
-/** The bot as its operator knows it: started, told anew, looked at, and configured. */
+/** The bot from its operator's view: start, reload, log and settings. */
 import { mkdir, readFile, writeFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -18,10 +18,10 @@ import {
 import { fails, says, startOpenAiServer } from '../../support/openai-server.js';
 import { faultsOf } from '../../support/json-schema.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
-t.test('a running bot that is told to read its configuration again', async (t) => {
+t.test('a running bot that reloads its configuration', async (t) => {
   const stage = await Stage.set(t);
   const { model, server } = stage;
   const alice = await stage.person('alice');
@@ -47,7 +47,7 @@ t.test('a running bot that is told to read its configuration again', async (t) =
   };
 
   // [promise-run-reload]
-  t.test('begins anew what changed, leaves alone what did not, and tries again what had given up', async (t) => {
+  t.test('restarts changed accounts, keeps the others running, and retries accounts that gave up', async (t) => {
     const changed = { ...accounts, other: { ...accounts.other, system_prompt: 'You are a dog.' } };
     await reload(stage.settings({ ...changed, wrong: stage.account({}, 'wrong') }));
     await bot.expect('offline', { account: 'other' });
@@ -62,7 +62,7 @@ t.test('a running bot that is told to read its configuration again', async (t) =
   });
 
   // [promise-run-reload]
-  t.test('lets go who is no longer there, and takes in who is new', async (t) => {
+  t.test('stops removed accounts and starts new ones', async (t) => {
     const { bot: same, other } = accounts;
     await reload(stage.settings({ bot: same, other: { ...other, enabled: false }, new: stage.account({}, 'new') }));
     await bot.expect('online', { account: 'new' });
@@ -73,7 +73,7 @@ t.test('a running bot that is told to read its configuration again', async (t) =
   });
 
   // [promise-run-reload]
-  t.test('tells every finding of a wrong one, and goes on with the last that was good', async (t) => {
+  t.test('reports every finding of an invalid file and keeps the last valid configuration', async (t) => {
     const [first, second] = ['pasword = "secret-word"', 'dm_policy = "opne"'];
     await reload(`[channels.xmpp.bot]\njid = "moltis@localhost"\n${first}\n${second}\n`);
     t.match(await bot.expect('error', { kind: 'config' }), { level: 'error', message: /the previous one stays/ });
@@ -85,14 +85,14 @@ t.test('a running bot that is told to read its configuration again', async (t) =
     t.equal(onlineEvents('bot'), 1);
   });
 
-  t.test('stops in order all the same', async (t) => {
+  t.test('still shuts down cleanly', async (t) => {
     t.equal(await bot.stop(), 0);
     t.same(bot.noise, []);
     t.same(model.violations, []);
   });
 });
 
-t.test('a bot that can no longer write says so, and stops in order all the same', async (t) => {
+t.test('a bot that cannot write any more logs it, and still shuts down cleanly', async (t) => {
   const stage = await Stage.set(t);
   const room = stage.room('team');
   const bot = await stage.run({ rooms: [room.toString()] });
@@ -111,7 +111,7 @@ t.test('a bot that can no longer write says so, and stops in order all the same'
 
 // [promise-run-one]
 t.test(
-  'a second program on the same data says that it is taken, and ends; the first one is not disturbed',
+  'a second process on the same data directory reports that it is in use and exits; the first one goes on',
   async (t) => {
     const stage = await Stage.set(t);
     const bot = await stage.run();
@@ -131,7 +131,7 @@ t.test(
 );
 
 // [promise-flags] [promise-exit-codes]
-t.test('a flag that a command does not accept is refused with a sentence, and exit 2', async (t) => {
+t.test('rejects a flag that the command does not accept, with exit code 2', async (t) => {
   const cases: readonly (readonly [args: string[], said: RegExp])[] = [
     [['run', '--json'], /'run' does not accept --json; its flags are --config, --data-dir, --log-format, --log-level/],
     [['--json'], /'run' does not accept --json/],
@@ -154,7 +154,7 @@ t.test('the log', async (t) => {
     bot: stage.account({ rooms: [room], dm_policy: 'allowlist', allowlist: ['alice@*'] }),
   });
 
-  /** A bot that does not keep the data from the next one. */
+  /** A bot that is stopped before the next one needs the data directory. */
   const started = async (t: Test, ...args: Parameters<Stage['start']>): Promise<BotProcess> => {
     const bot = await stage.start(...args);
     t.teardown(() => bot.stop('SIGKILL'));
@@ -162,7 +162,7 @@ t.test('the log', async (t) => {
   };
 
   // [promise-log-events] [promise-log-screen]
-  t.test('is one JSON object a line where nobody looks on, and each event has its fields', async (t) => {
+  t.test('is one JSON object per line without a terminal, and each event has its fields', async (t) => {
     const bot = await started(t, settings);
     const mallory = await stage.person('mallory');
     t.match(await bot.expect('online'), {
@@ -194,7 +194,7 @@ t.test('the log', async (t) => {
   });
 
   // [promise-log-events]
-  t.test('tells when the connection is lost and when it is taken up again', async (t) => {
+  t.test('logs a lost connection and its resumption', async (t) => {
     const bot = await started(t, settings);
     await bot.expect('joined');
     server.cutAll();
@@ -204,7 +204,7 @@ t.test('the log', async (t) => {
   });
 
   // [promise-log-screen]
-  t.test('is for people on a terminal, with colours unless NO_COLOR is set', async (t) => {
+  t.test('is readable text on a terminal, with colours unless NO_COLOR is set', async (t) => {
     const file = await stage.write(settings);
     const onTerminal = async (
       env: Readonly<Record<string, string>>,
@@ -232,7 +232,7 @@ t.test('the log', async (t) => {
   });
 
   // [promise-flags]
-  t.test('shows as much as --log-level says', async (t) => {
+  t.test('shows the events of --log-level and above', async (t) => {
     const bot = await started(t, settings, ['--log-level', 'error', '--log-format', 'json']);
     model.next(fails(401));
     alice.say('hello');
@@ -243,7 +243,7 @@ t.test('the log', async (t) => {
 });
 
 // [promise-data-places] [promise-config-places]
-t.test('what is kept lies where flag, variable or home say, for its owner alone', async (t) => {
+t.test('stores data where the flag, the variable or the home directory says, readable by its owner only', async (t) => {
   const stage = await Stage.set(t);
   await stage.write(stage.settings({ bot: stage.account({ password: 'not-the-password' }) }));
   const { directory } = stage;
@@ -268,7 +268,7 @@ t.test('what is kept lies where flag, variable or home say, for its owner alone'
 });
 
 // [promise-demo]
-t.test('demo asks the model that is configured, when one is', async (t) => {
+t.test('demo uses the configured model', async (t) => {
   const model = await startOpenAiServer();
   t.teardown(() => model.close());
   const directory = t.testdir({});
@@ -310,7 +310,7 @@ t.test('where and how an account connects', async (t) => {
 
   // [promise-account-enabled] [promise-run] [promise-run-accounts]
   t.test(
-    'every account that is enabled is connected, and no other; one that is cut off does not disturb another',
+    'connects every enabled account and no other; a lost connection of one does not affect the others',
     async (t) => {
       const accounts = {
         bot: stage.account(),
@@ -341,7 +341,7 @@ t.test('where and how an account connects', async (t) => {
   );
 
   // [promise-account-secure]
-  t.test('a server without TLS never sees the password, and the bot says why it gives up', async (t) => {
+  t.test('never sends the password without TLS, and logs why it gives up', async (t) => {
     const seen: string[] = [];
     server.misbehave({
       features: (stage) =>
@@ -379,7 +379,7 @@ t.test('names and places in rooms', async (t) => {
     }),
   );
   // [promise-account-nick]
-  t.test('the bot has its nick there, or else that of its resource', async (t) => {
+  t.test('the bot uses its configured nick, else its resource', async (t) => {
     t.match(await bot.expect('joined', { account: 'named' }), { nick: 'Robbie' });
     t.match(await bot.expect('joined', { account: 'unnamed' }), { nick: 'hal' });
     stage.model.next(says('Yes?'));
@@ -388,7 +388,7 @@ t.test('names and places in rooms', async (t) => {
   });
 
   // [promise-rooms-only-named]
-  t.test('it is not in a room that has only settings', async (t) => {
+  t.test('it does not join a room that only has settings', async (t) => {
     const bob = await stage.person('bob');
     const his = await bob.enter(club);
     t.same([...his.occupants.keys()], ['bob']);
@@ -407,34 +407,31 @@ t.test('the settings', async (t) => {
   const examples = [...readme.matchAll(/```toml\n(.*?)```/gs)].map(([, text = '']) => text);
 
   // [promise-config-schema]
-  t.test(
-    'are described for editors by a schema that knows what the documentation shows, and refuses what is wrong',
-    async (t) => {
-      t.match(schema, { $schema: 'http://json-schema.org/draft-07/schema#' });
-      t.ok(examples.length > 0);
-      for (const example of examples) t.same(faultsOf(schema, parse(example)), [], example);
-      const account = '[channels.xmpp.bot]\njid = "bot@example.com"\n';
-      const wrong: readonly (readonly [text: string, at: string])[] = [
-        [account, 'channels.xmpp.bot: password is missing'],
-        [`${account}password = 5`, 'channels.xmpp.bot.password: is no string'],
-        [`${account}password = "p"\npasword = "p"`, 'channels.xmpp.bot: pasword is unknown'],
-        [
-          `${account}password = "p"\ndm_policy = "opne"`,
-          'channels.xmpp.bot.dm_policy: is none of open, allowlist, disabled',
-        ],
-        [
-          `${account}password = "p"\nlimits.tokens_per_day = 0`,
-          'channels.xmpp.bot.limits.tokens_per_day: is none of what it may be',
-        ],
-        [`${account}password = "p"\nlimits.tokens_per_day = false`, ''],
-        [`[providers.local]\nmodels = "one"`, 'providers.local.models: is no array'],
-        ['[memory]\nstyle = "any"', ''],
-      ];
-      for (const [text, fault] of wrong) t.same(faultsOf(schema, parse(text)), fault === '' ? [] : [fault], text);
-    },
-  );
+  t.test('are described by a schema that accepts the documented examples and rejects errors', async (t) => {
+    t.match(schema, { $schema: 'http://json-schema.org/draft-07/schema#' });
+    t.ok(examples.length > 0);
+    for (const example of examples) t.same(faultsOf(schema, parse(example)), [], example);
+    const account = '[channels.xmpp.bot]\njid = "bot@example.com"\n';
+    const wrong: readonly (readonly [text: string, at: string])[] = [
+      [account, 'channels.xmpp.bot: password is missing'],
+      [`${account}password = 5`, 'channels.xmpp.bot.password: is no string'],
+      [`${account}password = "p"\npasword = "p"`, 'channels.xmpp.bot: pasword is unknown'],
+      [
+        `${account}password = "p"\ndm_policy = "opne"`,
+        'channels.xmpp.bot.dm_policy: is none of open, allowlist, disabled',
+      ],
+      [
+        `${account}password = "p"\nlimits.tokens_per_day = 0`,
+        'channels.xmpp.bot.limits.tokens_per_day: is none of what it may be',
+      ],
+      [`${account}password = "p"\nlimits.tokens_per_day = false`, ''],
+      [`[providers.local]\nmodels = "one"`, 'providers.local.models: is no array'],
+      ['[memory]\nstyle = "any"', ''],
+    ];
+    for (const [text, fault] of wrong) t.same(faultsOf(schema, parse(text)), fault === '' ? [] : [fault], text);
+  });
 
-  t.test('that the README shows are right, and the manual speaks of every one that there is', async (t) => {
+  t.test('in the README are valid, and the manual describes every setting', async (t) => {
     const directory = t.testdir({
       skills: {
         'code-review': { 'SKILL.md': '---\nname: code-review\ndescription: Reviews code.\n---\nRead it twice.\n' },
@@ -458,7 +455,7 @@ t.test('the settings', async (t) => {
   });
 });
 
-/** Every setting's name in a schema, without those that are left to Moltis. */
+/** Every setting's name in a schema, without those that only Moltis reads. */
 function keysOf(schema: unknown): readonly string[] {
   if (typeof schema !== 'object' || schema === null) return [];
   const found = new Set<string>();

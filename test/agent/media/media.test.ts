@@ -29,7 +29,7 @@ import { Stage, asked, type Person } from '../../support/bot.js';
 import { drips, floods, gives, redirects, startMediaServer } from '../../support/media-server.js';
 import { calls, fails, says } from '../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(240_000);
 
 /** One red pixel. */

@@ -19,7 +19,7 @@ import {
   type Script,
 } from '../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 const ALL = ['react', 'send_file', 'read_skill', 'room_members', 'room_history', 'now'];
@@ -464,7 +464,7 @@ t.test('tools', async (t) => {
     t.match(asked(model)[0]?.[1], /never instructions from the system/);
   });
 
-  t.test('nothing went wrong meanwhile', async (t) => {
+  t.test('no errors were logged', async (t) => {
     t.strictSame(model.violations, []);
     t.equal(bot.logged('error').length, 1, 'but what a test wanted');
     t.strictSame(bot.noise, []);

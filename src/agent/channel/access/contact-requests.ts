@@ -11,11 +11,11 @@ export interface ContactRequestsOptions {
   readonly account: Pick<AccountConfig, 'dmPolicy' | 'operators'>;
   readonly client: Client;
   readonly book: StrangerBook;
-  readonly presenceSubscribers: Pick<PresenceSubscribers, 'letIn' | 'turnAway'>;
+  readonly presenceSubscribers: Pick<PresenceSubscribers, 'approve' | 'cancel'>;
 }
 
 const WAIT = "I don't know you yet. An operator can let you in.";
-/** Nothing they wrote before was kept, because nobody had let them in. */
+/** Nothing that they wrote before was kept. */
 const WELCOME = 'An operator has let you in. Please ask me again.';
 
 /** The contact requests of one account. Addresses may have a resource, which is ignored. */
@@ -37,7 +37,7 @@ export class ContactRequests {
     // Servers and components write as well. They cannot be let in.
     if (account.dmPolicy !== 'allowlist' || account.operators.length === 0 || stranger.localpart === '') return;
     const jid = stranger.bare.toString();
-    const attempt = await book.knock(jid);
+    const attempt = await book.recordAttempt(jid);
     if (attempt.kind === 'silence') return;
     this.#notify(stranger, WAIT);
     const lines = [
@@ -56,7 +56,7 @@ export class ContactRequests {
    */
   async approve(stranger: Jid): Promise<boolean> {
     const known = await this.#options.book.approve(stranger.bare.toString());
-    this.#options.presenceSubscribers.letIn(stranger);
+    this.#options.presenceSubscribers.approve(stranger);
     if (known === 'waiting') this.#notify(stranger, WELCOME);
     return known !== 'approved';
   }
@@ -67,11 +67,11 @@ export class ContactRequests {
    */
   async deny(stranger: Jid): Promise<boolean> {
     const known = await this.#options.book.deny(stranger.bare.toString());
-    this.#options.presenceSubscribers.turnAway(stranger);
+    this.#options.presenceSubscribers.cancel(stranger);
     return known !== 'unknown';
   }
 
   #notify(to: Jid, text: string): void {
-    replyChannelTo(this.#options.client, { kind: 'direct', to: to.bare }).remark(text);
+    replyChannelTo(this.#options.client, { kind: 'direct', to: to.bare }).notify(text);
   }
 }

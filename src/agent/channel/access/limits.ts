@@ -1,11 +1,11 @@
-/** The limits of one sender, one conversation and one day. Strangers cost money, and two bots could talk to each other for ever. */
+/** Rate limits by sender, conversation and day. Strangers cost money, and two bots could talk to each other for ever. */
 import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import type { LimitsConfig } from '../../config/config.js';
 import type { Spending, TokenLedger } from './token-ledger.js';
 
 /**
- * Why a question is not taken. `why` is for the log. `notice` is for the sender: it is there once, until they are within the limit again, so that
- * the answers to a flood are no flood themselves.
+ * Why a question is refused. `why` is for the log. `notice` is for the sender: it is set once, until they are within the limit again, so that
+ * the bot does not answer a flood with a flood.
  */
 export interface Excess {
   readonly why: string;
@@ -25,7 +25,7 @@ export class Limits {
   readonly #messages: SlidingWindow;
   readonly #turns: SlidingWindow;
   readonly #ledger: TokenLedger;
-  /** When somebody got the notice of a limit, by limit and name. */
+  /** When a sender got the notice of a limit, by limit and sender. */
   readonly #noticeAt = new BoundedMap<string, number>(MAX_COUNTERS);
   readonly #now: () => number;
 
@@ -42,7 +42,7 @@ export class Limits {
    * @param sender a prepared bare JID, or an occupant of a room
    * @param payer the key that its tokens count for: the sender of a direct message, or the room; `undefined` for a question that costs none
    * @param at when it was sent: messages that waited on the server did not come all at once
-   * @returns why it is not to be answered; `undefined` when it is within the limits
+   * @returns why it is refused; `undefined` when it is within the limits
    */
   excess(sender: string, payer: string | undefined, at?: Date): Excess | undefined {
     const tooMuch = this.#judge(
@@ -69,7 +69,7 @@ export class Limits {
     return this.#messages.sum(sender, at) > this.#limits.messagesPerMinute;
   }
 
-  /** Counts a turn that begins. @returns why it must not begin: the conversation has had too many */
+  /** Counts a turn that begins. @returns why it is refused: the conversation has had too many */
   excessOfTurns(conversation: string): Excess | undefined {
     const isOver = this.#turns.sum(conversation) >= this.#limits.turnsPerMinute;
     const tooOften = this.#judge(isOver, conversation, 'turns_per_minute', undefined);
@@ -77,14 +77,14 @@ export class Limits {
     return tooOften;
   }
 
-  /** Whether the payer has used up the tokens of the day. */
+  /** Whether the payer has used up the tokens of the day. @returns `undefined` if not */
   overspent(payer: string): Excess | undefined {
     const spent = this.#ledger.of(payer) >= this.#limits.tokensPerDay;
     return this.#judge(spent, payer, 'tokens_per_day', OVERSPENT);
   }
 
   /** Counts the tokens of an answer. */
-  spent(payer: string, tokens: number): void {
+  addUsage(payer: string, tokens: number): void {
     this.#ledger.add(payer, tokens);
   }
 
@@ -106,7 +106,7 @@ export class Limits {
   }
 }
 
-/** How much happened about a moment, by key, in a bounded number of buckets a key. */
+/** Counts events around a moment, by key, in a bounded number of buckets for each key. */
 class SlidingWindow {
   readonly #ms: number;
   readonly #now: () => number;
@@ -129,12 +129,12 @@ class SlidingWindow {
 
   sum(key: string, at?: Date): number {
     const start = this.#bucket(at);
-    // To both sides: a sender can write any time into what they send, in any order.
+    // In both directions: a sender can put any time into a message, in any order.
     const near = (this.#buckets.get(key) ?? []).filter((bucket) => Math.abs(bucket.at - start) < this.#ms);
     return near.reduce((sum, { amount }) => sum + amount, 0);
   }
 
-  /** Where the bucket of a moment begins. What is of now is counted finely, what waited for us by the minute it was said in. */
+  /** The start of a moment's bucket. Current messages are counted finely, older ones by the minute in which they were sent. */
   #bucket(at?: Date): number {
     const now = this.#now();
     const moment = Math.max(at?.getTime() ?? now, now - OLDEST_MS);
@@ -143,7 +143,7 @@ class SlidingWindow {
   }
 }
 
-/** A window is remembered in so many parts. */
+/** The number of buckets in a window. */
 const BUCKETS = 60;
-/** What is older is counted as if it were as old as this. */
+/** Older events count as if they were this old. */
 const OLDEST_MS = 60 * MINUTE_MS;

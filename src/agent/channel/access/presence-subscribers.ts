@@ -54,8 +54,8 @@ export class PresenceSubscribers {
     events.on('failed', ({ error }) => logServerError(log, client, error));
   }
 
-  /** Somebody is let in: approves their pending request. */
-  letIn(who: Jid): void {
+  /** Approves the pending request of somebody who was let in. */
+  approve(who: Jid): void {
     const { client } = this.#options;
     const jid = who.bare.toString();
     this.#cancellations.delete(jid);
@@ -63,7 +63,7 @@ export class PresenceSubscribers {
   }
 
   /** Cancels a subscription, whether it was allowed by a rule or by a person at another client. */
-  turnAway(who: Jid): void {
+  cancel(who: Jid): void {
     this.#cancellations.set(who.bare.toString(), who.bare);
     this.online();
   }

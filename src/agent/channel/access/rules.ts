@@ -1,47 +1,47 @@
-/** Who gets an answer. Rules about the configuration and prepared JIDs only: nothing here remembers, sends or logs. */
+/** The access rules: pure functions of the configuration and prepared JIDs. Nothing here keeps state, sends or logs. */
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { AccountConfig, RoomConfig } from '../../config/config.js';
 import type { JidPattern } from '../../config/jid-pattern.js';
 
 /**
- * The rule that said no:
+ * The rule that denies access:
  * - `policy`: the policy is `disabled`, or the room's `enabled` is false. Not even operators are answered.
- * - `list`: not on the allowlist (or the room's `users`). In a direct message this is the stranger an operator may let in.
- * - `hidden`: a list decides, and the room does not show who this is.
- * - `mention`: the message is not meant for the bot. No denial to be logged: it becomes context.
+ * - `list`: not in the allowlist (or in the room's `users`). The sender of a direct message is then a stranger, whom an operator can let in.
+ * - `hidden`: a list decides, but the room hides the real JID.
+ * - `mention`: the message does not address the bot. It is not logged as denied, and becomes context.
  */
 export type DenyingRule = 'policy' | 'list' | 'hidden' | 'mention';
 
-/** The outcome of a rule. `why` is for the log, it is never sent. */
+/** The result of a rule. `why` is for the log and is never sent. */
 export type Access =
   { readonly allowed: true } | { readonly allowed: false; readonly rule: DenyingRule; readonly why: string };
 
 /** A message of a room, as far as access depends on it. */
 export interface RoomMessageFacts {
-  /** The real JID of who sent it, from the occupant's presence (XEP-0045 §7.2.3). `undefined` when the room hides it. */
+  /** The sender's real JID, from the occupant's presence (XEP-0045 §7.2.3); `undefined` when the room hides it. */
   readonly sender: Jid | undefined;
-  /** Whether it is meant for the bot; see `readAddressing`. */
+  /** Whether it addresses the bot; see `readAddressing`. */
   readonly addressed: boolean;
-  /** The operator who had the bot join the room, if one did. */
+  /** The operator who asked the bot into the room, if one did. */
   readonly vouchedBy?: Jid | undefined;
 }
 
 const ALLOWED: Access = { allowed: true };
 
-/** Whether this is one of the account's operators, on whichever of their clients. Who is hidden is none. */
+/** Whether a JID is one of the account's operators, with any resource. A hidden JID (`undefined`) is never an operator. */
 export function isOperator(account: Pick<AccountConfig, 'operators'>, who: Jid | undefined): boolean {
   return who !== undefined && account.operators.some((operator) => operator.equals(who.bare));
 }
 
 /**
- * Whether a room's word for who somebody is counts where much depends on it: a room can name anybody. So it counts only where it could be had
- * without the room: the room is on our own server or on that of whom it names, and whoever runs that could speak for the account anyway.
+ * Whether a room is trusted to state the real JID of an operator. A room can claim any JID, so it is trusted only if it is on our own server or
+ * on the server of that JID: whoever runs that server could send as the account anyway.
  */
 export function isTrustedAbout({ jid }: Pick<AccountConfig, 'jid'>, room: Jid, who: Jid): boolean {
   return isOn(room, jid) || isOn(room, who);
 }
 
-/** Whether an occupant of a room is one of the account's operators. @param realJid as the room has it */
+/** Whether an occupant of a room is one of the account's operators. @param realJid as the room states it */
 export function isOperatorIn(
   account: Pick<AccountConfig, 'jid' | 'operators'>,
   room: Jid,
@@ -51,11 +51,11 @@ export function isOperatorIn(
 }
 
 /**
- * Whether someone gets an answer in private.
+ * Whether someone gets an answer in a direct or private message.
  * @param sender the real JID, `undefined` when the message came through a room that hides it
- * @param approved canonical bare JIDs that operators let in, in addition to the list. They are compared, not matched: a stranger may
- *   be called `*`, which RFC 7622 allows.
- * @param room the one that says who the sender is, when it is not their server that does
+ * @param approved canonical bare JIDs that operators let in, in addition to the list. They are compared, not matched as patterns: RFC 7622
+ *   allows a JID with the localpart `*`.
+ * @param room the room that states the sender's JID, unless it comes from the sender's server
  */
 export function directAccess(
   account: Pick<AccountConfig, 'jid' | 'dmPolicy' | 'allowlist' | 'operators'>,
@@ -71,7 +71,7 @@ export function directAccess(
   return denied('list', 'not in allowlist');
 }
 
-/** Whether someone may see when the bot is there, and get a sign of life: who may write to it, and operators, who run it, whatever the policy. */
+/** Whether someone may learn that the bot is online: everybody who may write to it, and operators under any policy. */
 export function presenceAccess(
   account: Pick<AccountConfig, 'jid' | 'dmPolicy' | 'allowlist' | 'operators'>,
   contact: Jid,
@@ -81,8 +81,8 @@ export function presenceAccess(
 }
 
 /**
- * Whether the bot may be in a room at all. A room that is denied is not joined.
- * @param invitedBy who asks the bot into it, if someone does: an operator may, past the list
+ * Whether the bot may join a room.
+ * @param invitedBy who invites the bot, if anyone: an operator can invite it into rooms that are not in the list
  */
 export function roomAccess(
   account: Pick<AccountConfig, 'groupPolicy' | 'groupAllowlist' | 'operators'>,
@@ -97,8 +97,8 @@ export function roomAccess(
 }
 
 /**
- * Whether a message of a room gets an answer: group_policy, the room's `enabled`, its `users`, the mention rule, in this order.
- * The lists do not concern operators; the switches and the mention rule do.
+ * Whether a message of a room gets an answer. Checks group_policy, the room's `enabled`, its `users` and the mention rule, in this order.
+ * The lists do not apply to operators; the switches and the mention rule do.
  */
 export function roomMessageAccess(
   account: Pick<AccountConfig, 'jid' | 'groupPolicy' | 'groupAllowlist' | 'operators'>,

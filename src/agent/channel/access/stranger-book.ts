@@ -1,28 +1,28 @@
-/** Who knocked, who was let in and who was turned away, across restarts. It decides which strangers are worth a message, and sends none. */
+/** Strangers who wrote, were approved or were denied, across restarts. Decides which strangers are announced to operators; sends nothing. */
 import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { z } from 'zod';
 import type { Storage } from '../../../xmpp-core/storage.js';
 import { readStoredJson } from '../../stored-json.js';
 
 /**
- * What comes of a stranger's message:
- * - `announce`: they are new, and there is room for them. `unannounced` others were not, since the last one was.
- * - `last`: the same, and for a while nobody else will be announced.
- * - `silence`: they were announced before, or turned away lately, or said this before they were let in; or too many strangers came.
+ * What to do with a stranger's message:
+ * - `announce`: announce them; they are new. `unannounced` others were not announced since the last announcement.
+ * - `last`: the same, and for a while nobody else is announced.
+ * - `silence`: nothing. They were announced before, denied in the last day, or wrote this before they were approved; or there are too many strangers.
  */
 export type ContactAttempt =
   { readonly kind: 'announce' | 'last'; readonly unannounced: number } | { readonly kind: 'silence' };
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Anybody can make up addresses, and operators are people: so many strangers are announced to them. */
+/** The most announcements in an hour and in a day: anybody can make up addresses, and operators read each announcement. */
 const HOURLY = 10;
 const DAILY = 40;
-/** So many are remembered in each list; the oldest go first. */
+/** The most entries in the lists of waiting and denied strangers; the oldest are dropped first. */
 const MAX_REMEMBERED = 500;
 
 const times = z.array(z.tuple([z.string(), z.number()]));
-/** Before it was written down when somebody was let in, their name stood there alone. */
+/** Older files have the JID alone, without the time of the approval. */
 const undated = z.string().transform((jid): [string, number] => [jid, 0]);
 const schema = z.object({
   approved: z.array(z.union([z.tuple([z.string(), z.number()]), undated])),
@@ -31,18 +31,18 @@ const schema = z.object({
   announced: z.array(z.number()),
 });
 
-/** The book of one account. Names are canonical bare JIDs. */
+/** The strangers of one account. All JIDs are canonical bare JIDs. */
 export class StrangerBook {
   readonly #storage: Storage;
   readonly #key: string;
   readonly #now: () => number;
-  /** Who was let in, and when. An operator gives each of them by hand, which bounds them. */
+  /** Who was approved, and when. Operators add each one by hand, so it needs no bound. */
   #approved = new Map<string, number>();
-  /** Who was announced and not decided on yet, and when. */
+  /** Who was announced and waits for a decision, and since when. */
   #waiting = new BoundedMap<string, number>(MAX_REMEMBERED);
-  /** Who was turned away, and when. */
+  /** Who was denied, and when. */
   #denied = new BoundedMap<string, number>(MAX_REMEMBERED);
-  /** When strangers were announced, in the last day. */
+  /** The times of the announcements of the last day. */
   #announced: number[] = [];
   #unannounced = 0;
 
@@ -53,7 +53,7 @@ export class StrangerBook {
     this.#now = now;
   }
 
-  /** Reads what was written before the last stop. Rejects when the storage does. */
+  /** Reads the stored state. Rejects when the storage does. */
   async load(): Promise<void> {
     const stored = await readStoredJson(this.#storage, this.#key, schema);
     if (stored === undefined) return;
@@ -63,23 +63,23 @@ export class StrangerBook {
     this.#announced = stored.announced;
   }
 
-  /** Who was let in. */
+  /** Everybody who is approved. */
   get approved(): ReadonlySet<string> {
     return new Set(this.#approved.keys());
   }
 
-  /** Who had been let in at a time, and has not been turned away since. */
+  /** Everybody who was approved at `time` and has not been denied since. */
   approvedAt(time: Date): ReadonlySet<string> {
     return new Set([...this.#approved].flatMap(([jid, at]) => (at <= time.getTime() ? jid : [])));
   }
 
-  /** Who was announced and waits for an operator, the oldest first. */
+  /** Everybody who waits for a decision, the oldest first. */
   get waiting(): readonly string[] {
     return [...this.#waiting.keys()];
   }
 
-  /** Somebody wrote who is not let in. Rejects when an announcement could not be written down, which is then not to be made. */
-  async knock(jid: string): Promise<ContactAttempt> {
+  /** Records a message of a stranger. Rejects when an announcement could not be stored; then it must not be made. */
+  async recordAttempt(jid: string): Promise<ContactAttempt> {
     const now = this.#now();
     this.#announced = this.#announced.filter((at) => now - at < DAY_MS);
     for (const [denied, at] of this.#denied) if (now - at >= DAY_MS) this.#denied.delete(denied);
@@ -98,7 +98,7 @@ export class StrangerBook {
     return { kind: isLast ? 'last' : 'announce', unannounced };
   }
 
-  /** Lets somebody in. @returns how they were known before */
+  /** Approves a stranger. @returns their state before */
   async approve(jid: string): Promise<'approved' | 'waiting' | 'unknown'> {
     if (this.#approved.has(jid)) return 'approved';
     const waited = this.#waiting.delete(jid);
@@ -108,7 +108,7 @@ export class StrangerBook {
     return waited ? 'waiting' : 'unknown';
   }
 
-  /** Turns somebody away, who was let in or not; for a day they are not announced. @returns how they were known before */
+  /** Denies somebody, approved or not; for a day they are not announced. @returns their state before */
   async deny(jid: string): Promise<'approved' | 'waiting' | 'unknown'> {
     const wasApproved = this.#approved.delete(jid);
     const waited = this.#waiting.delete(jid);

@@ -5,11 +5,13 @@ import type { Storage } from '../../../xmpp-core/storage.js';
 import type { Background } from '../../background.js';
 import { readStoredJson } from '../../stored-json.js';
 
+/** Parts of the token ledger. */
 export interface TokenLedgerOptions {
   readonly storage: Storage;
-  /** The bare JID of the account whose ledger it is. */
+  /** The bare JID of the account. */
   readonly account: string;
   readonly background: Background;
+  /** The clock; the system's unless given. */
   readonly now?: () => Date;
 }
 
@@ -19,11 +21,11 @@ export interface Spending {
   readonly tokens: number;
 }
 
-/** Sums are written so long after they changed, together: a crash loses no more than that. */
+/** How long after a change the sums are written, together, in milliseconds: a crash loses no more than that. */
 const WRITE_AFTER_MS = 3_000;
-/** Strangers decide how many payers there are. Who has not paid for longest is forgotten first. */
+/** Strangers decide how many payers there are. The one whose last use is the oldest is forgotten first. */
 const MAX_PAYERS = 10_000;
-/** So many, the largest, outlive a restart. */
+/** The most sums that are stored: the largest ones. */
 const MAX_WRITTEN = 1_000;
 
 const schema = z.object({ day: z.string(), tokens: z.array(z.tuple([z.string(), z.number().nonnegative()])) });
@@ -46,24 +48,26 @@ export class TokenLedger {
     this.#day = dayOf(now());
   }
 
-  /** Reads what was used before the last stop, if that was today. Rejects when the storage does. */
+  /** Reads the stored sums, if they are of today. Rejects when the storage does. */
   async load(): Promise<void> {
     const stored = await readStoredJson(this.#storage, this.#key, schema);
     if (stored?.day === this.#today()) this.#tokens = new BoundedMap(MAX_PAYERS, stored.tokens);
   }
 
+  /** Adds tokens to a payer's sum of today. */
   add(payer: string, tokens: number): void {
     const sum = this.of(payer) + tokens;
     this.#tokens.set(payer, sum);
     this.#timer ??= setTimeout(() => this.#background.run('token ledger', () => this.flush()), WRITE_AFTER_MS).unref();
   }
 
+  /** The tokens that a payer has used today. */
   of(payer: string): number {
     this.#today();
     return this.#tokens.get(payer) ?? 0;
   }
 
-  /** Everybody who paid today, the largest sum first. */
+  /** The sums of today, the largest first. */
   list(): readonly Spending[] {
     this.#today();
     return [...this.#tokens]
@@ -82,7 +86,7 @@ export class TokenLedger {
     await this.#storage.set(this.#key, JSON.stringify({ day: this.#day, tokens }));
   }
 
-  /** With a new day all begin anew. */
+  /** Drops the sums of an earlier day. @returns today */
   #today(): string {
     const day = dayOf(this.#now());
     if (day !== this.#day) this.#tokens.clear();

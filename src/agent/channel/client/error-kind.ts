@@ -1,6 +1,7 @@
-/** What an error is about, in the words of the log. */
+/** Classifies connection errors for the log. */
 import { ConnectError, SaslError, StreamError, TimeoutError, TlsError } from '../../../xmpp-core/errors.js';
 
+/** The `kind` of an `error` in the log. */
 export type ErrorKind = 'auth' | 'tls' | 'dns' | 'connect' | 'stream';
 
 const DNS_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ENODATA']);

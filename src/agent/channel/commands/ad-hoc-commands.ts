@@ -12,7 +12,7 @@ import type { Admission, RoomFacts } from '../access/admission.js';
 import { isOperator } from '../access/rules.js';
 import { replyChannelTo } from '../outbound/reply-channel.js';
 import type { Task } from '../turns/tasks.js';
-import type { CommandDesk, Given } from './command-desk.js';
+import type { CommandDesk, CommandRequest } from './command-desk.js';
 
 /** Parts of the ad-hoc commands. */
 export interface AdHocCommandsOptions {
@@ -52,7 +52,7 @@ async function begin(options: AdHocCommandsOptions, command: Command, session: C
   const { account, store, commands } = options;
   const peer = session.requester.bare;
   const conversation = await store.conversation(`${account.jid.toString()}/${peer.toString()}`);
-  const given: Given = {
+  const given: CommandRequest = {
     name: command.name,
     argument: '',
     key: session.id,
@@ -77,7 +77,11 @@ async function begin(options: AdHocCommandsOptions, command: Command, session: C
   return step;
 }
 
-async function run(options: AdHocCommandsOptions, given: Given, conversation: Conversation): Promise<CommandStep> {
+async function run(
+  options: AdHocCommandsOptions,
+  given: CommandRequest,
+  conversation: Conversation,
+): Promise<CommandStep> {
   const { client, commands, admission, queue, background } = options;
   const refusal = admission.command(given.name, queue.isBusy(conversation.id), given.author);
   if (refusal !== undefined) {
@@ -88,7 +92,7 @@ async function run(options: AdHocCommandsOptions, given: Given, conversation: Co
   if (inTime !== undefined) return resultOf(inTime);
   background.run('ad-hoc command', async () => {
     const text = await answer;
-    if (text !== '') replyChannelTo(client, given.place).remark(text);
+    if (text !== '') replyChannelTo(client, given.place).notify(text);
   });
   return { notes: [{ type: 'info', text: 'Still running; I will send the result in our chat.' }] };
 }

@@ -14,7 +14,7 @@ import { OVERSPENT, type Limits } from '../access/limits.js';
 import type { ReplyChannel } from '../outbound/reply-channel.js';
 import { readPlace, type Place } from '../places/place.js';
 import type { Rooms } from '../rooms/rooms.js';
-import { configuredModel, modelAsked } from '../turns/model-choice.js';
+import { configuredModel, selectModel } from '../turns/model-choice.js';
 import type { Question, Task } from '../turns/tasks.js';
 import { compact, pastOf } from './compaction.js';
 
@@ -34,11 +34,13 @@ export interface CommandContextOptions {
   readonly log: Log;
 }
 
-/** A command as it was given. */
-export interface Given {
+/** A command that somebody gave. */
+export interface CommandRequest {
+  /** The name of the command, without the slash. */
   readonly name: string;
+  /** The text after the name; empty for none. */
   readonly argument: string;
-  /** Identifies the message: one that arrives twice, as after a resumption, is carried out once. */
+  /** Identifies the message: one that arrives twice, as after a resumption, runs once. */
   readonly key: string;
   readonly place: Place;
   readonly at: Date;
@@ -54,26 +56,27 @@ export interface Given {
 /** What the model reads in place of an answer that was stopped. */
 const STOPPED = 'Stopped.';
 
-/** The surroundings of a command. */
-export interface Scene {
-  readonly given: Given;
+/** What a command works on. */
+export interface CommandScope {
+  readonly given: CommandRequest;
   readonly conversation: Conversation;
-  /** The way to the place where it was given. The caller ends the `composing` state. */
+  /** A channel to the place where it was given. The caller ends the `composing` state. */
   readonly channel: ReplyChannel;
-  /** When the bot began, by `performance.now()`. */
+  /** When the bot started, by `performance.now()`. */
   readonly startedAt: number;
 }
 
+/** The context that a command runs in. */
 export function commandContext(
   options: CommandContextOptions,
-  { given, conversation, channel, startedAt }: Scene,
+  { given, conversation, channel, startedAt }: CommandScope,
 ): CommandContext {
   const { place, isOperator, author, payer } = given;
   const { account, queue, modelOf, models, limits, skills, log } = options;
   const room = place.kind === 'room' ? roomConfig(account, place.to) : undefined;
-  const voice = room ?? account;
+  const settings = room ?? account;
   const window = { budgetTokens: account.limits.historyTokens, room: room !== undefined };
-  const modelNow = (): ModelChoice => modelAsked(voice, conversation.model, models);
+  const modelNow = (): ModelChoice => selectModel(settings, conversation.model, models);
   return {
     isOperator,
     room: room?.jid,
@@ -98,7 +101,7 @@ export function commandContext(
         queued: waiting,
       };
     },
-    models: () => ({ current: modelNow(), configured: configuredModel(voice), choices: models }),
+    models: () => ({ current: modelNow(), configured: configuredModel(settings), choices: models }),
     chooseModel: (choice) => conversation.chooseModel(choice),
     contextUsage: () => {
       const { messages, tokens } = pastOf(conversation, window);
@@ -116,11 +119,18 @@ export function commandContext(
     },
     compact: async (signal) => {
       if (limits.overspent(payer) !== undefined) return { outcome: 'failed', why: OVERSPENT };
-      channel.state('composing');
+      channel.sendChatState('composing');
       const { provider, model } = modelNow();
-      const spent = (usage: { promptTokens: number; completionTokens: number }): void =>
-        limits.spent(payer, usage.promptTokens + usage.completionTokens);
-      return compact(conversation, { ...window, model: modelOf(provider, model), spent, signal, log, by: given.key });
+      const addUsage = (usage: { promptTokens: number; completionTokens: number }): void =>
+        limits.addUsage(payer, usage.promptTokens + usage.completionTokens);
+      return compact(conversation, {
+        ...window,
+        model: modelOf(provider, model),
+        onUsage: addUsage,
+        signal,
+        log,
+        by: given.key,
+      });
     },
     retry: async () => {
       const answered = conversation.lastAnswered;
@@ -135,7 +145,7 @@ export function commandContext(
       }
       return 'asked again';
     },
-    skills: () => skills.load(voice.skills),
+    skills: () => skills.load(settings.skills),
     operations: operations(options),
   };
 }

@@ -12,9 +12,9 @@ import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js'
 import { payerAt } from '../places/identities.js';
 import type { Place } from '../places/place.js';
 import type { Reachability } from '../rooms/reachability.js';
-import { commandContext, type CommandContextOptions, type Given } from './command-context.js';
+import { commandContext, type CommandContextOptions, type CommandRequest } from './command-context.js';
 
-export type { Given } from './command-context.js';
+export type { CommandRequest } from './command-context.js';
 
 /** Parts of the command desk. */
 export interface CommandDeskOptions extends CommandContextOptions {
@@ -41,11 +41,11 @@ export class CommandDesk {
    * even after a crash, and only once however often it arrives.
    * @throws HistoryError when it could not be written to disk
    */
-  async take(given: Given, conversation: Conversation): Promise<void> {
+  async take(given: CommandRequest, conversation: Conversation): Promise<void> {
     if ((await this.#record(given, conversation)) === 'new') this.#answerLater(given, conversation);
   }
 
-  /** Runs a command that was recorded before the last stop. Whether its sender is an operator is decided by the rules of now. */
+  /** Runs a command that was recorded before the last stop. Whether its sender is an operator is decided by the current rules. */
   resume(command: ReceivedCommand, place: Place, conversation: Conversation): void {
     const { account } = this.#options;
     const from = Jid.tryParse(command.from);
@@ -59,40 +59,40 @@ export class CommandDesk {
    * @returns the answer, `''` for none. It stays pending for ever when `/stop` drops the command before its turn.
    * @throws HistoryError when it could not be written to disk
    */
-  async run(given: Given, conversation: Conversation): Promise<string> {
+  async run(given: CommandRequest, conversation: Conversation): Promise<string> {
     const channel = replyChannelTo(this.#options.client, given.place);
     await this.#record(given, conversation);
     const answer = await this.#take(given, conversation, channel);
-    channel.state('active');
+    channel.sendChatState('active');
     return answer;
   }
 
   /** The values that the argument of a command can have; empty where it is free text. */
-  choices(given: Given, conversation: Conversation): ArgumentChoices {
+  choices(given: CommandRequest, conversation: Conversation): ArgumentChoices {
     const channel = replyChannelTo(this.#options.client, given.place);
     return this.#find(given)?.argument?.choices?.(this.#context(given, conversation, channel)) ?? { values: [] };
   }
 
-  #record(given: Given, conversation: Conversation): Promise<'new' | 'duplicate'> {
+  #record(given: CommandRequest, conversation: Conversation): Promise<'new' | 'duplicate'> {
     const { key, at, name, argument, author, from, place } = given;
     return conversation.addCommand({ kind: 'command', key, at, name, argument, author, from, reference: place });
   }
 
-  #answerLater(given: Given, conversation: Conversation): void {
+  #answerLater(given: CommandRequest, conversation: Conversation): void {
     this.#options.background.run('command', () => this.#answer(given, conversation));
   }
 
-  async #answer(given: Given, conversation: Conversation): Promise<void> {
+  async #answer(given: CommandRequest, conversation: Conversation): Promise<void> {
     const { client, reachability } = this.#options;
     const channel = replyChannelTo(client, given.place);
     const answer = await this.#take(given, conversation, channel);
     await reachability.opened(given.place);
-    if (answer !== '') channel.remark(answer);
-    channel.state('active');
+    if (answer !== '') channel.notify(answer);
+    channel.sendChatState('active');
   }
 
   /** Runs it now, or when its turn comes. */
-  async #take(given: Given, conversation: Conversation, channel: ReplyChannel): Promise<string> {
+  async #take(given: CommandRequest, conversation: Conversation, channel: ReplyChannel): Promise<string> {
     const { key, place } = given;
     const context = this.#context(given, conversation, channel);
     const run = (signal: AbortSignal): Promise<string> => this.#run(given, context, conversation, signal);
@@ -108,7 +108,12 @@ export class CommandDesk {
     });
   }
 
-  async #run(given: Given, context: CommandContext, conversation: Conversation, signal: AbortSignal): Promise<string> {
+  async #run(
+    given: CommandRequest,
+    context: CommandContext,
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<string> {
     try {
       const answer = await this.registry.run(given.name, given.argument, context, signal);
       return await this.#settled(given, conversation, answer);
@@ -121,7 +126,7 @@ export class CommandDesk {
   }
 
   /** Records on disk that the command is done, before anybody is notified. Never rejects: a failure is logged. */
-  async #settled(given: Given, conversation: Conversation, answer: string): Promise<string> {
+  async #settled(given: CommandRequest, conversation: Conversation, answer: string): Promise<string> {
     try {
       await conversation.finishCommand(given.key);
       return answer;
@@ -131,15 +136,15 @@ export class CommandDesk {
     }
   }
 
-  #report({ name }: Given, error: unknown): void {
+  #report({ name }: CommandRequest, error: unknown): void {
     this.#options.log('error', 'error', { kind: 'internal', command: name, message: errorText(error) });
   }
 
-  #context(given: Given, conversation: Conversation, channel: ReplyChannel): CommandContext {
+  #context(given: CommandRequest, conversation: Conversation, channel: ReplyChannel): CommandContext {
     return commandContext(this.#options, { given, conversation, channel, startedAt: this.#startedAt });
   }
 
-  #find({ name, isOperator }: Given): Command | undefined {
+  #find({ name, isOperator }: CommandRequest): Command | undefined {
     return this.registry.find(name, { isOperator });
   }
 }

@@ -1,26 +1,27 @@
-/** Whether a text in a room is meant for the bot, and what of it the model sees. */
+/** Decides whether a text in a room addresses the bot, and which part of it the model sees. */
 import { UNSPACED, WORD, wordBoundaries } from '../../text/word-boundaries.js';
 
-/** What is known besides the text. */
+/** What the decision needs besides the text. */
 export interface AddressingFacts {
-  /** What the bot is called: its nick in the room, its resource, the local part of its JID, its bare JID. */
+  /** The bot's names: its nick in the room, its resource, the localpart of its JID, its bare JID. */
   readonly names: Iterable<string>;
-  /** The nicks of all other occupants: a name that one of them has is not ours. */
+  /** The nicks of all other occupants. A name that one of them has does not address the bot. */
   readonly otherNicks: Iterable<string>;
   /** True for a reply (XEP-0461) to a message of the bot, and for a reference (XEP-0372) to it. */
   readonly pointedAt: boolean;
 }
 
+/** The result. */
 export interface Addressing {
   readonly addressed: boolean;
-  /** What the model should see: all of it, except a leading address (`bot: do it` → `do it`). */
+  /** What the model sees: the text without a leading address (`bot: do it` → `do it`). */
   readonly text: string;
 }
 
 /**
  * Decides whether a room's message addresses the bot. A name counts as a whole word, without regard to case, with or without `@` before
- * it; in scripts without spaces Unicode's dictionaries say what a word is. A name inside a file name, an address or a compound
- * (`bot.txt`, `bot@elsewhere.org`, `bot-2`) is none, nor is one in a quoted line. Linear in the length of the text.
+ * it; in scripts without spaces, words are found with Unicode's dictionaries. A name inside a file name, an address or a compound
+ * (`bot.txt`, `bot@elsewhere.org`, `bot-2`) or in a quoted line does not count. Linear in the length of the text.
  */
 export function readAddressing(text: string, { names, otherNicks, pointedAt }: AddressingFacts): Addressing {
   const others = [...otherNicks];
@@ -33,20 +34,20 @@ export function readAddressing(text: string, { names, otherNicks, pointedAt }: A
   return { addressed, text: withoutLeadingAddress(text, searched, start, own) };
 }
 
-/** Folds case for comparing names: through capitals, so that both sigmas and the sharp s meet their kin. */
+/** Folds case to compare names. Through upper case, so that both sigmas are equal, and ß equals ss. */
 function fold(name: string): string {
   return name.normalize('NFC').toUpperCase().toLowerCase();
 }
 
-/** `>` and a space, as XEP-0393 §5.1.3 and the fallback of XEP-0461 quote. Without the space it may be a face: `>_<`. */
+/** `>` and a space, as XEP-0393 §5.1.3 and the fallback of XEP-0461 quote. Without the space it may be an emoticon: `>_<`. */
 const QUOTED_LINE = /^>+(?:[^\S\n].*)?$/gm;
 
-/** What others said does not count. What is left out is blanked, here and below, so that offsets stay those of the text. */
+/** Quotes do not count. They are replaced by spaces, here and below, so that offsets stay valid. */
 function withoutQuotes(text: string): string {
   return text.replace(QUOTED_LINE, (line) => ' '.repeat(line.length));
 }
 
-/** Where another occupant is called `Bot Two`, that name is not a mention of `Bot`. */
+/** If another occupant is called `Bot Two`, that name is not a mention of `Bot`. */
 function withoutLongerNicks(text: string, own: readonly string[], others: readonly string[]): string {
   const names = own.map(fold);
   const longer = others.filter((nick) => names.some((name) => fold(nick).includes(name)));
@@ -59,7 +60,7 @@ function blanked(text: string, ranges: readonly Range[]): string {
   return out + text.slice(out.length);
 }
 
-/** Only what is clearly an address goes: `@bot do it`, `bot: do it`. The name of `bot is slow today` is a part of what is said. */
+/** Removes only a clear address: `@bot do it`, `bot: do it`. In `bot is slow today` the name is part of the sentence. */
 function withoutLeadingAddress(text: string, searched: string, start: number, names: readonly string[]): string {
   for (const name of names) {
     const pattern = namePattern(name);
@@ -73,17 +74,17 @@ function withoutLeadingAddress(text: string, searched: string, start: number, na
   return text;
 }
 
-/** What stands between an address and the rest, in the writing systems that have their own. */
+/** The punctuation after an address, in several scripts. */
 const ADDRESS_MARK = '[:,：，、،]';
 
-/** A name as a regular expression that finds it composed and decomposed, with any run of spaces for its own. */
+/** A regular expression for a name, composed or decomposed, with any run of whitespace for its spaces. */
 function namePattern(name: string): string {
   const forms = new Set([name, name.normalize('NFC'), name.normalize('NFD')]);
   const escaped = [...forms].map((form) => form.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`));
   return `(?:${escaped.join('|').replace(/\s+/g, String.raw`\s+`)})`;
 }
 
-/** Characters that make one word of two: `bot-2`, `bot.txt`, `a/bot`, `me+bot@example.com`, `x=bot`, and the joiners of U+200C/D. */
+/** Characters that join two words: `bot-2`, `bot.txt`, `a/bot`, `me+bot@example.com`, `x=bot`, and the joiners of U+200C/D. */
 const JOINT = String.raw`\-./@+=&\u200C\u200D`;
 const ENDS_ATTACHED = new RegExp(`[${WORD}][${JOINT}]?$`, 'u');
 const STARTS_ATTACHED = new RegExp(`^[${JOINT}]?[${WORD}]`, 'u');
@@ -97,7 +98,7 @@ interface Range {
   readonly end: number;
 }
 
-/** Where the name stands as a whole word. */
+/** The ranges where the name is a whole word. */
 function wholeWords(text: string, name: string): Range[] {
   const found: Range[] = [];
   let dictionary: Set<number> | undefined;
@@ -115,7 +116,7 @@ function wholeWords(text: string, name: string): Range[] {
   return found;
 }
 
-/** Whether two letters meet here, one of them of a script without spaces. */
+/** Whether two letters are adjacent here, one of them from a script without spaces. */
 function isUnspaced(text: string, offset: number): boolean {
   const left = before(text, offset);
   const right = after(text, offset);
@@ -123,7 +124,7 @@ function isUnspaced(text: string, offset: number): boolean {
   return ENDS_UNSPACED.test(left) || STARTS_UNSPACED.test(right);
 }
 
-/** Enough of the text for one character of two UTF-16 units, and a joint. */
+/** Enough of the text for one character of two UTF-16 units and a joining character. */
 function before(text: string, offset: number): string {
   return text.slice(Math.max(0, offset - 3), offset);
 }

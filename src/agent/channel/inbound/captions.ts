@@ -1,7 +1,7 @@
 /**
- * Joins files and the words that belong to them. Many clients send them as separate messages, in either order: so a file without words waits a
- * moment for words, and a file that follows a question joins it as long as the answer has not begun. Of the two messages, the later one becomes
- * the question, and the earlier one its context.
+ * Joins files with the text that belongs to them. Many clients send them as separate messages, in either order. So a file without text waits a
+ * moment for text, and a file that follows a question joins it until the answer begins. The later of the two messages becomes the question, the
+ * earlier one its context.
  */
 import { delay } from '../../../xmpp-core/deadline.js';
 import type { Conversation, Attachment } from '../../conversation/history.js';
@@ -11,7 +11,7 @@ import type { MediaLink } from '../../media/link.js';
 import type { Task } from '../turns/tasks.js';
 import { isAdmitted, isOnlyFile, type IncomingMessage } from './incoming-message.js';
 
-/** Fetches files; never throws but for the signal's reason. */
+/** Fetches files. Rejects only with the signal's reason. */
 export type FetchMedia = (
   links: readonly MediaLink[],
   options: { readonly signal: AbortSignal; readonly conversationId: string },
@@ -24,17 +24,17 @@ interface Files {
 }
 
 /** The last message of an author in a conversation, with what was joined to it. */
-export interface Piece {
+export interface JoinedMessage {
   readonly key: string;
   readonly isFile: boolean;
-  readonly hasWords: boolean;
+  readonly hasText: boolean;
   readonly files: readonly Files[];
   readonly asked: boolean;
   /** By the clock of `performance.now`. */
   readonly at: number;
 }
 
-/** How long a file waits for words, in milliseconds. */
+/** How long a file waits for text, in milliseconds. */
 const CAPTION_MS = 3_000;
 const MAX_PEOPLE = 1_000;
 /** The most messages with files that are joined to one question. */
@@ -45,7 +45,7 @@ export class Captions {
   readonly #queue: TurnQueue<Task>;
   readonly #fetch: FetchMedia;
   /** By conversation and author. */
-  readonly #last = new BoundedMap<string, Piece>(MAX_PEOPLE);
+  readonly #last = new BoundedMap<string, JoinedMessage>(MAX_PEOPLE);
 
   constructor(queue: TurnQueue<Task>, fetch: FetchMedia) {
     this.#queue = queue;
@@ -53,7 +53,7 @@ export class Captions {
   }
 
   /** Withdraws the message that belongs to this one from the queue. @returns it: the caller settles it once this message is on disk */
-  join(message: IncomingMessage): Piece | undefined {
+  join(message: IncomingMessage): JoinedMessage | undefined {
     const last = this.#last.use(nameOf(message));
     if (last === undefined || !isAdmitted(message) || last.files.length >= MAX_JOINED) return undefined;
     const belongs = last.isFile
@@ -66,13 +66,13 @@ export class Captions {
   }
 
   /** Remembers a message as its author's last. @param asked whether it waits for an answer */
-  note(message: IncomingMessage, joined: Piece | undefined, asked: boolean): Piece {
+  note(message: IncomingMessage, joined: JoinedMessage | undefined, asked: boolean): JoinedMessage {
     const { key, content } = message;
     const own = content.links.length === 0 ? [] : [{ key, links: content.links }];
     const piece = {
       key,
       isFile: isOnlyFile(message),
-      hasWords: message.text !== '' || joined?.hasWords === true,
+      hasText: message.text !== '' || joined?.hasText === true,
       files: [...(joined?.files ?? []), ...own],
       asked,
       at: performance.now(),
@@ -81,13 +81,13 @@ export class Captions {
     return piece;
   }
 
-  /** What has to happen before a question goes to the model: a moment for words to follow its files, and fetching the files. */
+  /** What has to happen before a question goes to the model: a moment for text to follow its files, and fetching the files. */
   preparation(
-    { files, hasWords, at }: Piece,
+    { files, hasText, at }: JoinedMessage,
     conversation: Conversation,
   ): ((signal: AbortSignal) => Promise<void>) | undefined {
     if (files.length === 0) return undefined;
-    const until = hasWords ? 0 : at + CAPTION_MS;
+    const until = hasText ? 0 : at + CAPTION_MS;
     return async (signal) => {
       await delay(Math.max(0, until - performance.now()), signal);
       await Promise.all(files.map(({ key, links }) => this.fetch(key, links, conversation, signal)));
@@ -109,7 +109,7 @@ export class Captions {
   }
 }
 
-/** No author has a line feed in it. */
+/** The separator cannot occur in an author. */
 function nameOf({ conversation, author }: IncomingMessage): string {
   return `${conversation}\n${author}`;
 }

@@ -1,4 +1,4 @@
-/** What a message carries for the bot: words, files, what it answers, and what it says of an earlier message. */
+/** Reads the content of a message: text, files, the message that it replies to, and a change of an earlier message. */
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../../xmpp-core/xml/element.js';
@@ -13,29 +13,30 @@ import { NS_REPLY, readReply, type Reply } from '../../../xeps/xep-0461-message-
 import type { MediaLink } from '../../media/link.js';
 import { captionOf, readLinks } from './media-links.js';
 
-/** What a message says of an earlier one, which is named by `id`. */
+/** A change of an earlier message, or a reaction to it; `id` is the id of that message. */
 export type Edit =
   | { readonly kind: 'correction'; readonly id: string }
   | { readonly kind: 'retraction'; readonly id: string }
   | { readonly kind: 'reaction'; readonly id: string; readonly emoji: readonly string[] };
 
+/** The content of a message. */
 export interface Content {
-  /** The words, without those that only stand in for something else; empty where files or a change are all there is. */
+  /** The text without fallbacks (XEP-0428); empty for a message that has only files or a change. */
   readonly text: string;
   readonly links: readonly MediaLink[];
   readonly change: Edit | undefined;
-  /** What it answers (XEP-0461). */
+  /** The message that it replies to (XEP-0461). */
   readonly reply: Reply | undefined;
-  /** Whom it points at (XEP-0372). */
+  /** The JIDs that it mentions (XEP-0372). */
   readonly mentions: readonly Jid[];
-  /** The name of the encryption that the words are under, which then are not there. */
+  /** The name of the encryption of an encrypted message, whose text and files are left out. */
   readonly encryption: string | undefined;
 }
 
-/** The extensions whose words for those who do not know them (XEP-0428) are not what somebody said. */
+/** Extensions that we support, so that their fallback text (XEP-0428) is dropped. */
 const UNDERSTOOD = [NS_REPLY, NS_REACTIONS, NS_RETRACTION, NS_FILE_SHARING];
 
-/** @returns `undefined` for a message that says nothing: a chat state, a receipt, an empty body */
+/** Reads the content of a message. @returns `undefined` for one without content: a chat state, a receipt, an empty body */
 export function readContent(message: Message): Content | undefined {
   const { element } = message;
   const encryption = readEncryption(element);
@@ -56,14 +57,14 @@ function readChange(element: Element): Edit | undefined {
   return corrected === undefined ? undefined : { kind: 'correction', id: corrected };
 }
 
-/** Some clients send an empty body with what is meant for programs, and the URL of a file for those that know no files. */
+/** Some clients send an empty body with machine-readable payloads, and the URL of a file as the body. Neither is text. */
 function wordsOf({ element, body = '' }: Message, links: readonly MediaLink[]): string {
   const own = withoutFallback(element, body, UNDERSTOOD);
   const text = own === body ? own : own.trim();
   return text.trim() === '' || captionOf(text, links) === '' ? '' : text;
 }
 
-/** Whether there is something in an encrypted message; without it, clients only agree on keys. */
+/** Whether an encrypted message has content. Without content it only exchanges keys. */
 function hasSecret({ element, body }: Message): boolean {
   return body !== undefined || element.children().some((child) => child.child('payload') !== undefined);
 }

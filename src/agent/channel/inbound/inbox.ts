@@ -1,6 +1,6 @@
 /**
- * What becomes of each message: denied, a command, a question for the model, context, or a change of an earlier message. Everything is on disk
- * before anything else happens with it.
+ * Handles each message: it is denied, a command, a question for the model, context, or a change of an earlier message. It is stored on
+ * disk before anything else happens.
  */
 import type { Client } from '../../../xmpp-core/client.js';
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
@@ -25,7 +25,7 @@ import { payerAt } from '../places/identities.js';
 import type { Place } from '../places/place.js';
 import type { Question, Task } from '../turns/tasks.js';
 import type { Unanswered } from '../turns/unfinished-work.js';
-import { Captions, type Piece } from './captions.js';
+import { Captions, type JoinedMessage } from './captions.js';
 import { Edits } from './edits.js';
 import { linksOf, type IncomingMessage } from './incoming-message.js';
 import { KeyedSerial } from './keyed-serial.js';
@@ -146,7 +146,7 @@ export class Inbox {
     const { key, place, content, isOperator, author, from, payer, sender, at } = message;
     if (this.#seen.has(key)) return;
     if (content.change !== undefined) {
-      // A change costs a write, wanted or not. In a room every message does.
+      // Every change costs a write, so it counts for the limits. In a room every message is stored anyway.
       const isDropped = place.kind !== 'room' && admission.isFlood(sender, at);
       if (!isDropped) await this.#change(message, await store.conversation(message.conversation));
       this.#seen.add(key);
@@ -212,11 +212,11 @@ export class Inbox {
       parsed?.kind === 'command'
         ? admission.command(parsed.name, queue.isBusy(conversation), sender, at)
         : admission.question(sender, payer, at);
-    if (refusal?.notice !== undefined) replyChannelTo(client, place).remark(refusal.notice);
+    if (refusal?.notice !== undefined) replyChannelTo(client, place).notify(refusal.notice);
     return refusal === undefined;
   }
 
-  async #ask(message: IncomingMessage, piece: Piece, conversation: Conversation): Promise<void> {
+  async #ask(message: IncomingMessage, piece: JoinedMessage, conversation: Conversation): Promise<void> {
     const { key, place, payer, source } = message;
     const prepare = this.#captions.preparation(piece, conversation);
     const wantsMarker = isMarkable('message' in source ? source.message.element : source.element);
@@ -237,7 +237,7 @@ export class Inbox {
     const added = queue.add(conversation.id, question, { collect: place.kind === 'room' });
     if (added !== 'full') return;
     await conversation.fail([key], FULL);
-    replyChannelTo(client, place).remark(FULL);
+    replyChannelTo(client, place).notify(FULL);
   }
 
   /** Without a session the marker is dropped: the answer follows anyway. */
@@ -252,7 +252,7 @@ export class Inbox {
     if (this.#explained.has(who)) return;
     this.#explained.add(who);
     await this.#explained.written();
-    replyChannelTo(this.#options.client, place).remark(
+    replyChannelTo(this.#options.client, place).notify(
       `I cannot read messages encrypted with ${encryption}. Please turn encryption off for our chat.`,
     );
   }

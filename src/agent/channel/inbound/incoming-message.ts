@@ -1,4 +1,4 @@
-/** A message to the bot, in terms that do not depend on whether it came directly, from a room, or from an occupant alone. */
+/** A message to the bot, in terms that do not depend on whether it came directly, from a room, or privately from an occupant. */
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import type { RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import type { ReceivedMessage } from '../../conversation/records.js';
@@ -27,14 +27,16 @@ export interface IncomingMessage {
   /** The id that its author gave it. */
   readonly id: string | undefined;
   readonly content: Content;
-  /** Its words without a leading address (`bot: do it` → `do it`). */
+  /** Its text without a leading address (`bot: do it` → `do it`). */
   readonly text: string;
+  /** When it was sent; now unless it is delayed. */
   readonly at: Date;
   readonly place: Place;
   /** What the rules decide. `mention` denies only that it is a question: its author may ask here. */
   readonly access: Access;
   /** Whether it wants an answer. */
   readonly asks: boolean;
+  /** What arrived. */
   readonly source: Message | RoomMessage;
 }
 
@@ -43,7 +45,7 @@ export function isAdmitted({ access }: IncomingMessage): boolean {
   return access.allowed || access.rule === 'mention';
 }
 
-/** Whether it has files and no words. */
+/** Whether it has files and no text. */
 export function isOnlyFile({ text, content }: IncomingMessage): boolean {
   return text === '' && content.links.length > 0;
 }

@@ -1,4 +1,4 @@
-/** The files that come with a message, as their sender tells of them: nothing is fetched here, and nothing of it is to be believed. */
+/** Reads the files of a message, as the sender describes them. Nothing is fetched or verified here. */
 import { readOutOfBandData } from '../../../xeps/xep-0066-out-of-band-data.js';
 import { safeFileName } from '../../../xeps/xep-0446-file-metadata.js';
 import { readSharedFiles, usableUrls } from '../../../xeps/xep-0447-stateless-file-sharing.js';
@@ -6,20 +6,19 @@ import type { Element } from '../../../xmpp-core/xml/element.js';
 import { bestHash } from '../../media/content-hash.js';
 import type { MediaLink } from '../../media/link.js';
 
-/** So many files of one message are looked at. */
+/** The most files of one message. The others are ignored. */
 export const MAX_LINKS = 5;
 const SCHEMES: ReadonlySet<string> = new Set(['https:', 'http:', 'aesgcm:']);
 const MAX_URL_LENGTH = 2_000;
 
 /**
- * The files of a message: those shared by XEP-0447, then the links of XEP-0066 that are not the same ones. A link in the words alone is
- * only words.
+ * The files of a message: those of XEP-0447, then the other links of XEP-0066. A link in the text alone is not a file.
  */
 export function readLinks(message: Element): readonly MediaLink[] {
   const links = new Map<string, MediaLink>();
   for (const shared of readSharedFiles(message)) {
     const { file } = shared;
-    // What can be fetched first; an encrypted link is still worth telling of.
+    // URLs that can be fetched come first; an encrypted file is at least mentioned to the model.
     const [url] = [...usableUrls(shared), ...shared.urls].filter(isLink);
     if (url === undefined) continue;
     const hash = bestHash(file.hashes ?? new Map());
@@ -38,13 +37,13 @@ export function readLinks(message: Element): readonly MediaLink[] {
   return [...new Set(links.values())].slice(0, MAX_LINKS);
 }
 
-/** The words that came with files. Clients write the URL into the body for those that know no better: that is none. */
+/** The text that came with files. A body that is only the URL of a file is a fallback, not a caption. */
 export function captionOf(body: string | undefined, links: readonly MediaLink[]): string {
   const text = body?.trim() ?? '';
   return links.some(({ url }) => url === text) ? '' : text;
 }
 
-/** Another URL of the same file is the same file. */
+/** Adds another URL of a known file, so that it is not listed twice. */
 function alias(links: Map<string, MediaLink>, url: string, known: string): void {
   const link = links.get(known);
   if (link !== undefined) links.set(url, link);

@@ -45,7 +45,7 @@ export class MessageReader {
       message.type === 'headline' ||
       // Servers send announcements to people.
       peer.localpart === '' ||
-      // An invitation, or a notice about a room, is no question (XEP-0045 §7.8.2).
+      // An invitation, or a notice about a room, is not a question (XEP-0045 §7.8.2).
       readMucUser(message.element) !== undefined ||
       peer.equals(client.account)
     )

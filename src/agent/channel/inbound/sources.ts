@@ -1,4 +1,4 @@
-/** Where everything comes in: the only subscriber to the client, the carbons, the rooms, the archives, and the unfinished work of the last run. */
+/** The only subscriber to the events of the client, the carbons, the rooms, the archives, and the unfinished work of the last run. */
 import type { Client, ClientEvents } from '../../../xmpp-core/client.js';
 import { muc, type Room } from '../../../xeps/xep-0045-muc/index.js';
 import { carbons } from '../../../xeps/xep-0280-message-carbons.js';

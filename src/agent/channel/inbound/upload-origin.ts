@@ -1,12 +1,12 @@
-/** The web origin of the account's own upload service (XEP-0363). Only a slot tells it: the service's JID says nothing about its web server. */
+/** The web origin of the account's own upload service (XEP-0363). It is known only from a slot: the service's JID does not name its web server. */
 import type { Client } from '../../../xmpp-core/client.js';
 import { XmppError } from '../../../xmpp-core/errors.js';
 import { httpUpload } from '../../../xeps/xep-0363-http-file-upload.js';
 
-/** A slot for the smallest file there is; nothing is ever uploaded to it. */
+/** The request for a slot of one byte; nothing is uploaded to it. */
 const PROBE = { filename: 'moltis.txt', size: 1, contentType: 'text/plain' };
-/** The shortest time between two attempts: people who send links must not be able to make the bot ask again and again. */
-const AGAIN_MS = 60_000;
+/** The shortest time between two attempts: senders of links must not be able to make the bot request a slot for each one. */
+const RETRY_MS = 60_000;
 
 /** Finds the origin, such as `https://files.example.org:5281`, and remembers it. It is `undefined` where there are no uploads. */
 export function uploadOriginOf(client: Client): () => Promise<string | undefined> {
@@ -25,7 +25,7 @@ export function uploadOriginOf(client: Client): () => Promise<string | undefined
     }
   };
   return () => {
-    if (known !== undefined || performance.now() - askedAt < AGAIN_MS) return asking;
+    if (known !== undefined || performance.now() - askedAt < RETRY_MS) return asking;
     askedAt = performance.now();
     asking = ask();
     return asking;

@@ -16,41 +16,42 @@ import { isSameOccupant } from '../places/identities.js';
 import { asMessages, mayBeSent, upload, type FileRules } from './outgoing-file.js';
 import type { Place } from '../places/place.js';
 
-/** A place to speak at. */
+/** Sends to one place. */
 export interface ReplyChannel {
-  /** Whether what is said now has a way to go. */
+  /** Whether a message can be sent there now. */
   readonly open: boolean;
   /**
-   * Says something.
-   * @param replaces the id of an earlier message of ours that this takes the place of
+   * Sends a text.
+   * @param replaces the id of an earlier message of ours that this one corrects (XEP-0308)
+   * @param last whether it ends the answer; otherwise clients keep showing that the bot is composing
    * @param id of the message; a new one unless given
    * @returns the id of the message
    */
-  say(
+  sendText(
     text: string,
     options?: { readonly replaces?: string; readonly last?: boolean; readonly id?: string | undefined },
   ): string;
-  /** Says a word of the bot's own that nobody is owed: without a way to go it stays unsaid. */
-  remark(text: string): void;
-  /** Tells that the bot is at work, or no longer; the latter only where the last message did not say so already. */
-  state(state: 'composing' | 'active'): void;
-  /** Marks the question with emoji; none takes the mark back. */
-  mark(emoji: readonly string[]): void;
+  /** Sends a notice of the bot itself; drops it when the place cannot be reached now. */
+  notify(text: string): void;
+  /** Sends a chat state (XEP-0085); `active` only if the last message or state was `composing`. */
+  sendChatState(state: 'composing' | 'active'): void;
+  /** Sets the bot's reactions to the question (XEP-0444); an empty list removes them. */
+  setReactions(emoji: readonly string[]): void;
   /**
-   * Sends a file: uploaded, with its link in a message. Where that cannot be done a text goes into messages, and of anything else, or
-   * of what the settings do not let out, people are told that it cannot be sent. Without a way to go, also one that was closed while the
-   * file was uploaded, nothing is said. @throws the signal's reason
+   * Uploads a file and sends its link. Where uploads do not work, a text is sent as messages; for other files, and for those that the settings
+   * do not allow, people get a notice. Sends nothing when the place cannot be reached, before or after the upload.
+   * @throws the signal's reason
    */
   sendFile(file: OutgoingFile, signal?: AbortSignal): Promise<SendFileResult>;
-  /** Puts a file where people can fetch it. @returns what `share` takes; `undefined` when that cannot be done, or may not be */
+  /** Uploads a file. @returns the argument of `shareFile`; `undefined` when it cannot be uploaded, or the settings do not allow it */
   upload(file: OutgoingFile, signal?: AbortSignal): Promise<SharedFile | undefined>;
-  /** Says where an uploaded file is. @param id of the message; a new one unless given */
-  share(file: SharedFile, options?: { readonly last?: boolean; readonly id?: string | undefined }): void;
+  /** Sends the link of an uploaded file. @param last as for `sendText` @param id of the message; a new one unless given */
+  shareFile(file: SharedFile, options?: { readonly last?: boolean; readonly id?: string | undefined }): void;
 }
 
 /**
- * The way to speak at a place through a client.
- * @param rules what the account says of files; without them none is sent
+ * Makes a channel to a place.
+ * @param rules the account's settings for files; without them no file is sent
  */
 export function replyChannelTo(client: Client, place: Place, rules?: FileRules): ReplyChannel {
   const type = place.kind === 'room' ? 'groupchat' : 'chat';
@@ -63,7 +64,7 @@ export function replyChannelTo(client: Client, place: Place, rules?: FileRules):
     if (place.kind === 'direct') return true;
     return client.get(muc).rooms.get(to.bare.toString())?.joined === true && isSameOccupant(client, place);
   };
-  // The first message of an answer says what it answers; those that follow are seen to belong to it.
+  // Only the first message of an answer is a reply: the others follow it.
   const reply = (): Element | undefined => {
     if (place.kind !== 'room' || place.replyId === undefined || replied) return undefined;
     replied = true;
@@ -83,11 +84,11 @@ export function replyChannelTo(client: Client, place: Place, rules?: FileRules):
     return id;
   };
 
-  const say: ReplyChannel['say'] = (text, { replaces, last = true, id } = {}) =>
+  const sendText: ReplyChannel['sendText'] = (text, { replaces, last = true, id } = {}) =>
     send(writable(text), [replaces === undefined ? reply() : writeCorrection(replaces)], { last, id });
 
-  const share: ReplyChannel['share'] = (file, { last = !composing, id } = {}) => {
-    // The body is the URL and nothing else: by that clients know that the file is what the message says.
+  const shareFile: ReplyChannel['shareFile'] = (file, { last = !composing, id } = {}) => {
+    // The body is only the URL: by that clients recognise that the file is the message.
     const { body, payloads } = writeFileMessage(file);
     send(body, [...payloads, reply()], { last, id });
   };
@@ -99,47 +100,47 @@ export function replyChannelTo(client: Client, place: Place, rules?: FileRules):
     get open() {
       return isOpen();
     },
-    say,
-    remark(text) {
-      if (isOpen()) say(text);
+    sendText,
+    notify(text) {
+      if (isOpen()) sendText(text);
     },
-    state(state) {
+    sendChatState(state) {
       if (!isOpen() || (state === 'active' && !composing)) return;
       composing = state === 'composing';
       client.get(chatStates).send(to, type, state);
     },
-    mark(emoji) {
+    setReactions(emoji) {
       // XEP-0444 §4: in a room a message is named by the id that the room gave it.
       const id = place.kind === 'room' ? place.replyId : place.messageId;
       if (isOpen() && id !== undefined) client.get(messageReactions).react(to, type, id, emoji);
     },
     upload: uploadFile,
-    share,
+    shareFile,
     async sendFile(file, signal) {
-      const tell = (text: string): unknown => say(text, { last: !composing });
+      const sendPart = (text: string): unknown => sendText(text, { last: !composing });
       if (!isOpen()) return 'unsent';
       const uploaded = await uploadFile(file, signal);
-      // By now nothing may be wanted any more, and the nick may have passed to somebody else.
+      // During the upload the turn may have been aborted, or the nick passed to somebody else.
       signal?.throwIfAborted();
       if (!isOpen()) return 'unsent';
       const isAllowed = rules !== undefined && mayBeSent(file, rules);
       const messages = isAllowed && uploaded === undefined ? asMessages(file, rules.textChunkLimit) : undefined;
       if (uploaded === undefined && messages === undefined) {
-        tell(`I have a file for you, "${safeFileName(file.name)}", but I cannot send it here.`);
+        sendPart(`I have a file for you, "${safeFileName(file.name)}", but I cannot send it here.`);
         return 'refused';
       }
-      if (file.caption !== undefined) tell(file.caption);
-      if (uploaded !== undefined) share(uploaded);
-      for (const message of messages ?? []) tell(message);
+      if (file.caption !== undefined) sendPart(file.caption);
+      if (uploaded !== undefined) shareFile(uploaded);
+      for (const message of messages ?? []) sendPart(message);
       return uploaded === undefined ? 'inlined' : 'uploaded';
     },
   };
 }
 
-/** All but what XML 1.0 §2.2 calls a character. */
+/** Everything that is not a character by XML 1.0 §2.2. */
 const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
-/** Models write what no XML can carry: escape characters of terminals, halves of emoji. It shows that something was there. */
+/** Models write characters that XML does not allow: terminal escapes, lone surrogates. Each becomes U+FFFD. */
 function writable(text: string): string {
   return text.replaceAll(NOT_XML, '\uFFFD');
 }

@@ -1,9 +1,9 @@
 /**
- * Brings an answer to a place while it is being made: cut into messages, and, where that is wanted, shown as it grows by
- * correcting the last message. Every correction carries the whole text, so they come seldom, and the seldomer the longer it is.
- * A block of code that is too long for a message goes as a file, where the place has a way for files.
+ * Sends an answer while the model writes it: split into messages, and, with `live`, shown as it grows by correcting the last message. Every
+ * correction carries the whole text, so the longer the text is, the longer the interval between corrections. A block of code that is too long
+ * for a message is sent as a file, where files can be uploaded.
  *
- * The messages of an answer are named after it, one by one, so that after a crash the archive can tell which of them people have.
+ * The ids of the messages are derived from the id of the answer, so that after a crash the archive shows which of them were sent.
  */
 import { untilAborted } from '../../../xmpp-core/deadline.js';
 import type { SharedFile } from '../../../xeps/xep-0447-stateless-file-sharing.js';
@@ -13,44 +13,47 @@ import { codeFileName, CodeSplitter, type LongCode, type Piece } from '../../tex
 import { toMessageStyling } from '../../text/styling.js';
 import type { ReplyChannel } from './reply-channel.js';
 
+/** Options of a reply writer. */
 export interface ReplyWriterOptions {
-  /** Of the answer. */
+  /** The id of the answer. */
   readonly id: string;
-  /** What people have of it from an earlier attempt: texts, by the ids of the messages. It is completed, and not sent again. */
+  /** The messages that an earlier attempt sent: texts by message id. They are not sent again. */
   readonly sent?: ReadonlyMap<string, string>;
-  /** Unicode code points a message. */
+  /** The most Unicode code points in a message. */
   readonly chunkLimit: number;
   /** Whether the answer is shown while it grows. */
   readonly live: boolean;
-  /** Runs the uploads that begin while the answer still grows. */
+  /** Runs the uploads that start before the answer is complete. */
   readonly background: Background;
+  /** The clock, in milliseconds; `performance.now` unless given. */
   readonly now?: () => number;
 }
 
-/** A block of code on its way to be a file. */
+/** A block of code that is sent as a file. */
 interface CodeFile extends LongCode {
   readonly name: string;
-  /** Under way, from when it is begun. */
+  /** The upload, once it has started. */
   uploading: Promise<void> | undefined;
   uploaded: SharedFile | undefined;
 }
 
-/** Between two corrections at the least, in milliseconds; a longer text waits longer, as servers count its bytes. */
+/** The shortest time between two corrections, in milliseconds. It grows with the text, because servers limit the bytes. */
 const EDIT_INTERVAL_MS = 2_500;
 const EDIT_MS_PER_CHARACTER = 2;
-/** How often one message is corrected while it grows; its last correction does not count. */
+/** The most corrections of one message while it grows, without the final one. */
 const MAX_EDITS = 12;
 
-/** The id of a message of an answer. @param index counted from 0 */
+/** The id of one message of an answer. @param index from 0 */
 function messageId(answerId: string, index: number): string {
   return index === 0 ? answerId : `${answerId}.${index + 1}`;
 }
 
-/** Whether it is the id of a message of that answer. */
+/** Whether `id` belongs to a message of that answer. */
 export function isMessageOf(answerId: string, id: string): boolean {
   return id === answerId || id.startsWith(`${answerId}.`);
 }
 
+/** Writes one answer to a channel. */
 export class ReplyWriter {
   readonly #channel: ReplyChannel;
   readonly #id: string;
@@ -64,13 +67,13 @@ export class ReplyWriter {
   /** Full messages and files that could not be sent yet, in order. */
   #full: (string | CodeFile)[] = [];
   #files = 0;
-  /** How many messages have got their final text. */
+  /** The number of messages with their final text. */
   #settled = 0;
-  /** The message that still grows, as it was last sent. */
+  /** The message that still grows, as last sent. */
   #growing: { text: string; edits: number } | undefined;
   #hasShown = false;
   #nextEditAt: number;
-  /** Ends the uploads when the answer is given up. */
+  /** Aborts the uploads when the answer is cancelled. */
   readonly #over = new AbortController();
 
   constructor(
@@ -89,12 +92,12 @@ export class ReplyWriter {
     this.#nextEditAt = now() + EDIT_INTERVAL_MS;
   }
 
-  /** Whether people have something of the answer already. */
+  /** Whether a part of the answer was sent. */
   get hasShown(): boolean {
     return this.#hasShown;
   }
 
-  /** Takes a piece of the answer; shows it when it is time to. */
+  /** Adds a piece of the answer; with `live`, sends it when a correction is due. */
   push(text: string): void {
     this.#take(this.#splitter.push(text));
     if (!this.#live || !this.#channel.open) return;
@@ -108,7 +111,7 @@ export class ReplyWriter {
   }
 
   /**
-   * Takes the answer for complete, and uploads what is to be files; what no place takes will be text after all.
+   * Marks the answer as complete and uploads its files. A file that cannot be uploaded is later sent as text.
    * @throws the signal's reason
    */
   async complete(signal: AbortSignal): Promise<void> {
@@ -123,7 +126,7 @@ export class ReplyWriter {
     }
   }
 
-  /** Sends all that is not sent. The channel has to be open. */
+  /** Sends everything that is not sent yet. The channel has to be open. */
   finish(): void {
     this.#take(this.#splitter.end());
     this.#flushText();
@@ -133,12 +136,12 @@ export class ReplyWriter {
     this.#sendFull(true);
   }
 
-  /** Brings what was already shown to an end: the answer will not be finished. Without anything shown it says nothing. */
+  /** Ends a cancelled answer visibly: adds an ellipsis to the message that was growing, if there is one. */
   breakOff(): void {
     this.#over.abort();
     if (this.#growing === undefined) return;
     const text = this.#chunker.rest();
-    this.#channel.say(`${toMessageStyling(text)} …`, { replaces: this.#nextId });
+    this.#channel.sendText(`${toMessageStyling(text)} …`, { replaces: this.#nextId });
     this.#growing = undefined;
   }
 
@@ -155,7 +158,7 @@ export class ReplyWriter {
     }
   }
 
-  /** What stands before a file is a message of its own. */
+  /** Ends the current message: text before a file is a message of its own. */
   #flushText(): void {
     const rest = this.#chunker.rest();
     if (rest.trim() !== '') this.#full.push(rest);
@@ -175,14 +178,14 @@ export class ReplyWriter {
     return messageId(this.#id, this.#settled);
   }
 
-  /** A full message freezes what was growing, with its final text, and is never touched again. */
+  /** Sends full messages and uploaded files in order. A full message is the final text of the growing one. */
   #sendFull(isEnd: boolean): void {
     for (let item = this.#full[0]; item !== undefined; item = this.#full[0]) {
       const last = isEnd && this.#full.length === 1;
       if (typeof item === 'string') this.#settle(toMessageStyling(item), last);
       else if (item.uploaded === undefined)
-        return; // What comes after it waits with it.
-      else if (!this.#sent.has(this.#nextId)) this.#channel.share(item.uploaded, { last, id: this.#nextId });
+        return; // Everything after it waits for the upload.
+      else if (!this.#sent.has(this.#nextId)) this.#channel.shareFile(item.uploaded, { last, id: this.#nextId });
       this.#hasShown = true;
       this.#full.shift();
       this.#settled += 1;
@@ -192,12 +195,12 @@ export class ReplyWriter {
   #settle(text: string, last: boolean): void {
     const id = this.#nextId;
     const shown = this.#growing?.text ?? this.#sent.get(id);
-    if (shown === undefined) this.#channel.say(text, { last, id });
-    else if (shown !== text) this.#channel.say(text, { last, replaces: id });
+    if (shown === undefined) this.#channel.sendText(text, { last, id });
+    else if (shown !== text) this.#channel.sendText(text, { last, replaces: id });
     this.#growing = undefined;
   }
 
-  /** With the code that is being written, as long as both fit into the message. */
+  /** Adds the unfinished code block, if both fit into the message. */
   #withHeld(rest: string): string {
     const all = `${rest}\n${this.#splitter.pending}`.trimEnd();
     return Array.from(all).length <= this.#limit ? all : rest;
@@ -208,10 +211,10 @@ export class ReplyWriter {
     const growing = this.#growing;
     this.#hasShown = true;
     if (growing === undefined) {
-      this.#channel.say(text, { last: false, id: this.#nextId });
+      this.#channel.sendText(text, { last: false, id: this.#nextId });
       this.#growing = { text, edits: 0 };
     } else if (growing.text !== text && growing.edits < MAX_EDITS) {
-      this.#channel.say(text, { replaces: this.#nextId, last: false });
+      this.#channel.sendText(text, { replaces: this.#nextId, last: false });
       growing.text = text;
       growing.edits += 1;
     }

@@ -1,6 +1,6 @@
 /**
- * Who somebody is, as far as it can be proven: what somebody said is theirs to change, and what is owed to them is for nobody else. In a
- * room the occupant id tells, else the real JID; where the room gives neither, only that somebody has had their nick without a break.
+ * Identifies the author of a message as far as that can be proven: only they can change it, and a private answer is for nobody else. In a
+ * room the occupant id decides, else the real JID; where the room shows neither, only that the same occupant still has the nick.
  */
 import type { Jid } from '../../../xmpp-core/jid/jid.js';
 import { definePlugin } from '../../../xmpp-core/plugin.js';
@@ -10,13 +10,13 @@ import { authorKey } from '../../../xeps/message-identity.js';
 import { muc, type Occupant, type RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import type { Place } from './place.js';
 
-/** A part of the client, so that everything that speaks or listens through it asks the same memory. */
+/** Identifies authors and occupants. A plugin, so that everything that uses the client shares one state. */
 export const identities = definePlugin({
   name: 'agent-identities',
   requires: [muc],
   setup(context) {
     const { events, rooms } = context.get(muc);
-    /** By room, then nick: a name for the time that somebody has had it without a break. Only of those who are there. */
+    /** By room, then nick: an id for the time that one occupant has had the nick without a break. Present occupants only. */
     const stays = new Map<string, Map<string, string>>();
 
     const forget = (room: Jid): boolean => stays.delete(room.toString());
@@ -48,15 +48,15 @@ export const identities = definePlugin({
       const id = occupantId ?? occupant?.occupantId;
       if (id !== undefined || realJid !== undefined)
         return authorKey({ kind: 'occupant', room, nick, occupantId: id, realJid });
-      // Of somebody who is not there nothing is known that could be found again.
+      // An occupant who has left has nothing by which they could be identified again.
       return `${room.toString()} stay ${occupant === undefined ? newId() : stayOf(room, nick)}`;
     };
 
     return {
-      /** Who said it, in words that are the same only for the same person. */
+      /** The author of a message, as a key that only the same person gets. */
       author: ({ room, nick, occupant, occupantId }: RoomMessage): string =>
         identify(room.jid, nick, occupantId, occupant),
-      /** Who has a nick now; `undefined` when nobody has. @param at the address in the room */
+      /** The key of the occupant who has a nick now; `undefined` when nobody has it. @param at the full JID in the room */
       at(at: Jid): string | undefined {
         const occupant = rooms.get(at.bare.toString())?.occupants.get(at.resource);
         return occupant === undefined ? undefined : identify(at.bare, at.resource, undefined, occupant);
@@ -65,7 +65,7 @@ export const identities = definePlugin({
   },
 });
 
-/** Whether what is said at a place now reaches the one that it is for. A nick can pass to somebody else. */
+/** Whether a message to a place reaches the same person as before. In a room a nick can pass to somebody else. */
 export function isSameOccupant(client: Client, place: Place): boolean {
   return (
     place.kind !== 'private' || (place.occupant !== undefined && client.get(identities).at(place.to) === place.occupant)
@@ -73,8 +73,8 @@ export function isSameOccupant(client: Client, place: Place): boolean {
 }
 
 /**
- * For whom limits count what is said at a place, and what its answer costs: a person, or a room. Who speaks alone in a room that hides them is
- * known by the occupant id; where there is none it is the room, for anybody can take another nick.
+ * The key under which limits count messages from a place and the tokens of their answers: a bare JID, a room, or an occupant. For a private
+ * message in a room that hides JIDs it is the occupant id; without one it is the room, because anybody can change their nick.
  */
 export function payerAt(place: Place): string {
   if (place.kind !== 'private') return place.to.toString();

@@ -1,4 +1,4 @@
-/** What the bot said lately, by the ids that people's clients know it by: they reply to it and react to it. */
+/** The bot's recent messages, by the ids that clients use to reply and react to them. */
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 import { BoundedMap } from '../../../xmpp-core/bounded-map.js';
 import { definePlugin } from '../../../xmpp-core/plugin.js';
@@ -8,16 +8,16 @@ import { readCorrection } from '../../../xeps/xep-0308-message-correction.js';
 
 /** A message of the bot. */
 export interface OwnMessage {
-  /** How it begins, as it was corrected last. */
+  /** The beginning of its newest version. */
   readonly excerpt: string;
-  /** How many reactions to it were passed on. */
+  /** How many reactions to it the model got. */
   reactions: number;
 }
 
 const MAX_MESSAGES = 1_000;
 const EXCERPT = 120;
 
-/** The beginning of a text, on one line, never inside a character. */
+/** The beginning of a text, on one line. Never cuts a character in two. */
 export function excerptOf(text: string): string {
   const characters = Array.from(
     text
@@ -28,7 +28,7 @@ export function excerptOf(text: string): string {
   return characters.length <= EXCERPT ? characters.join('') : `${characters.slice(0, EXCERPT - 1).join('')}…`;
 }
 
-/** Watches what the client sends, whoever in the program has it sent. */
+/** Records every message that the client sends, from whatever part of the program. */
 export const ownMessages = definePlugin({
   name: 'agent-own-messages',
   requires: [muc],
@@ -53,13 +53,13 @@ export const ownMessages = definePlugin({
       if (to !== undefined) note(inRoom ? to : to.bare, stanza, []);
       return stanza;
     });
-    // In a room it is the room's id that others name it by (XEP-0444 §4.2, XEP-0461 §4.1).
+    // In a room others refer to it by the room's id (XEP-0444 §4.2, XEP-0461 §4.1).
     context.get(muc).events.on('message', ({ room, message, own, stanzaId }) => {
       if (own) note(room.jid, message.element, [stanzaId]);
     });
 
     return {
-      /** @param conversation with whom: a bare JID, or an occupant's */
+      /** @param conversation a bare JID, or the full JID of an occupant */
       find: (conversation: Jid, id: string): OwnMessage | undefined => known.use(keyOf(conversation, id)),
     };
   },

@@ -1,4 +1,4 @@
-/** Where an answer goes. It is written down with the question, so that an answer finds its way after a restart too. */
+/** Where an answer goes. It is stored with the question, so that it can be answered after a restart. */
 import { z } from 'zod';
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 
@@ -10,14 +10,17 @@ const jid = z.string().transform((text, context) => {
 });
 
 const schema = z.discriminatedUnion('kind', [
-  /** A person, directly. */
+  /** A direct chat with a person. */
   z.object({
     kind: z.literal('direct'),
     to: jid,
     messageId: z.string().exactOptional(),
     thread: z.string().exactOptional(),
   }),
-  /** A room; `replyId` and `replyTo` name the question there (XEP-0461), and the former what a reaction names; for the rules, `realJid` is who asked. */
+  /**
+   * A room. `replyId` and `replyTo` identify the question for replies (XEP-0461), `replyId` also for reactions; `realJid` is its sender, for
+   * the access rules.
+   */
   z.object({
     kind: z.literal('room'),
     to: jid,
@@ -25,7 +28,7 @@ const schema = z.discriminatedUnion('kind', [
     replyTo: jid.exactOptional(),
     realJid: jid.exactOptional(),
   }),
-  /** An occupant of a room, alone (XEP-0045 §7.5); `occupant` says who it was that spoke (see `identities`), for the rules `realJid`. */
+  /** A private chat with an occupant (XEP-0045 §7.5). `occupant` is its sender (see `identities`); so is `realJid`, for the access rules. */
   z.object({
     kind: z.literal('private'),
     to: jid,
@@ -35,15 +38,15 @@ const schema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** Where an answer goes: JSON when it is written, with its addresses prepared when it is read. */
+/** Where an answer goes. JSON on disk; in memory its JIDs are parsed. */
 export type Place = z.output<typeof schema>;
 
-/** The id by which a reaction names the message that came from a place (XEP-0444 §4.2: in a room, the one that the room gave it). */
+/** The id for reactions to the message that came from a place. In a room it is the one that the room gave it (XEP-0444 §4.2). */
 export function messageIdAt(place: Place): string | undefined {
   return place.kind === 'room' ? place.replyId : place.messageId;
 }
 
-/** The place that was written down, or `undefined` when it is not one. */
+/** Reads a stored place; `undefined` when it is not one. */
 export function readPlace(json: unknown): Place | undefined {
   const read = schema.safeParse(json);
   return read.success ? read.data : undefined;

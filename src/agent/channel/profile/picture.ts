@@ -1,4 +1,4 @@
-/** The bot's face, for accounts that have none of their own: a robot's head on teal, 96 by 96 points, PNG. */
+/** The avatar of accounts that have none: a robot's head on teal, 96 by 96 pixels, PNG. */
 
 const BASE64 = [
   'iVBORw0KGgoAAAANSUhEUgAAAGAAAABgCAMAAADVRocKAAAAM1BMVEUcXGxgeGBIbGDYnEjwqkjw2LT08ehIeISQqLSowMB4nKjY5NgwbHjAzMxgkJB4',
@@ -9,7 +9,7 @@ const BASE64 = [
   'H35xDxl93JQe3+UPIOJHKPlDoPgxVv4gLv8pQf5jyC98zlEURVGUF+ITOqZERcO9wpcAAAAASUVORK5CYII=',
 ].join('');
 
-/** @returns its bytes */
+/** The bytes of the PNG file, as a new array. */
 export function picture(): Uint8Array {
   return new Uint8Array(Buffer.from(BASE64, 'base64'));
 }

@@ -1,4 +1,4 @@
-/** What an account is like to others: a bot with a name, a version and a picture. */
+/** What others see of an account: a bot with a name, a version and an avatar. */
 import type { Client } from '../../../xmpp-core/client.js';
 import { StanzaError } from '../../../xmpp-core/errors.js';
 import type { Storage } from '../../../xmpp-core/storage.js';
@@ -11,6 +11,7 @@ import { ownVersion } from '../../version.js';
 import { SOFTWARE } from '../client/account-client.js';
 import { picture } from './picture.js';
 
+/** The profile of one account. */
 export class Profile {
   readonly #account: AccountConfig;
   readonly #client: Client;
@@ -22,7 +23,7 @@ export class Profile {
     this.#storage = storage;
   }
 
-  /** Before the client is started: what it answers to those who ask, and what its presence says. */
+  /** Sets the identity for service discovery and the software version. To be called before the client is started. */
   async prepare(): Promise<void> {
     const { nick: name } = this.#account;
     this.#client.get(serviceDiscovery).identify({ category: 'client', type: 'bot', name });
@@ -30,7 +31,7 @@ export class Profile {
   }
 
   /**
-   * Gives the account a name and a picture, once: what it has already was a person's choice, and so is it when they are taken away later.
+   * Gives the account a name and an avatar, once. Existing ones are kept, and removed ones are not set again: both are a person's choice.
    * @throws TimeoutError, XmppError when the connection is lost
    */
   async publish(): Promise<void> {
@@ -48,7 +49,7 @@ export class Profile {
       });
       if (!isPictured) await avatars.publish(picture(), { access: 'open' });
     } catch (error) {
-      // A server that keeps no cards or pictures. What it has and does not show is not overwritten either.
+      // The server has no vCards or avatars, or does not show them; then nothing is overwritten.
       if (error instanceof StanzaError) return;
       throw error;
     }

@@ -14,7 +14,7 @@ export interface ReachabilityOptions {
   readonly log: Log;
 }
 
-/** The ways from one account to its places. */
+/** The reachability of the places of one account. */
 export class Reachability {
   readonly #options: ReachabilityOptions;
 

@@ -30,6 +30,7 @@ const MAX_LEFT = 100;
 /** The shortest time between two writes, in milliseconds: a lively room would otherwise have the file written all the time. */
 const WRITE_MS = 5_000;
 
+/** The room memory of one account. */
 export class RoomMemory {
   readonly #storage: Storage;
   readonly #account: string;

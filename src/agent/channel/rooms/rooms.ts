@@ -201,7 +201,7 @@ export class Rooms implements RoomFacts {
       denials.log(name, `forwards an invitation from ${by.bare.toString()} that cannot be verified`);
       const question = `The room ${name} says that you invited me. If you did, send me: /join ${name}`;
       if (this.#asked.isDue(by.bare.toString()))
-        replyChannelTo(client, { kind: 'direct', to: by.bare }).remark(question);
+        replyChannelTo(client, { kind: 'direct', to: by.bare }).notify(question);
       return;
     }
     const access = admission.room(room, by);

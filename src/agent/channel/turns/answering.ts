@@ -19,7 +19,7 @@ import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js'
 import { ReplyWriter } from '../outbound/reply-writer.js';
 import type { Place } from '../places/place.js';
 import type { Reachability } from '../rooms/reachability.js';
-import { modelAsked } from './model-choice.js';
+import { selectModel } from './model-choice.js';
 import { ProgressIndicator } from './progress.js';
 import { systemPrompt } from './system-prompt.js';
 import type { Question } from './tasks.js';
@@ -52,8 +52,8 @@ const PERHAPS_AGAIN = '(I was interrupted while sending this. You may have it al
 /** The shortest time between two failure notices in a room. */
 const ROOM_FAILURE_MS = 60_000;
 
-/** The conversation of a turn, and the ways to its place. */
-interface Scene {
+/** The conversation and place of a turn, with its channel and progress. */
+interface TurnScope {
   readonly conversation: Conversation;
   readonly place: Place;
   readonly channel: ReplyChannel;
@@ -126,7 +126,7 @@ export class Answering {
     const { account, client, reachability } = this.#options;
     if (!account.reactions || place.kind === 'private') return;
     await reachability.opened(place);
-    replyChannelTo(client, place).mark([]);
+    replyChannelTo(client, place).setReactions([]);
   }
 
   /** Reports a failed turn to the log, and to its room or person. */
@@ -149,10 +149,10 @@ export class Answering {
     await conversation.fail(keys, sentence);
     // The server is often unreachable when the model is. The notice waits for it.
     await reachability.opened(place, turn.signal);
-    if (this.#isNoticeDue(place)) replyChannelTo(client, place).remark(`${sentence} (${reference})`);
+    if (this.#isNoticeDue(place)) replyChannelTo(client, place).notify(`${sentence} (${reference})`);
   }
 
-  async #answer(turn: Turn<Question>, scene: Scene): Promise<void> {
+  async #answer(turn: Turn<Question>, scene: TurnScope): Promise<void> {
     const { account, log, stopping, background } = this.#options;
     const { conversation, place, channel, progress } = scene;
     const startedAt = performance.now();
@@ -202,20 +202,20 @@ export class Answering {
   }
 
   /** Sends the questions of a turn to the model, with the tools that are useful at the place. */
-  async #ask(turn: Turn<Question>, scene: Scene, write: (text: string) => void): Promise<LoopResult> {
+  async #ask(turn: Turn<Question>, scene: TurnScope, write: (text: string) => void): Promise<LoopResult> {
     const { account, client, media, modelOf, models, limits, reachability } = this.#options;
     const { conversation, place } = scene;
     const { signal, answerStarted: begins } = turn;
     const inRoom = place.kind === 'room';
-    const voice = inRoom ? roomConfig(account, place.to) : account;
-    const skills = this.#options.skills.load(voice.skills);
+    const settings = inRoom ? roomConfig(account, place.to) : account;
+    const skills = this.#options.skills.load(settings.skills);
     const mayReact = account.reactions && place.kind !== 'private';
-    const tools = availableTools(voice.tools, { inRoom, canReact: mayReact, hasSkills: skills.length > 0 });
+    const tools = availableTools(settings.tools, { inRoom, canReact: mayReact, hasSkills: skills.length > 0 });
     const prompt = conversation.prompt({
       systemPrompt: systemPrompt({
         nick: this.#nickAt(place),
         room: inRoom ? place.to.bare.toString() : undefined,
-        configured: voice.systemPrompt,
+        configured: settings.systemPrompt,
         tools,
         skills,
       }),
@@ -225,7 +225,7 @@ export class Answering {
       ...(tools.has('react') && { markOf }),
     });
     const payer = turn.items.at(-1)?.payer ?? turn.conversation;
-    const choice = modelAsked(voice, conversation.model, models);
+    const choice = selectModel(settings, conversation.model, models);
     return answerWithTools({
       model: modelOf(choice.provider, choice.model),
       messages: await withPictures(prompt, media),
@@ -245,7 +245,7 @@ export class Answering {
         begins();
         write(words);
       },
-      onUsage: ({ promptTokens, completionTokens }) => limits.spent(payer, promptTokens + completionTokens),
+      onUsage: ({ promptTokens, completionTokens }) => limits.addUsage(payer, promptTokens + completionTokens),
       onReport: (report) => this.#report(report, turn.conversation),
     });
   }

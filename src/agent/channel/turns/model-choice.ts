@@ -1,13 +1,13 @@
-/** Which model a conversation asks. */
+/** Selects the model of a conversation. */
 import type { AccountConfig, Config, RoomConfig } from '../../config/config.js';
 import type { ModelChoice } from '../../conversation/history.js';
 
-/** What of an account or a room says which model it asks. */
-type Voice = Pick<AccountConfig | RoomConfig, 'modelProvider' | 'model'>;
+/** The model settings of an account or a room. */
+type ModelSettings = Pick<AccountConfig | RoomConfig, 'modelProvider' | 'model'>;
 
-/** Every model that can be chosen: those that the providers list, and those that the account and its rooms are given. None twice. */
+/** Every model that can be chosen: those that the providers list, and those in the settings of the account and its rooms. No duplicates. */
 export function modelChoices(
-  account: Voice & Pick<AccountConfig, 'mucRooms'>,
+  account: ModelSettings & Pick<AccountConfig, 'mucRooms'>,
   providers: Config['providers'],
 ): readonly ModelChoice[] {
   const listed = [...providers.values()].flatMap(({ name, models }) =>
@@ -18,19 +18,20 @@ export function modelChoices(
   return all.filter((choice, index) => all.findIndex((other) => isSame(choice, other)) === index);
 }
 
-export function configuredModel({ modelProvider, model }: Voice): ModelChoice {
+/** The model in the settings of an account or a room. */
+export function configuredModel({ modelProvider, model }: ModelSettings): ModelChoice {
   return { provider: modelProvider, model };
 }
 
-/** The model that was chosen in the conversation, as long as there is such a one; else that of the configuration. */
-export function modelAsked(
-  voice: Voice,
+/** The model that was chosen in the conversation if it is still available, else the configured one. */
+export function selectModel(
+  settings: ModelSettings,
   chosen: ModelChoice | undefined,
   choices: readonly ModelChoice[],
 ): ModelChoice {
-  // The configuration may have lost it since.
-  const isThere = chosen !== undefined && choices.some((choice) => isSame(choice, chosen));
-  return isThere ? chosen : configuredModel(voice);
+  // A reload may have removed it from the configuration.
+  const isAvailable = chosen !== undefined && choices.some((choice) => isSame(choice, chosen));
+  return isAvailable ? chosen : configuredModel(settings);
 }
 
 function isSame(one: ModelChoice, other: ModelChoice): boolean {

@@ -5,7 +5,7 @@
 import type { ReplyChannel } from '../outbound/reply-channel.js';
 import { messageIdAt, type Place } from '../places/place.js';
 
-/** Clients stop showing that somebody is composing after a while. */
+/** Clients stop showing a `composing` state after a while, so it is repeated. */
 const COMPOSING_AGAIN_MS = 20_000;
 /** After this time people wonder whether their question was seen. */
 const SLOW_MS = 3_000;
@@ -27,8 +27,8 @@ export class ProgressIndicator {
   constructor(channel: ReplyChannel, place: Place, marks: boolean) {
     this.#channel = channel;
     this.#question = messageIdAt(place);
-    channel.state('composing');
-    const again = setInterval(() => channel.state('composing'), COMPOSING_AGAIN_MS);
+    channel.sendChatState('composing');
+    const again = setInterval(() => channel.sendChatState('composing'), COMPOSING_AGAIN_MS);
     const slow = setTimeout(() => {
       if (marks && !this.#hasReaction) this.#mark([SEEN]);
     }, SLOW_MS);
@@ -39,7 +39,7 @@ export class ProgressIndicator {
   react(channel: ReplyChannel, id: string, emoji: string): void {
     const reactions = new Set(this.#reactions.get(id)).add(emoji);
     this.#reactions.set(id, reactions);
-    channel.mark([...reactions]);
+    channel.setReactions([...reactions]);
   }
 
   /** Stops the timers: nothing changes any more until `end`. */
@@ -52,7 +52,7 @@ export class ProgressIndicator {
     this.rest();
     // The model's own reaction to the question is enough.
     if (this.#marked && !this.#hasReaction) this.#mark(mark === undefined ? [] : [mark]);
-    this.#channel.state('active');
+    this.#channel.sendChatState('active');
   }
 
   get #hasReaction(): boolean {
@@ -61,6 +61,6 @@ export class ProgressIndicator {
 
   #mark(emoji: readonly string[]): void {
     this.#marked = true;
-    this.#channel.mark(emoji);
+    this.#channel.setReactions(emoji);
   }
 }

@@ -1,4 +1,4 @@
-/** Which messages of an answer reached the server before the process was killed: the archive (XEP-0313) knows. */
+/** Finds the messages of an answer that reached the server before the process was killed, in the archive (XEP-0313). */
 import type { Client } from '../../../xmpp-core/client.js';
 import { StanzaError } from '../../../xmpp-core/errors.js';
 import { muc } from '../../../xeps/xep-0045-muc/index.js';

@@ -1,20 +1,21 @@
-/** What the model is told before the conversation: who it is, where it speaks, and what the operator wants of it. */
+/** The system prompt: the bot's name and place, its tools and skills, and the operator's instructions. */
 import type { Skill } from '../../skills/skill.js';
 
-export interface Surroundings {
-  /** What the bot is called here. */
+/** What the prompt depends on. */
+export interface PromptOptions {
+  /** The bot's nick at this place. */
   readonly nick: string;
-  /** The room's address, when it is one. */
+  /** The bare JID of the room; `undefined` outside of rooms. */
   readonly room: string | undefined;
   /** `system_prompt` of the room or the account. */
   readonly configured: string | undefined;
-  /** The tools on offer, by name. */
+  /** The offered tools, by name. */
   readonly tools: { has(name: string): boolean; readonly size: number };
   readonly skills: readonly Skill[];
 }
 
 /** The system prompt for one place. */
-export function systemPrompt({ nick, room, configured, tools, skills }: Surroundings): string {
+export function systemPrompt({ nick, room, configured, tools, skills }: PromptOptions): string {
   const where =
     room === undefined
       ? 'You talk with one person by direct messages.'
@@ -35,7 +36,7 @@ const TOOLS_NOTE =
 const MARKS_NOTE =
   'In front of a message may stand a mark such as [#k3fz]. It is not part of what was said: it names the message for the tool react, and is never to be written in an answer.';
 
-/** One line a skill, so that no description can look like anything else. */
+/** One line for each skill, so that a description cannot imitate other parts of the prompt. */
 function skillsNote(skills: readonly Skill[]): string {
   const lines = skills.map(({ name, description }) => `- ${name}: ${description}`);
   return [

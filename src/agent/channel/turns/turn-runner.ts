@@ -53,7 +53,7 @@ export class TurnRunner {
     if (last === undefined || refusal === undefined) return false;
     const conversation = await store.conversation(id);
     await conversation.fail(items.map(({ key }) => key));
-    if (refusal.notice !== undefined) replyChannelTo(client, last.place).remark(refusal.notice);
+    if (refusal.notice !== undefined) replyChannelTo(client, last.place).notify(refusal.notice);
     return true;
   }
 

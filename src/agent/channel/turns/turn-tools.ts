@@ -12,8 +12,8 @@ import type { ProgressIndicator } from './progress.js';
 /** The most files that one turn may send. */
 const MAX_FILES = 5;
 
-/** The surroundings of a turn. */
-export interface Scene {
+/** What the tools of a turn work on. */
+export interface ToolScope {
   readonly client: Client;
   readonly conversation: Conversation;
   readonly place: Place;
@@ -25,7 +25,7 @@ export interface Scene {
 }
 
 /** The context that the tools of one turn run in. */
-export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
+export function turnTools(scene: ToolScope): Omit<ToolContext, 'signal'> {
   const { client, conversation, place, channel, progress, skills, opened } = scene;
   let files = 0;
   return {
@@ -42,7 +42,7 @@ export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
     },
     recent: (limit) => conversation.recent(limit),
     react: async (mark, emoji, signal) => {
-      const target = reactionTarget(conversation.find((heard) => messageMark(heard.key) === mark));
+      const target = reactionTarget(conversation.find((one) => messageMark(one.key) === mark));
       if (target === undefined) return false;
       await opened(place, signal);
       progress.react(replyChannelTo(client, target.place), target.id, emoji);
@@ -58,15 +58,15 @@ export function turnTools(scene: Scene): Omit<ToolContext, 'signal'> {
   };
 }
 
-/** The mark by which the model names a message, if it is one that can be reacted to. */
-export function markOf(heard: ReceivedMessage): string | undefined {
-  return reactionTarget(heard) === undefined ? undefined : messageMark(heard.key);
+/** The mark by which the model refers to a message; `undefined` if it cannot be reacted to. */
+export function markOf(message: ReceivedMessage): string | undefined {
+  return reactionTarget(message) === undefined ? undefined : messageMark(message.key);
 }
 
 function reactionTarget(
-  heard: ReceivedMessage | undefined,
+  message: ReceivedMessage | undefined,
 ): { readonly place: Place; readonly id: string } | undefined {
-  const place = readPlace(heard?.reference);
+  const place = readPlace(message?.reference);
   const id = place && messageIdAt(place);
   return place === undefined || id === undefined ? undefined : { place, id };
 }

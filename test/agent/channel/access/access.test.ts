@@ -1,4 +1,4 @@
-/** Who is answered, what it may cost, and what the log says of it: the built bot, over XMPP. */
+/** Access, limits and their log events: the built bot, over XMPP. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,15 +28,15 @@ import {
 } from '../../../support/bot.js';
 import { cutsOff, fails, hangs, says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 const WAIT = "I don't know you yet. An operator can let you in.";
 
-/** What it takes to ask for somebody's presence, and to learn the answer. */
+/** The plugins to subscribe to presence. */
 const WATCHER = [roster, subscriptions];
 
-/** Someone who listens to what is said of subscriptions, too. */
+/** A person whose client records subscription events. */
 function presences(person: Person): string[] {
   const heard: string[] = [];
   const { events } = person.client.get(subscriptions);
@@ -64,7 +64,7 @@ t.test('strangers', async (t) => {
   const [boss, alice] = [await stage.person('boss'), await stage.person('alice')];
 
   // [promise-stranger] [promise-operators] [promise-dm-policy] [promise-allowlist]
-  t.test('a stranger is told once of the operators, who are let in and told once of the stranger', async (t) => {
+  t.test('a stranger and the operators get one notice each; operators themselves are answered', async (t) => {
     const carol = await stage.person('carol');
     const before = model.requests.length;
     carol.say('hello');
@@ -76,7 +76,7 @@ t.test('strangers', async (t) => {
     carol.say('hello?');
     t.match(await bot.expect('denied', { from: 'carol@localhost' }), { account: 'bot', why: 'not in allowlist' });
     for (const person of [boss, alice]) await askAgain(stage, person);
-    t.equal(carol.heard.length, 1, 'one sentence, and no sign beside it');
+    t.equal(carol.heard.length, 1, 'one message, and no chat state or receipt');
     t.equal(
       times(
         boss.texts.map((text) => text.split(' ')[0] ?? ''),
@@ -84,11 +84,11 @@ t.test('strangers', async (t) => {
       ),
       1,
     );
-    t.equal(model.requests.length, before + 2, 'of strangers the model learns nothing');
+    t.equal(model.requests.length, before + 2, 'the model gets no message of a stranger');
   });
 
   // [promise-denied-silence] [promise-dm-policy]
-  t.test('without operators, and where nobody is answered, a stranger finds silence', async (t) => {
+  t.test('sends a stranger nothing without operators, and nothing under dm_policy disabled', async (t) => {
     const dave = await stage.person('dave');
     const [alone, off] = [stage.jid('alone'), stage.jid('off')];
     for (const to of [alone, off]) dave.say('hello', { to });
@@ -106,7 +106,7 @@ t.test('strangers', async (t) => {
   });
 
   // [promise-stranger]
-  t.test('made-up addresses do not flood operators, and what is no message of a person is passed over', async (t) => {
+  t.test('does not flood operators with made-up addresses, and ignores messages that no person sent', async (t) => {
     const to = stage.jid('flooded').withResource('moltis');
     const message = (from: string, type: string, body = 'x'): void =>
       stage.server.inject(to, `<message from="${from}" type="${type}"><body>${body}</body></message>`);
@@ -129,42 +129,39 @@ t.test('strangers', async (t) => {
   });
 
   // [promise-command-approve] [promise-command-usage] [promise-subscriptions] [promise-limit-kept] [promise-allowlist]
-  t.test(
-    '/approve lets a stranger in, with the request for presence that waits, for good; /deny takes it back',
-    async () => {
-      const fred = await stage.person('fred', WATCHER);
-      const heard = presences(fred);
-      fred.client.get(subscriptions).request(stage.jid());
-      await bot.expect('denied', { from: 'fred@localhost' });
-      fred.say('hello');
-      await fred.hears(WAIT);
-      boss.say('/approve fred@localhost');
-      await boss.hears('fred@localhost is approved.');
-      await fred.hears('An operator has let you in. Please ask me again.');
-      await askAgain(stage, fred);
-      t.same(heard, ['approved']);
-      boss.say('/usage');
-      await boss.hears(/fred@localhost.*18/);
-      await bot.stop();
-      bot = await stage.start(settings);
-      await bot.expect('online', { account: 'bot' });
-      await askAgain(stage, fred);
-      boss.say('/deny fred@localhost');
-      await boss.hears('fred@localhost is denied.');
-      fred.say('hello again');
-      await bot.expect('denied', { from: 'fred@localhost', why: 'not in allowlist' });
-      await askAgain(stage, alice);
-      t.same(heard, ['approved', 'denied'], 'nor do they see when the bot is there');
-      t.equal(fred.texts.length, 4, 'after that there is silence');
-      t.equal(boss.texts.filter((text) => text.startsWith('fred@localhost wrote')).length, 1);
-      fred.say('/approve fred@localhost');
-      await askAgain(stage, alice);
-      t.equal(fred.texts.length, 4);
-    },
-  );
+  t.test('/approve lets a stranger in for good and approves their presence request; /deny revokes both', async () => {
+    const fred = await stage.person('fred', WATCHER);
+    const heard = presences(fred);
+    fred.client.get(subscriptions).request(stage.jid());
+    await bot.expect('denied', { from: 'fred@localhost' });
+    fred.say('hello');
+    await fred.hears(WAIT);
+    boss.say('/approve fred@localhost');
+    await boss.hears('fred@localhost is approved.');
+    await fred.hears('An operator has let you in. Please ask me again.');
+    await askAgain(stage, fred);
+    t.same(heard, ['approved']);
+    boss.say('/usage');
+    await boss.hears(/fred@localhost.*18/);
+    await bot.stop();
+    bot = await stage.start(settings);
+    await bot.expect('online', { account: 'bot' });
+    await askAgain(stage, fred);
+    boss.say('/deny fred@localhost');
+    await boss.hears('fred@localhost is denied.');
+    fred.say('hello again');
+    await bot.expect('denied', { from: 'fred@localhost', why: 'not in allowlist' });
+    await askAgain(stage, alice);
+    t.same(heard, ['approved', 'denied'], 'nor do they see its presence');
+    t.equal(fred.texts.length, 4, 'after that they get nothing');
+    t.equal(boss.texts.filter((text) => text.startsWith('fred@localhost wrote')).length, 1);
+    fred.say('/approve fred@localhost');
+    await askAgain(stage, alice);
+    t.equal(fred.texts.length, 4);
+  });
 
   // [promise-stranger] [promise-limit-kept] [promise-encrypted]
-  t.test('who was told is not told again after a restart', async (t) => {
+  t.test('does not repeat notices after a restart', async (t) => {
     const amy = await stage.person('ann-amy');
     const sendSecret = (): void => {
       const payloads = [writeEncryption('eu.siacs.conversations.axolotl')];
@@ -180,14 +177,14 @@ t.test('strangers', async (t) => {
     await bot.expect('denied', { from: 'carol@localhost' });
     sendSecret();
     await askAgain(stage, amy);
-    t.equal(amy.texts.length, 2, 'nor is it explained again that nobody here can decrypt');
+    t.equal(amy.texts.length, 2, 'nor is the notice about encryption repeated');
     t.same(carol.heard, []);
     for (const { path, mode, text } of await stage.data())
       t.equal(mode, text === undefined ? 0o700 : 0o600, `${path} is for its owner alone`);
   });
 
   // [promise-subscriptions]
-  t.test('who may write may see when the bot is there; the request of others is left alone', async (t) => {
+  t.test('approves presence requests of people who may write; leaves those of others pending', async (t) => {
     const [anna, erik] = [await stage.person('anna', WATCHER), await stage.person('erik', WATCHER)];
     const [annas, eriks] = [presences(anna), presences(erik)];
     erik.client.get(subscriptions).request(stage.jid());
@@ -196,10 +193,10 @@ t.test('strangers', async (t) => {
     await bot.expect('denied', { from: 'erik@localhost' });
     await askAgain(stage, alice);
     t.same(annas, ['approved']);
-    t.same([eriks, erik.heard], [[], []], 'neither granted nor refused');
+    t.same([eriks, erik.heard], [[], []], 'neither approved nor denied');
     const denied = anna.client.get(subscriptions).events.once('denied', { timeoutMs: 10_000 });
     boss.say('/deny anna@localhost');
-    t.ok(await denied, 'until an operator says otherwise, whoever let them in');
+    t.ok(await denied, 'until an operator denies them, whoever approved them');
   });
 });
 
@@ -214,12 +211,12 @@ t.test('the book of strangers', async (t) => {
   const HOUR = 3_600_000;
 
   // [promise-stranger]
-  t.test('announces ten an hour and forty a day, and how many more there were', async (t) => {
+  t.test('announces at most ten an hour and forty a day, and counts the others', async (t) => {
     const book = await open();
     const kinds: string[] = [];
     for (let hour = 0; hour < 24; hour++) {
       for (let count = 0; count < 12; count++) {
-        const knock = await book.knock(`${hour}-${count}@evil.example`);
+        const knock = await book.recordAttempt(`${hour}-${count}@evil.example`);
         kinds.push(knock.kind);
         if (hour === 1 && count === 0) t.same(knock, { kind: 'announce', unannounced: 2 });
       }
@@ -228,12 +225,12 @@ t.test('the book of strangers', async (t) => {
     t.equal(times(kinds, 'announce') + times(kinds, 'last'), 40);
     t.equal(times(kinds, 'last'), 4);
     now += HOUR;
-    t.same(await book.knock('new@example.org'), { kind: 'announce', unannounced: 20 * 12 + 2 });
+    t.same(await book.recordAttempt('new@example.org'), { kind: 'announce', unannounced: 20 * 12 + 2 });
     t.ok(((await storage.get('strangers bot@example.com')) ?? '').length < 5_000);
   });
 
   // [promise-command-approve] [promise-limit-kept]
-  t.test('remembers across restarts who was let in, and announces who was turned away only after a day', async (t) => {
+  t.test('keeps approvals across restarts, and announces denied strangers again after a day', async (t) => {
     const first = await open();
     t.equal(await first.approve('new@example.org'), 'waiting');
     t.equal(await first.approve('new@example.org'), 'approved');
@@ -241,19 +238,19 @@ t.test('the book of strangers', async (t) => {
     const second = await open();
     t.same([...second.approved], ['new@example.org', 'other@example.org']);
     t.same([...second.approvedAt(new Date(now))], [...second.approved]);
-    t.same([...second.approvedAt(new Date(now - 1))], [], 'what was said before is not answered');
+    t.same([...second.approvedAt(new Date(now - 1))], [], 'messages from before the approval are not answered');
     t.equal(await second.deny('new@example.org'), 'approved');
-    t.same(await second.knock('new@example.org'), { kind: 'silence' });
+    t.same(await second.recordAttempt('new@example.org'), { kind: 'silence' });
     const third = await open();
     t.same([...third.approved], ['other@example.org']);
     now += 23 * HOUR;
-    t.same(await third.knock('new@example.org'), { kind: 'silence' });
+    t.same(await third.recordAttempt('new@example.org'), { kind: 'silence' });
     now += HOUR;
-    t.match(await third.knock('new@example.org'), { kind: 'announce' });
+    t.match(await third.recordAttempt('new@example.org'), { kind: 'announce' });
     t.ok(third.waiting.includes('new@example.org'));
   });
 
-  t.test('still knows those who were let in before it was written down when', async (t) => {
+  t.test('reads approvals that were stored without a time', async (t) => {
     const older = { approved: ['old@example.com'], waiting: [['shy@example.com', 1]], denied: [], announced: [] };
     await storage.set('strangers bot@example.com', JSON.stringify(older));
     const book = await open();
@@ -261,18 +258,18 @@ t.test('the book of strangers', async (t) => {
     t.same(
       [...book.approvedAt(new Date(1_000))],
       ['old@example.com'],
-      'also for what they said while the bot was away',
+      'also for messages that they sent while the bot was offline',
     );
   });
 
-  t.test('begins anew when what was kept is damaged', async (t) => {
+  t.test('starts empty when the stored state is damaged', async (t) => {
     await storage.set('strangers bot@example.com', '{"approved":7');
     t.same([...(await open()).approved], []);
   });
 });
 
 // [promise-encrypted]
-t.test('what was seen once is known again, up to a bound, and begins anew when what was kept is damaged', async (t) => {
+t.test('remembers what was seen, up to a bound, and starts empty when the stored state is damaged', async (t) => {
   const storage = memoryStorage();
   const open = async (): Promise<SeenMessages> => {
     const seen = new SeenMessages(storage, 'seen', new Background((...event) => t.fail(JSON.stringify(event))));
@@ -291,7 +288,7 @@ t.test('what was seen once is known again, up to a bound, and begins anew when w
   await seen.written();
   const kept = (await storage.get('seen')) ?? '';
   t.equal(JSON.parse(kept).length, 1_000);
-  t.ok(kept.length < 40_000, 'however long it is what strangers send');
+  t.ok(kept.length < 40_000, 'however long the texts of strangers are');
   const next = await open();
   t.same([next.has('a'), next.has('b')], [false, true], 'the oldest go first');
   await storage.set('seen', '{');
@@ -326,7 +323,7 @@ t.test('limits', async (t) => {
   const alice = await stage.person('alice');
 
   // [promise-limit-tokens] [promise-answer-state]
-  t.test('the tokens of a day are looked at again when the turn of a question begins, and told once', async (t) => {
+  t.test('checks the tokens of the day again when a turn begins, and sends one notice', async (t) => {
     const { script, letGo } = holds('', 'Dear.');
     const before = model.requests.length;
     model.next(script);
@@ -348,7 +345,7 @@ t.test('limits', async (t) => {
     alice.say('/status');
     await alice.hears(/0 waiting/);
     t.match(alice.texts.slice(0, 3), [/2 waiting/, 'Dear.', /come back tomorrow/]);
-    t.equal(alice.texts.length, 7, 'it was told once, and commands, which cost nothing, still work');
+    t.equal(alice.texts.length, 7, 'one notice, and commands, which cost no tokens, still work');
     t.equal(model.requests.length, before + 1);
     t.equal(
       alice.heard.filter(({ state, from }) => state !== undefined && from.startsWith('moltis@')).at(-1)?.state,
@@ -357,7 +354,7 @@ t.test('limits', async (t) => {
   });
 
   // [promise-limit-off]
-  t.test('where a limit is off nobody is told to wait', async () => {
+  t.test('sends no notice where a limit is off', async () => {
     const freda = await stage.person('freda');
     for (let count = 1; count <= 25; count++) {
       freda.say(`${count}`, { to: stage.jid('free') });
@@ -366,7 +363,7 @@ t.test('limits', async (t) => {
   });
 
   // [promise-limit-messages]
-  t.test('who asks too much is told once, and answered again in their other conversations', async (t) => {
+  t.test('sends one notice to a sender over the limit, and answers them in their other conversations', async (t) => {
     const greg = await stage.person('greg');
     const before = model.requests.length;
     const to = stage.jid('strict');
@@ -382,7 +379,7 @@ t.test('limits', async (t) => {
   });
 
   // [promise-limit-messages] [promise-conversation-correction]
-  t.test('corrections count as what is sent, and those beyond the limit are dropped without a word', async (t) => {
+  t.test('counts corrections as messages, and drops those over the limit silently', async (t) => {
     const [cora, dora] = [await stage.person('cora'), await stage.person('dora')];
     const to = stage.jid('strict');
     const before = model.requests.length;
@@ -404,33 +401,28 @@ t.test('limits', async (t) => {
   });
 
   // [promise-limit-messages]
-  t.test(
-    'who is over the limit can stop what is under way; where nothing is, /stop is a message like any other',
-    async (t) => {
-      const [ivy, jim] = [await stage.person('ivy'), await stage.person('jim')];
-      const to = stage.jid('strict');
-      const before = model.requests.length;
-      model.next(hangs);
-      for (const text of ['one', 'two']) ivy.say(text, { to });
-      await model.request(before);
-      ivy.say('three', { to });
-      await ivy.hears(/Too many messages at once/);
-      ivy.say('/stop', { to });
-      await ivy.hears('Stopped.');
-      for (let count = 0; count < 10; count++) ivy.say('/stop', { to });
-      // Another's question to the same account comes after it.
-      jim.say('four', { to });
-      await jim.hears('You said: four');
-      t.equal(ivy.texts.length, 2);
-      const lines = (await stage.data()).flatMap(({ path, text = '' }) =>
-        path.includes('ivy') ? text.split('\n') : [],
-      );
-      t.equal(lines.filter((line) => line.includes('"name":"stop"')).length, 1, 'nor does it fill the disk');
-    },
-  );
+  t.test('a sender over the limit can stop a running turn; without one, /stop counts as a message', async (t) => {
+    const [ivy, jim] = [await stage.person('ivy'), await stage.person('jim')];
+    const to = stage.jid('strict');
+    const before = model.requests.length;
+    model.next(hangs);
+    for (const text of ['one', 'two']) ivy.say(text, { to });
+    await model.request(before);
+    ivy.say('three', { to });
+    await ivy.hears(/Too many messages at once/);
+    ivy.say('/stop', { to });
+    await ivy.hears('Stopped.');
+    for (let count = 0; count < 10; count++) ivy.say('/stop', { to });
+    // Another's question to the same account comes after it.
+    jim.say('four', { to });
+    await jim.hears('You said: four');
+    t.equal(ivy.texts.length, 2);
+    const lines = (await stage.data()).flatMap(({ path, text = '' }) => (path.includes('ivy') ? text.split('\n') : []));
+    t.equal(lines.filter((line) => line.includes('"name":"stop"')).length, 1, 'and it is not stored again');
+  });
 
   // [promise-limit-history]
-  t.test('a request carries no more of the past than history_tokens', async (t) => {
+  t.test('a request has at most history_tokens of history', async (t) => {
     const hana = await stage.person('hana');
     const to = stage.jid('short');
     for (const text of ['the first word', `the second word ${'and more '.repeat(60)}`, 'the third word']) {
@@ -444,10 +436,10 @@ t.test('limits', async (t) => {
   });
 
   // [promise-limit-turns]
-  t.test('two bots that talk with each other come to an end', async (t) => {
+  t.test('a conversation between two bots ends', async (t) => {
     const before = model.requests.length;
     const [one, two] = [stage.jid('one').toString(), stage.jid('two').toString()];
-    // The first word of one of them.
+    // The first message.
     stage.server.inject(
       stage.jid('one').withResource('moltis'),
       `<message from="${two}/moltis" type="chat" id="1"><body>Hi</body></message>`,
@@ -461,7 +453,7 @@ t.test('limits', async (t) => {
   });
 
   // [promise-limit-messages] [promise-limit-turns] [promise-conversation-once]
-  t.test('what comes twice counts once, and commands take no turn', async (t) => {
+  t.test('counts a repeated message once, and commands not as turns', async (t) => {
     const jane = await stage.person('jane');
     const to = stage.jid('four');
     const [command, question] = [jane.say('/new', { to }), jane.say('hm', { to })];
@@ -480,7 +472,7 @@ t.test('limits', async (t) => {
 
   // [promise-limit-kept] [promise-limit-messages]
   t.test(
-    'what was used of a day outlives a process that was killed, and what the archive has again counts no more',
+    'keeps the tokens of the day when the process is killed, and does not count messages of the archive again',
     async () => {
       const [ida, kim] = [await stage.person('ida'), await stage.person('kim')];
       const to = stage.jid('four');
@@ -545,7 +537,7 @@ t.test('sums and windows', async (t) => {
   };
 
   // [promise-limit-messages]
-  t.test('who is over a limit is told once, until they were within it again', async (t) => {
+  t.test('sends one notice over a limit, until the sender was within it again', async (t) => {
     const { limits } = await open();
     const ask = (): boolean | undefined => {
       const excess = limits.excess('a', 'a');
@@ -554,21 +546,21 @@ t.test('sums and windows', async (t) => {
     t.same([ask(), ask(), ask(), ask()], [undefined, undefined, true, false]);
     for (let second = 0; second < 300; second += 10) {
       now += 10_000;
-      t.equal(ask(), false, 'who never stops is told nothing more');
+      t.equal(ask(), false, 'no second notice while they keep sending');
     }
     now += 61_000;
     t.same([ask(), ask(), ask()], [undefined, undefined, true]);
   });
 
   // [promise-limit-messages] [promise-limit-turns]
-  t.test('what waited is counted by its own time, and commands and turns each by themselves', async (t) => {
+  t.test('counts delayed messages by their own time, and commands and turns separately', async (t) => {
     const { limits } = await open();
     const ago = (minutes: number): Date => new Date(now - minutes * 60_000);
     const isTooMuch = (minutes: number): boolean => limits.excess('b', 'b', ago(minutes)) !== undefined;
-    t.same([50, 50, 40, 40, 30, 30, 0, 0].map(isTooMuch), Array(8).fill(false), 'two in each of its minutes');
-    t.same([50, 40, 0].map(isTooMuch), [true, true, true], 'whatever time is written into it');
-    t.same([-5, -90].map(isTooMuch), [true, true], 'nothing comes from the future');
-    t.equal(limits.excessOfCommand('stop', true, 'b'), undefined, 'what is under way can always be stopped');
+    t.same([50, 50, 40, 40, 30, 30, 0, 0].map(isTooMuch), Array(8).fill(false), 'two in each minute');
+    t.same([50, 40, 0].map(isTooMuch), [true, true, true], 'whatever time they carry');
+    t.same([-5, -90].map(isTooMuch), [true, true], 'a time in the future counts as now');
+    t.equal(limits.excessOfCommand('stop', true, 'b'), undefined, 'a running turn can always be stopped');
     t.match(limits.excessOfCommand('stop', false, 'b'), { why: 'over limits.messages_per_minute' });
     t.match(limits.excessOfCommand('status', true, 'b'), { why: 'over limits.messages_per_minute' });
     const turn = (): string | undefined => limits.excessOfTurns('talk')?.why;
@@ -579,27 +571,30 @@ t.test('sums and windows', async (t) => {
   });
 
   // [promise-limit-tokens] [promise-limit-kept] [promise-command-usage]
-  t.test('the day’s tokens are counted by payer, begin anew at midnight, and outlive a restart', async (t) => {
-    const { limits, ledger } = await open();
-    limits.spent('small@example.org', 10);
-    limits.spent('large@example.org', 60);
-    limits.spent('large@example.org', 60);
-    const usage = [
-      { payer: 'large@example.org', tokens: 120 },
-      { payer: 'small@example.org', tokens: 10 },
-    ];
-    t.same(limits.usage(), usage);
-    t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', notice: /tomorrow/ });
-    t.match(limits.overspent('large@example.org'), { notice: undefined });
-    t.equal(limits.overspent('small@example.org'), undefined);
-    await ledger.flush();
-    const after = await open();
-    t.same(after.limits.usage(), usage);
-    now = new Date(2026, 2, 2, 0, 0, 1).getTime();
-    t.equal(after.limits.overspent('large@example.org'), undefined);
-    t.same(after.limits.usage(), []);
-    t.same((await open()).limits.usage(), [], 'what was kept of another day is not of this one');
-  });
+  t.test(
+    'counts the tokens of the day by payer, resets them at midnight, and keeps them across restarts',
+    async (t) => {
+      const { limits, ledger } = await open();
+      limits.addUsage('small@example.org', 10);
+      limits.addUsage('large@example.org', 60);
+      limits.addUsage('large@example.org', 60);
+      const usage = [
+        { payer: 'large@example.org', tokens: 120 },
+        { payer: 'small@example.org', tokens: 10 },
+      ];
+      t.same(limits.usage(), usage);
+      t.match(limits.overspent('large@example.org'), { why: 'over limits.tokens_per_day', notice: /tomorrow/ });
+      t.match(limits.overspent('large@example.org'), { notice: undefined });
+      t.equal(limits.overspent('small@example.org'), undefined);
+      await ledger.flush();
+      const after = await open();
+      t.same(after.limits.usage(), usage);
+      now = new Date(2026, 2, 2, 0, 0, 1).getTime();
+      t.equal(after.limits.overspent('large@example.org'), undefined);
+      t.same(after.limits.usage(), []);
+      t.same((await open()).limits.usage(), [], 'stored sums of another day do not count');
+    },
+  );
 });
 
 t.test('the log', async (t) => {
@@ -618,7 +613,7 @@ t.test('the log', async (t) => {
   await bot.expect('joined', { room, nick: 'moltis' });
 
   // [promise-log-private] [promise-log-events] [promise-log-screen]
-  t.test('holds no word of anybody and no secret, whatever goes wrong', async (t) => {
+  t.test('contains no text of messages and no secret, whatever fails', async (t) => {
     const alice = await stage.person('alice');
     const team = await alice.enter(stage.room('team'));
     model.next(says('canary of the answer'));
@@ -665,7 +660,7 @@ t.test('the log', async (t) => {
       t.same(
         bot.log.filter((event) => JSON.stringify(event).includes(word)),
         [],
-        'neither words nor secrets',
+        'neither texts nor secrets',
       );
     t.same(bot.noise, [], 'every line is one event');
     for (const event of bot.log)

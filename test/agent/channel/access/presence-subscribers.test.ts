@@ -1,4 +1,4 @@
-/** Who sees when the bot is there, and who no longer does when its rules change: the built bot, over XMPP. */
+/** Presence subscriptions, and their cancellation when the rules change: the built bot, over XMPP. */
 import t, { type Test } from 'tap';
 import type { RosterItem } from '../../../../src/xmpp-core/im/roster-item.js';
 import { roster, type Roster } from '../../../../src/xmpp-core/im/roster.js';
@@ -6,12 +6,12 @@ import { subscriptions } from '../../../../src/xmpp-core/im/subscriptions.js';
 import { askAgain, Stage, type Person, type Settings } from '../../../support/bot.js';
 import { until } from '../../../support/loopback.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 const soon = { timeoutMs: 10_000 };
 
-/** Asks to see when the bot is there. @returns what is said of that, as it comes */
+/** Subscribes to the bot's presence. @returns the responses, as they arrive */
 async function watches(stage: Stage, person: Person): Promise<string[]> {
   const heard: string[] = [];
   const asking = person.client.get(subscriptions);
@@ -24,7 +24,7 @@ async function watches(stage: Stage, person: Person): Promise<string[]> {
   return heard;
 }
 
-/** The roster of the bot's account, as another client of it has it. */
+/** The roster of the bot's account, as another client of it sees it. */
 async function rosterOf(t: Test, stage: Stage): Promise<Roster> {
   const client = stage.otherClient(t, [roster]);
   const received = client.get(roster).events.once('received', soon);
@@ -34,7 +34,7 @@ async function rosterOf(t: Test, stage: Stage): Promise<Roster> {
 }
 
 // [promise-subscriptions] [promise-subscriptions-taken-back]
-t.test('where the rules are closed, those who saw the bot and are not let in any more see it no longer', async (t) => {
+t.test('cancels the subscriptions of people whom changed rules no longer admit', async (t) => {
   const stage = await Stage.set(t);
   const person = (name: string): Promise<Person> => stage.person(name, [roster, subscriptions]);
   const [anna, bert, carol] = [await person('anna'), await person('bert'), await person('carol')];
@@ -60,9 +60,9 @@ t.test('where the rules are closed, those who saw the bot and are not let in any
   await bot.expect('online');
   await until(() => annas.includes('denied') && berts.includes('denied'), 'that they are told');
   await until(() => subscription(anna) === undefined && subscription(bert) === 'none', 'that the roster follows');
-  t.equal(list.get(bert.client.account)?.name, 'Bert', 'whom a person has put there stays there');
+  t.equal(list.get(bert.client.account)?.name, 'Bert', 'an item that a person added stays');
 
-  // Who is let in by an operator's word is let in after a restart, too.
+  // An approval by an operator survives a restart.
   boss.say('/approve fred@localhost');
   await boss.hears('fred@localhost is approved.');
   const freds = await watches(stage, fred);
@@ -78,7 +78,7 @@ t.test('where the rules are closed, those who saw the bot and are not let in any
   await last.expect('online');
   await until(() => carols.includes('denied') && freds.includes('denied'), 'that nobody is let in');
   const chiefs = await watches(stage, await person('chief'));
-  for (const heard of [bosss, chiefs]) t.same(heard, ['approved'], 'but operators see when it is there');
+  for (const heard of [bosss, chiefs]) t.same(heard, ['approved'], 'but operators see its presence');
   t.same(last.logged('error'), []);
   t.equal(await last.stop(), 0);
 });

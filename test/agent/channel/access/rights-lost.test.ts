@@ -1,18 +1,18 @@
-/** Who was let in when they asked, and is not any more when their turn comes: the built bot, over XMPP. */
+/** Senders who lose access between their question and its turn: the built bot, over XMPP. */
 import t from 'tap';
 import { askAgain, holds, Stage } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
-t.test('those whom the rules let in no more', async (t) => {
+t.test('senders without access any more', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const [alice, bob] = [await stage.person('alice'), await stage.person('bob')];
 
   // [promise-room-users] [promise-command-crash]
-  t.test('what they asked in a room, and the commands they gave there, come to nothing after the start', async (t) => {
+  t.test('their questions and commands in a room are dropped after a restart', async (t) => {
     const room = stage.room('team').toString();
     const settings = (...users: string[]) => ({ rooms: [room], muc_rooms: { [room]: { users } } });
     const bot = await stage.run(settings('alice@localhost', 'bob@localhost'));
@@ -40,7 +40,7 @@ t.test('those whom the rules let in no more', async (t) => {
   });
 
   // [promise-denied-silence] [promise-command-approve]
-  t.test('what waited when an operator turned them away is not put to the model', async (t) => {
+  t.test('their waiting questions are dropped when an operator denies them', async (t) => {
     const bot = await stage.run({ dm_policy: 'allowlist', operators: ['alice@localhost'] });
     bob.say('let me in');
     await alice.hears(/\/approve bob@localhost/);

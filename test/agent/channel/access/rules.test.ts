@@ -16,11 +16,11 @@ import { Jid } from '../../../../src/xmpp-core/jid/jid.js';
 const bot = Jid.parse('bot@home.example');
 const patterns = (...texts: string[]): JidPattern[] => texts.map((text) => JidPattern.parse(text));
 const jid = (text: string | undefined): Jid | undefined => Jid.tryParse(text);
-/** `yes`, or the rule that said no. */
+/** `yes`, or the rule that denies. */
 const verdict = (access: Access): string => (access.allowed ? 'yes' : access.rule);
 
 // [pitfall-wildcard-full-jid] [promise-dm-policy] [promise-allowlist] [promise-operators]
-t.test('a direct message is answered as dm_policy says', async (t) => {
+t.test('answers direct messages by dm_policy', async (t) => {
   const operators = [Jid.parse('boss@example.com')];
   const allowlist = patterns('alice@example.com', '*@trusted.org', 'bot-*@*.example.net');
   const cases: [promise: string, policy: Policy, sender: string | undefined, expected: string][] = [
@@ -50,7 +50,7 @@ t.test('an empty allowlist lets nobody in', async (t) => {
   t.equal(verdict(directAccess(account, jid('alice@example.com'))), 'list');
 });
 
-t.test('whom an operator let in is compared whole: a stranger named * opens no door to others', async (t) => {
+t.test('compares approved JIDs exactly: approving *@… admits nobody else', async (t) => {
   const account = { jid: bot, dmPolicy: 'allowlist', allowlist: [], operators: [] } as const;
   const approved = new Set(['*@evil.example', 'carol@example.com']);
   t.equal(verdict(directAccess(account, jid('carol@example.com/x'), approved)), 'yes');
@@ -58,7 +58,7 @@ t.test('whom an operator let in is compared whole: a stranger named * opens no d
 });
 
 // [pitfall-wildcard-full-jid] [pitfall-nickname-as-identity] [promise-operators]
-t.test('an operator is known by the bare JID, and a hidden one is none', async (t) => {
+t.test('recognises operators by their bare JID; a hidden JID is never an operator', async (t) => {
   const account = { operators: [Jid.parse('boss@example.com')] };
   t.equal(isOperator(account, jid('boss@example.com/desk')), true);
   t.equal(isOperator(account, jid('example.com/boss@example.com')), false);
@@ -67,7 +67,7 @@ t.test('an operator is known by the bare JID, and a hidden one is none', async (
 });
 
 // [promise-operators]
-t.test('a room’s word makes an operator only on the bot’s own server and on that of the operator', async (t) => {
+t.test('trusts a room about operators only on the bot’s own server and on the operator’s', async (t) => {
   const account = {
     jid: bot,
     dmPolicy: 'allowlist',
@@ -94,7 +94,7 @@ t.test('a room’s word makes an operator only on the bot’s own server and on 
     const said = roomMessageAccess(account, settings, { sender: boss, addressed: true });
     t.equal(verdict(said), isTrusted ? 'yes' : 'list', name);
     const alice = Jid.parse('alice@example.com/phone');
-    t.equal(verdict(directAccess(account, alice, new Set(), room)), 'yes', 'the list takes the room’s word');
+    t.equal(verdict(directAccess(account, alice, new Set(), room)), 'yes', 'for the allowlist the room is trusted');
     t.equal(isOperatorIn(account, room, alice), false);
     t.equal(isOperatorIn(account, room, undefined), false);
   }
@@ -102,7 +102,7 @@ t.test('a room’s word makes an operator only on the bot’s own server and on 
 
 // [promise-limit-messages] [promise-limit-tokens]
 t.test(
-  'another nick is no other budget: alone in a room counts the person, else the occupant, else the room',
+  'a new nick is no new budget: private messages count for the person, else the occupant, else the room',
   async (t) => {
     const payer = (nick: string, occupant?: string, realJid?: string): string =>
       payerAt({

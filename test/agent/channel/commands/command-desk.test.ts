@@ -1,4 +1,4 @@
-/** The commands as people give them: to the built bot, in direct messages, in rooms and with the buttons of a client. */
+/** Commands in direct messages, in rooms and as ad-hoc commands: the built bot, over XMPP. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -17,7 +17,7 @@ import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
 import { asked, holds, Stage } from '../../../support/bot.js';
 import { fails, hangs, says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 const LONG = 'This is a long answer with many words in it, which a summary says in fewer. '.repeat(20);
@@ -50,7 +50,7 @@ t.test('commands in a chat', async (t) => {
   const [alice, olga] = [await stage.person('alice'), await stage.person('olga')];
 
   // [promise-command-help] [promise-command-operators] [promise-command-unknown]
-  t.test('/help lists what who asks may use; operators have more, which nobody else has', async (t) => {
+  t.test('/help lists the commands that the sender may use; only operators get theirs', async (t) => {
     alice.say('/help');
     const help = (await alice.hears(/^\/compact: /)).body ?? '';
     for (const name of ['compact', 'context', 'help', 'model [NAME]', 'new', 'retry', 'skills', 'status', 'stop']) {
@@ -71,13 +71,13 @@ t.test('commands in a chat', async (t) => {
   });
 
   // [promise-command-skills]
-  t.test('/skills lists the skills that the model knows of here', async () => {
+  t.test('/skills lists the skills that the model can use here', async () => {
     alice.say('/skills');
     await alice.hears('explain: How to explain things.');
   });
 
   // [promise-command-model] [promise-command-status]
-  t.test('/model chooses another model for this conversation, over a restart, until /new', async (t) => {
+  t.test('/model selects a model for this conversation, across restarts, until /new', async (t) => {
     alice.say('/model');
     await alice.hears(
       /^Current model: local\/mock\. Available:\n- local\/mock \(current\) \(default here\)\n- local\/mock-large\n/,
@@ -110,7 +110,7 @@ t.test('commands in a chat', async (t) => {
   });
 
   // [promise-command-context] [promise-command-compact]
-  t.test('/context shows what the next request carries, and /compact puts a summary in its place', async (t) => {
+  t.test('/context shows the size of the next request, and /compact replaces the history with a summary', async (t) => {
     alice.say('/new');
     await alice.hears(/^New session/);
     alice.say('/compact');
@@ -147,7 +147,7 @@ t.test('commands in a chat', async (t) => {
   });
 
   // [promise-command-compact] [promise-command-stop]
-  t.test('/compact changes nothing when the model fails, says no less, or is stopped', async (t) => {
+  t.test('/compact changes nothing when the model fails, the summary is not shorter, or it is stopped', async (t) => {
     alice.say('/new');
     await alice.hears(/^New session/);
     model.next(says(LONG));
@@ -183,7 +183,7 @@ t.test('commands in a chat', async (t) => {
   });
 
   // [promise-command-retry]
-  t.test('/retry has the last question answered again, after an answer, a failure or a stop', async (t) => {
+  t.test('/retry answers the last question again, after an answer, a failure or a stop', async (t) => {
     alice.say('/new');
     await alice.hears(/^New session/);
     alice.say('/retry');
@@ -217,7 +217,7 @@ t.test('commands in a chat', async (t) => {
 
   // [promise-command-retry] [promise-command-stop]
   t.test(
-    'in a room a command needs the mention, and only who asked, or an operator, has it answered again',
+    'in a room a command needs a mention, and only the author of a question or an operator can retry it',
     async (t) => {
       const bob = await stage.person('bob');
       const [hers, his, boss] = [await alice.enter(team), await bob.enter(team), await olga.enter(team)];
@@ -243,7 +243,7 @@ t.test('commands in a chat', async (t) => {
   );
 
   // [promise-command-rooms] [promise-command-join]
-  t.test('operators have the bot join and leave rooms, and see where it is', async () => {
+  t.test('operators can make the bot join and leave rooms, and list them', async () => {
     olga.say('/rooms');
     await olga.hears(/^team@\S+: as moltis, \d present$/);
     olga.say('/join attic');
@@ -260,7 +260,7 @@ t.test('commands in a chat', async (t) => {
   });
 
   // [promise-command-approve]
-  t.test('/approve lets a stranger in and /deny takes that back', async (t) => {
+  t.test('/approve lets a stranger in and /deny revokes it', async (t) => {
     const eve = await stage.person('eve');
     const before = model.requests.length;
     eve.say('let me in');
@@ -300,7 +300,7 @@ t.test('commands in a chat', async (t) => {
   });
 
   // [promise-command-buttons] [promise-command-operators] [promise-denied-silence]
-  t.test('clients with buttons are offered the same commands, to the same people', async (t) => {
+  t.test('offers the same commands to the same people as ad-hoc commands', async (t) => {
     const at = stage.jid().withResource('moltis');
     const buttonsOf = async (name: string): Promise<AdHocCommands & { readonly client: Client }> => {
       const client = createClient({
@@ -392,7 +392,7 @@ t.test('commands in a chat', async (t) => {
     t.equal(canceled.status, 'canceled');
   });
 
-  t.test('nothing was asked that the real API refuses', async (t) => {
+  t.test('every request is valid for the real API', async (t) => {
     t.same(model.violations, []);
     t.same(bot.noise, []);
     t.equal(await bot.stop(), 0);

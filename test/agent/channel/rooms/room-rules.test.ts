@@ -6,7 +6,7 @@ import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
 import { askAgain, asked, holds, Stage, times, type Person } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 const HIDING = { 'muc#roomconfig_whois': 'moderators' };
@@ -16,7 +16,7 @@ async function found(owner: Person, room: Jid, configuration: FormValues): Promi
   return owner.client.get(muc).join(room, { nick: owner.client.account.localpart, configuration });
 }
 
-t.test('a room that hides who is behind a nick', async (t) => {
+t.test('a room that hides real JIDs', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const [closed, open] = [stage.room('closed'), stage.room('open')];
@@ -31,7 +31,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
   for (const room of [closed, open]) await bot.expect('joined', { room: room.toString() });
 
   // [promise-room-users]
-  t.test('lets nobody in whom its users name, an operator neither, whatever nick they take', async (t) => {
+  t.test('admits neither its users nor operators, whatever nick they take', async (t) => {
     const hers = await alice.client.get(muc).join(closed, { nick: 'alice@localhost' });
     const shown = [...hers.occupants.values()].filter(({ realJid }) => realJid !== undefined);
     t.same(
@@ -54,7 +54,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
   });
 
   // [promise-limit-messages] [promise-room-users]
-  t.test('counts what each occupant says, under whichever nick', async (t) => {
+  t.test('counts the messages of each occupant, under any nick', async (t) => {
     const [hers, his] = [await alice.enter(open), await bob.enter(open)];
     for (const text of ['one', 'two']) await alice.sayIn(hers, text);
     await alice.sayIn(hers, 'moltis: /status');
@@ -70,7 +70,7 @@ t.test('a room that hides who is behind a nick', async (t) => {
   });
 
   // [promise-limit-tokens] [promise-rooms-private]
-  t.test('has a budget of tokens for each occupant who speaks to the bot alone, under whichever nick', async () => {
+  t.test('has a token budget for the private messages of each occupant, under any nick', async () => {
     const [carol, dora] = [await stage.person('carol'), await stage.person('dora')];
     const [hers] = [await carol.enter(open), await dora.enter(open)];
     const to = open.withResource('moltis');
@@ -104,7 +104,7 @@ t.test("a room on another server than the bot's", async (t) => {
   for (const room of [home, away]) await bot.expect('joined', { room: room.toString() });
 
   // [promise-operators] [promise-command-operators]
-  t.test('makes nobody an operator, in the room or alone; one of its own server does', async (t) => {
+  t.test('makes nobody an operator, in the room or in private; a room on the bot’s server does', async (t) => {
     const [there, here] = [await boss.enter(away), await boss.enter(home)];
     await boss.sayIn(there, 'moltis: /rooms');
     await bot.expect('denied', { from: 'boss@localhost', why: "not in the room's users list" });
@@ -118,7 +118,7 @@ t.test("a room on another server than the bot's", async (t) => {
   });
 
   // [promise-operators]
-  t.test('says who somebody is well enough for the users of that room', async () => {
+  t.test('is trusted about real JIDs for its own users list', async () => {
     const hers = alice.client.get(muc).rooms.get(away.toString());
     if (hers === undefined) throw new Error('not in the room');
     model.next(says('You are on the list.'));
@@ -145,7 +145,7 @@ t.test('a room with a password', async (t) => {
   });
 
   // [promise-rooms-config] [promise-log-private]
-  t.test('is entered with the one of its settings, and one that is wrong is told once, without it', async (t) => {
+  t.test('is joined with the configured password; a wrong one is logged once, without the password', async (t) => {
     await bot.expect('joined', { room: vault.toString() });
     const refusal = await bot.expect('error', { kind: 'room', room: cellar.toString() });
     t.match(refusal, { retryInMs: null, message: /cannot join / });
@@ -158,7 +158,7 @@ t.test('a room with a password', async (t) => {
 });
 
 // [promise-rooms-join] [promise-account-back] [promise-rooms-history]
-t.test('rooms are entered again where a suspended session could not be resumed, and nothing is lost', async (t) => {
+t.test('rejoins rooms when a session cannot be resumed, and loses nothing', async (t) => {
   // The server keeps no session for longer than a moment.
   const stage = await Stage.set(t, { resumableSeconds: 0 });
   const { model, server } = stage;
@@ -206,7 +206,7 @@ t.test('two accounts of one bot in one room', async (t) => {
   }
 
   // [promise-run-accounts] [promise-rooms-context] [promise-mention-taken]
-  t.test('each answers to its own name, and knows what the other said', async (t) => {
+  t.test('each answers to its own name, with the other’s messages as context', async (t) => {
     const before = model.requests.length;
     model.next(says('The second speaks.'), says('The first has heard it.'));
     await alice.sayIn(hers, 'robo: say something');
@@ -218,7 +218,7 @@ t.test('two accounts of one bot in one room', async (t) => {
   });
 
   // [promise-limit-turns]
-  t.test('that answer every line do not talk with each other for ever', async (t) => {
+  t.test('that answer every message do not talk with each other for ever', async (t) => {
     const before = model.requests.length;
     model.next(...['One.', 'Two.', 'Three.', 'Four.'].map((text) => says(text)));
     await alice.sayIn(there, 'hello');
@@ -265,7 +265,7 @@ t.test('drops unfinished answers in a room that no longer admits the bot, withou
   for (const room of rooms) await next.expect('error', { kind: 'room', room, level: 'error' });
   await next.expect('error', { kind: 'room', room: den.toString(), level: 'warn' });
   await askAgain(stage, alice);
-  t.equal(next.logged('error').length, 3, 'in the other room nothing is owed any more');
+  t.equal(next.logged('error').length, 3, 'the other room has no unfinished work');
   t.equal(await next.stop(), 0);
 
   for (const { management } of [hers, there]) await management.setAffiliation(stage.jid(), 'none');
@@ -279,7 +279,7 @@ t.test('drops unfinished answers in a room that no longer admits the bot, withou
 
 // [promise-rooms-private] [promise-conversation-once]
 t.test(
-  'what an occupant said to the bot alone is not taken from the archive, which cannot tell who it was',
+  'does not read private messages of occupants from the archive, which does not identify the sender',
   async (t) => {
     const stage = await Stage.set(t);
     const { model } = stage;

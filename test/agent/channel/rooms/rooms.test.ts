@@ -1,4 +1,4 @@
-/** What people see of the bot in rooms: the built program, over XMPP, with a model that says what the test wants. */
+/** The bot in rooms: the built program, over XMPP, with a scripted model. */
 import t from 'tap';
 import { submitForm, writeDataForm } from '../../../../src/xeps/xep-0004-data-forms.js';
 import { muc } from '../../../../src/xeps/xep-0045-muc/index.js';
@@ -6,7 +6,7 @@ import { el } from '../../../../src/xmpp-core/xml/element.js';
 import { asked, holds, Stage } from '../../../support/bot.js';
 import { says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 t.test('rooms', async (t) => {
@@ -33,7 +33,7 @@ t.test('rooms', async (t) => {
   }
 
   // [promise-rooms-context] [promise-mention-mode] [promise-answer-reply]
-  t.test('a mention is answered with a reply to it, and what others said before is known', async (t) => {
+  t.test('answers a mention with a reply, with earlier messages of others as context', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;
     await alice.sayIn(hers, 'the code is 42, robots');
@@ -42,14 +42,14 @@ t.test('rooms', async (t) => {
     const answer = await bob.hears('It is 42.');
     t.match(answer, { type: 'groupchat', from: `${room('team')}/moltis`, replyTo: question.stanzaId, state: 'active' });
     t.type(question.stanzaId, 'string');
-    t.equal(model.requests.length, before + 1, 'what was not meant for the bot was not answered');
+    t.equal(model.requests.length, before + 1, 'a message that does not address the bot is not answered');
     const said = asked(model).at(-1)?.[1] ?? '';
     t.match(said, /alice.*the code is 42, robots\n.*bob.*what is the code\?/);
     t.notMatch(said, 'moltis:', 'the address is taken off');
   });
 
   // [pitfall-muc-history]
-  t.test('what was said before the bot came is known and not answered', async (t) => {
+  t.test('uses the history of a room as context and does not answer it', async (t) => {
     const before = model.requests.length;
     model.next(says('Now I am.'));
     await alice.sayIn(old, '@moltis and now?');
@@ -60,7 +60,7 @@ t.test('rooms', async (t) => {
 
   // [promise-mention-taken] [pitfall-nick-conflict]
   // [promise-rooms-nick]
-  t.test('where somebody else has its name, the bot takes the next one and listens to that', async (t) => {
+  t.test('takes the next nick when its own is taken, and answers to that', async (t) => {
     const taken = await bob.enter(stage.room('taken'));
     const before = model.requests.length;
     await bob.sayIn(taken, 'moltis: is this you?');
@@ -71,7 +71,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-mention-mode] [promise-rooms-self] [pitfall-own-messages] [pitfall-nick-conflict]
-  t.test('where no mention is needed every line is answered, and its own words never are', async (t) => {
+  t.test('answers every message where no mention is required, but never its own', async (t) => {
     const quiet = await alice.enter(stage.room('quiet'));
     const before = model.requests.length;
     model.next(says('moltis: moltis, moltis!'), says('Peace.'));
@@ -84,7 +84,7 @@ t.test('rooms', async (t) => {
   });
 
   // [pitfall-nickname-as-identity] [promise-room-users]
-  t.test('where users are named only they are answered, by their real JID', async (t) => {
+  t.test('answers only the users of a room, by their real JID', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
     const before = model.requests.length;
     await bob.sayIn(his, 'moltis: tell me');
@@ -96,7 +96,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-model-choice]
-  t.test('a room may have a model of its own', async (t) => {
+  t.test('a room can have its own model', async (t) => {
     const special = await alice.enter(stage.room('special'));
     model.next(says('I am special.'));
     await alice.sayIn(special, 'moltis: who are you?');
@@ -113,7 +113,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-rooms-private]
-  t.test('who speaks to the bot alone in a room is answered alone', async (t) => {
+  t.test('answers private messages of occupants in private', async (t) => {
     await alice.enter(stage.room('team')).catch(() => undefined);
     model.next(says('Just between us.'));
     alice.say('psst', { to: stage.room('team').withResource('moltis') });
@@ -122,7 +122,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-rooms-private] [XEP-0421 §3.2]
-  t.test('who made the room is answered alone though the service has two occupant ids for them', async (t) => {
+  t.test('answers the creator of a room in private although the service uses two occupant ids for them', async (t) => {
     // As ejabberd 24.12 does it: one in the presence that made the room, another with their words and their next presence.
     const inject = (name: string, content: string, id: string): void =>
       stage.server.inject(
@@ -142,7 +142,7 @@ t.test('rooms', async (t) => {
   });
 
   // [pitfall-nickname-as-identity]
-  t.test('a nick that is spelt like the JID of somebody does not open what they said alone', async (t) => {
+  t.test('a nick that looks like a JID gives no access to that person’s private conversation', async (t) => {
     const eve = await stage.person('eve');
     await eve.client.get(muc).join(stage.room('team'), { nick: 'alice@localhost' });
     model.next(says('We have not met.'));
@@ -161,7 +161,7 @@ t.test('rooms', async (t) => {
   });
 
   // [promise-rooms-collect]
-  t.test('what is asked while the bot is busy is answered together', async (t) => {
+  t.test('answers the questions that arrive during a turn together', async (t) => {
     const quiet = alice.client.get(muc).rooms.get(room('quiet'));
     if (quiet === undefined) throw new Error('not in the room');
     const { script, letGo } = holds('', 'One.');
@@ -180,7 +180,7 @@ t.test('rooms', async (t) => {
     t.match(asked(model).at(-1)?.[1], /two\n.*three$/);
   });
 
-  t.test('commands need the mention that questions need', async (t) => {
+  t.test('commands need a mention where questions do', async (t) => {
     const team = alice.client.get(muc).rooms.get(room('team'));
     if (team === undefined) throw new Error('not in the room');
     const statuses = (): number => alice.texts.filter((text) => text.startsWith('Account:')).length;
@@ -191,7 +191,7 @@ t.test('rooms', async (t) => {
     t.equal(statuses(), before + 1);
   });
 
-  t.test('nothing went wrong meanwhile', async (t) => {
+  t.test('no errors were logged', async (t) => {
     t.same(model.violations, []);
     t.same(
       bot.log.filter(({ event }) => event === 'error'),
@@ -201,7 +201,7 @@ t.test('rooms', async (t) => {
 });
 
 // [promise-rooms-locked]
-t.test('a room that somebody is making just now is entered as soon as it lets people in', async (t) => {
+t.test('joins a room that is being created as soon as it is open', async (t) => {
   const stage = await Stage.set(t);
   const { client } = await stage.person('alice');
   const room = stage.room('new');

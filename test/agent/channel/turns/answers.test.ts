@@ -1,4 +1,4 @@
-/** Answers as people get them: their signs and their shape, what the model is given to make them, and which model that is. */
+/** Answers: chat states, reactions, splitting, limits, and the choice of the model. */
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { NS_MAM } from '../../../../src/xeps/xep-0313-message-archive/index.js';
@@ -7,7 +7,7 @@ import { serialize } from '../../../../src/xmpp-core/xml/serialize.js';
 import { Stage, asked, askAgain, holds, type Person } from '../../../support/bot.js';
 import { fails, hangs, says, startOpenAiServer } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
 t.test('answers', async (t) => {
@@ -56,7 +56,7 @@ t.test('answers', async (t) => {
       .filter((state, index, all) => state !== undefined && state !== all[index - 1]);
 
   // [promise-answer-state]
-  t.test('composing is taken back when the model fails and when it is stopped', async (t) => {
+  t.test('ends composing when the model fails and when it is stopped', async (t) => {
     const [ann, ben] = [await stage.person('ann'), await stage.person('ben')];
     model.next(fails(500));
     ann.say('hello');
@@ -74,7 +74,7 @@ t.test('answers', async (t) => {
   });
 
   // [promise-answer-reactions]
-  t.test('with reactions switched off a slow turn is not marked; with them a failing one gets its mark', async (t) => {
+  t.test('marks a failed turn, and marks nothing with reactions off', async (t) => {
     const [carl, dora] = [await stage.person('carl'), await stage.person('dora')];
     const [quiet, marked] = [holds('', 'At last.'), holds('', '')];
     const before = model.requests.length;
@@ -95,7 +95,7 @@ t.test('answers', async (t) => {
   });
 
   // [promise-answer-reactions]
-  t.test('the mark changes also when the connection was gone at the end of the turn', async (t) => {
+  t.test('updates the mark after a reconnect when the turn ended offline', async (t) => {
     const olaf = await stage.person('olaf');
     for (const [answer, mark] of [
       ['At long last.', '✅'],
@@ -115,7 +115,7 @@ t.test('answers', async (t) => {
   });
 
   // [promise-answer-chunks] [promise-answer-styling]
-  t.test('a long one comes in pieces that fit, and Markdown becomes styling', async (t) => {
+  t.test('splits a long answer, and turns Markdown into styling', async (t) => {
     const emma = await stage.person('emma');
     const lines = [
       '## The **plan**',
@@ -140,7 +140,7 @@ t.test('answers', async (t) => {
   });
 
   // [promise-limit-history]
-  t.test('a request carries no more of the past than history_tokens', async (t) => {
+  t.test('a request has at most history_tokens of history', async (t) => {
     const finn = await stage.person('finn');
     for (const [question, answer] of [
       [`The first: ${'word '.repeat(40)}`, 'One.'],
@@ -157,7 +157,7 @@ t.test('answers', async (t) => {
   });
 
   // [promise-limit-off]
-  t.test('a limit that is switched off holds nobody back', async (t) => {
+  t.test('a limit that is off does not apply', async (t) => {
     const gwen = await stage.person('gwen');
     const count = 32;
     for (let index = 1; index <= count; index += 1) {
@@ -166,12 +166,12 @@ t.test('answers', async (t) => {
       await gwen.hears(`Answer ${index}.`);
     }
     t.equal(gwen.texts.length, count, 'more than a minute allows by default');
-    t.match(JSON.stringify(asked(model)), 'question 1"', 'with all that was said before');
+    t.match(JSON.stringify(asked(model)), 'question 1"', 'with the whole history');
   });
 
   // [promise-model-choice] [promise-model-models] [promise-model-key]
   t.test(
-    'model and model_provider choose; without them it is the first model, and each key goes to its own',
+    'model and model_provider select the model, the first one by default; each provider gets its own key',
     async (t) => {
       const hugo = await stage.person('hugo');
       other.next(says('I am the other.'));
@@ -186,7 +186,7 @@ t.test('answers', async (t) => {
   );
 
   // [promise-model-fallback]
-  t.test('a provider that cannot be reached is stood in for by its fallback, with its first model', async (t) => {
+  t.test('uses the first model of the fallback when a provider cannot be reached', async (t) => {
     const ines = await stage.person('ines');
     other.next(says('I stand in.'));
     ines.say('anybody?', { to: stage.jid('standing') });
@@ -195,14 +195,14 @@ t.test('answers', async (t) => {
     t.match(await bot.expect('turn', { account: 'standing' }), { model: 'other/first-model' });
   });
 
-  t.test('nothing was asked that the real API would refuse', async (t) => {
+  t.test('every request is valid for the real API', async (t) => {
     t.same([...model.violations, ...other.violations], []);
     t.equal(await bot.stop(), 0);
   });
 });
 
 // [promise-conversation-crash]
-t.test('an answer that was shown in part when the bot was killed is sent again, marked as that', async (t) => {
+t.test('sends an answer again, with a note, when the bot was killed while sending it', async (t) => {
   const stage = await Stage.set(t);
   const { model, server } = stage;
   const pia = await stage.person('pia');

@@ -1,4 +1,4 @@
-/** What the bot owes when it is killed at the worst moment: what came was not written down yet, what waits is no question, what was sent is half of it. */
+/** Recovery after a kill at the worst moment: before a message is stored, while commands wait, in the middle of an answer. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,16 +21,16 @@ import { memoryStorage } from '../../../../src/xmpp-core/storage.js';
 import { askAgain, PASSWORD, Stage, times } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
-t.test('a message and the line that it becomes', async (t) => {
+t.test('a message and its record on disk', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const alice = await stage.person('alice');
 
   // [promise-conversation-arrival] [promise-conversation-once]
-  t.test('what came and was not written down when the bot was killed is read from the archive, once', async (t) => {
+  t.test('reads messages that were not stored before a kill from the archive, once', async (t) => {
     const bot = await stage.run();
     model.next(says('First.'), says('Second.'));
     alice.say('did you write that down?');
@@ -49,19 +49,19 @@ t.test('a message and the line that it becomes', async (t) => {
     const before = model.requests.length;
     const last = await stage.run();
     await askAgain(stage, alice);
-    t.equal(model.requests.length, before + 1, 'what stands there is known again, with or without an id');
+    t.equal(model.requests.length, before + 1, 'stored messages are recognised, with or without an id');
     t.equal(times(alice.texts, 'Third.'), 1);
     t.equal(await last.stop(), 0);
   });
 });
 
-t.test('an answer and the messages that it becomes', async (t) => {
+t.test('an answer and its messages', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const alice = await stage.person('alice');
 
   // [promise-conversation-crash] [promise-conversation-once]
-  t.test('of an answer that left in part, people get what is missing, and only that', async (t) => {
+  t.test('sends only the missing part of an answer', async (t) => {
     const asked = alice.say('a question');
     // What the archive and the disk have when the process is killed between two messages, and in the middle of one that grew.
     const bot = createClient({
@@ -97,7 +97,7 @@ t.test('an answer and the messages that it becomes', async (t) => {
     t.match(
       await alice.expect('the mark', ({ reactedTo }) => reactedTo === asked),
       { reactions: [] },
-      'nor stays its mark',
+      'and its mark is removed',
     );
     await askAgain(stage, alice);
     t.notOk(alice.texts.some((one) => one.includes('interrupted')));
@@ -105,34 +105,29 @@ t.test('an answer and the messages that it becomes', async (t) => {
   });
 
   // [promise-conversation-correction] [promise-conversation-once]
-  t.test(
-    'a correction that changes nothing any more, as one that an archive has again, begins no turn anew',
-    async (t) => {
-      const bot = await stage.run();
-      const before = model.requests.length;
-      model.next(hangs, hangs);
-      const id = alice.say('sloly, please');
-      await model.request(before);
-      const correct = (): void => {
-        const payloads = [writeCorrection(id)];
-        alice.client.send(
-          writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'slowly, please', payloads }),
-        );
-      };
-      correct();
-      await model.request(before + 1);
-      correct();
-      alice.say('/status');
-      await alice.hears(/^Account:/);
-      t.equal(model.requests.length, before + 2);
-      alice.say('/stop');
-      await alice.hears('Stopped.');
-      t.equal(await bot.stop(), 0);
-    },
-  );
+  t.test('a repeated correction, such as from the archive, does not restart a turn', async (t) => {
+    const bot = await stage.run();
+    const before = model.requests.length;
+    model.next(hangs, hangs);
+    const id = alice.say('sloly, please');
+    await model.request(before);
+    const correct = (): void => {
+      const payloads = [writeCorrection(id)];
+      alice.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'slowly, please', payloads }));
+    };
+    correct();
+    await model.request(before + 1);
+    correct();
+    alice.say('/status');
+    await alice.hears(/^Account:/);
+    t.equal(model.requests.length, before + 2);
+    alice.say('/stop');
+    await alice.hears('Stopped.');
+    t.equal(await bot.stop(), 0);
+  });
 
   // [promise-answer-reactions]
-  t.test('the mark of a question that was being answered when the bot was killed does not stay', async (t) => {
+  t.test('removes the mark of a question after a kill', async (t) => {
     const bot = await stage.run();
     model.next(hangs, says('Now.'));
     const id = alice.say('slowly, please');
@@ -150,7 +145,7 @@ t.test('commands that wait for their turn', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const alice = await stage.person('alice');
-  /** Commands stand in the file of their conversation. */
+  /** Commands are stored in the file of their conversation. */
   const written = async (count: number): Promise<void> => {
     const commands = async (): Promise<number> =>
       (await stage.data()).reduce((sum, { text = '' }) => sum + text.split('"kind":"command"').length - 1, 0);
@@ -158,7 +153,7 @@ t.test('commands that wait for their turn', async (t) => {
   };
 
   // [promise-command-crash] [promise-conversation-once]
-  t.test('those that waited when the bot was killed have their turn after the start, in order and once', async (t) => {
+  t.test('waiting commands run after a kill, in order and once', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs);
@@ -177,7 +172,7 @@ t.test('commands that wait for their turn', async (t) => {
     t.same(
       alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
       ['First.', 'New session started. The old one is kept, but I no longer see it.', 'First, again.', 'Second.'],
-      'what /retry has asked again comes after what waits already',
+      'a question asked again by /retry comes after those that wait',
     );
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     const asked = model.requests.length;
@@ -190,7 +185,7 @@ t.test('commands that wait for their turn', async (t) => {
   });
 
   // [promise-command-crash] [promise-command-stop]
-  t.test('those that waited when the bot was asked to stop are carried out after the next start', async (t) => {
+  t.test('waiting commands run after a clean restart', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs);
@@ -210,7 +205,7 @@ t.test('commands that wait for their turn', async (t) => {
   });
 
   // [promise-command-crash] [promise-command-stop]
-  t.test('those that /stop dropped are not carried out after a crash either', async (t) => {
+  t.test('commands that /stop dropped do not run after a crash', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs);
@@ -228,11 +223,11 @@ t.test('commands that wait for their turn', async (t) => {
   });
 });
 
-t.test('what was dealt with before a crash, and the archive has again', async (t) => {
+t.test('messages of the archive that were handled before a crash', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const alice = await stage.person('alice');
-  /** Waits until so much of what stands in no conversation is on the disk. */
+  /** Waits until that many entries of dropped messages are on disk. */
   const remembered = async (count: number): Promise<void> => {
     const seen = async (): Promise<number> => {
       const state = (await stage.data()).find(({ path }) => path.endsWith('state.json'))?.text ?? '{}';
@@ -244,7 +239,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
 
   // [promise-limit-messages] [promise-conversation-once]
   t.test(
-    'a question that was over the limit is not answered after the start, and a correction counts no second time',
+    'a question over the limit is not answered after a restart, and a correction is not counted twice',
     async (t) => {
       const bot = await stage.run({ limits: { messages_per_minute: 3 } });
       const before = model.requests.length;
@@ -267,7 +262,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
   );
 
   // [promise-rooms-invited]
-  t.test('an invitation to a room that the bot has left since is over', async (t) => {
+  t.test('ignores an invitation to a room that the bot has left since', async (t) => {
     const settings = { operators: ['alice@localhost'] };
     const room = stage.room('short');
     await alice.enter(room);
@@ -292,7 +287,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
   });
 
   // [promise-conversation-crash]
-  t.test('an archive that fails while it tells what people have of an answer has told nothing', async (t) => {
+  t.test('treats an answer as unknown when the archive fails during the search for it', async (t) => {
     const dora = await stage.person('dora');
     const other = createClient({
       jid: stage.jid(),
@@ -338,7 +333,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
 });
 
 // [promise-conversation-crash] [promise-run-reload]
-t.test('an account has stopped when all that came is written down, for who goes on with it', async (t) => {
+t.test('an account stops only when every message is on disk', async (t) => {
   const stage = await Stage.set(t);
   const alice = await stage.person('alice');
   const path = await stage.write(stage.settings({ bot: stage.account() }));

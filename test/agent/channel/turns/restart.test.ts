@@ -1,4 +1,4 @@
-/** What the bot owes outlives it: absence, crashes, signals. */
+/** Unanswered questions survive absence, crashes and signals. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
@@ -7,17 +7,17 @@ import type { Element } from '../../../../src/xmpp-core/xml/element.js';
 import { askAgain, asked, holds, Stage, times } from '../../../support/bot.js';
 import { hangs, says } from '../../../support/openai-server.js';
 
-// Programs are started here, which takes its time on a busy machine.
+// Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
 
-t.test('a bot that was away', async (t) => {
+t.test('a bot that was offline', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
   const alice = await stage.person('alice');
 
   // [pitfall-muc-history]
   // [promise-limit-stale] [promise-conversation-waited]
-  t.test('what was said directly while it was away is answered, unless it is too old', async (t) => {
+  t.test('answers direct messages that arrived while it was offline, unless they are stale', async (t) => {
     alice.say('anybody there?');
     model.next(says('Now there is.'));
     const bot = await stage.run();
@@ -34,7 +34,7 @@ t.test('a bot that was away', async (t) => {
   });
 
   // [promise-conversation-once] [promise-conversation-crash]
-  t.test('a question that was heard before the process was killed is answered after the start, once', async (t) => {
+  t.test('answers a question that arrived before a kill after the restart, once', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs, says('You asked.'));
@@ -51,7 +51,7 @@ t.test('a bot that was away', async (t) => {
   });
 
   // [promise-command-stop]
-  t.test('what somebody took back with /stop is not answered after the start either', async (t) => {
+  t.test('does not answer a question dropped by /stop after a restart', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs);
@@ -68,7 +68,7 @@ t.test('a bot that was away', async (t) => {
   });
 
   // [promise-conversation-crash]
-  t.test('an answer that was being sent when the process was killed is sent again, marked as that', async (t) => {
+  t.test('sends an answer again, with a note, when it was killed while sending it', async (t) => {
     const carol = await stage.person('carol');
     const kinds = async (): Promise<readonly string[]> =>
       (await stage.data()).flatMap(({ path, text }) =>
@@ -115,7 +115,7 @@ t.test('a bot that was away', async (t) => {
     t.equal(await last.stop(), 0);
   });
 
-  t.test('who is no longer let in after the start gets no answer to what they asked before', async (t) => {
+  t.test('does not answer senders who lost access before the restart', async (t) => {
     const bot = await stage.run();
     const ruth = await stage.person('ruth');
     const before = model.requests.length;
@@ -132,7 +132,7 @@ t.test('a bot that was away', async (t) => {
     t.equal(await next.stop(), 0);
   });
 
-  t.test('what is owed is answered before and not again with what comes at the same time', async (t) => {
+  t.test('answers unfinished questions first and once, when new ones arrive at the same time', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs, says('First.'), says('Second.'));
@@ -162,7 +162,7 @@ t.test('a bot that is asked to stop', async (t) => {
   });
 
   // [promise-run-stop]
-  t.test('it ends the answer under way, says good-bye, and ends well', async (t) => {
+  t.test('finishes the running answer, logs out, and exits with 0', async (t) => {
     const bot = await stage.run();
     const { script, letGo } = holds('', 'The last word.');
     const before = model.requests.length;
@@ -181,27 +181,31 @@ t.test('a bot that is asked to stop', async (t) => {
   });
 
   // [promise-run-stop] [promise-conversation-crash]
-  t.test('one signal is enough while the model hangs, and what it owes is kept', { timeout: 60_000 }, async (t) => {
-    const bot = await stage.run();
-    const before = model.requests.length;
-    model.next(hangs, says('Better late.'));
-    alice.say('an endless one');
-    await model.request(before);
-    bot.signal('SIGTERM');
-    await bot.expect('stopping');
-    // Ten seconds for the answer under way, and then the good-bye.
-    await bot.expect('offline', { reason: 'stopped' }, 15_000);
-    t.equal(await bot.end(), 0);
-    t.notOk(alice.texts.includes('Better late.'));
-    const next = await stage.run();
-    await alice.hears('Better late.');
-    t.equal(times(alice.texts, 'Better late.'), 1);
-    t.equal(model.requests.length, before + 2);
-    t.equal(await next.stop(), 0);
-  });
+  t.test(
+    'stops on one signal while the model hangs, and keeps unanswered questions',
+    { timeout: 60_000 },
+    async (t) => {
+      const bot = await stage.run();
+      const before = model.requests.length;
+      model.next(hangs, says('Better late.'));
+      alice.say('an endless one');
+      await model.request(before);
+      bot.signal('SIGTERM');
+      await bot.expect('stopping');
+      // Ten seconds for the answer under way, and then the good-bye.
+      await bot.expect('offline', { reason: 'stopped' }, 15_000);
+      t.equal(await bot.end(), 0);
+      t.notOk(alice.texts.includes('Better late.'));
+      const next = await stage.run();
+      await alice.hears('Better late.');
+      t.equal(times(alice.texts, 'Better late.'), 1);
+      t.equal(model.requests.length, before + 2);
+      t.equal(await next.stop(), 0);
+    },
+  );
 
   // [promise-run-stop]
-  t.test('a second signal ends it at once, and what it owes is kept', async (t) => {
+  t.test('exits at once on a second signal, and keeps unanswered questions', async (t) => {
     const bot = await stage.run();
     const before = model.requests.length;
     model.next(hangs, says('Late, but here.'));
@@ -217,7 +221,7 @@ t.test('a bot that is asked to stop', async (t) => {
   });
 
   // [promise-run-stop]
-  t.test('it stops as well while it is waiting to come back', async (t) => {
+  t.test('stops while it waits to reconnect', async (t) => {
     const settings = stage.settings({ bot: stage.account({ server: '127.0.0.1:1' }) });
     const bot = await stage.start(settings);
     t.match(await bot.expect('error'), { kind: 'connect', level: 'warn', message: /127\.0\.0\.1:1\b/ });
@@ -228,7 +232,7 @@ t.test('a bot that is asked to stop', async (t) => {
 });
 
 // [promise-conversation-full] [promise-conversation-crash]
-t.test('when more is owed than can wait, people are told so after the start, too', async (t) => {
+t.test('sends a notice after a restart when more questions are unanswered than the queue holds', async (t) => {
   const stage = await Stage.set(t);
   const alice = await stage.person('alice');
   const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
