@@ -15,7 +15,7 @@ import { newId } from '../xmpp-core/stanza/ids.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { readStanzaError } from '../xmpp-core/stanza/stanza-error.js';
 import { connectStream } from '../xmpp-core/stream/connect-stream.js';
-import { offeredTls, takeUpTls } from '../xmpp-core/stream/start-tls.js';
+import { offeredTls, acceptTls } from '../xmpp-core/stream/start-tls.js';
 import type { XmlStream } from '../xmpp-core/stream/xml-stream.js';
 import { httpRequest } from '../xmpp-core/transport/http.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -159,7 +159,7 @@ const CLOSE_TIMEOUT_MS = 3_000;
 async function secure(stream: XmlStream, signal: AbortSignal): Promise<void> {
   const features = await stream.open(signal);
   if (offeredTls(features, stream) === undefined) return;
-  await takeUpTls(stream, signal);
+  await acceptTls(stream, signal);
   await stream.open(signal);
 }
 

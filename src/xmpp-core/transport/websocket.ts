@@ -1,4 +1,4 @@
-/** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and TLS, where it is, comes with the URL. */
+/** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and the URL determines whether TLS is used. */
 import tls from 'node:tls';
 import type { WebSocket } from 'ws';
 import { StreamError, TlsError } from '../errors.js';
@@ -8,10 +8,11 @@ import { unbracketed, webSocketTarget, type WebSocketTarget } from './targets.js
 import { isDistrust, securityOf, tlsError, trust } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
+/** Options of `connectWebSocket`. */
 export interface WebSocketOptions {
-  /** A PEM bundle to trust beside the system's. */
+  /** A PEM bundle of authorities to trust in addition to the system's. */
   readonly ca?: string | undefined;
-  /** The longest message to take, in bytes. */
+  /** The longest message to accept, in bytes. */
   readonly maxMessageBytes: number;
 }
 
