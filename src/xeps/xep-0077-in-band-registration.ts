@@ -6,7 +6,7 @@
  *
  * Left out: registering with gateways and other services; forms that come with the refusal of a change (§3.2, §3.3).
  */
-import { enterFirst, type Route } from '../xmpp-core/connecting.js';
+import { connectFirst, type Route } from '../xmpp-core/connecting.js';
 import { withDeadline } from '../xmpp-core/deadline.js';
 import { StanzaError, StreamError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -123,7 +123,7 @@ export async function register(options: RegistrationOptions): Promise<void> {
     timeoutMs,
     http: (request) => httpRequest({ ca, ...request }),
   };
-  const stream = await enterFirst(
+  const stream = await connectFirst(
     route,
     async (target, deadline) => {
       const opened = await connectStream(target, { account, ca }, deadline);
