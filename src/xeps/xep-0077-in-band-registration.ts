@@ -6,7 +6,7 @@
  *
  * Left out: registration with gateways and other services; forms in the error response to a change (§3.2, §3.3).
  */
-import { enterFirst, type Route } from '../xmpp-core/connecting.js';
+import { connectFirst, type Route } from '../xmpp-core/connecting.js';
 import { withDeadline } from '../xmpp-core/deadline.js';
 import { StanzaError, StreamError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -15,7 +15,7 @@ import { newId } from '../xmpp-core/stanza/ids.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { readStanzaError } from '../xmpp-core/stanza/stanza-error.js';
 import { connectStream } from '../xmpp-core/stream/connect-stream.js';
-import { offeredTls, takeUpTls } from '../xmpp-core/stream/start-tls.js';
+import { offeredTls, acceptTls } from '../xmpp-core/stream/start-tls.js';
 import type { XmlStream } from '../xmpp-core/stream/xml-stream.js';
 import { httpRequest } from '../xmpp-core/transport/http.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -123,7 +123,7 @@ export async function register(options: RegistrationOptions): Promise<void> {
     timeoutMs,
     http: (request) => httpRequest({ ca, ...request }),
   };
-  const stream = await enterFirst(
+  const stream = await connectFirst(
     route,
     async (target, deadline) => {
       const opened = await connectStream(target, { account, ca }, deadline);
@@ -159,7 +159,7 @@ const CLOSE_TIMEOUT_MS = 3_000;
 async function secure(stream: XmlStream, signal: AbortSignal): Promise<void> {
   const features = await stream.open(signal);
   if (offeredTls(features, stream) === undefined) return;
-  await takeUpTls(stream, signal);
+  await acceptTls(stream, signal);
   await stream.open(signal);
 }
 

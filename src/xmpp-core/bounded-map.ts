@@ -1,5 +1,6 @@
-/** Memory that others fill is bounded: the oldest entry goes when there are too many. */
+/** Collections with a bound, for data that peers determine: the oldest entry is dropped when there are too many. */
 
+/** A Map of at most `bound` entries. */
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #bound: number;
 
@@ -9,7 +10,7 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
     for (const [key, value] of entries) this.set(key, value);
   }
 
-  /** Sets a value, which is the newest by this, also where the key was there before. */
+  /** Sets a value and makes it the newest entry, even if the key existed. */
   override set(key: Key, value: Value): this {
     this.delete(key);
     super.set(key, value);
@@ -17,7 +18,7 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
     return this;
   }
 
-  /** The value of a key, which is the newest by this: what is in use stays. */
+  /** Returns the value of a key and makes it the newest entry, so that entries in use stay. */
   use(key: Key): Value | undefined {
     const value = this.get(key);
     if (value !== undefined) this.set(key, value);
@@ -25,6 +26,7 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
   }
 }
 
+/** A Set of at most `bound` keys. */
 export class BoundedSet<Key> extends Set<Key> {
   readonly #bound: number;
 
@@ -34,7 +36,7 @@ export class BoundedSet<Key> extends Set<Key> {
     for (const key of keys) this.add(key);
   }
 
-  /** Adds a key, unless it is there; then it stays as old as it is. */
+  /** Adds a key. An existing key keeps its age. */
   override add(key: Key): this {
     super.add(key);
     dropOldest(this, this.#bound);

@@ -10,17 +10,17 @@ import type { ServerOverride, SrvResolver } from './transport/targets.js';
 import type { ClientCertificate } from './transport/tls.js';
 import type { XmlLimits } from './xml/limits.js';
 
-/** Only `jid` is needed, and `password` unless the login is another one. */
+/** Options of `createClient`. */
 export interface ClientOptions {
   /** The account, bare, such as `me@example.org`; with `ANONYMOUS` the domain of the server. */
   readonly jid: Jid | string;
   /** Needed for a login by password. */
   readonly password?: string | undefined;
-  /** By the password unless told. */
+  /** Default: `password`. */
   readonly login?: Login | undefined;
-  /** Who we are, for `EXTERNAL`: shown in the TLS handshake to a server that asks. */
+  /** Our certificate for `EXTERNAL`, presented in the TLS handshake to a server that requests one. */
   readonly certificate?: ClientCertificate | undefined;
-  /** The resource to ask for; the server chooses when it is absent. */
+  /** The resource to request; by default the server chooses one. */
   readonly resource?: string | undefined;
   /** Connect here instead of where DNS points. The certificate must still be for the account's domain. */
   readonly server?: ServerOverride | undefined;
@@ -29,18 +29,18 @@ export interface ClientOptions {
    * reached by TCP, ask the domain's web site for its WebSockets (XEP-0156). Without it the web site is never asked.
    */
   readonly websocket?: string | undefined;
-  /** A PEM bundle of authorities to trust beside the system's. */
+  /** A PEM bundle of authorities to trust in addition to the system's. */
   readonly ca?: string | undefined;
   /** The extensions to set up. A plugin that another one requires is set up with it; the first of a name wins. */
   readonly plugins?: readonly Plugin<unknown>[] | undefined;
   /**
-   * Whether a request (IQ) of somebody is answered; of everybody unless told. Who is not answered hears what a server says for a client
-   * that is not there: `service-unavailable` (RFC 6121 §8.5.3.2.3). Our own account and server are always answered.
+   * Whether to answer a request (IQ) of this sender; by default all are answered. Others get what a server sends for an absent client:
+   * `service-unavailable` (RFC 6121 §8.5.3.2.3). Our own account and server always get an answer.
    */
   readonly answers?: ((requester: Jid) => boolean) | undefined;
-  /** Sent when a new session is up; `false` sends none. Available without more unless told. */
+  /** Sent when a new session is up; `false` sends none. Default: a plain available presence. */
   readonly presence?: OutgoingPresence | false | undefined;
-  /** Where plugins keep what outlives the process; in memory unless told. */
+  /** Where plugins store what outlives the process. Default: in memory. */
   readonly storage?: Storage | undefined;
   /** How long to wait before connecting again; from 1 second to 5 minutes, growing, unless told. */
   readonly reconnect?: ReconnectPolicy | undefined;
@@ -49,10 +49,10 @@ export interface ClientOptions {
   /** Looks up SRV records instead of `node:dns`. */
   readonly resolver?: SrvResolver | undefined;
   /**
-   * Whether a login is bound to its TLS connection (RFC 5802 §6), which keeps out whoever sits in between with a certificate that
-   * this machine trusts. `preferred` unless told: bound when both sides can.
+   * Whether a login is bound to its TLS connection (RFC 5802 §6), which defeats a man in the middle even with a certificate that this
+   * machine trusts. Default: `preferred`, bound if both sides support it.
    */
   readonly channelBinding?: ChannelBindingPolicy | undefined;
-  /** To reach one address and negotiate with it, in milliseconds; 30 seconds unless told. */
+  /** The deadline to connect to one address and negotiate, in milliseconds; default 30 seconds. */
   readonly connectTimeoutMs?: number | undefined;
 }

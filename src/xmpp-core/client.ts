@@ -1,6 +1,6 @@
-/** An XMPP client: it keeps one session with the account's server, and brings it back when it is lost. */
+/** An XMPP client: it holds one session with the account's server, and reconnects when it is lost. */
 import type { ClientOptions } from './client-options.js';
-import { enterFirst, whereElse } from './connecting.js';
+import { connectFirst, redirectTarget } from './connecting.js';
 import { inBackground } from './background.js';
 import { OfflineError, StreamError, XmppError } from './errors.js';
 import { abortReason, Events, type Listenable } from './events.js';
@@ -29,7 +29,7 @@ export type { ClientOptions } from './client-options.js';
 /** `suspended` is a session without a connection that can be resumed. */
 export type ClientState = 'offline' | 'connecting' | 'negotiating' | 'online' | 'suspended';
 
-/** Why the client is offline, and what comes next. */
+/** Why the client is offline, and whether it will retry. */
 export interface Offline {
   /** `undefined` when it was stopped by its application or the stream was closed in order. */
   readonly reason: Error | undefined;
@@ -41,10 +41,10 @@ export interface Offline {
 export interface ClientEvents {
   /** A session is up; `resumed` when it is an earlier one, with nothing lost. */
   online: { readonly jid: Jid; readonly resumed: boolean };
-  /** The connection is lost, or could not be had again, and the session is kept: nothing is lost yet, and what is sent waits. */
+  /** The connection is lost, or a reconnect failed, but the session can be resumed: stanzas are buffered. */
   suspended: { readonly reason: Error | undefined; readonly retryInMs: number };
   offline: Offline;
-  /** A message that no plugin kept for itself. */
+  /** A message that no plugin returned `handled` for. */
   message: Message;
   presence: Presence;
   /** A message of ours came back as an error. */
@@ -71,10 +71,10 @@ export interface Client {
    * Connects, and from then on stays connected until `stop()`.
    * @param signal stops the client when it is aborted before the first session is up
    * @returns when the first session is up
-   * @throws the error that makes going on pointless (see `isPermanent`), that the client was stopped, or the signal's reason
+   * @throws a permanent error (see `isPermanent`), OfflineError when the client was stopped, or the signal's reason
    */
   start(signal?: AbortSignal): Promise<void>;
-  /** Does not wait for the backoff under way. */
+  /** Ends the current backoff. */
   reconnectNow(): void;
   /** Says good-bye, closes the stream within a deadline, and undoes all that plugins registered. */
   stop(): Promise<void>;
@@ -88,7 +88,7 @@ export interface Client {
   get<Handle>(plugin: Plugin<Handle>): Handle;
 }
 
-/** What a negotiation came to. */
+/** The result of a negotiation. */
 interface Entry {
   readonly stream: XmlStream;
   readonly target: Target;
@@ -125,14 +125,14 @@ export class XmppClient implements Client {
   #jid: Jid | undefined;
   #offers: Element | undefined;
   #presence: OutgoingPresence | false;
-  #heardAt = 0;
+  #lastReceivedAt = 0;
   /** Ends the wait between two sessions. */
   #wakeUp: (() => void) | undefined;
   /** Resolves when the client has come to its end; never rejects. */
   #running: Promise<void> | undefined;
-  /** Where the server that ended the last session has sent us. */
-  #elsewhere: Target | undefined;
-  /** Who asked for it again would throw the other client out (RFC 6120 §4.9.3.3). */
+  /** The redirect that ended the last session. */
+  #redirect: Target | undefined;
+  /** Requesting it again would disconnect the other client (RFC 6120 §4.9.3.3). */
   #isResourceTaken = false;
   /** Until when a suspended session can be resumed, by `performance.now()`. */
   #keptUntil = 0;
@@ -200,7 +200,7 @@ export class XmppClient implements Client {
     this.#plugins.dispose();
   }
 
-  /** RFC 6121 §4.5; whatever stands in its way must not keep the client from stopping. */
+  /** RFC 6121 §4.5; a failure must not keep the client from stopping. */
   #sayGoodbye(stream: XmlStream): void {
     try {
       this.send(writePresence({ type: 'unavailable' }));
@@ -322,9 +322,9 @@ export class XmppClient implements Client {
     const { server, websocket, resolver, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const http = this.#http;
     const route = { domain: this.account.domainpart, server, websocket, resolver, timeoutMs: connectTimeoutMs, http };
-    const first = this.#elsewhere;
-    this.#elsewhere = undefined;
-    return enterFirst(route, (target, signal) => this.#enter(target, signal), this.#stopping.signal, first);
+    const first = this.#redirect;
+    this.#redirect = undefined;
+    return connectFirst(route, (target, signal) => this.#enter(target, signal), this.#stopping.signal, first);
   }
 
   async #enter(target: Target, signal: AbortSignal): Promise<Entry> {
@@ -347,7 +347,7 @@ export class XmppClient implements Client {
     }
   }
 
-  /** A session that is suspended stays so until it is taken up or given up. */
+  /** A suspended session stays so until it is resumed or given up. */
   #advance(state: 'connecting' | 'negotiating'): void {
     if (this.#state !== 'suspended') this.#state = state;
   }
@@ -362,14 +362,14 @@ export class XmppClient implements Client {
     this.#stream = stream;
     this.#state = 'online';
     this.#keptUntil = 0;
-    this.#heardAt = performance.now();
+    this.#lastReceivedAt = performance.now();
     const { keeper } = this.#plugins;
     for (const element of keeper?.began({ jid, resumed }) ?? []) stream.send(element);
     // What fails in these must not reach the socket that calls them.
     stream.onEnd((reason) => this.#background('stream', () => this.#lost(reason, entry)));
     stream.deliverTo((element) =>
       this.#background('stream', () => {
-        this.#heardAt = performance.now();
+        this.#lastReceivedAt = performance.now();
         this.#router.route(element, stream.language);
         if (isStanza(element)) keeper?.handled();
       }),
@@ -395,7 +395,8 @@ export class XmppClient implements Client {
     // Who closes the stream, in order or by an error, ends the session; only a connection that broke leaves it unfinished.
     const isBroken = reason !== undefined && !(reason instanceof StreamError) && !this.#stopping.signal.aborted;
     const kept = isBroken ? this.#plugins.keeper?.lost() : undefined;
-    this.#elsewhere = kept?.location === undefined ? whereElse(reason, target) : redirectedFrom(target, kept.location);
+    this.#redirect =
+      kept?.location === undefined ? redirectTarget(reason, target) : redirectedFrom(target, kept.location);
     if (kept === undefined) return this.#endSession(reason);
     this.#state = 'suspended';
     this.#keptUntil = performance.now() + kept.ms;
@@ -419,7 +420,7 @@ export class XmppClient implements Client {
       () => lifecycle.emit('online', { resumed }),
       () => this.events.emit('online', { jid, resumed }),
     ];
-    // Whoever is told may stop the client.
+    // A handler may stop the client.
     for (const step of steps) if (stream.isWritable) step();
   }
 
@@ -433,7 +434,7 @@ export class XmppClient implements Client {
       storage,
       jid: () => this.#jid,
       streamFeatures: () => this.#offers,
-      silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#heardAt),
+      silentMs: () => (this.#stream === undefined ? undefined : performance.now() - this.#lastReceivedAt),
       presenceChanged: () => this.setPresence(this.#presence),
       send: (stanza) => this.send(stanza),
       http: this.#http,

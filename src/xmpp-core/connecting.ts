@@ -1,4 +1,4 @@
-/** From an account's domain to a server that lets us in: each target in its order, where servers send us instead, and what failed. */
+/** Finds a server of a domain that accepts us: tries each target in order, follows redirects, and records failures. */
 import { withDeadline } from './deadline.js';
 import { ConnectError, NegotiationError, SaslError, StreamError, XmppError, type ConnectAttempt } from './errors.js';
 import { isPermanent } from './reconnect.js';
@@ -14,16 +14,16 @@ import {
   type Target,
 } from './transport/targets.js';
 
-/** Where a domain's server may be. */
+/** Where to look for a domain's server. */
 export interface Route {
   /** The domainpart of the account. */
   readonly domain: string;
-  /** Instead of what DNS says. */
+  /** Replaces the DNS lookup. */
   readonly server?: ServerOverride | undefined;
-  /** A URL: only there. `discover`: also what host-meta names, when nothing else could be reached. */
+  /** A URL: connect only there. `discover`: also try the URLs of host-meta if nothing else could be reached. */
   readonly websocket?: string | undefined;
   readonly resolver?: SrvResolver | undefined;
-  /** For each look-up and each target, in milliseconds. */
+  /** The deadline of each lookup and each target, in milliseconds. */
   readonly timeoutMs: number;
   readonly http: (request: HttpRequest) => Promise<HttpResponse>;
 }
@@ -32,13 +32,13 @@ export interface Route {
 const MAX_REDIRECTS = 5;
 
 /**
- * Tries the targets of a domain until one lets us in.
+ * Tries the targets of a domain until one accepts us.
  * @param enter connects to one target and negotiates with it
- * @param first where to try before all others: a server that was left has sent us there
- * @returns what `enter` returned
- * @throws ConnectError with all that was tried; its only attempt's NegotiationError; SaslError at once; or the signal's reason
+ * @param first a target to try before all others: the redirect of the last session
+ * @returns the result of `enter`
+ * @throws ConnectError with all attempts; the NegotiationError of the only attempt; SaslError at once; or the signal's reason
  */
-export async function enterFirst<Session>(
+export async function connectFirst<Session>(
   route: Route,
   enter: (target: Target, signal: AbortSignal) => Promise<Session>,
   signal: AbortSignal,
@@ -55,10 +55,10 @@ export async function enterFirst<Session>(
           enter(here, deadline),
         );
       } catch (error) {
-        // The servers of one domain share their accounts: what one says of a password, all would say.
+        // The servers of a domain share its accounts: if one rejects the password, all would.
         if (signal.aborted || error instanceof SaslError) throw error;
         attempts.push(attempt(description, error));
-        target = hops < MAX_REDIRECTS ? whereElse(error, here) : undefined;
+        target = hops < MAX_REDIRECTS ? redirectTarget(error, here) : undefined;
       }
     }
   }
@@ -66,14 +66,14 @@ export async function enterFirst<Session>(
   throw only instanceof NegotiationError ? only : new ConnectError(route.domain, attempts);
 }
 
-/** Where the server sends us, if that is what ended the stream with it and the way there may be gone. */
-export function whereElse(reason: unknown, from: Target): Target | undefined {
+/** The target of the server's redirect, if one ended the stream and it is allowed. */
+export function redirectTarget(reason: unknown, from: Target): Target | undefined {
   return reason instanceof StreamError && reason.seeOther !== undefined
     ? redirectedFrom(from, reason.seeOther)
     : undefined;
 }
 
-/** The targets in their order; each look-up is made when all before it have failed, and adds its own failure to `attempts`. */
+/** Yields the targets in order. Each lookup runs only after all earlier targets have failed, and adds its own failure to `attempts`. */
 async function* targetsOf(
   { domain, server, websocket, resolver, timeoutMs, http }: Route,
   attempts: ConnectAttempt[],
@@ -98,8 +98,8 @@ async function* targetsOf(
     }
   };
   yield* await lookUp(`the servers of ${domain}`, (deadline) => findTargets(domain, server, resolver, deadline));
-  // XEP-0156 §2.2: only when the ways of RFC 6120 are exhausted. A server that was reached and is not trusted is no such case: whoever
-  // stands in its place must not be able to choose how we connect.
+  // XEP-0156 §2.2: only if RFC 6120's methods are exhausted. After an untrusted certificate we stop: an impostor must not choose how
+  // we connect.
   if (websocket !== 'discover' || attempts.some(({ error }) => isPermanent(error))) return;
   yield* await lookUp(`the host-meta of ${domain}`, (deadline) =>
     discoverWebSockets(domain, (request) => http({ ...request, signal: deadline })),

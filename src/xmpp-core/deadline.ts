@@ -1,11 +1,11 @@
-/** Bounds in time: nothing here waits on a peer without one. */
+/** Deadlines: nothing here waits for a peer without one. */
 import { TimeoutError } from './errors.js';
 import { abortReason } from './events.js';
 
 /**
  * Runs `work` with a signal that is aborted after `ms` milliseconds or when `outer` is.
  *
- * The returned promise settles at the abort even if `work` does not heed its signal, with a `TimeoutError` that names
+ * The returned promise settles at the abort even if `work` ignores its signal, with a `TimeoutError` that names
  * `what`, or with the reason of `outer`.
  */
 export async function withDeadline<T>(
@@ -27,7 +27,7 @@ export async function withDeadline<T>(
   }
 }
 
-/** What `promise` gives, or a rejection with the signal's reason, whichever comes first. */
+/** Settles like `promise`, or rejects with the signal's reason, whichever comes first. */
 export async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -1,4 +1,4 @@
-/** The conditions that stream and stanza errors are made of, as RFC 6120 defines them. */
+/** The conditions of stream and stanza errors, as defined in RFC 6120. */
 
 /** The kinds of stanza error (RFC 6120 §8.3.2): what the sender may do about it. */
 export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';
@@ -35,7 +35,7 @@ const DEFAULT_TYPES = {
 /** A condition of RFC 6120 §8.3.3. */
 export type StanzaErrorCondition = keyof typeof DEFAULT_TYPES;
 
-/** The type that goes with a condition when nothing speaks for another. */
+/** The default type of a condition. */
 export function defaultErrorType(condition: StanzaErrorCondition): StanzaErrorType {
   return DEFAULT_TYPES[condition];
 }

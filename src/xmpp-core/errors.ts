@@ -1,4 +1,4 @@
-/** The error tree. Each error says what was tried, with whom, and what can be done; none carries a secret or a message's text. */
+/** The error classes. Each message names what was tried, with whom, and what to do; none contains a secret or a message's text. */
 import {
   defaultErrorType,
   type StanzaErrorCondition,
@@ -17,7 +17,7 @@ export interface ErrorDetails {
   readonly application?: Element | undefined;
   /** Where to turn instead: the URI that `gone` and `redirect` may have (§8.3.3.5, §8.3.3.14). */
   readonly alternative?: string | undefined;
-  /** The language of the text, as it was said or inherited (§8.1.5). */
+  /** The language of the text, its own or inherited (§8.1.5). */
   readonly language?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export class XmppError extends Error {
   override readonly name: string = 'XmppError';
 }
 
-/** There is no session, or it has ended: nothing can be sent, and no answer comes. */
+/** There is no session, or it has ended: nothing can be sent, and no response arrives. */
 export class OfflineError extends XmppError {
   override readonly name = 'OfflineError';
 }
@@ -95,7 +95,7 @@ export class StanzaError extends XmppError {
   }
 }
 
-/** A stream could not be brought to the point where stanzas flow. */
+/** The negotiation of a stream failed. */
 export class NegotiationError extends XmppError {
   override readonly name: string = 'NegotiationError';
 }
@@ -143,7 +143,7 @@ export class ConnectError extends NegotiationError {
   }
 }
 
-/** Something took longer than it may. */
+/** A deadline passed. */
 export class TimeoutError extends XmppError {
   override readonly name = 'TimeoutError';
 
@@ -152,7 +152,7 @@ export class TimeoutError extends XmppError {
   }
 }
 
-/** A tree that XML cannot carry was about to be written: a fault of the code that built it, never of the peer. */
+/** An element contains what XML cannot carry: a bug in the code that built it, never the peer's fault. */
 export class XmlError extends XmppError {
   override readonly name = 'XmlError';
 }

@@ -1,11 +1,11 @@
-/** A small typed event emitter: the one way in which a layer tells the layer above it that something happened. */
+/** A small typed event emitter, through which each layer notifies the layer above it. */
 import { inBackground } from './background.js';
 import { TimeoutError, XmppError } from './errors.js';
 
 /** Ends a registration. Calling it again does nothing. */
 export type Disposer = () => void;
 
-/** Gets what a handler throws, or rejects with: one handler that fails must not keep the others from their event. */
+/** Called with what a handler throws or rejects with, so that a failing handler does not affect the others. */
 export type OnHandlerError = (error: unknown, event: string) => void;
 
 /** What `once` waits for, and how long. */
@@ -34,7 +34,7 @@ export class Events<Map> implements Listenable<Map> {
   }
 
   on<Name extends keyof Map & string>(name: Name, handler: (payload: Map[Name]) => unknown): Disposer {
-    // The list is replaced, never changed in place: an event under way reaches whom it found at its beginning.
+    // The list is replaced, never mutated: an event reaches the handlers that were registered when it was emitted.
     this.#handlers.set(name, [...(this.#handlers.get(name) ?? []), handler]);
     return () => {
       const left = (this.#handlers.get(name) ?? []).filter((one) => one !== handler);
@@ -65,7 +65,7 @@ export class Events<Map> implements Listenable<Map> {
     });
   }
 
-  /** Whether anybody listens. */
+  /** Whether the event has handlers. */
   has(name: keyof Map & string): boolean {
     return this.#handlers.has(name);
   }

@@ -1,4 +1,4 @@
-/** What an extension is made of: a plugin, the one door through which it acts, and the guards that say whom it listens to. */
+/** The plugin API: the plugin, the context through which it acts, and the guards that restrict the senders it accepts. */
 import type { StanzaError } from './errors.js';
 import type { Disposer, Events } from './events.js';
 import type { Jid } from './jid/jid.js';
@@ -9,14 +9,14 @@ import type { StreamFeature } from './stream/stream-feature.js';
 import type { HttpRequest, HttpResponse } from './transport/http.js';
 import type { Element } from './xml/element.js';
 
-/** An extension of the protocol: one XEP, one module. `Handle` is what its users get from `client.get(plugin)`. */
+/** A protocol extension: one XEP, one module. `client.get(plugin)` returns its `Handle`. */
 export interface Plugin<Handle> {
   readonly name: string;
   /** The number of the XEP. */
   readonly xep?: number;
-  /** What is announced through service discovery while the plugin is there. */
+  /** The features that the client announces through service discovery. */
   readonly features?: readonly string[];
-  /** Plugins that are set up before this one, whether or not they were named to the client. */
+  /** Plugins that are set up before this one, even if the client does not list them. */
   readonly requires?: readonly Plugin<unknown>[];
   /** Called once a client. Everything registered through `context` is undone when the client stops. */
   setup(context: PluginContext): Handle;
@@ -27,17 +27,17 @@ export function definePlugin<Handle>(plugin: Plugin<Handle>): Plugin<Handle> {
   return plugin;
 }
 
-/** What a guard may ask about the session. */
+/** What a guard can query about the session. */
 export interface GuardScope {
   /** Our own account, bare. */
   readonly account: Jid;
-  /** Whether a request of ours to that entity is under way. */
+  /** Whether a request of ours to this entity is pending. */
   asked(entity: Jid): boolean;
 }
 
 /**
- * Says of whom a handler takes something. A stanza from anybody else never reaches the handler. It is a required argument
- * everywhere: carbons, roster pushes and archive results that a stranger forged are the best known holes of XMPP clients.
+ * Decides from which senders a handler accepts stanzas; all others never reach it. It is a required argument everywhere: forged
+ * carbons, roster pushes and archive results are the best-known vulnerabilities of XMPP clients.
  */
 export interface SenderGuard {
   readonly name: string;
@@ -54,17 +54,17 @@ export const from = {
     name: 'server',
     admits: (sender, { account }) => sender.equals(account) || sender.toString() === account.domainpart,
   },
-  /** An entity that has a request of ours under way. */
+  /** An entity with a pending request of ours. */
   asked: { name: 'asked', admits: (sender, scope) => scope.asked(sender) },
 } as const satisfies Record<string, SenderGuard>;
 
-/** Which stanzas a handler wants: those with such a child, or every one. */
+/** Which stanzas a handler receives: those with such a child, or every one. */
 export type Match = { readonly ns: string; readonly name?: string } | 'every';
 
-/** What a message handler may return to say that the application need not see the message: a plugin tells of it in its own way. */
+/** Returned by a message handler to keep the message from the client's `message` event: the plugin reports it by its own event. */
 export const handled = Symbol('handled');
 
-/** A message of ours that did not arrive (RFC 6120 §8.3). Anybody can send such a thing, whatever we sent. */
+/** A message of ours that was not delivered (RFC 6120 §8.3). Anybody can forge this, whatever we sent. */
 export interface Undelivered {
   readonly from: Jid;
   readonly id: string | undefined;
@@ -77,17 +77,17 @@ export interface OutgoingIq {
   readonly to?: Jid | string;
   readonly type: 'get' | 'set';
   readonly payload: Element;
-  /** 30 seconds unless told. */
+  /** Default: 30 seconds. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /**
-   * Is given the result while it is routed, before any stanza that came after it. Who waits for the promise instead may find
-   * that much of what came in the same chunk has been dealt with already.
+   * Called with the result while it is routed, before any later stanza. The promise resolves later, when other stanzas of the same
+   * chunk may have been handled already.
    */
   readonly onResult?: (payload: Element | undefined) => void;
 }
 
-/** Everything a plugin can do. */
+/** The API of a plugin's `setup`. */
 export interface PluginContext {
   /** Our own account, bare. */
   readonly account: Jid;
@@ -96,14 +96,14 @@ export interface PluginContext {
   readonly features: readonly string[];
   /** The full JID of the session; `undefined` while there is none. */
   jid(): Jid | undefined;
-  /** What the server offered last, at the end of the negotiation, as `<stream:features/>`; `undefined` before the first session. */
+  /** The server's last `<stream:features/>`, at the end of the negotiation; `undefined` before the first session. */
   streamFeatures(): Element | undefined;
-  /** Milliseconds since the server was last heard of; `undefined` while there is no connection. */
+  /** Milliseconds since the last data from the server; `undefined` without a connection. */
   silentMs(): number | undefined;
 
   /**
    * Calls `handler` for each message that matches and whose sender is admitted; `payload` is the matching child (the message
-   * itself for `every`). Messages of type `error` never come here. Returning `handled` keeps the message from the client's
+   * itself for `every`). Messages of type `error` are excluded. Returning `handled` keeps the message from the client's
    * `message` event; other handlers still see their payloads in it, whatever the order of the plugins.
    */
   onMessage(
@@ -113,7 +113,7 @@ export interface PluginContext {
   ): Disposer;
   /** The same for presence, errors included. */
   onPresence(match: Match, guard: SenderGuard, handler: (payload: Element, presence: Presence) => void): Disposer;
-  /** Calls `handler` for each message of type `error`, which says that one of ours did not arrive. */
+  /** Calls `handler` for each message of type `error`: one of ours was not delivered. */
   onUndelivered(guard: SenderGuard, handler: (undelivered: Undelivered) => void): Disposer;
   /**
    * Answers requests. What the handler returns is the payload of the result; a `StanzaError` that it throws is the error.
@@ -124,19 +124,19 @@ export interface PluginContext {
     guard: SenderGuard,
     handler: (payload: Element, request: IqRequest) => Element | undefined | Promise<Element | undefined>,
   ): Disposer;
-  /** Elements of the stream that are no stanzas, such as those of stream management. */
+  /** Calls `handler` for top-level elements that are not stanzas, such as those of stream management. */
   onNonza(ns: string, handler: (element: Element) => void): Disposer;
   /** Called at each new session before the initial presence, for what has to be sent before it (RFC 6121 §2.2). */
   onBound(handler: () => void): Disposer;
-  /** Called after the session came up, before the client tells its application. A resumed one is as it was, and needs no set-up. */
+  /** Called when the session is up, before the client's `online` event. A resumed session needs no setup. */
   onOnline(handler: (session: { readonly resumed: boolean }) => void): Disposer;
   /** Called when the session is gone; not while it is suspended and may be resumed. */
   onOffline(handler: () => void): Disposer;
-  /** Looks at every stanza that is sent, and may give another in its place. */
+  /** Passes every outgoing stanza through `transform`, which may replace it. */
   outgoing(transform: (stanza: Element) => Element): Disposer;
   /** Adds something to negotiate when a stream is opened. */
   streamFeature(feature: StreamFeature): Disposer;
-  /** Has the client's sessions kept beyond their connections. @throws XmppError when somebody keeps them already */
+  /** Registers what keeps sessions beyond their connections. @throws XmppError if there is a keeper already */
   keepSession(keeper: SessionKeeper): Disposer;
 
   /**
@@ -162,11 +162,11 @@ export interface PluginContext {
   iq(request: OutgoingIq): Promise<Element | undefined>;
   /** HTTP with the authorities that this client trusts. */
   http(request: HttpRequest): Promise<HttpResponse>;
-  /** Asks the server for a sign of life, in the way of a session that is kept. @returns false when there is no such way */
+  /** Asks the session keeper to probe the connection. @returns false if it cannot */
   probe(): boolean;
   /**
-   * Gives the connection up, as when nothing has been heard for too long; the client then reconnects. A `StreamError` is told to the
-   * server, and ends the session.
+   * Drops the connection, for example when the server is silent for too long; the client then reconnects. A `StreamError` is sent to
+   * the server, and ends the session.
    */
   connectionLost(reason: Error): void;
   /** An emitter for the plugin's own events; what their handlers throw becomes the client's `error` event. */

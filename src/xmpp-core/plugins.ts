@@ -1,4 +1,4 @@
-/** The plugins of one client: each is set up once, and what it registers holds until the client stops. */
+/** The plugins of one client: each is set up once, and its registrations last until the client stops. */
 import { inBackground } from './background.js';
 import { OfflineError, XmppError } from './errors.js';
 import { Events, type Disposer } from './events.js';
@@ -9,19 +9,20 @@ import type { SessionKeeper } from './session.js';
 import type { StreamFeature } from './stream/stream-feature.js';
 import type { Element } from './xml/element.js';
 
-/** What of a plugin's context is the client itself. */
+/** The part of a plugin's context that the client implements. */
 export type PluginHost = Pick<
   PluginContext,
   'account' | 'storage' | 'jid' | 'streamFeatures' | 'silentMs' | 'presenceChanged' | 'send' | 'http' | 'connectionLost'
 >;
 
-/** What plugins are told of the session. */
+/** The session events for plugins. */
 interface Lifecycle {
   bound: undefined;
   online: { readonly resumed: boolean };
   offline: undefined;
 }
 
+/** Sets plugins up, and holds what they registered. */
 export class Plugins {
   readonly lifecycle: Events<Lifecycle>;
   readonly #host: PluginHost;
@@ -35,7 +36,7 @@ export class Plugins {
   #streamFeatures: readonly StreamFeature[] = [];
   #keeper: SessionKeeper | undefined;
 
-  /** @param report gets what nobody else can answer for, with where it happened; it never throws */
+  /** @param report called with failures that no caller awaits, and where they happened; it never throws */
   constructor(host: PluginHost, router: Router, report: (error: unknown, where: string) => void) {
     this.#host = host;
     this.#router = router;
@@ -43,17 +44,17 @@ export class Plugins {
     this.lifecycle = new Events(report);
   }
 
-  /** What plugins added to the negotiation of a stream. */
+  /** The stream features that plugins registered. */
   get streamFeatures(): readonly StreamFeature[] {
     return this.#streamFeatures;
   }
 
-  /** Who keeps the sessions of this client, if anybody does. */
+  /** The keeper of this client's sessions, if any. */
   get keeper(): SessionKeeper | undefined {
     return this.#keeper;
   }
 
-  /** Sets a plugin up, after those that it requires; one that is there already stays as it is. */
+  /** Sets a plugin up, after those that it requires; does nothing if it is installed. */
   install(plugin: Plugin<unknown>): void {
     if (this.#handles.has(plugin.name)) return;
     for (const required of plugin.requires ?? []) this.install(required);
@@ -68,14 +69,14 @@ export class Plugins {
     return this.#handles.get(plugin.name) as Handle;
   }
 
-  /** A stanza as it is to be sent, after all that plugins do to it. */
+  /** Applies the `outgoing` transforms of all plugins to a stanza. */
   transformed(stanza: Element): Element {
     let result = stanza;
     for (const transform of this.#transforms) result = transform(result);
     return result;
   }
 
-  /** Undoes all that was registered, the last first; what is registered later is undone at once. */
+  /** Undoes all registrations, the last first; later registrations are undone at once. */
   dispose(): void {
     this.#isDisposed = true;
     for (const dispose of [...this.#disposers].toReversed()) dispose();

@@ -1,25 +1,26 @@
-/** When to come back after a lost connection, and when not to. */
+/** When to reconnect after a lost connection, and when not to. */
 import { ConnectError, SaslError, StreamError, TlsError } from './errors.js';
 
 /** How long to wait between attempts. */
 export interface ReconnectPolicy {
-  /** The ceiling of the first wait, in milliseconds. A session that held so long begins the series of waits anew. */
+  /** The ceiling of the first wait, in milliseconds. A session that lasted this long resets the backoff. */
   readonly firstMs: number;
   /** The ceiling of every wait, in milliseconds. */
   readonly maxMs: number;
 }
 
+/** From one second to five minutes. */
 export const DEFAULT_RECONNECT: ReconnectPolicy = { firstMs: 1_000, maxMs: 300_000 };
 
-/** Another client took our resource: coming back soon would only start a fight. */
+/** Another client took our resource: reconnecting soon would only start a fight. */
 const CONFLICT_MS = 120_000;
 
-/** SASL conditions that pass by themselves (RFC 6120 §6.5). */
-const PASSING: ReadonlySet<string> = new Set(['temporary-auth-failure', 'aborted']);
+/** SASL conditions that are temporary (RFC 6120 §6.5). */
+const TEMPORARY: ReadonlySet<string> = new Set(['temporary-auth-failure', 'aborted']);
 
-/** Whether trying again cannot help until a person changes something: a password, a certificate, a setting. */
+/** Whether a retry cannot help until a person changes something: a password, a certificate, a setting. */
 export function isPermanent(error: unknown): boolean {
-  if (error instanceof SaslError) return !PASSING.has(error.condition);
+  if (error instanceof SaslError) return !TEMPORARY.has(error.condition);
   if (error instanceof TlsError) return error.permanent;
   if (error instanceof ConnectError)
     return error.attempts.length > 0 && error.attempts.every((one) => isPermanent(one.error));
@@ -33,8 +34,8 @@ export function isConflict(reason: unknown): boolean {
 }
 
 /**
- * Milliseconds to wait after that many failures in a row (0 for the first): exponential with full jitter, so that a server
- * which comes back is not met by all its clients at once.
+ * The wait in milliseconds after this many failures in a row (0 for the first): exponential with full jitter, so that not all clients
+ * reconnect to a restarted server at once.
  * @param random a number from 0 to 1
  */
 export function backoffMs(failures: number, reason: unknown, policy: ReconnectPolicy, random: number): number {

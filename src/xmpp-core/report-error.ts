@@ -1,4 +1,4 @@
-/** Where an error goes that no listener wants. */
+/** The last resort for an error without a listener. */
 
 /**
  * Prints an error with its stack and its causes, for the developer to see. A library must not end the process of its application, as an

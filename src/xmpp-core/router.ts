@@ -1,4 +1,4 @@
-/** Brings every stanza to who waits for it: answers to their questions, requests to their handler, the rest by payload. */
+/** Routes stanzas: responses to their requests, requests to their handler, everything else by payload. */
 import { OfflineError, StanzaError, TimeoutError, XmppError } from './errors.js';
 import { abortReason, type Disposer } from './events.js';
 import { Jid } from './jid/jid.js';
@@ -25,7 +25,7 @@ import {
 } from './stanza/stanzas.js';
 import { el, type Element } from './xml/element.js';
 
-/** What the router tells its client. */
+/** The callbacks of the router into its client. */
 export interface RouterHandlers {
   /** Whether requests of others are answered; see `ClientOptions.answers`. */
   answers(requester: Jid): boolean;
@@ -60,6 +60,7 @@ interface Pending {
 
 const DEFAULT_IQ_TIMEOUT_MS = 30_000;
 
+/** The routing table of one client. */
 export class Router {
   readonly #account: () => Jid;
   readonly #out: RouterHandlers;

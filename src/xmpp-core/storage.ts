@@ -1,12 +1,12 @@
-/** What has to outlive a session, and where it is kept. */
+/** Storage for data that outlives a session. */
 
-/** A place for what has to outlive the process. Values are small texts. */
+/** A key-value store that outlives the process. Values are small texts; `undefined` deletes. */
 export interface Storage {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string | undefined): Promise<void>;
 }
 
-/** Keeps everything for as long as the process lives. */
+/** A storage in memory, for the lifetime of the process. */
 export function memoryStorage(): Storage {
   const values = new Map<string, string>();
   return {

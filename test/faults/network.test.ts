@@ -36,7 +36,7 @@ t.test('a connection that is cut at any byte of the login is tried again until t
 });
 
 // [pitfall-blackhole]
-t.test('a server that falls silent at any stage of the login is left at the deadline', async (t) => {
+t.test('leaves a server that falls silent at any stage of the login, at the deadline', async (t) => {
   const stage = await startLoopback(t);
   const silences = [
     ...[0, 60, 180, 330, 500, 700, 900, 1_050].map((stallAtByte) => ({ stallAtByte })),
@@ -115,7 +115,7 @@ t.test('nothing that was slipped in between the consent to TLS and the handshake
 });
 
 // [RFC6120-4.9.3-20]
-t.test('a session that is cut comes back, and `reconnectNow` does not wait for it', async (t) => {
+t.test('reconnects after a cut connection, and at once on `reconnectNow`', async (t) => {
   const { server, online } = await startLoopback(t);
   const ann = await online('ann', { reconnect: { firstMs: 3_600_000, maxMs: 3_600_000 } });
   const offline = next(ann, 'offline');
@@ -208,7 +208,7 @@ t.test('XML that is broken, restricted or too large gets its stream error, and t
 });
 
 // [RFC6120-3.3-b] [pitfall-backoff-reset]
-t.test('waits grow while a server accepts us and drops us, and begin anew after a session that held', async (t) => {
+t.test('the backoff grows while a server accepts and drops us, and resets after a lasting session', async (t) => {
   const { server, client } = await startLoopback(t);
   const firstMs = 60;
   const ann = client('ann', { reconnect: { firstMs, maxMs: 1e9 } });
@@ -322,7 +322,7 @@ t.test('`stop` ends at any state within its deadline', async (t) => {
 });
 
 // [RFC6120-4.4-d] [pitfall-stop-on-dead-socket]
-t.test('a dead server cannot hold up the stop, and no socket or timer is left of the client', async (t) => {
+t.test('a dead server cannot delay the stop, and no socket or timer remains', async (t) => {
   const count = (kind: RegExp): number => process.getActiveResourcesInfo().filter((name) => kind.test(name)).length;
   const timers = count(/^Timeout/);
   // Bound in order, then nothing is read or answered any more.
@@ -337,7 +337,7 @@ t.test('a dead server cannot hold up the stop, and no socket or timer is left of
 });
 
 // [pitfall-blackhole]
-t.test('a server that is not there is told by address, and tried again until it is', async (t) => {
+t.test('reports an unreachable server by address, and retries until it is up', async (t) => {
   const stage = await startLoopback(t);
   const gone = await listen(t, (socket) => socket.destroy());
   let port = gone.port;

@@ -31,7 +31,7 @@ const next = <Name extends 'offline' | 'online' | 'message' | 'undelivered' | 'e
 
 // [RFC6120-4.2-a] [RFC6120-4.3.3-a] [RFC6120-5.2-a] [RFC6120-5.3.2-a] [RFC6120-6.2-a] [RFC6120-6.3.2-a] [RFC6120-7.2-a]
 // [RFC6120-7.3.1-a] [RFC6120-7.7-a]
-t.test('a client logs in by StartTLS and by direct TLS, and knows its full JID', async (t) => {
+t.test('logs in by STARTTLS and by direct TLS, and gets its full JID', async (t) => {
   const { server, online } = await startLoopback(t);
   for (const directTls of [false, true]) {
     const port = directTls ? server.ports.directTls : server.ports.startTls;
@@ -68,7 +68,7 @@ t.test('a login is bound to its TLS connection when both sides can, unless told 
   }
 });
 
-t.test('where a binding is required and not to be had, nothing is sent and nothing is tried again', async (t) => {
+t.test('sends nothing and does not retry when a required channel binding is not available', async (t) => {
   const { server, client } = await startLoopback(t, { mechanisms: ['SCRAM-SHA-256', 'PLAIN'] });
   const log = recorder();
   server.misbehave(log);
@@ -81,7 +81,7 @@ t.test('where a binding is required and not to be had, nothing is sent and nothi
 
 // [RFC6120-13.8.3-a,b] [XEP-0474-7-b] [pitfall-sasl-downgrade]
 // [promise-account-secure]
-t.test('PLAIN is for servers that have nothing better, and never again after SCRAM was seen', async (t) => {
+t.test('uses PLAIN only without a better mechanism, and never after a login by SCRAM', async (t) => {
   const storage = memoryStorage();
   const plain = await startLoopback(t, { mechanisms: ['PLAIN'] });
   const log = recorder();
@@ -101,7 +101,7 @@ t.test('PLAIN is for servers that have nothing better, and never again after SCR
 
 // [RFC5802-9-a] [RFC6120-5.3.4-a] [RFC6120-13.3-a] [RFC7590-3.1-a] [pitfall-starttls-stripping]
 // [pitfall-auth-no-starttls]
-t.test('a server without StartTLS is sent nothing, and is not tried again', async (t) => {
+t.test('sends nothing to a server without STARTTLS, and does not retry', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
   server.misbehave({
@@ -116,7 +116,7 @@ t.test('a server without StartTLS is sent nothing, and is not tried again', asyn
 });
 
 // [RFC6120-4.3.3-b] [RFC6120-5.4.3.3-a] [RFC6120-6.3.1-a] [RFC6120-6.3.4-a] [pitfall-starttls-buffering]
-t.test('what a server offered before TLS is forgotten after it', async (t) => {
+t.test('ignores after TLS what the server offered before it', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
   server.misbehave({
@@ -161,7 +161,7 @@ t.test('verification cannot be turned off by the environment', async (t) => {
 });
 
 // [RFC6120-6.4.5-a] [RFC6120-6.5-b] [pitfall-sasl-downgrade] [pitfall-error-permanence]
-t.test('a wrong password is told and not tried again', async (t) => {
+t.test('reports a wrong password and does not retry', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
   server.misbehave(log);
@@ -173,7 +173,7 @@ t.test('a wrong password is told and not tried again', async (t) => {
 });
 
 // [RFC5802-5-a] [pitfall-scram-signature] [pitfall-auth-early-success]
-t.test('a server that cannot prove that it knows the password is left', async (t) => {
+t.test('leaves a server that cannot prove that it knows the password', async (t) => {
   const { server, client } = await startLoopback(t, { mechanisms: ['SCRAM-SHA-256'] });
   server.misbehave({
     answer: (element) => (element.is('auth', NS_SASL) ? `<success xmlns='${NS_SASL}'/>` : undefined),
@@ -182,7 +182,7 @@ t.test('a server that cannot prove that it knows the password is left', async (t
 });
 
 // [RFC6120-8.1.2.1-b,c] [RFC6120-8.2.3-a] [RFC7622-4-a] [pitfall-iq-by-id]
-t.test('an answer counts only from the entity that was asked', async (t) => {
+t.test('accepts a response only from the entity that got the request', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.child('question', NS_TEST) === undefined ? undefined : ''));
   server.misbehave(log);
@@ -218,7 +218,7 @@ t.test('an answer counts only from the entity that was asked', async (t) => {
 });
 
 // [pitfall-iq-by-id]
-t.test('a question has a time limit, heeds its signal, and ends with the connection', async (t) => {
+t.test('rejects a request at its deadline, on abort, and when the connection ends', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.child('question', NS_TEST) === undefined ? undefined : ''));
   server.misbehave(log);
@@ -311,7 +311,7 @@ t.test('a request without an id, without one payload, or of an unknown type is a
   }
 });
 
-t.test('a sender guard keeps a handler from everybody else', async (t) => {
+t.test('calls a handler only for senders that its guard admits', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder((element) => (element.child('question', NS_TEST) === undefined ? undefined : ''));
   server.misbehave(log);
@@ -371,7 +371,7 @@ t.test('a sender guard keeps a handler from everybody else', async (t) => {
 });
 
 // [RFC6120-8.4-a] [RFC6121-5.3-a]
-t.test('a message is one event, unless a plugin says that it tells of it in its own way', async (t) => {
+t.test('emits a message once, unless a plugin returns `handled`', async (t) => {
   const { online } = await startLoopback(t);
   const seen: string[] = [];
   const ann = await online('ann', {
@@ -393,7 +393,7 @@ t.test('a message is one event, unless a plugin says that it tells of it in its 
 });
 
 // [RFC6120-8.3.1-d] [RFC6121-5.2.2-c] [pitfall-error-loop]
-t.test('an error message is told as undelivered, and as nothing else', async (t) => {
+t.test('emits an error message as `undelivered` only', async (t) => {
   const { online } = await startLoopback(t);
   const others: unknown[] = [];
   const ann = await online('ann', {
@@ -409,7 +409,7 @@ t.test('an error message is told as undelivered, and as nothing else', async (t)
 });
 
 // [RFC6120-8.1.4-a] [RFC6121-4.7.1-b] [RFC7622-3.1-d] [RFC7622-4-b]
-t.test('a stanza from something that is no JID, or of no known kind, reaches nobody', async (t) => {
+t.test('drops a stanza of an unknown kind or without a valid sender', async (t) => {
   const { server, online } = await startLoopback(t);
   const reached: unknown[] = [];
   const ann = await online('ann', {
@@ -434,7 +434,7 @@ t.test('a stanza from something that is no JID, or of no known kind, reaches nob
 });
 
 // [pitfall-depth-desync]
-t.test('a listener or handler that throws keeps nobody from the event, and is reported as an `error`', async (t) => {
+t.test('reports a handler that throws as an `error`, and still calls the others', async (t) => {
   const { online } = await startLoopback(t);
   const ann = await online('ann', {
     plugins: [
@@ -545,7 +545,7 @@ t.test('the error of a request names the entity and the request, and leads to wh
   await t.rejects(lost, { name: 'OfflineError', message: request, stack: /client\.test/ });
 });
 
-t.test('what plugins registered is gone after the stop, and every registration can be ended before', async (t) => {
+t.test('undoes all registrations of plugins at the stop, and each one on request', async (t) => {
   const { online } = await startLoopback(t);
   const contexts: PluginContext[] = [];
   const calls: string[] = [];
@@ -601,7 +601,7 @@ t.test('plugins are set up once, after those they require, and are found by what
   t.throws(() => ann.get(definePlugin({ name: 'absent', setup: () => undefined })), /no plugin 'absent'/);
 });
 
-t.test('a plugin sees what is sent, and may give something else in its place', async (t) => {
+t.test('lets a plugin replace outgoing stanzas', async (t) => {
   const { server, online } = await startLoopback(t);
   const log = recorder();
   server.misbehave(log);
@@ -641,7 +641,7 @@ t.test('a plugin whose work on what is sent fails ends the session, not the clie
 });
 
 // [RFC6120-3.3-a,b] [RFC6120-4.9.3-3] [pitfall-resource-fight]
-t.test('the wait grows to its ceiling with full jitter, and a conflict waits long on top', async (t) => {
+t.test('backs off exponentially with full jitter, and longer after a conflict', async (t) => {
   const policy = { firstMs: 1_000, maxMs: 300_000 };
   const longest = [0, 1, 2, 8, 9, 40, 1e9].map((failures) => backoffMs(failures, undefined, policy, 1));
   t.strictSame(longest, [1_000, 2_000, 4_000, 256_000, 300_000, 300_000, 300_000]);
@@ -651,7 +651,7 @@ t.test('the wait grows to its ceiling with full jitter, and a conflict waits lon
 });
 
 // [RFC6120-4.9.3-6,20] [RFC6120-6.5-b] [pitfall-error-permanence]
-t.test('only what a person has to change is permanent', async (t) => {
+t.test('treats only errors that a person must fix as permanent', async (t) => {
   const permanent = [
     new SaslError('not-authorized'),
     new SaslError('account-disabled'),
@@ -715,7 +715,7 @@ t.test(
   },
 );
 
-t.test('ANONYMOUS logs in as nobody in particular, and knows the account that the server made of it', async (t) => {
+t.test('logs in by ANONYMOUS, and learns the account from the server', async (t) => {
   const { server, online } = await startLoopback(t, { mechanisms: ['ANONYMOUS', 'SCRAM-SHA-256'] });
   const guest = createClient({
     jid: Jid.parse('localhost'),

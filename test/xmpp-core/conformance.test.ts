@@ -36,7 +36,7 @@ const header = (from: string): string =>
 // [RFC6120-4.8.1-b] [RFC6120-4.8.2-a,b] [RFC6120-5.3.1-a] [RFC6120-5.3.2-a] [RFC6120-5.3.3-a] [RFC6120-5.3.6-a]
 // [RFC6120-5.4.2.3-a] [RFC6120-6.3.2-a] [RFC6120-6.3.5-a] [RFC6120-6.3.7-a] [RFC6120-6.3.8-a] [RFC6120-6.4.2-a,c]
 // [RFC6120-7.3.2-a] [RFC6120-8.1.2.1-a] [RFC6120-11.5-a] [RFC6121-4.2.1-a,b] [RFC7590-3.6-a]
-t.test('a login by StartTLS says what has to be said, in order, and nothing else', async (t) => {
+t.test('a login by STARTTLS sends exactly the required elements, in order', async (t) => {
   const { client, peer, started } = await dialogue(t, { plain: true, resource: 'desk' });
   t.equal(await peer.hears(/<stream:stream [^>]*>/), header(''), 'before TLS nothing says who we are');
   peer.says(HEADER + features(STARTTLS));
@@ -130,7 +130,7 @@ t.test(
 );
 
 // [RFC6120-4.4-a,b,c] [RFC6121-4.5.1-a]
-t.test('who stops says good-bye, waits for the other end, and still hears what comes before it', async (t) => {
+t.test('a stop sends unavailable presence, and handles what arrives until the server closes', async (t) => {
   const { client, peer, started } = await dialogue(t);
   await peer.letsIn();
   await started;
@@ -159,7 +159,7 @@ t.test("the server's end is answered with ours", async (t) => {
 });
 
 // [RFC6120-5.4.2.2-a]
-t.test('a refusal of StartTLS ends it, and nothing is said in the clear', async (t) => {
+t.test('a refusal of STARTTLS ends the connection, and nothing is sent in plaintext', async (t) => {
   const { client, peer } = await dialogue(t, { plain: true });
   const offline = next(client, 'offline');
   await peer.hears(/<stream:stream [^>]*>/);
@@ -171,7 +171,7 @@ t.test('a refusal of StartTLS ends it, and nothing is said in the clear', async 
 });
 
 // [RFC6120-5.4.3.2-a] [RFC7590-3-a]
-t.test('a handshake that fails, as with TLS before 1.2, ends the connection without another word', async (t) => {
+t.test('a failed handshake, as with TLS before 1.2, ends the connection, and nothing more is sent', async (t) => {
   const { client, peer } = await dialogue(t, { plain: true });
   const offline = next(client, 'offline');
   await peer.hears(/<stream:stream [^>]*>/);
@@ -184,7 +184,7 @@ t.test('a handshake that fails, as with TLS before 1.2, ends the connection with
 });
 
 // [RFC6120-6.4.5-a] [RFC6120-6.5-a,b]
-t.test('every failure of SASL is told as what it is, and only what passes is tried again', async (t) => {
+t.test('every SASL failure is reported with its condition, and only temporary ones are retried', async (t) => {
   const conditions = [
     'aborted',
     'account-disabled',
@@ -297,7 +297,7 @@ t.test('stanzas keep their order both ways, in UTF-8, whatever else they hold', 
 });
 
 // [RFC6120-13.12-b]
-t.test('a server that reads nothing cannot make us hold without limit what we send', async (t) => {
+t.test('a server that does not read cannot make our send buffer grow without limit', async (t) => {
   const { client, peer, started } = await dialogue(t);
   await peer.letsIn();
   await started;

@@ -6,7 +6,7 @@ import net, { type AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
 import { LoopbackServer } from '../../src/loopback/server.js';
-import { enterFirst, type Route } from '../../src/xmpp-core/connecting.js';
+import { connectFirst, type Route } from '../../src/xmpp-core/connecting.js';
 import { ConnectError, SaslError, StreamError, TlsError } from '../../src/xmpp-core/errors.js';
 import { isLoopbackAddress, isPublicAddress } from '../../src/xmpp-core/transport/addresses.js';
 import { discoverWebSockets } from '../../src/xmpp-core/transport/host-meta.js';
@@ -73,9 +73,9 @@ async function webSite(
 }
 
 // [RFC6120-3.2.1-d]
-t.test('targets are tried in their order until one lets us in', async (t) => {
+t.test('targets are tried in order until one accepts us', async (t) => {
   const tried: string[] = [];
-  const entered = await enterFirst(
+  const entered = await connectFirst(
     route({ resolver: zone(['a.test', 'b.test', 'c.test']) }),
     (target) => {
       tried.push(describeTarget(target));
@@ -88,9 +88,9 @@ t.test('targets are tried in their order until one lets us in', async (t) => {
 });
 
 // [RFC6120-3.2.1-e] [pitfall-blackhole]
-t.test('when nobody lets us in, the error lists all that was tried and why it failed', async (t) => {
+t.test('when no target accepts us, the error lists every attempt and why it failed', async (t) => {
   const { enter } = refusing((target) => new Error(`no ${describeTarget(target)}`));
-  const error = await enterFirst(route({ resolver: zone(['a.test', 'b.test'], ['c.test']) }), enter, never).catch(
+  const error = await connectFirst(route({ resolver: zone(['a.test', 'b.test'], ['c.test']) }), enter, never).catch(
     (error: unknown) => error,
   );
   t.ok(error instanceof ConnectError);
@@ -104,8 +104,8 @@ t.test('when nobody lets us in, the error lists all that was tried and why it fa
 });
 
 // [pitfall-blackhole]
-t.test('a target that never answers holds the next one up only until its own deadline', async (t) => {
-  const entered = await enterFirst(
+t.test('a silent target delays the next one only until its own deadline', async (t) => {
+  const entered = await connectFirst(
     route({ resolver: zone(['silent.test', 'b.test']), timeoutMs: 30 }),
     (target) =>
       describeTarget(target).startsWith('silent') ? new Promise<string>(() => undefined) : Promise.resolve('in'),
@@ -115,9 +115,9 @@ t.test('a target that never answers holds the next one up only until its own dea
 });
 
 // [pitfall-sasl-downgrade]
-t.test('a refused password is not tried at the next server', async (t) => {
+t.test('a rejected password is not tried at the next server', async (t) => {
   const { tried, enter } = refusing(() => new SaslError('not-authorized'));
-  await t.rejects(enterFirst(route({ resolver: zone(['a.test', 'b.test']) }), enter, never), SaslError);
+  await t.rejects(connectFirst(route({ resolver: zone(['a.test', 'b.test']) }), enter, never), SaslError);
   t.equal(tried.length, 1);
 });
 
@@ -133,34 +133,34 @@ t.test(
     const resolver = zone(['a.test']);
     const { tried, enter } = refusing(() => new Error('refused'));
 
-    await t.rejects(enterFirst(route({ resolver, http: site }), enter, never));
+    await t.rejects(connectFirst(route({ resolver, http: site }), enter, never));
     t.same(asked, [], 'not without a request');
 
     tried.length = 0;
-    await t.rejects(enterFirst(route({ resolver, http: site, websocket: 'discover' }), enter, never), ConnectError);
+    await t.rejects(connectFirst(route({ resolver, http: site, websocket: 'discover' }), enter, never), ConnectError);
     t.same(tried, ['a.test:5222 (StartTLS)', 'wss://example.com/ws'], 'TCP goes first');
     t.same(asked, ['https://example.com/.well-known/host-meta']);
 
     tried.length = 0;
     const none = zone(['.']);
-    await t.rejects(enterFirst(route({ resolver: none, http: site, websocket: 'discover' }), enter, never));
+    await t.rejects(connectFirst(route({ resolver: none, http: site, websocket: 'discover' }), enter, never));
     t.same(tried, ['wss://example.com/ws'], 'a domain may have nothing but a WebSocket');
 
     asked.length = 0;
     const distrusted = refusing(() => new TlsError('another name', { permanent: true }));
     const wary = route({ resolver, http: site, websocket: 'discover' });
-    await t.rejects(enterFirst(wary, distrusted.enter, never), TlsError);
+    await t.rejects(connectFirst(wary, distrusted.enter, never), TlsError);
     t.same(asked, [], 'a server that is not to be trusted does not send us there');
 
     const nothing = route({ resolver, websocket: 'discover' });
-    await t.rejects(enterFirst(nothing, enter, never), { message: /a\.test.*host-meta.*no web site/s });
+    await t.rejects(connectFirst(nothing, enter, never), { message: /a\.test.*host-meta.*no web site/s });
   },
 );
 
 t.test('a WebSocket that was named is the only target', async (t) => {
   const { tried, enter } = refusing(() => new Error('refused'));
   const only = route({ websocket: 'wss://example.com/ws?token=hunter2', resolver: zone(['a.test']) });
-  await t.rejects(enterFirst(only, enter, never), { message: /^(?!.*hunter2)/s });
+  await t.rejects(connectFirst(only, enter, never), { message: /^(?!.*hunter2)/s });
   t.same(tried, ['wss://example.com/ws'], 'told without its query, where people keep secrets');
 });
 
@@ -263,7 +263,7 @@ t.test(
 );
 
 // [RFC6120-4.9.3-19-c]
-t.test('before TLS anybody could send us elsewhere, so that is not obeyed', async (t) => {
+t.test('a redirect before TLS is not followed, since anybody could forge it', async (t) => {
   const { server, client } = await startLoopback(t);
   let visits = 0;
   const trap = net.createServer((socket) => {
@@ -282,11 +282,11 @@ t.test('before TLS anybody could send us elsewhere, so that is not obeyed', asyn
 });
 
 // [RFC6120-4.9.3-19-d]
-t.test('servers that send us round in circles are left after five hops', async (t) => {
+t.test('a redirect loop ends after five hops', async (t) => {
   const { tried, enter } = refusing(
     () => new StreamError('see-other-host', undefined, { by: 'peer', seeOther: 'again.test' }),
   );
-  await t.rejects(enterFirst(route({ resolver: zone(['a.test']) }), enter, never), ConnectError);
+  await t.rejects(connectFirst(route({ resolver: zone(['a.test']) }), enter, never), ConnectError);
   t.equal(tried.length, 6);
 });
 
@@ -335,7 +335,7 @@ async function blackHole(t: Test, host: string, port: number): Promise<void> {
 }
 
 // [RFC6120-3.2.1-d] [pitfall-blackhole]
-t.test('an address that swallows everything does not keep us from the other addresses of its host', async (t) => {
+t.test('an address that never answers does not block the other addresses of its host', async (t) => {
   const { server } = await startLoopback(t);
   const port = server.ports.directTls;
   await blackHole(t, '127.0.0.2', port);
@@ -381,7 +381,7 @@ t.test('only addresses of the public internet are public', (t) => {
 });
 
 // [pitfall-fetch-what-is-named]
-t.test('a URL of a stranger does not lead to a private address, by whatever name', async (t) => {
+t.test('a URL from a stranger never leads to a private address, whatever the host name', async (t) => {
   let visits = 0;
   const site = await webSite(t, (_path, _request, response) => {
     visits++;

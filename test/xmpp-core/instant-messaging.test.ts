@@ -69,7 +69,7 @@ const answersTo = ({ sent }: Recorder, id: string): Element[] =>
   sent.filter((element) => element.is('iq', NS_CLIENT) && element.attr('id') === id);
 
 // [RFC6121-2.1.3-a] [RFC6121-2.2-a] [RFC6121-4.2.1-a,b]
-t.test('the roster is asked for at each new session, before the initial presence', async (t) => {
+t.test('requests the roster in each new session, before the initial presence', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
   server.misbehave(log);
@@ -93,7 +93,7 @@ t.test('the roster is asked for at each new session, before the initial presence
 });
 
 // [RFC6121-2.1.1-a] [RFC6121-2.6.2-a]
-t.test('versions are asked for where the server has them, and never where it does not say so', async (t) => {
+t.test('uses roster versioning only if the server offers it', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
   server.misbehave(log);
@@ -390,7 +390,7 @@ t.test('a lost connection takes nothing from the roster, and neither does a serv
 });
 
 // [RFC6121-3.1.1-a,b] [RFC6121-3.1.4-a,b] [RFC6121-3.2.1-a] [RFC6121-3.3.1-a]
-t.test('a subscription is asked for with words, granted, seen in both rosters, and taken back', async (t) => {
+t.test('a subscription is requested with a text, approved, shown in both rosters, and cancelled', async (t) => {
   const { server, client } = await startLoopback(t);
   const log = recorder();
   server.misbehave(log);
@@ -445,33 +445,36 @@ t.test('a subscription is asked for with words, granted, seen in both rosters, a
 });
 
 // [RFC6121-3.4-a]
-t.test('an approval in advance needs no second word, and is not tried where the server does not know it', async (t) => {
-  const { server, client } = await startLoopback(t);
-  const ann = await arrive(client('ann', { plugins: EVERYTHING }));
-  const bob = await arrive(client('bob', { plugins: EVERYTHING }));
-  const changed = onRoster(bob, 'changed');
-  bob.get(subscriptions).preApprove(ANN);
-  t.match((await changed).item, { isApproved: true, subscription: 'none' });
-  const approved = onSubscription(ann, 'approved');
-  ann.get(subscriptions).request(BOB);
-  await approved;
-  await until(() => bob.get(roster).get(ANN)?.subscription === 'from', 'the push to bob');
+t.test(
+  'a pre-approved request needs no second approval, and pre-approval is not tried without server support',
+  async (t) => {
+    const { server, client } = await startLoopback(t);
+    const ann = await arrive(client('ann', { plugins: EVERYTHING }));
+    const bob = await arrive(client('bob', { plugins: EVERYTHING }));
+    const changed = onRoster(bob, 'changed');
+    bob.get(subscriptions).preApprove(ANN);
+    t.match((await changed).item, { isApproved: true, subscription: 'none' });
+    const approved = onSubscription(ann, 'approved');
+    ann.get(subscriptions).request(BOB);
+    await approved;
+    await until(() => bob.get(roster).get(ANN)?.subscription === 'from', 'the push to bob');
 
-  const log = recorder();
-  server.misbehave({
-    ...log,
-    features: (stage) =>
-      stage === 'authenticated'
-        ? `<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`
-        : undefined,
-  });
-  const cid = await arrive(client('cid', { plugins: EVERYTHING }));
-  t.throws(() => cid.get(subscriptions).preApprove(ANN), {
-    name: 'XmppError',
-    message: /does not support pre-approval/,
-  });
-  t.notOk(log.sent.some((element) => element.attr('type') === 'subscribed'));
-});
+    const log = recorder();
+    server.misbehave({
+      ...log,
+      features: (stage) =>
+        stage === 'authenticated'
+          ? `<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`
+          : undefined,
+    });
+    const cid = await arrive(client('cid', { plugins: EVERYTHING }));
+    t.throws(() => cid.get(subscriptions).preApprove(ANN), {
+      name: 'XmppError',
+      message: /does not support pre-approval/,
+    });
+    t.notOk(log.sent.some((element) => element.attr('type') === 'subscribed'));
+  },
+);
 
 const from = (jid: string, inside = '', type = ''): string =>
   `<presence xmlns='${NS_CLIENT}' from='${jid}' ${type === '' ? '' : `type='${type}'`}>${inside}</presence>`;
@@ -571,7 +574,7 @@ t.test('our own presence can be changed, and is the same after a reconnect', asy
 });
 
 // [RFC6121-5.1-a]
-t.test('a chat goes on with the client that answered, until another one speaks or it changes', async (t) => {
+t.test('a chat continues with the client that replied, until another client writes or sends presence', async (t) => {
   const { server, client } = await startLoopback(t);
   const ann = client('ann', { plugins: [resourceLocking], resource: 'desk' });
   await ann.start();

@@ -85,7 +85,7 @@ t.test(
 
 // [RFC6120-6.3.4-b] [RFC6120-13.8.3-a] [XEP-0440-3-d] [XEP-0474-7-b] [pitfall-sasl-downgrade]
 // [pitfall-auth-not-offered]
-t.test('where the offer allows nothing safe, nothing is chosen', async (t) => {
+t.test('chooses no mechanism when the offer has no safe one', async (t) => {
   const ours = [EXPORTER];
   const cases: readonly (readonly [
     condition: string,

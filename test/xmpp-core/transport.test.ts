@@ -208,7 +208,7 @@ t.test('an answer that is too large, too late, or given up is not waited for', a
   );
 });
 
-t.test('a server that answers before it has read everything is heard', async (t) => {
+t.test('accepts a response that arrives before the body is sent', async (t) => {
   const url = await serve(t, (_, response) => {
     response.writeHead(413).end('too large');
   });
@@ -224,7 +224,7 @@ t.test('HTTPS trusts the authority it was given and no stranger, and other schem
     await t.rejects(httpRequest({ method: 'GET', url: other }), { name: 'HttpError', message: /only http and https/ });
 });
 
-t.test('a host that is not there is told by name', async (t) => {
+t.test('names a host that cannot be reached', async (t) => {
   await t.rejects(httpRequest({ method: 'GET', url: 'http://127.0.0.1:1/secret-path' }), {
     name: 'HttpError',
     message: /^GET 127\.0\.0\.1:1: (?!.*secret-path)/,

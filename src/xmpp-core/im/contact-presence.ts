@@ -1,8 +1,8 @@
 /**
- * Which clients of our contacts are there, and what they show (RFC 6121 §4).
+ * Tracks which clients of our contacts are available, and what they show (RFC 6121 §4).
  *
- * Only who is in the roster with their presence granted to us counts, and our own other clients: what a stranger or a room sends
- * cannot push a contact out of memory.
+ * Only contacts whose presence we are subscribed to count, and our own other clients, so that a stranger or a room cannot evict a
+ * contact from memory.
  */
 import { BoundedMap } from '../bounded-map.js';
 import type { Listenable } from '../events.js';
@@ -11,32 +11,32 @@ import { definePlugin, type Plugin, type SenderGuard } from '../plugin.js';
 import { readAvailability, type Availability, type Presence } from '../stanza/stanzas.js';
 import { roster } from './roster.js';
 
-/** A client that is there. */
+/** An available client. */
 export interface AvailableResource extends Availability {
-  /** Full; bare for what speaks without a resource, as gateways do. */
+  /** The full JID; the bare JID for senders without a resource, such as gateways. */
   readonly jid: Jid;
   readonly presence: Presence;
 }
 
-/** How the presence of contacts changes: `client.get(contactPresence).events`. */
+/** The events of `ContactPresence`. */
 export interface ContactPresenceEvents {
-  /** A client came, or shows something else. */
+  /** A client became available, or changed what it shows. */
   available: AvailableResource;
-  /** A client that was there has gone. */
+  /** An available client has become unavailable. */
   unavailable: { readonly jid: Jid; readonly presence: Presence };
 }
 
-/** Which clients of contacts are online. */
+/** The handle of the plugin `contactPresence`. */
 export interface ContactPresence {
   readonly events: Listenable<ContactPresenceEvents>;
-  /** The clients of a contact that are there, the highest priority first; the newest first among equals. Of a full JID only that one. */
+  /** The available clients of a contact, highest priority first, newest first among equals. For a full JID, only that client. */
   of(contact: Jid | string): readonly AvailableResource[];
 }
 
-/** More clients than a person has; the oldest goes. */
+/** More clients than a person has; the oldest is dropped. */
 const MAX_RESOURCES = 64;
 
-/** Which clients of a contact are online, and what they show: `client.get(contactPresence).of('you@example.org')`. */
+/** The plugin that tracks the presence of contacts; it requires `roster`. */
 export const contactPresence: Plugin<ContactPresence> = definePlugin({
   name: 'contact-presence',
   requires: [roster],
@@ -51,10 +51,10 @@ export const contactPresence: Plugin<ContactPresence> = definePlugin({
       admits: (sender, { account }) =>
         sender.bare.equals(account) || ['to', 'both'].includes(contacts.get(sender)?.subscription ?? 'none'),
     };
-    const gone = (presence: Presence): void => {
+    const markUnavailable = (presence: Presence): void => {
       const bare = presence.from.bare.toString();
       const resources = present.get(bare);
-      // §4.5: an error, or what comes from the bare JID, speaks of all clients.
+      // §4.5: an error or a presence from the bare JID applies to all clients.
       const left = presence.from.isBare
         ? [...(resources?.values() ?? [])]
         : [resources?.get(presence.from.toString())].filter((resource) => resource !== undefined);
@@ -64,7 +64,7 @@ export const contactPresence: Plugin<ContactPresence> = definePlugin({
       }
       if (resources?.size === 0) present.delete(bare);
     };
-    const came = (presence: Presence): void => {
+    const markAvailable = (presence: Presence): void => {
       const bare = presence.from.bare.toString();
       const key = presence.from.toString();
       const resources = present.get(bare) ?? new BoundedMap<string, AvailableResource>(MAX_RESOURCES);
@@ -74,16 +74,16 @@ export const contactPresence: Plugin<ContactPresence> = definePlugin({
     };
 
     context.onPresence('every', granted, (_element, presence) => {
-      if (presence.type === 'available') came(presence);
-      else if (presence.type === 'unavailable' || presence.type === 'error') gone(presence);
+      if (presence.type === 'available') markAvailable(presence);
+      else if (presence.type === 'unavailable' || presence.type === 'error') markUnavailable(presence);
     });
-    // Whoever took their presence back sends no more word of leaving.
-    const forget = (jid: Jid): void => void present.delete(jid.bare.toString());
-    contacts.events.on('removed', ({ item }) => forget(item.jid));
+    // After the subscription ends, no `unavailable` presence arrives.
+    const drop = (jid: Jid): void => void present.delete(jid.bare.toString());
+    contacts.events.on('removed', ({ item }) => drop(item.jid));
     contacts.events.on('changed', ({ item }) => {
-      if (item.subscription === 'none' || item.subscription === 'from') forget(item.jid);
+      if (item.subscription === 'none' || item.subscription === 'from') drop(item.jid);
     });
-    // Without a session nobody is known to be there; the next begins with everybody's presence (§4.2.2).
+    // Without a session all presence is unknown; the next session begins with everybody's presence (§4.2.2).
     context.onOffline(() => present.clear());
 
     return {

@@ -1,25 +1,25 @@
 /**
- * Resource locking (RFC 6121 §5.1): a chat begins with the bare JID, goes on with the client that answered, and returns to the bare JID as
- * soon as another client of the same person speaks, or the one that answered shows a change.
+ * Resource locking (RFC 6121 §5.1): a chat begins with the bare JID, continues with the client that replied, and returns to the bare
+ * JID when another client of the contact sends a message, or any of its clients sends presence.
  */
 import { Jid } from '../jid/jid.js';
 import { BoundedMap } from '../bounded-map.js';
 import { definePlugin, from, type Plugin } from '../plugin.js';
 
-/** Which client of a contact a chat goes to. */
+/** The handle of the plugin `resourceLocking`. */
 export interface ResourceLocking {
-  /** Where the next message to that contact should go: a client of theirs, or the bare JID. Of rooms it knows nothing. */
+  /** Where to send the next chat message to a contact: one of its clients, or the bare JID. Not for rooms. */
   address(contact: Jid | string): Jid;
 }
 
-/** Chats under way; an older one begins anew. */
-const CHATS = 1_000;
+/** How many chats are tracked; older ones start again with the bare JID. */
+const MAX_CHATS = 1_000;
 
-/** Sends a chat to the client that the contact used last (RFC 6121 §5.1): `client.get(resourceLocking).address(contact)`. */
+/** The plugin for resource locking. */
 export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
   name: 'resource-locking',
   setup(context): ResourceLocking {
-    const locked = new BoundedMap<string, Jid>(CHATS);
+    const locked = new BoundedMap<string, Jid>(MAX_CHATS);
     context.onMessage({ ns: 'jabber:client', name: 'body' }, from.anyone, (_body, { type, from: sender }) => {
       if (type !== 'chat') return;
       const bare = sender.bare.toString();
@@ -29,7 +29,7 @@ export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
     });
     context.onPresence('every', from.anyone, (_element, { from: sender }) => {
       const bare = sender.bare.toString();
-      // There is an entry only where there was a chat, so strangers' presence takes no room.
+      // Only contacts with a chat have an entry, so presence from strangers uses no memory.
       if (locked.get(bare) !== undefined) locked.set(bare, sender.bare);
     });
     context.onOffline(() => {

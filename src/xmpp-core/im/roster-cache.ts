@@ -1,4 +1,4 @@
-/** Keeps the roster from one run of the program to the next, so that a server with versioning sends only what changed (RFC 6121 §2.6). */
+/** Stores the roster between runs of the program, so that a server with versioning sends only changes (RFC 6121 §2.6). */
 import { StreamError } from '../errors.js';
 import type { Jid } from '../jid/jid.js';
 import type { Storage } from '../storage.js';
@@ -7,15 +7,16 @@ import { serialize } from '../xml/serialize.js';
 import { parseElement } from '../xml/stream-parser.js';
 import { NS_ROSTER, readRosterEntry, writeRosterItem, type RosterEntry, type RosterItem } from './roster-item.js';
 
-/** A roster and the server's name for its state. */
+/** A roster and its version, as named by the server. */
 export interface VersionedRoster {
   readonly version: string;
   readonly items: Iterable<RosterItem>;
 }
 
-/** In characters; a larger roster is asked for whole each time. */
+/** In characters; a larger roster is not stored, but requested in full each time. */
 const MAX_LENGTH = 300_000;
 
+/** The stored roster of one account. */
 export class RosterCache {
   readonly #storage: Storage;
   readonly #key: string;
@@ -27,7 +28,7 @@ export class RosterCache {
     this.#key = `roster ${account.toString()}`;
   }
 
-  /** What was kept, or `undefined` when there is nothing that can be used. */
+  /** Loads the stored roster; `undefined` if there is none or it is damaged. */
   async load(): Promise<VersionedRoster | undefined> {
     const text = await this.#storage.get(this.#key);
     const query = text === undefined ? undefined : tryParse(text);
@@ -36,7 +37,7 @@ export class RosterCache {
     return { version, items: query.children('item').map(readRosterEntry).filter(isItem) };
   }
 
-  /** Keeps a roster, or forgets it; what is changed while a write is under way goes into the next. @throws what the storage throws */
+  /** Stores a roster, or deletes it. Changes during a write go into the next one. @throws what the storage throws */
   keep(roster: VersionedRoster | undefined): Promise<void> {
     this.#latest = roster;
     this.#writing ??= this.#write();
@@ -47,7 +48,7 @@ export class RosterCache {
     try {
       let written: VersionedRoster | undefined;
       do {
-        // The pushes of one chunk become one write.
+        // All pushes of one chunk share one write.
         await Promise.resolve();
         written = this.#latest;
         await this.#storage.set(this.#key, asText(written));
@@ -65,7 +66,7 @@ function asText(roster: VersionedRoster | undefined): string | undefined {
   return text.length > MAX_LENGTH ? undefined : text;
 }
 
-/** What is damaged is as good as nothing: the server has it all. */
+/** A damaged cache counts as none: the server has the roster. */
 function tryParse(text: string): Element | undefined {
   try {
     return parseElement(text);

@@ -1,32 +1,33 @@
-/** One entry of the roster on the wire (RFC 6121 §2.1.2). */
+/** A roster entry on the wire (RFC 6121 §2.1.2). */
 import { Jid } from '../jid/jid.js';
 import { el, type Element } from '../xml/element.js';
 
+/** The namespace of the roster (RFC 6121 §2). */
 export const NS_ROSTER = 'jabber:iq:roster';
 
-/** Who sees whose presence (§2.1.2.5): `to` is us theirs, `from` is they ours. */
+/** Who sees whose presence (§2.1.2.5): with `to` we see theirs, with `from` they see ours. */
 export type Subscription = 'none' | 'to' | 'from' | 'both';
 
-/** Somebody in the roster. */
+/** A contact in the roster. */
 export interface RosterItem {
   readonly jid: Jid;
-  /** What we call them. */
+  /** Our name for the contact. */
   readonly name: string | undefined;
   readonly subscription: Subscription;
-  /** Whether we have asked to see their presence and wait for the answer (§2.1.2.2). */
+  /** Whether our subscription request is pending (§2.1.2.2). */
   readonly isAsked: boolean;
-  /** Whether a request of theirs will be granted by the server without asking us (§3.4). */
+  /** Whether the server will approve their subscription request without asking us (§3.4). */
   readonly isApproved: boolean;
-  /** Sorted into what, each once. */
+  /** The groups of the contact, without duplicates. */
   readonly groups: readonly string[];
 }
 
-/** What a push or a result says of an address: that it is there, as it is now, or (in a push) no longer. */
+/** An entry of a push or result: the current item or, in a push only, its removal. */
 export type RosterEntry = RosterItem | { readonly jid: Jid; readonly removed: true };
 
 const SUBSCRIPTIONS: ReadonlySet<string> = new Set<Subscription>(['none', 'to', 'from', 'both']);
 
-/** Reads an `<item/>`, or `undefined` when its address is none. Values that do not exist are ignored, as §2.1.2 asks. */
+/** Reads an `<item/>`; `undefined` if its JID is invalid. Unknown values are ignored (§2.1.2). */
 export function readRosterEntry(item: Element): RosterEntry | undefined {
   const jid = Jid.tryParse(item.attr('jid'));
   if (jid === undefined) return undefined;
@@ -49,7 +50,7 @@ export function readRosterEntry(item: Element): RosterEntry | undefined {
   };
 }
 
-/** Writes an item with everything that is known of it, as a server does, or a cache. */
+/** Writes an item with all its fields, as servers and the cache do. */
 export function writeRosterItem({ jid, name, subscription, isAsked, isApproved, groups }: RosterItem): Element {
   return el(
     'item',

@@ -1,30 +1,30 @@
-/** The items of a roster as we hold them, and their bound. */
+/** The items of a roster in memory, with a limit. */
 import type { Jid } from '../jid/jid.js';
 import type { RosterEntry, RosterItem } from './roster-item.js';
 
-/** Characters of all addresses, names and groups together. With `ITEM_COST` that is room for some ten thousand contacts. */
+/** Characters of all JIDs, names and groups together. With `ITEM_COST` that is about ten thousand contacts. */
 const MAX_COST = 4_000_000;
-/** What an item takes beside its texts, in the same measure. */
+/** The overhead of an item or group, in the same unit. */
 const ITEM_COST = 200;
 
-/** What an entry did to the items. */
+/** The effect of an entry on the items. */
 export interface RosterChange {
   readonly item: RosterItem;
   readonly previous: RosterItem | undefined;
 }
 
-/** At most one item an address, whichever way the address was written. */
+/** At most one item per prepared JID. */
 export class RosterItems {
   readonly #items = new Map<string, RosterItem>();
   #cost = 0;
   #isWhole = true;
 
-  /** By prepared address. */
+  /** By prepared JID. */
   get all(): ReadonlyMap<string, RosterItem> {
     return this.#items;
   }
 
-  /** False once something did not fit in any more: then a version of the server's says more than we hold. */
+  /** False once an entry exceeded the limit: the server's version then no longer describes our items. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
@@ -33,7 +33,7 @@ export class RosterItems {
     return this.#items.get(jid.toString());
   }
 
-  /** Takes an entry in. @returns what it changed, or `undefined` when nothing: not there to be removed, or no room for it */
+  /** Applies an entry. @returns the change; `undefined` if the item to remove is absent, or the entry exceeds the limit */
   take(entry: RosterEntry): RosterChange | undefined {
     const key = entry.jid.toString();
     const previous = this.#items.get(key);

@@ -1,8 +1,8 @@
 /**
- * The roster (RFC 6121 §2): the contacts of the account, which its server keeps and all its clients share.
+ * The roster (RFC 6121 §2): the contacts of the account, which the server stores and all clients share.
  *
- * It is asked for at each new session, before the initial presence (§2.2), and kept through reconnects. Where the server has versions
- * (§2.6) it is kept in the storage too, and only what changed comes over the wire.
+ * It is requested in each new session, before the initial presence (§2.2), and kept across reconnects. If the server supports
+ * versioning (§2.6), it is also stored, and only changes are transferred.
  */
 import { StanzaError, XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';
@@ -13,35 +13,36 @@ import { RosterCache } from './roster-cache.js';
 import { NS_ROSTER, readRosterEntry, type RosterItem } from './roster-item.js';
 import { RosterItems, type RosterChange } from './roster-items.js';
 
+/** The stream feature for roster versioning (§2.6). */
 export const NS_ROSTER_VERSIONING = 'urn:xmpp:features:rosterver';
 
-/** How the roster changes: `client.get(roster).events`. */
+/** The events of `Roster`. */
 export interface RosterEvents {
-  /** The roster of this session is known: it came whole, or the server said that ours is still good. */
+  /** The roster of this session is known: the server sent it, or confirmed our stored version. */
   received: { readonly items: ReadonlyMap<string, RosterItem> };
-  /** Somebody was added, or is no longer as before; `previous` is undefined for who is new. */
+  /** A contact was added or changed; `previous` is undefined for a new one. */
   changed: RosterChange;
   removed: { readonly item: RosterItem };
-  /** The server did not give us the roster; what we have of an earlier session stays. */
+  /** The request for the roster, or the storage, failed. The items of an earlier session stay. */
   failed: { readonly error: unknown };
 }
 
-/** Somebody to put into the roster. What is not given is taken away, as the item is replaced as a whole (§2.3, §2.4). */
+/** A contact to set. Absent fields are removed, since the item is replaced as a whole (§2.3, §2.4). */
 export interface RosterContact {
   readonly jid: Jid | string;
   readonly name?: string | undefined;
   readonly groups?: readonly string[];
 }
 
-/** The contacts of the account, as they are now and as they change. */
+/** The handle of the plugin `roster`. */
 export interface Roster {
   readonly events: Listenable<RosterEvents>;
-  /** All that is known, by prepared address; empty before the first `received`. */
+  /** All items by prepared JID; before the first `received`, those of the storage if any. */
   readonly items: ReadonlyMap<string, RosterItem>;
-  /** The item of an address; that of the bare JID for a full one that has none of its own. */
+  /** The item of a JID; a full JID without its own item gives that of the bare JID. */
   get(jid: Jid | string): RosterItem | undefined;
   /**
-   * Adds a contact, or gives it another name and other groups. The item itself comes back as a push to all our clients.
+   * Adds a contact, or replaces its name and groups. The server pushes the new item to all our clients.
    * @throws XmppError for a group without a name, StanzaError, TimeoutError
    */
   set(contact: RosterContact): Promise<void>;
@@ -49,13 +50,10 @@ export interface Roster {
   remove(jid: Jid | string): Promise<void>;
 }
 
-/** Not a version but something to fill our storage with. */
+/** A longer version is ignored: a hostile server could fill our storage with it. */
 const MAX_VERSION_LENGTH = 1_000;
 
-/**
- * The contacts of the account: `client.get(roster).items`. They are there from the event `received` on, which comes with each new session, and are
- * kept over reconnects. What this or another client changes comes as an event.
- */
+/** The plugin for the roster. */
 export const roster: Plugin<Roster> = definePlugin({
   name: 'roster',
   setup(context): Roster {
@@ -81,13 +79,13 @@ export const roster: Plugin<Roster> = definePlugin({
       const kept = known === undefined ? undefined : { version: known, items: items.all.values() };
       context.background(() => cache.keep(kept), failed);
     };
-    /** §2.6.3: a result without a query means that what we have is good, and that the pushes for the rest follow. */
+    /** §2.6.3: a result without a query means that our version is valid, and that pushes with the changes follow. */
     const take = (query: Element | undefined): void => {
       if (query?.is('query', NS_ROSTER) === true) {
         items = new RosterItems();
         for (const item of query.children('item')) {
           const entry = readRosterEntry(item);
-          // §2.1.4: nothing is removed by a result.
+          // §2.1.4: a result removes nothing.
           if (entry !== undefined && !('removed' in entry)) items.take(entry);
         }
         remember(query.attr('ver'));
@@ -96,7 +94,7 @@ export const roster: Plugin<Roster> = definePlugin({
     };
     const change = (payload: Element): Promise<unknown> => context.iq({ type: 'set', payload });
 
-    // There is nothing to agree on; but the cache has to be read by the time the roster is asked for, which cannot wait.
+    // Nothing is negotiated: this reads the cache before `onBound`, which is synchronous, requests the roster.
     context.streamFeature({
       name: 'roster-cache',
       order: 900,
@@ -113,13 +111,13 @@ export const roster: Plugin<Roster> = definePlugin({
     });
 
     context.onBound(() => {
-      // §2.6.2: no version where none is offered; an empty one says that we have none yet.
+      // §2.6.2: send a version only if versioning is offered; an empty one means that we have none yet.
       const isVersioned = context.streamFeatures()?.child('ver', NS_ROSTER_VERSIONING) !== undefined;
       const payload = el('query', NS_ROSTER, { ver: isVersioned ? (version ?? '') : undefined });
       context.background(() => context.iq({ type: 'get', payload, onResult: take }), failed);
     });
 
-    // §2.1.6: only our own account may change our roster, one item at a time.
+    // §2.1.6: only our own account may push roster changes, one item at a time.
     context.onIq({ type: 'set', ns: NS_ROSTER, name: 'query' }, from.ownAccount, (query) => {
       const [item, ...more] = query.children('item');
       const entry = item === undefined || more.length > 0 ? undefined : readRosterEntry(item);

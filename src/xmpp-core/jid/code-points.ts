@@ -1,41 +1,41 @@
-/** What Unicode says about a code point, as far as names need it: read from the tables, when a text beyond ASCII first asks for it. */
+/** The Unicode properties of a code point that names need. Each table is unpacked on first use: ASCII never needs it. */
 import { BIDI_RUNS, JOINING_RUNS, PRECIS_RUNS, VIRAMA_RUNS } from './unicode-tables.js';
 
 /**
- * The PRECIS derived property (RFC 8264 §8), with the one of domain names (RFC 5892 §3) beside it:
- * P allowed in both the IdentifierClass and a domain label; I allowed in the IdentifierClass, not in a label; F allowed in the
- * FreeformClass only; J and O allowed where the context says so (CONTEXTJ, CONTEXTO); D never; U not assigned yet, so never.
+ * The PRECIS derived property (RFC 8264 §8), combined with that of domain names (RFC 5892 §3):
+ * P allowed in the IdentifierClass and in domain labels; I in the IdentifierClass, not in labels; F in the FreeformClass only;
+ * J and O only in certain contexts (CONTEXTJ, CONTEXTO); D never; U not assigned yet, so never.
  */
 export type PrecisProperty = 'P' | 'I' | 'F' | 'J' | 'O' | 'D' | 'U';
 
 /**
- * The Bidi_Class, as far as RFC 5893 §2 tells them apart: L; R; A for AL; N for AN; E for EN; M for NSM, the marks; S for the signs and
- * neutrals (ES, CS, ET, ON, BN); X for all that no label may hold.
+ * The Bidi_Class, as far as RFC 5893 §2 distinguishes: L; R; A for AL; N for AN; E for EN; M for NSM, the marks; S for the separators
+ * and neutrals (ES, CS, ET, ON, BN); X for everything that no label may hold.
  */
 export type BidiClass = 'L' | 'R' | 'A' | 'N' | 'E' | 'M' | 'S' | 'X';
 
-/** The Joining_Type: left, right, dual, transparent; U for the two that RFC 5892 A.1 does not ask for. */
+/** The Joining_Type: left, right, dual, transparent; U for the two that RFC 5892 A.1 does not need. */
 export type JoiningType = 'L' | 'R' | 'D' | 'T' | 'U';
 
 /** The PRECIS derived property of a code point. */
-export const precisProperty = lookupIn(PRECIS_RUNS) as (codePoint: number) => PrecisProperty;
+export const precisProperty = lookup(PRECIS_RUNS) as (codePoint: number) => PrecisProperty;
 
 /** The Bidi_Class of a code point. */
-export const bidiClass = lookupIn(BIDI_RUNS) as (codePoint: number) => BidiClass;
+export const bidiClass = lookup(BIDI_RUNS) as (codePoint: number) => BidiClass;
 
 /** The Joining_Type of a code point. */
-export const joiningType = lookupIn(JOINING_RUNS) as (codePoint: number) => JoiningType;
+export const joiningType = lookup(JOINING_RUNS) as (codePoint: number) => JoiningType;
 
 /** V for a virama (Canonical_Combining_Class 9), N for any other code point. */
-export const virama = lookupIn(VIRAMA_RUNS) as (codePoint: number) => 'V' | 'N';
+export const virama = lookup(VIRAMA_RUNS) as (codePoint: number) => 'V' | 'N';
 
-/** `U+00E9`: how messages name a code point, so that no invisible character hides in a log. */
+/** Names the first code point of a text, such as `U+00E9`, so that no invisible character hides in a log. */
 export function codePointName(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** A look-up in one table. The table is unpacked by the first question. */
-function lookupIn(runs: readonly string[]): (codePoint: number) => string | undefined {
+/** A lookup function for one table, which it unpacks on the first call. */
+function lookup(runs: readonly string[]): (codePoint: number) => string | undefined {
   let table: RunTable | undefined;
   return (codePoint) => {
     table ??= unpack(runs);
@@ -43,7 +43,7 @@ function lookupIn(runs: readonly string[]): (codePoint: number) => string | unde
   };
 }
 
-/** Where each run begins, ascending from 0, and what its value is. */
+/** Where each run begins, ascending from 0, and its value. */
 interface RunTable {
   readonly starts: readonly number[];
   readonly values: readonly string[];
@@ -61,7 +61,7 @@ function unpack(runs: readonly string[]): RunTable {
   return { starts, values };
 }
 
-/** The index of the last number that is not above `wanted`, by halving. */
+/** The index of the last number that is not above `wanted`, by binary search. */
 function lastNotAbove(ascending: readonly number[], wanted: number): number {
   let low = 0;
   let high = ascending.length - 1;

@@ -1,4 +1,4 @@
-/** Addresses of XMPP (RFC 7622): `localpart@domainpart/resource`. A Jid is prepared when it is made, so two can simply be compared. */
+/** XMPP addresses (RFC 7622): `localpart@domainpart/resource`. A Jid is prepared when it is created, so two can simply be compared. */
 import { XmppError } from '../errors.js';
 import { codePointName } from './code-points.js';
 import { DomainError, prepareDomain } from './domain.js';
@@ -8,7 +8,7 @@ import { BoundedMap } from '../bounded-map.js';
 /** The parts of an address (RFC 7622 §3.1). */
 export type JidPart = 'localpart' | 'domainpart' | 'resource';
 
-/** A text is no JID. The message quotes the beginning of the part that is wrong, made visible, and says what is wrong with it. */
+/** Thrown for a text that is not a JID. The message quotes the beginning of the invalid part, with invisible characters spelt out, and the reason. */
 export class JidError extends XmppError {
   override readonly name = 'JidError';
   readonly part: JidPart;
@@ -19,35 +19,35 @@ export class JidError extends XmppError {
   }
 }
 
-/** RFC 7622 §3.2, §3.3, §3.4: the bytes that a part may have in UTF-8, after preparation. */
+/** RFC 7622 §3.2, §3.3, §3.4: the longest part, in bytes of UTF-8 after preparation. */
 const MAX_PART_BYTES = 1023;
-/** In UTF-16 units before preparation; no longer text becomes 1023 bytes: composing makes at best one character of three bytes of four. */
+/** In UTF-16 units before preparation. No longer text can shrink to 1023 bytes: composition makes at best three bytes of four units. */
 const MAX_RAW_PART_LENGTH = 4 * MAX_PART_BYTES;
-/** Longer texts are read, but not remembered: what a peer can make the cache hold stays about a megabyte. */
-const MAX_REMEMBERED_LENGTH = 256;
+/** Longer texts are parsed but not cached, so that a peer cannot make the cache hold more than about a megabyte. */
+const MAX_CACHED_LENGTH = 256;
 
-/** How much of a text a message quotes. */
+/** How much of a text an error message quotes. */
 const QUOTED_CHARACTERS = 48;
 
-/** What delimits the parts, and URIs, and XML attributes (RFC 7622 §3.3.1). */
+/** The delimiters of JIDs, URIs and XML attributes (RFC 7622 §3.3.1). */
 const NOT_IN_LOCALPART = /["&'/:<>@]/;
 
-/** An address of XMPP: prepared, immutable, cheap to compare. */
+/** An XMPP address: prepared, immutable, cheap to compare. */
 export class Jid {
-  /** Who, at the domain; `''` when absent. */
+  /** The account or service at the domain; `''` when absent. */
   readonly localpart: string;
-  /** The domain, in U-labels, or an IP address. `toAsciiDomain` makes it fit for DNS and TLS. */
+  /** The domain, in U-labels, or an IP address. `toAsciiDomain` converts it for DNS and TLS. */
   readonly domainpart: string;
-  /** Which client, or which occupant of a room; `''` when absent. */
+  /** The client of an account, or the nickname of an occupant in a room; `''` when absent. */
   readonly resource: string;
   readonly #text: string;
   #bare: Jid | undefined;
 
-  /** Takes prepared parts only; the doors are `parse` and `of`. */
+  /** Takes prepared parts only; callers use `parse` or `of`. */
   private constructor(localpart: string, domainpart: string, resource: string) {
     const beforeDomain = localpart === '' ? '' : `${localpart}@`;
     const afterDomain = resource === '' ? '' : `/${resource}`;
-    // The parts are cut from our own copy, so that no part keeps alive the larger text it was found in.
+    // The parts are slices of our own copy, so that they do not keep the larger source text in memory.
     this.#text = ownCopy(beforeDomain + domainpart + afterDomain);
     this.localpart = this.#text.slice(0, localpart.length);
     this.domainpart = this.#text.slice(beforeDomain.length, beforeDomain.length + domainpart.length);
@@ -56,20 +56,20 @@ export class Jid {
   }
 
   /**
-   * Reads an address, as it stands in a stanza or in a configuration.
+   * Parses an address, as written in a stanza or a configuration.
    * @throws {JidError} when a part is missing, too long or not allowed
    */
   static parse(text: string): Jid {
     const known = recent.get(text);
     if (known) return known;
-    // RFC 7622 §3.2: the first slash ends the bare JID, whatever comes after it; only before it does an at sign count.
+    // RFC 7622 §3.2: the first slash ends the bare JID, whatever follows; an at sign counts only before it.
     const [bare, resource] = splitAtFirst('/', text);
     const [beforeAt, afterAt] = splitAtFirst('@', bare);
     if (beforeAt === '' && afterAt !== undefined) throw missing('localpart', 'before the "@"', text);
     if (afterAt === '') throw missing('domainpart', 'after the "@"', text);
     if (resource === '') throw missing('resource', 'after the "/"', text);
     const jid = afterAt === undefined ? Jid.of('', beforeAt, resource) : Jid.of(beforeAt, afterAt, resource);
-    if (text.length <= MAX_REMEMBERED_LENGTH) recent.set(text === jid.#text ? jid.#text : ownCopy(text), jid);
+    if (text.length <= MAX_CACHED_LENGTH) recent.set(text === jid.#text ? jid.#text : ownCopy(text), jid);
     return jid;
   }
 
@@ -81,7 +81,7 @@ export class Jid {
     return typeof address === 'string' ? Jid.parse(address) : address;
   }
 
-  /** As `parse`, for what a peer sends: `undefined` when there is no text, or when it is no JID. */
+  /** Like `parse`, for what a peer sends: `undefined` for `undefined` and for a text that is not a JID. */
   static tryParse(text: string | undefined): Jid | undefined {
     if (text === undefined) return undefined;
     try {
@@ -93,7 +93,7 @@ export class Jid {
   }
 
   /**
-   * Puts an address together from its parts, `''` for one that is absent.
+   * Builds an address from its parts, `''` for one that is absent.
    * @throws {JidError} when a part is too long or not allowed
    */
   static of(localpart: string, domainpart: string, resource = ''): Jid {
@@ -106,7 +106,7 @@ export class Jid {
     return (this.#bare ??= new Jid(this.localpart, this.domainpart, ''));
   }
 
-  /** True when there is no resource. */
+  /** Whether there is no resource. */
   get isBare(): boolean {
     return this.resource === '';
   }
@@ -119,7 +119,7 @@ export class Jid {
     return new Jid(this.localpart, this.domainpart, prepareResource(resource));
   }
 
-  /** True when all three parts are the same. */
+  /** Whether all three parts are equal. */
   equals(other: Jid | undefined): boolean {
     return other !== undefined && this.#text === other.#text;
   }
@@ -129,12 +129,13 @@ export class Jid {
     return this.#text;
   }
 
+  /** The canonical text, for `JSON.stringify`. */
   toJSON(): string {
     return this.#text;
   }
 }
 
-/** Addresses parsed lately: in a room or a chat the same few come again and again. */
+/** Recently parsed addresses: in a room or a chat the same few come up all the time. */
 const recent = new BoundedMap<string, Jid>(512);
 
 function prepareLocalpart(text: string): string {
@@ -156,13 +157,13 @@ function prepareResource(text: string): string {
 function prepare(part: JidPart, text: string, rules: (text: string) => string): string {
   const tooLong = `it is longer than ${MAX_PART_BYTES} bytes`;
   if (text.length > MAX_RAW_PART_LENGTH) throw new JidError(part, text, tooLong);
-  const prepared = applied(part, text, rules);
+  const prepared = applyRules(part, text, rules);
   if (exceedsBytes(prepared, MAX_PART_BYTES)) throw new JidError(part, text, tooLong);
   return prepared;
 }
 
-/** The prepared text; what the rules complain about becomes a JidError about the part. */
-function applied(part: JidPart, text: string, rules: (text: string) => string): string {
+/** Applies the rules, and turns their errors into a JidError about the part. */
+function applyRules(part: JidPart, text: string, rules: (text: string) => string): string {
   try {
     return rules(text);
   } catch (cause) {
@@ -177,23 +178,23 @@ function missing(part: JidPart, where: string, text: string): JidError {
   return new JidError(part, '', `there is nothing ${where} of ${quoted(text)}`);
 }
 
-/** True when the text is longer in UTF-8. No unit of UTF-16 takes more than three bytes, so the encoder is seldom asked. */
+/** Whether the text is longer than `bytes` in UTF-8. A UTF-16 unit takes at most three bytes, so encoding is seldom needed. */
 function exceedsBytes(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
 }
 
-/** What stands before the separator's first occurrence, and what after it: `undefined` when there is none. */
+/** The text before the first separator and the text after it, which is `undefined` without a separator. */
 function splitAtFirst(separator: string, text: string): [string, string | undefined] {
   const index = text.indexOf(separator);
   return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
 }
 
-/** The same characters in a string of their own: a slice of a large text keeps all of it in memory. */
+/** Copies the characters: a slice of a large text keeps all of it in memory. */
 function ownCopy(text: string): string {
   return ` ${text}`.slice(1);
 }
 
-/** The beginning of a text, in quotes, with what cannot be seen or would disturb a log spelt out. */
+/** The beginning of a text, in quotes, with invisible and control characters spelt out. */
 function quoted(text: string): string {
   const beginning = Array.from(text.slice(0, 2 * QUOTED_CHARACTERS))
     .slice(0, QUOTED_CHARACTERS)

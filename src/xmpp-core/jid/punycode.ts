@@ -1,4 +1,4 @@
-/** Punycode (RFC 3492): how a domain label beyond ASCII is written in ASCII, without its `xn--`. */
+/** Punycode (RFC 3492): the ASCII form of a domain label beyond ASCII, without its `xn--`. */
 
 /** RFC 3492 §5: the parameters of Punycode. */
 const BASE = 36;
@@ -12,7 +12,7 @@ const INITIAL_CODE_POINT = 0x80;
 const UNICODE_END = 0x110000;
 const DIGITS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
-/** Writes a label, in lower case, as Punycode (RFC 3492 §6.3). Its cost grows with the square of the length: give it labels, not texts. */
+/** Encodes a lower-case label as Punycode (RFC 3492 §6.3). The cost grows with the square of the length, so callers limit it first. */
 export function encodePunycode(label: string): string {
   const codePoints = Array.from(label, (character) => character.codePointAt(0) ?? 0);
   const basic = codePoints.filter((codePoint) => codePoint < INITIAL_CODE_POINT);
@@ -40,7 +40,7 @@ export function encodePunycode(label: string): string {
   return output;
 }
 
-/** Reads Punycode in lower case (RFC 3492 §6.2); `undefined` when it is none. */
+/** Decodes lower-case Punycode (RFC 3492 §6.2); `undefined` if it is not valid. */
 export function decodePunycode(text: string): string | undefined {
   const delimiter = text.lastIndexOf('-');
   const output = Array.from(text.slice(0, Math.max(delimiter, 0)), (character) => character.codePointAt(0) ?? 0);
@@ -56,7 +56,7 @@ export function decodePunycode(text: string): string | undefined {
       const digit = position < text.length ? DIGITS.indexOf(text.charAt(position++)) : -1;
       if (digit < 0) return undefined;
       index += digit * weight;
-      // Past this the code point would be beyond Unicode, and the numbers would soon be inexact (RFC 3492 §6.4).
+      // Above this the code point would be beyond Unicode, and the numbers would soon lose precision (RFC 3492 §6.4).
       if (index >= (UNICODE_END - next) * length) return undefined;
       const threshold = thresholdAt(k, bias);
       if (digit < threshold) break;
@@ -70,7 +70,7 @@ export function decodePunycode(text: string): string | undefined {
   return String.fromCodePoint(...output);
 }
 
-/** A number in digits whose weights depend on the bias, the smallest first (RFC 3492 §3.3). */
+/** Encodes a number in digits whose weights depend on the bias, least significant first (RFC 3492 §3.3). */
 function encodeNumber(number: number, bias: number): string {
   let output = '';
   let rest = number;
@@ -86,7 +86,7 @@ function thresholdAt(k: number, bias: number): number {
   return Math.min(Math.max(k - bias, T_MIN), T_MAX);
 }
 
-/** RFC 3492 §6.1: the next delta will likely be of the size of this one. */
+/** Adapts the bias (RFC 3492 §6.1): the next delta is likely about as large as this one. */
 function adapt(delta: number, length: number, first: boolean): number {
   let rest = Math.floor(delta / (first ? DAMP : 2));
   rest += Math.floor(rest / length);

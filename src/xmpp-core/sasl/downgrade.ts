@@ -1,15 +1,15 @@
 /**
  * XEP-0474 SASL SCRAM Downgrade Protection, 0.5.0 (Experimental). https://xmpp.org/extensions/xep-0474.html
  *
- * What the server advertised is what reached us.
+ * Checks that the server's advertised mechanisms reached us unchanged.
  */
 import { SaslError } from '../errors.js';
 import { encodeBase64 } from './base64.js';
 import { hashOf, type ScramHash } from './scram-keys.js';
 
 /**
- * The value of `h` (§ "Server Sends Downgrade Protection Hash"), in base64, for these mechanisms and channel-binding types.
- * @param types of XEP-0440; `undefined` or empty when they were not advertised
+ * The value of the attribute `h` (§ "Server Sends Downgrade Protection Hash"), in base64.
+ * @param types the channel-binding types of XEP-0440; `undefined` or empty if none were advertised
  */
 export function downgradeHash(
   hash: ScramHash,
@@ -21,12 +21,12 @@ export function downgradeHash(
   return encodeBase64(hashOf(hash, new TextEncoder().encode(advertised)));
 }
 
-/** Sorted by octets; for the ASCII of these names that is the order of strings. */
+/** Sorted by octets, which for ASCII names is the order of strings. */
 function joinSorted(names: readonly string[]): string {
   return names.toSorted().join('\x1e');
 }
 
-/** @throws SaslError when the server signed another list than the one we were shown */
+/** Compares the server's hash with that of the lists we received. @throws SaslError `downgrade-detected` when they differ */
 export function checkDowngradeHash(
   received: string,
   hash: ScramHash,

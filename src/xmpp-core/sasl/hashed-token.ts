@@ -1,29 +1,31 @@
-/** The mechanisms of hashed tokens (draft-schmaus-kitten-sasl-ht-09): one message each way, and both sides prove that they know the token. */
+/** Hashed-token mechanisms (draft-schmaus-kitten-sasl-ht-09): one message each way, and both sides prove knowledge of the token. */
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { SaslError } from '../errors.js';
 import type { ChannelBinding, Mechanism } from './mechanism.js';
 import { equalInConstantTime } from './scram-keys.js';
 
-/** What each mechanism is bound to (§3.1), strongest first. -UNIQ is left out, as tls-unique is everywhere here. */
+/** What each mechanism is bound to (§3.1), strongest first. -UNIQ is missing, since we do not support tls-unique. */
 const BOUND_TO = [
   ['HT-SHA-256-EXPR', 'tls-exporter'],
   ['HT-SHA-256-ENDP', 'tls-server-end-point'],
   ['HT-SHA-256-NONE', undefined],
 ] as const;
 
-/** The name of a mechanism that is known here. */
+/** The name of a supported mechanism. */
 export type HashedTokenName = (typeof BOUND_TO)[number][0];
 
-/** One mechanism, with what it is bound to on the connection at hand. */
+/** A mechanism and its binding to the current connection. */
 export interface HashedTokenChoice {
   readonly name: HashedTokenName;
   readonly binding: ChannelBinding | undefined;
 }
 
 /**
- * What can be used on a connection, strongest first. The unbound mechanism is among them only where there is nothing to bind to.
- * @param bindings what both sides can bind to
+ * The mechanisms usable on a connection, strongest first. The unbound one is included only if no other can be used.
+ * @param offered the mechanisms that the server offers
+ * @param bindings the bindings that both sides support
+ * @param mustBind whether to leave the unbound mechanism out
  */
 export function hashedTokenChoices(
   offered: readonly string[],
@@ -39,9 +41,10 @@ export function hashedTokenChoices(
   return [{ name: 'HT-SHA-256-NONE', binding: undefined }];
 }
 
+/** One attempt to log in with a token. */
 export class HashedToken implements Mechanism {
   readonly name: HashedTokenName;
-  /** A token shows nothing of what the account's password can do. */
+  /** A login by token proves nothing about the mechanisms of the password. */
   readonly pin = undefined;
   readonly #username: string;
   readonly #key: Uint8Array;
@@ -58,7 +61,7 @@ export class HashedToken implements Mechanism {
 
   async initial(): Promise<Uint8Array> {
     this.#awaitsSuccess = true;
-    return Uint8Array.from([...utf8(`${this.#username}\0`), ...this.#proofOf('Initiator')]);
+    return Uint8Array.from([...utf8(`${this.#username}\0`), ...this.#proof('Initiator')]);
   }
 
   async challenge(): Promise<Uint8Array> {
@@ -67,13 +70,13 @@ export class HashedToken implements Mechanism {
   }
 
   success(data: Uint8Array | undefined): void {
-    const isTheTime = this.#awaitsSuccess;
+    const isExpected = this.#awaitsSuccess;
     this.#awaitsSuccess = false;
-    if (isTheTime && data !== undefined && equalInConstantTime(data, this.#proofOf('Responder'))) return;
+    if (isExpected && data !== undefined && equalInConstantTime(data, this.#proof('Responder'))) return;
     throw new SaslError('server-not-proved', 'the server reported success without proving that it knows the token');
   }
 
-  #proofOf(side: 'Initiator' | 'Responder'): Uint8Array {
+  #proof(side: 'Initiator' | 'Responder'): Uint8Array {
     return hmac(sha256, this.#key, Uint8Array.from([...utf8(side), ...this.#bindingData]));
   }
 }

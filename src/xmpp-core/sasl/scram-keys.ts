@@ -1,11 +1,12 @@
-/** The key derivations of SCRAM (RFC 5802 §3), for both sides: pure functions of what they are given. */
+/** The key derivations of SCRAM (RFC 5802 §3), for both sides: pure functions. */
 import { pbkdf2, timingSafeEqual } from 'node:crypto';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha512 } from '@noble/hashes/sha2.js';
 
-/** The hashes SCRAM is used with on XMPP, strongest first. */
+/** The hashes that SCRAM uses in XMPP, strongest first. */
 export const SCRAM_HASHES = ['SHA-512', 'SHA-256', 'SHA-1'] as const;
+/** One of `SCRAM_HASHES`. */
 export type ScramHash = (typeof SCRAM_HASHES)[number];
 
 /** A mechanism's name: `SCRAM-SHA-256`, `SCRAM-SHA-256-PLUS`. */
@@ -19,7 +20,7 @@ const HASHES = {
   'SHA-512': { digest: sha512, nodeName: 'sha512' },
 } as const;
 
-/** H(data). */
+/** `H(data)` of RFC 5802 §2.2. */
 export function hashOf(hash: ScramHash, data: Uint8Array): Uint8Array {
   return HASHES[hash].digest(data);
 }
@@ -29,7 +30,7 @@ function hmacOf(hash: ScramHash, key: Uint8Array, text: string): Uint8Array {
 }
 
 /**
- * Hi(password, salt, iterations): PBKDF2, on the thread pool, because a million rounds take about a second.
+ * `Hi(password, salt, iterations)`: PBKDF2 on the thread pool, since a million iterations take about a second.
  * @param password prepared with OpaqueString
  */
 export async function saltedPassword(
@@ -47,32 +48,32 @@ export async function saltedPassword(
   });
 }
 
-/** What the client proves it knows. */
+/** `ClientKey`, which the client proves to know. */
 export function clientKey(hash: ScramHash, saltedPassword: Uint8Array): Uint8Array {
   return hmacOf(hash, saltedPassword, 'Client Key');
 }
 
-/** What a server keeps to check the client's proof. */
+/** `StoredKey`, which a server stores to check the client's proof. */
 export function storedKey(hash: ScramHash, clientKey: Uint8Array): Uint8Array {
   return hashOf(hash, clientKey);
 }
 
-/** What a server keeps to prove itself. */
+/** `ServerKey`, which a server stores to prove itself. */
 export function serverKey(hash: ScramHash, saltedPassword: Uint8Array): Uint8Array {
   return hmacOf(hash, saltedPassword, 'Server Key');
 }
 
-/** ClientSignature with the stored key, ServerSignature with the server key. */
+/** `ClientSignature` for the stored key, `ServerSignature` for the server key. */
 export function signature(hash: ScramHash, key: Uint8Array, authMessage: string): Uint8Array {
   return hmacOf(hash, key, authMessage);
 }
 
-/** Turns client key and ClientSignature into the proof, and proof and ClientSignature back into the client key. Lengths are equal. */
+/** Combines `ClientKey` and `ClientSignature` into the proof, and proof and signature back into the key. Both have the same length. */
 export function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
   return a.map((byte, index) => byte ^ (b[index] ?? 0));
 }
 
-/** Compares in a time that tells nothing about where two values differ. */
+/** Compares two values in constant time, so that the timing does not reveal where they differ. */
 export function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,27 +1,27 @@
-/** The messages of SCRAM, read by the letter of their grammar (RFC 5802 §7). No error here quotes what the server sent. */
+/** The messages of SCRAM, parsed strictly by their grammar (RFC 5802 §7). No error quotes the server's data. */
 import { SaslError } from '../errors.js';
 import { decodeBase64 } from './base64.js';
 
-/** RFC 7677 §4 sets the floor; the ceiling keeps a hostile server from buying minutes of our time with one number. */
+/** RFC 7677 §4 sets the minimum; the maximum keeps a hostile server from making us compute for minutes. */
 const MIN_ITERATIONS = 4096;
 const MAX_ITERATIONS = 1_000_000;
 
-/** The server's first message, checked. */
+/** The server's first message, validated. */
 export interface ServerFirst {
-  /** Ours, continued by the server. */
+  /** Our nonce, extended by the server. */
   readonly nonce: string;
   readonly salt: Uint8Array;
   readonly iterations: number;
-  /** XEP-0474: the hash, in base64, of what the server says it advertised. */
+  /** XEP-0474: the hash, in base64, of the server's advertised mechanisms and bindings. */
   readonly downgradeHash: string | undefined;
 }
 
-/** A user name as SCRAM writes it, where a comma ends an attribute (`saslname`). */
+/** Escapes a user name for SCRAM, where a comma ends an attribute (`saslname`). */
 export function escapeUsername(username: string): string {
   return username.replaceAll('=', '=3D').replaceAll(',', '=2C');
 }
 
-/** The text of a message. @throws SaslError when it is not UTF-8 */
+/** Decodes a message. @throws SaslError `malformed-challenge` when it is not UTF-8 */
 export function readText(data: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
@@ -31,13 +31,14 @@ export function readText(data: Uint8Array): string {
 }
 
 /**
- * Reads `r=…,s=…,i=…` and the extensions behind it. Unknown optional extensions are ignored, as §5.1 asks; among them the `d` of
- * XEP-0474 before 0.4.0.
- * @throws SaslError when the message breaks the grammar, demands an extension, does not continue our nonce or asks for too little or too much work
+ * Reads `r=…,s=…,i=…` and the extensions after it. Unknown optional extensions are ignored (§5.1), including the `d` of XEP-0474
+ * before 0.4.0.
+ * @throws SaslError when the message violates the grammar, demands an extension, does not extend our nonce, asks for too few or too
+ *   many iterations, or reports an error
  */
 export function readServerFirst(text: string, clientNonce: string): ServerFirst {
   const attributes = readAttributes(text);
-  refuseServerError(attributes);
+  throwServerError(attributes);
   const [nonce, salt, iterations] = attributes.keys();
   if (nonce !== 'r' || salt !== 's' || iterations !== 'i') throw malformed('does not begin with r=, s= and i=');
   return {
@@ -49,18 +50,18 @@ export function readServerFirst(text: string, clientNonce: string): ServerFirst 
 }
 
 /**
- * Reads `v=…`: the server's signature.
- * @throws SaslError when it is not there, or when the server reports an error (`e=…`) instead
+ * Reads `v=…`, the server's signature.
+ * @throws SaslError when it is missing, or when the server reports an error (`e=…`) instead
  */
 export function readServerFinal(text: string): Uint8Array {
   const attributes = readAttributes(text);
-  refuseServerError(attributes);
+  throwServerError(attributes);
   const [first] = attributes.keys();
   if (first !== 'v') throw new SaslError('server-not-proved', 'the last SCRAM message of the server has no signature');
   return readBase64(attributes.get('v') ?? '', 'signature');
 }
 
-/** `a=value,b=value`: each name is one letter and comes once; no value is empty or holds NUL. */
+/** Parses `a=value,b=value`: each name is a letter and occurs once; no value is empty or contains NUL. */
 function readAttributes(text: string): ReadonlyMap<string, string> {
   const attributes = new Map<string, string>();
   for (const attribute of text.split(',')) {
@@ -108,7 +109,7 @@ function malformed(how: string): SaslError {
   return new SaslError('malformed-challenge', `the server's SCRAM message ${how}`);
 }
 
-/** Conditions of RFC 6120 §6.5 where one says the same, and what an operator can do. */
+/** From SCRAM errors to conditions of RFC 6120 §6.5, where one matches, and to texts for the operator. */
 const SERVER_ERRORS: ReadonlyMap<string, readonly [condition: string, text: string]> = new Map([
   ['invalid-proof', ['not-authorized', 'the password is wrong']],
   ['unknown-user', ['not-authorized', 'the server has no such account']],
@@ -134,8 +135,8 @@ const SERVER_ERRORS: ReadonlyMap<string, readonly [condition: string, text: stri
   ],
 ]);
 
-/** Turns `e=…` into an error. A server may send it in either of its messages (RFC 5802 errata 5271). */
-function refuseServerError(attributes: ReadonlyMap<string, string>): void {
+/** Throws the error of `e=…`, which a server may send in either of its messages (RFC 5802 errata 5271). */
+function throwServerError(attributes: ReadonlyMap<string, string>): void {
   const value = attributes.get('e');
   if (value === undefined) return;
   const [condition, text] = SERVER_ERRORS.get(value) ?? ['not-authorized', 'the server gave no known reason'];

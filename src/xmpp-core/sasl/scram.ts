@@ -1,4 +1,4 @@
-/** SCRAM (RFC 5802, RFC 7677): both sides prove that they know the password, and neither sends it. */
+/** SCRAM (RFC 5802, RFC 7677): both sides prove knowledge of the password without sending it. */
 import { SaslError } from '../errors.js';
 import { encodeBase64 } from './base64.js';
 import type { BindingPlan } from './binding.js';
@@ -17,7 +17,7 @@ import {
 } from './scram-keys.js';
 import { escapeUsername, readServerFinal, readServerFirst, readText, type ServerFirst } from './scram-messages.js';
 
-/** What the exchange waits for. `nothing`: it is over, well or badly. */
+/** What the exchange waits for. `nothing`: it has succeeded or failed. */
 type State =
   | { readonly awaits: 'start' }
   | { readonly awaits: 'server-first' }
@@ -25,9 +25,10 @@ type State =
   | { readonly awaits: 'success' }
   | { readonly awaits: 'nothing' };
 
-/** What an exchange takes from the context. */
+/** The part of the context that an exchange needs. */
 export type ScramContext = Pick<SaslContext, 'offered' | 'serverBindingTypes' | 'saltedPasswords' | 'signal'>;
 
+/** One SCRAM exchange. */
 export class Scram implements Mechanism {
   readonly name: string;
   readonly pin: Pin = 'never-plain';
@@ -39,8 +40,8 @@ export class Scram implements Mechanism {
   #state: State = { awaits: 'start' };
 
   /**
-   * @param clientNonce printable ASCII without a comma, never used before
-   * @throws SaslError when the credentials hold what XMPP does not allow
+   * @param clientNonce printable ASCII without a comma, never reused
+   * @throws SaslError when the credentials contain what XMPP does not allow
    */
   constructor(
     hash: ScramHash,
@@ -58,19 +59,19 @@ export class Scram implements Mechanism {
   }
 
   async initial(): Promise<Uint8Array> {
-    if (this.#take().awaits !== 'start') throw new SaslError('aborted', 'this SCRAM exchange has already started');
+    if (this.#takeState().awaits !== 'start') throw new SaslError('aborted', 'this SCRAM exchange has already started');
     this.#state = { awaits: 'server-first' };
     return utf8(this.#binding.gs2Header + this.#clientFirstBare());
   }
 
   async challenge(data: Uint8Array): Promise<Uint8Array> {
-    const state = this.#take();
+    const state = this.#takeState();
     if (state.awaits === 'server-first') {
       const { clientFinal, serverSignature } = await this.#prove(readText(data));
       this.#state = { awaits: 'server-final', serverSignature };
       return utf8(clientFinal);
     }
-    // A server may send its last message as a challenge of its own, and then a success without data (RFC 6120 §6.3.10).
+    // A server may send its last message as a challenge, and then a success without data (RFC 6120 §6.3.10).
     if (state.awaits === 'server-final') {
       verifyServer(data, state.serverSignature);
       this.#state = { awaits: 'success' };
@@ -80,7 +81,7 @@ export class Scram implements Mechanism {
   }
 
   success(data: Uint8Array | undefined): void {
-    const state = this.#take();
+    const state = this.#takeState();
     if (state.awaits === 'success') {
       if (data !== undefined && data.length > 0) {
         throw new SaslError('malformed-challenge', 'the server sent more data after its SCRAM signature');
@@ -96,8 +97,8 @@ export class Scram implements Mechanism {
     verifyServer(data, state.serverSignature);
   }
 
-  /** The state, which is left at `nothing` until the step is done: a step that throws, or a second one meanwhile, ends the exchange. */
-  #take(): State {
+  /** Returns the state and sets `nothing` until the step is done, so that a failed or concurrent step ends the exchange. */
+  #takeState(): State {
     const state = this.#state;
     this.#state = { awaits: 'nothing' };
     return state;
@@ -107,7 +108,7 @@ export class Scram implements Mechanism {
     return `n=${escapeUsername(this.#credentials.username)},r=${this.#clientNonce}`;
   }
 
-  /** RFC 5802 §3: from the server's first message to our last one, and to the signature that the server must answer with. */
+  /** RFC 5802 §3: computes our final message and the signature that the server must answer with, from the server's first message. */
   async #prove(serverFirst: string): Promise<{ clientFinal: string; serverSignature: Uint8Array }> {
     const hash = this.#hash;
     const { saltedPasswords, signal } = this.#context;
@@ -137,7 +138,7 @@ export class Scram implements Mechanism {
     }
   }
 
-  /** `cbind-input` (RFC 5802 §7), in base64: repeats our choice where it is signed. */
+  /** `cbind-input` (RFC 5802 §7), in base64: repeats our choice under the signature. */
   #bindingInput(): string {
     const { gs2Header, data } = this.#binding;
     return encodeBase64(Uint8Array.from([...utf8(gs2Header), ...data]));

@@ -1,8 +1,9 @@
-/** The mechanisms that are one message: all is said in the initial response, and the server proves nothing. */
+/** Mechanisms of a single message, the initial response. The server proves nothing. */
 import { SaslError } from '../errors.js';
 import { prepareCredentials } from './credentials.js';
 import type { Credentials, Mechanism, Pin } from './mechanism.js';
 
+/** A mechanism that sends one message and accepts any success. */
 export class SingleMessage implements Mechanism {
   readonly name: string;
   readonly pin: Pin | undefined;
@@ -30,20 +31,20 @@ export class SingleMessage implements Mechanism {
 }
 
 /**
- * PLAIN (RFC 4616): the password itself. Only for the inside of TLS; the choice sees to that.
- * @throws SaslError when the credentials hold what XMPP does not allow
+ * PLAIN (RFC 4616): the password itself. `chooseMechanism` uses it inside TLS only.
+ * @throws SaslError when the credentials contain what XMPP does not allow
  */
 export function plain(credentials: Credentials): Mechanism {
   const { username, password } = prepareCredentials(credentials);
   return new SingleMessage('PLAIN', undefined, `\0${username}\0${password}`);
 }
 
-/** EXTERNAL (RFC 4422 appendix A): the server knows us from our TLS certificate, and takes the account from it. */
+/** EXTERNAL (RFC 4422 appendix A): the server takes the account from our TLS certificate. */
 export function external(): Mechanism {
   return new SingleMessage('EXTERNAL', 'never-plain', '');
 }
 
-/** ANONYMOUS (RFC 4505): an account for the length of a session. No trace information is sent. */
+/** ANONYMOUS (RFC 4505): an account for the duration of a session. No trace information is sent. */
 export function anonymous(): Mechanism {
   return new SingleMessage('ANONYMOUS', undefined, '');
 }

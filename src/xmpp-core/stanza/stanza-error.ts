@@ -7,13 +7,13 @@ import { NS_CLIENT, NS_STANZAS } from './namespaces.js';
 
 const TYPES: ReadonlySet<string> = new Set<StanzaErrorType>(['auth', 'cancel', 'continue', 'modify', 'wait']);
 
-/** How much of a peer's own words is kept, in characters: they end up in logs. */
-const MAX_WORDS = 500;
+/** How much of a peer's text is kept, in characters: it ends up in logs. */
+const MAX_TEXT_LENGTH = 500;
 
 /**
- * What a stanza of type `error` says. One without a readable `<error/>`, or with a condition that the RFC does not know, counts as
- * `undefined-condition`; a type that does not exist, as the one that goes with the condition.
- * @param language that of the stream, which texts inherit
+ * Reads the error of a stanza of type `error`. A missing `<error/>` or an unknown condition counts as `undefined-condition`; an
+ * unknown type as the default type of the condition.
+ * @param language the language of the stream, which texts inherit
  */
 export function readStanzaError(stanza: Element, language?: string): StanzaError {
   const error = stanza.child('error');
@@ -24,7 +24,7 @@ export function readStanzaError(stanza: Element, language?: string): StanzaError
   return new StanzaError(isType(type) ? type : defaultErrorType(condition), condition, text, error.attr('by'), details);
 }
 
-/** The `<error/>` child that says it. */
+/** Writes the `<error/>` child of a stanza. @param ns the namespace of the stanza */
 export function writeStanzaError(error: StanzaError, ns: string = NS_CLIENT): Element {
   const { application, alternative, language } = error.details;
   return el(
@@ -48,9 +48,9 @@ export function errorReply(stanza: Element, error: StanzaError): Element {
   );
 }
 
-/** What errors of stanzas and of streams are made of. */
+/** The parts that stanza errors and stream errors have in common. */
 export interface ErrorParts {
-  /** The name of the defined condition, whatever it is. */
+  /** The name of the defined condition, not validated. */
   readonly defined: string | undefined;
   readonly text: string | undefined;
   readonly details: ErrorDetails;
@@ -59,16 +59,16 @@ export interface ErrorParts {
 /**
  * Reads the children that stream errors (RFC 6120 §4.9.2) and stanza errors (§8.3.2) have in common.
  * @param ns the namespace of the defined conditions
- * @param inherited the language around the error
+ * @param inherited the language that the error inherits
  */
 export function readErrorParts(error: Element, ns: string, inherited: string | undefined): ErrorParts {
   const children = error.children();
   const defined = children.find((child) => child.ns === ns && child.name !== 'text');
   const text = readText(error, 'text', languageOf(error, inherited), ns);
-  const alternative = defined?.text.trim().slice(0, MAX_WORDS);
+  const alternative = defined?.text.trim().slice(0, MAX_TEXT_LENGTH);
   return {
     defined: defined?.name,
-    text: text?.text.slice(0, MAX_WORDS),
+    text: text?.text.slice(0, MAX_TEXT_LENGTH),
     details: {
       application: children.find((child) => child.ns !== ns),
       alternative: alternative === '' ? undefined : alternative,

@@ -1,6 +1,6 @@
 /**
- * Typed views over stanzas (RFC 6120 §8, RFC 6121). A view holds what every reader needs, prepared once; everything else is
- * read from its element by the codec that knows it.
+ * Typed views of stanzas (RFC 6120 §8, RFC 6121). A view holds the common fields, parsed once; codecs read everything else from its
+ * element.
  */
 import { XmppError } from '../errors.js';
 import { Jid } from '../jid/jid.js';
@@ -9,13 +9,13 @@ import { newId } from './ids.js';
 import { readText, type LocalizedText } from './language.js';
 import { NS_CLIENT } from './namespaces.js';
 
-/** What the three kinds have in common. An absent `from` was filled in by the router (RFC 6120 §8.1.2.1). */
+/** The fields that all stanzas have. The router fills in an absent `from` (RFC 6120 §8.1.2.1). */
 export interface Received {
   readonly element: Element;
   readonly from: Jid;
   readonly to: Jid | undefined;
   readonly id: string | undefined;
-  /** The language of texts that do not say their own, from the stanza or its stream (RFC 6120 §8.1.5). */
+  /** The default language of texts, from the stanza or its stream (RFC 6120 §8.1.5). */
   readonly language: string | undefined;
 }
 
@@ -26,19 +26,19 @@ export type MessageType = 'chat' | 'groupchat' | 'headline' | 'normal';
 export interface Message extends Received {
   readonly type: MessageType;
   /**
-   * The text, or `undefined` where there is no `<body/>`: a message that only carries payloads. Where it is there in several
-   * languages this is the one in the message's own; `readTexts(message.element, 'body', message.language)` gives all.
+   * The text; `undefined` without a `<body/>`, for a message that only carries payloads. If there are several languages, this is the
+   * one in the message's own; `readTexts(message.element, 'body', message.language)` returns all.
    */
   readonly body: string | undefined;
-  /** What it is about (RFC 6121 §5.2.4), in the same way. */
+  /** The subject (RFC 6121 §5.2.4), chosen in the same way. */
   readonly subject: string | undefined;
-  /** The conversation it belongs to, by an id that only compares (RFC 6121 §5.2.5). */
+  /** The opaque id of the conversation (RFC 6121 §5.2.5). */
   readonly thread: string | undefined;
-  /** The conversation from which that one branched off. */
+  /** The id of the conversation from which this one branched off. */
   readonly parentThread: string | undefined;
 }
 
-/** RFC 6121 §4.7.1; `available` is the absence of a type. */
+/** RFC 6121 §4.7.1; `available` stands for no type. */
 export type PresenceType =
   'available' | 'unavailable' | 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed' | 'probe' | 'error';
 
@@ -59,7 +59,7 @@ export interface OutgoingMessage {
   readonly to: Jid | string;
   readonly type: MessageType;
   readonly id?: string | undefined;
-  /** One text, or the same in several languages, of which each may be there once (RFC 6121 §5.2.3). */
+  /** One text, or the same text in several languages, at most once per language (RFC 6121 §5.2.3). */
   readonly body?: OutgoingText | undefined;
   readonly subject?: OutgoingText | undefined;
   readonly thread?: string | undefined;
@@ -67,10 +67,10 @@ export interface OutgoingMessage {
   readonly payloads?: readonly (Element | undefined)[];
 }
 
-/** A text for people: as it is, or in several languages. */
+/** A human-readable text, in one or several languages. */
 export type OutgoingText = string | readonly LocalizedText[];
 
-/** Writes a message; without an `id` it gets a fresh one. @throws JidError, XmppError when two texts are in the same language */
+/** Writes a message; without an `id` it gets a new one. @throws XmppError when two texts are in the same language */
 export function writeMessage(message: OutgoingMessage): Element {
   const { to, type, id = newId(), body, subject, thread, parentThread, payloads = [] } = message;
   return el(
@@ -99,7 +99,7 @@ export interface OutgoingPresence {
   readonly type?: Exclude<PresenceType, 'available' | 'error'>;
   readonly show?: Show | undefined;
   readonly status?: OutgoingText | undefined;
-  /** Which of our clients gets what is sent to the bare JID: an integer from -128 to 127, none below zero (RFC 6121 §4.7.2.3). */
+  /** From -128 to 127: the server prefers the highest for messages to the bare JID; a negative one gets none (RFC 6121 §4.7.2.3). */
   readonly priority?: number | undefined;
   readonly payloads?: readonly (Element | undefined)[];
 }
@@ -107,7 +107,7 @@ export interface OutgoingPresence {
 /** RFC 6121 §4.7.2.1: away, free to chat, busy, away for long. */
 export type Show = 'away' | 'chat' | 'dnd' | 'xa';
 
-/** Writes a presence. @throws JidError, XmppError when the priority is none, or two statuses are in the same language */
+/** Writes a presence. @throws XmppError when the priority is invalid, or two statuses are in the same language */
 export function writePresence({ to, type, show, status, priority, payloads = [] }: OutgoingPresence): Element {
   if (priority !== undefined && !isPriority(priority))
     throw new XmppError(`the priority must be a whole number from -128 to 127, not ${priority}`);
@@ -122,15 +122,15 @@ export function writePresence({ to, type, show, status, priority, payloads = [] 
   );
 }
 
-/** What a presence says of its sender (RFC 6121 §4.7.2). */
+/** The availability of a presence's sender (RFC 6121 §4.7.2). */
 export interface Availability {
   readonly show: Show | undefined;
-  /** In the language of the stanza, where it is there in several. */
+  /** In the language of the stanza, if there are several. */
   readonly status: string | undefined;
   readonly priority: number;
 }
 
-/** Reads it; a `show` that does not exist counts as none, a priority that is none as 0. */
+/** Reads the availability of a presence. An unknown `show` counts as none, an invalid priority as 0. */
 export function readAvailability({ element, language }: Pick<Received, 'element' | 'language'>): Availability {
   const show = element.childText('show')?.trim() ?? '';
   const priority = element.childText('priority')?.trim() ?? '';
@@ -153,7 +153,7 @@ const PRESENCE_TYPES: ReadonlySet<string> = new Set<PresenceType>([
   'error',
 ]);
 
-/** The view of a message that is not an error. */
+/** Reads a message that is not an error. */
 export function readMessage(received: Received): Message {
   const { element, language } = received;
   const type = element.attr('type') ?? 'normal';
@@ -169,8 +169,8 @@ export function readMessage(received: Received): Message {
 }
 
 /**
- * The view of a presence, or `undefined` for a type that does not exist. It is ignored: the `bad-request` that RFC 6121 §4.7.1 would
- * have us answer tells any stranger that we are there (RFC 6120 §13.10.2).
+ * Reads a presence; `undefined` for an unknown type, which is ignored: the `bad-request` of RFC 6121 §4.7.1 would reveal to any
+ * stranger that we are online (RFC 6120 §13.10.2).
  */
 export function readPresence(received: Received): Presence | undefined {
   const type = received.element.attr('type') ?? 'available';

@@ -1,4 +1,4 @@
-/** Who we are, and how that is proved: the one holder of the account's password. A profile of SASL brings the server's offer. */
+/** Authenticates the account, by either SASL profile. Nothing else holds the account's password. */
 import type { Jid } from '../jid/jid.js';
 import type { ChannelBindingPolicy } from '../sasl/binding.js';
 import { chooseMechanism } from '../sasl/choice.js';
@@ -12,16 +12,18 @@ import { exchange, type ExchangePlace, type Outcome, type SaslProfile } from './
 /** XEP-0440 SASL Channel-Binding Type Capability. */
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
-/** How an account logs in: by its password, by the certificate shown in TLS (XEP-0178), or as nobody in particular (XEP-0175). */
+/** How an account logs in: by its password, by its TLS client certificate (XEP-0178), or anonymously (XEP-0175). */
 export type Login = 'password' | 'EXTERNAL' | 'ANONYMOUS';
 
+/** How the account logs in, and what it allows. */
 export interface AuthenticatorOptions {
-  /** `password` unless told. */
+  /** Default: `password`. */
   readonly login?: Login | undefined;
+  /** Needed for the login `password`. */
   readonly password: string | undefined;
-  /** Keeps what a login teaches of an account (`Pin`). */
+  /** Stores the `Pin` of the account. */
   readonly storage: Storage;
-  /** `preferred` unless told. */
+  /** Default: `preferred`. */
   readonly channelBinding?: ChannelBindingPolicy | undefined;
 }
 
@@ -32,6 +34,7 @@ export interface SaslOffer {
   readonly bindingTypes: readonly string[] | undefined;
 }
 
+/** Makes the login attempts of one account. */
 export class Authenticator {
   readonly #login: Login;
   readonly #password: string | undefined;
@@ -47,9 +50,9 @@ export class Authenticator {
   }
 
   /**
-   * Makes one attempt with one mechanism, the strongest that both sides know and the account allows.
-   * @returns its name, and how it ended
-   * @throws SaslError when there is no such mechanism, or when the server breaks its rules
+   * Makes one attempt with one mechanism, the strongest that both sides support and the account allows.
+   * @returns the mechanism's name, and the server's decision
+   * @throws SaslError when there is no such mechanism, or when the server violates its rules
    */
   async authenticate(
     profile: SaslProfile,
@@ -66,17 +69,17 @@ export class Authenticator {
     return { ...outcome, mechanism: mechanism.name };
   }
 
-  /** What this side can bind to, as the account's policy wants it. @param isServerAble whether the server speaks of binding at all */
+  /** The channel bindings that the account's policy allows. @param isServerAble whether the server announces channel binding at all */
   channelBindings(security: Security | undefined, isServerAble: boolean): readonly ChannelBinding[] {
     return this.#channelBinding === 'off' ? [] : ownBindings(security, isServerAble);
   }
 
-  /** Whether a login that is bound to nothing is out of the question. */
+  /** Whether a login without channel binding is forbidden. */
   get mustBind(): boolean {
     return this.#channelBinding === 'required';
   }
 
-  /** Whether the account logs in by its password, and a token of the server may stand in for that. */
+  /** Whether the account logs in by its password, which a token of the server may replace. */
   get byPassword(): boolean {
     return this.#login === 'password';
   }
@@ -105,20 +108,20 @@ export class Authenticator {
   }
 }
 
-/** The mechanisms that are listed there, by any profile. */
+/** Reads the `<mechanism/>` children, which all profiles share. */
 export function readMechanisms(list: Element): readonly string[] {
   return list.children('mechanism').map(({ text }) => text.trim());
 }
 
-/** The channel-binding types that the server lists beside its mechanisms (XEP-0440 §3); `undefined` when it sent no list. */
+/** Reads the server's list of channel-binding types (XEP-0440 §3); `undefined` if there is none. */
 export function readBindingTypes(features: Element): readonly string[] | undefined {
   const list = features.child('sasl-channel-binding', NS_CHANNEL_BINDING);
   return list?.children('channel-binding').flatMap((type) => type.attr('type') ?? []);
 }
 
 /**
- * What we can bind to. Where TLS may end before the server, a server that speaks of no binding cannot see ours: to claim that we could
- * bind (`y`, RFC 5802 §6) would tell it of an attack, and some then refuse the login.
+ * Our channel bindings. If TLS may end in front of the server, a server that announces no binding cannot see ours. Claiming support
+ * (`y`, RFC 5802 §6) would look like an attack to it, and some servers then reject the login.
  */
 function ownBindings(security: Security | undefined, isServerAble: boolean): readonly ChannelBinding[] {
   return security === undefined || (!security.endsAtServer && !isServerAble) ? [] : security.channelBindings;

@@ -7,7 +7,7 @@ import { readStanzaError } from '../stanza/stanza-error.js';
 import { el } from '../xml/element.js';
 import type { StreamFeature } from './stream-feature.js';
 
-/** Binds the resource that is wished for, or lets the server choose. The server's word on the full JID is what counts. */
+/** Binds the configured resource, or lets the server choose one. The server decides on the full JID. */
 export const bind: StreamFeature = {
   name: 'bind',
   order: 300,
@@ -19,8 +19,8 @@ export const bind: StreamFeature = {
   async negotiate(_offer, negotiation) {
     const { stream, signal, account, resource } = negotiation;
     const id = newId();
-    const wish = resource === undefined ? undefined : el('resource', NS_BIND, {}, resource);
-    stream.send(el('iq', NS_CLIENT, { type: 'set', id }, el('bind', NS_BIND, {}, wish)));
+    const requested = resource === undefined ? undefined : el('resource', NS_BIND, {}, resource);
+    stream.send(el('iq', NS_CLIENT, { type: 'set', id }, el('bind', NS_BIND, {}, requested)));
     const reply = await stream.receive(signal);
     if (!reply.is('iq', NS_CLIENT) || reply.attr('id') !== id) {
       throw new NegotiationError(`${stream.peer} sent <${reply.name}/> instead of the bound resource`);
@@ -38,7 +38,7 @@ export const bind: StreamFeature = {
   },
 };
 
-/** Whether a JID that the server gave us is one of the account. Who logged in as nobody in particular is given one of the domain (XEP-0175). */
+/** Whether a JID from the server belongs to the account. After an anonymous login it only has to be in the domain (XEP-0175). */
 export function isOf(account: Jid, bound: Jid): boolean {
   return account.localpart === '' ? bound.domainpart === account.domainpart : bound.bare.equals(account);
 }

@@ -1,4 +1,4 @@
-/** A stream to a target, whatever kind of target it is: the one place that knows which framing goes with which transport. */
+/** Opens the connection for a stream. This is the only place that pairs transports with framings. */
 import type { Jid } from '../jid/jid.js';
 import type { Target } from '../transport/targets.js';
 import { connectTcp } from '../transport/tcp.js';
@@ -8,18 +8,19 @@ import { DEFAULT_LIMITS, type XmlLimits } from '../xml/limits.js';
 import { documentFraming, messageFraming } from './framing.js';
 import { XmlStream } from './xml-stream.js';
 
+/** Options of `connectStream`. */
 export interface ConnectStreamOptions {
-  /** The account, bare: its domain is what a server is asked for, and what the certificate of a TCP target must be for. */
+  /** The bare JID of the account. The stream is addressed to its domain, and the certificate of a TCP target must be for it. */
   readonly account: Jid;
-  /** A PEM bundle to trust beside the system's. */
+  /** A PEM bundle of authorities to trust in addition to the system's. */
   readonly ca?: string | undefined;
-  /** Shown in the TLS handshake of a TCP target to a server that asks. */
+  /** Presented to a TCP target that requests a client certificate. */
   readonly certificate?: ClientCertificate | undefined;
   readonly limits?: Partial<XmlLimits> | undefined;
 }
 
 /**
- * Connects; the stream is yet to be opened.
+ * Connects to a target. The returned stream is not opened yet.
  * @throws what `connectTcp` and `connectWebSocket` throw
  */
 export async function connectStream(
@@ -27,7 +28,7 @@ export async function connectStream(
   { account, ca, certificate, limits = {} }: ConnectStreamOptions,
   signal: AbortSignal,
 ): Promise<XmlStream> {
-  // Who has no account yet is not to name one (RFC 6120 §4.7.1).
+  // Without an account yet, there is no `from` (RFC 6120 §4.7.1).
   const from = account.localpart === '' ? undefined : account.toString();
   const address = { domain: account.domainpart, from };
   if ('url' in target) {

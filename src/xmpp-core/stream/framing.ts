@@ -1,6 +1,6 @@
 /**
- * How the elements of a stream lie on what carries them. Over TCP they are the children of one endless document (RFC 6120 §4); over
- * a WebSocket each is a document of its own, in a message of its own (RFC 7395 §3.3). All else about a stream is the same.
+ * How a stream's elements are framed. Over TCP they are the children of one endless document (RFC 6120 §4); over a WebSocket each is a
+ * document in its own message (RFC 7395 §3.3). Everything else about a stream is the same.
  */
 import { NS_CLIENT, NS_FRAMING, NS_STREAM } from '../stanza/namespaces.js';
 import { el, type Attributes, type Element } from '../xml/element.js';
@@ -8,33 +8,34 @@ import type { XmlLimits } from '../xml/limits.js';
 import { scope, serialize, serializeOpenTag } from '../xml/serialize.js';
 import { parseElement, StreamParser } from '../xml/stream-parser.js';
 
-/** What a peer's stream consists of, in its order. */
+/** Called for the parts of a peer's stream, in order. */
 export interface FrameHandlers {
-  /** The header that opens the stream. Nothing but its XML has been judged. */
+  /** The header that opens the stream. Only its XML has been validated. */
   onOpen(header: Element): void;
   onElement(element: Element): void;
-  /** The stream was closed in order. @param seeOther the WebSocket to go to instead (RFC 7395 §3.6.1) */
+  /** The peer closed the stream. @param seeOther the WebSocket to connect to instead (RFC 7395 §3.6.1) */
   onClose(seeOther?: string): void;
 }
 
 /** Reads one stream, from its header to its end. */
 export interface FrameReader {
-  /** Takes what the transport brought. @throws StreamError with the condition to send to the peer, and what a handler throws */
+  /** Parses data of the transport. @throws StreamError with the condition to send to the peer, and whatever a handler throws */
   write(data: Uint8Array): void;
-  /** Forgets everything and calls no handler any more. */
+  /** Drops everything and calls no handler again. */
   stop(): void;
 }
 
+/** Writes and reads the frames of a stream. */
 export interface Framing {
-  /** The header that a peer must open with. */
+  /** The header that the peer must send. */
   readonly root: { readonly name: string; readonly ns: string };
-  /** What opens the stream, with these attributes. */
+  /** The text that opens the stream, with these attributes. */
   header(attributes: Attributes): string;
-  /** An element on its own. */
+  /** The text of one element. */
   element(element: Element): string;
-  /** What closes the stream. */
+  /** The text that closes the stream. */
   readonly footer: string;
-  /** What is sent in one turn, as the pieces in which a transport writes it. */
+  /** Groups what is sent in one turn of the event loop into writes of the transport. */
   pieces(sent: readonly string[]): readonly string[];
   reader(handlers: FrameHandlers, limits?: Partial<XmlLimits>): FrameReader;
 }

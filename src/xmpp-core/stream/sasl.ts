@@ -1,4 +1,4 @@
-/** SASL as RFC 6120 §6 carries it: one mechanism, one attempt. What is inside the exchange is the business of `sasl/`. */
+/** The SASL profile of RFC 6120 §6: one mechanism, one attempt. The mechanisms are in `sasl/`. */
 import { NegotiationError } from '../errors.js';
 import { encodeBase64 } from '../sasl/base64.js';
 import { NS_SASL } from '../stanza/namespaces.js';
@@ -9,7 +9,7 @@ import type { StreamFeature } from './stream-feature.js';
 
 const profile: SaslProfile = {
   ns: NS_SASL,
-  // §6.4.2: an initial response of no bytes is written "=", so that it is not taken for the absence of one.
+  // §6.4.2: an empty initial response is written "=", to distinguish it from a missing one.
   begin: (mechanism, initial) =>
     el('auth', NS_SASL, { mechanism }, initial.byteLength === 0 ? '=' : encodeBase64(initial)),
   additionalData: ({ text }) => (text.trim() === '' ? undefined : text),
@@ -24,7 +24,7 @@ export const sasl: StreamFeature = {
     if (authenticated !== undefined) return undefined;
     const mechanisms = features.child('mechanisms', NS_SASL);
     if (mechanisms === undefined) throw new NegotiationError(`${stream.peer} offers no way to authenticate`);
-    // The list of binding types stands beside the mechanisms, so the whole of the features is the offer.
+    // The list of binding types is a sibling of the mechanisms, so the offer is the whole of the features.
     return features;
   },
 

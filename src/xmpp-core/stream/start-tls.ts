@@ -1,23 +1,24 @@
-/** StartTLS (RFC 6120 §5), which is never left out: a server that does not offer it is not spoken to (RFC 7590 §3.1). */
+/** STARTTLS (RFC 6120 §5). It is mandatory: nothing is sent to a server that does not offer it (RFC 7590 §3.1). */
 import { TlsError } from '../errors.js';
 import { NS_TLS } from '../stanza/namespaces.js';
 import { el, type Element } from '../xml/element.js';
 import type { StreamFeature } from './stream-feature.js';
 import type { XmlStream } from './xml-stream.js';
 
+/** The stream feature STARTTLS. */
 export const startTls: StreamFeature = {
   name: 'starttls',
   order: 100,
   offered: (features, { stream }) => offeredTls(features, stream),
   async negotiate(_offer, { stream, signal }) {
-    await takeUpTls(stream, signal);
+    await acceptTls(stream, signal);
     return 'restart';
   },
 };
 
 /**
- * The offer of TLS; `undefined` where there is TLS already.
- * @throws TlsError when there is none
+ * The server's offer of STARTTLS; `undefined` if TLS is already active.
+ * @throws TlsError when the server does not offer it
  */
 export function offeredTls(features: Element, stream: XmlStream): Element | undefined {
   if (stream.security !== undefined) return undefined;
@@ -29,8 +30,8 @@ export function offeredTls(features: Element, stream: XmlStream): Element | unde
   );
 }
 
-/** Takes it up; the stream is to be opened anew. @throws TlsError */
-export async function takeUpTls(stream: XmlStream, signal: AbortSignal): Promise<void> {
+/** Accepts the offer and starts TLS; the stream must then be opened again. @throws TlsError */
+export async function acceptTls(stream: XmlStream, signal: AbortSignal): Promise<void> {
   stream.send(el('starttls', NS_TLS));
   const answer = await stream.receive(signal);
   if (!answer.is('proceed', NS_TLS)) throw new TlsError(`${stream.peer} refused to start TLS`, { permanent: false });

@@ -1,4 +1,4 @@
-/** How a stream comes to the point where stanzas flow: features are negotiated one by one in a stated order (RFC 6120 §4.3). */
+/** Stream negotiation: features are negotiated one by one, in a fixed order, until stanzas can flow (RFC 6120 §4.3). */
 import { NegotiationError, type SaslError } from '../errors.js';
 import type { Jid } from '../jid/jid.js';
 import type { Mechanism } from '../sasl/mechanism.js';
@@ -6,61 +6,60 @@ import type { Element } from '../xml/element.js';
 import type { Authenticator } from './authenticator.js';
 import type { XmlStream } from './xml-stream.js';
 
-/** What is known so far of the session that is negotiated. */
+/** The state of a negotiation. */
 export interface Negotiation {
   readonly stream: XmlStream;
   /** The account, bare. */
   readonly account: Jid;
-  /** The resource that was configured: a wish, and with Bind2 only a beginning. */
+  /** The configured resource: a request to the server, and with Bind 2 only a prefix. */
   readonly resource: string | undefined;
-  /** Proves who we are by what the account has; nobody else knows the password. */
   readonly authenticator: Authenticator;
-  /** All that this client can negotiate. Who negotiates other features inline (`StreamFeature.inline`) finds them here. */
+  /** All features of this client, for those that negotiate others inline (`StreamFeature.inline`). */
   readonly features: readonly StreamFeature[];
   readonly signal: AbortSignal;
   /** The `<stream:features/>` that the server sent last. */
   offers?: Element;
-  /** Set by the feature that authenticated us, to the name of the mechanism. */
+  /** The name of the mechanism, set by the feature that authenticated us. */
   authenticated?: string;
-  /** As whom the server let us in, where its profile of SASL says so: bare, or full when a resource came with it (XEP-0388). */
+  /** The authorized JID, if the SASL profile reports it (XEP-0388): bare, or full if a resource was bound with it. */
   authorized?: Jid;
   /** Set by the feature that bound a resource (or resumed a session). */
   jid?: Jid;
-  /** Set by a feature that took an earlier session up again. */
+  /** Set by a feature that resumed an earlier session. */
   resumed?: boolean;
 }
 
-/** What comes after a feature. */
+/** What follows a feature. */
 export type Next =
-  /** We open the stream anew (RFC 6120 §4.3.3). */
+  /** We restart the stream (RFC 6120 §4.3.3). */
   | 'restart'
-  /** The server sends new features without that (XEP-0388 §2.6.1). */
+  /** The server sends new features without a restart (XEP-0388 §2.6.1). */
   | 'new-features'
-  /** We go on with what else was offered. */
+  /** We continue with the other features on offer. */
   | 'done';
 
-/** One thing that a stream can negotiate. StartTLS, SASL and bind are of this form, and so is every extension of the stream. */
+/** A feature that a stream can negotiate: STARTTLS, SASL, bind, and every extension of the stream. */
 export interface StreamFeature {
   readonly name: string;
-  /** Its place: lower comes first. StartTLS 100, SASL 200, bind 300. */
+  /** Lower comes first. STARTTLS 100, SASL 200, bind 300. */
   readonly order: number;
   /**
-   * The offer to take up, out of the server's `<stream:features/>`, or `undefined` when there is nothing to do.
-   * @throws NegotiationError when this feature has to be there and is not
+   * Finds the offer to accept in the server's `<stream:features/>`; `undefined` if there is nothing to do.
+   * @throws NegotiationError when this feature is mandatory and missing
    */
   offered(features: Element, negotiation: Negotiation): Element | undefined;
-  /** Takes the offer up. */
+  /** Accepts the offer. */
   negotiate(offer: Element, negotiation: Negotiation): Promise<Next>;
-  /** How the same is had in the same breath with the authentication or the binding, where the server can do that. */
+  /** How to negotiate the feature inline with authentication or binding, if the server supports that. */
   readonly inline?: readonly InlinePart[];
 }
 
-/** One way to negotiate a feature as a part of another one. */
+/** A way to negotiate a feature as part of another one. */
 export interface InlinePart {
   /** `authentication`: in the `<authenticate/>` of XEP-0388. `bind`: in the `<bind/>` of XEP-0386. */
   readonly within: 'authentication' | 'bind';
   /**
-   * What to add to the request, or `undefined` when there is nothing to ask. It may be asked more than once in a negotiation.
+   * Returns what to add to the request, if anything. It may be called more than once in a negotiation.
    * @param offer the `<inline/>` that the server offers there
    */
   offered(offer: Element, negotiation: Negotiation): InlineRequest | undefined | Promise<InlineRequest | undefined>;
@@ -68,29 +67,29 @@ export interface InlinePart {
 
 /** What one feature adds to the request of another. */
 export interface InlineRequest {
-  /** Goes into the request. */
+  /** The child to add to the request. */
   readonly element: Element;
   /**
-   * Is given the answer to the whole, once it was found good: the `<success/>` of XEP-0388, or the `<bound/>` of XEP-0386. Features
-   * are called in their order, so that what resumes a session comes before what binds a new one.
-   * @throws NegotiationError when the answer breaks the rules
+   * Called with the validated response to the whole request: the `<success/>` of XEP-0388 or the `<bound/>` of XEP-0386. Features are
+   * called in their order, so that resumption comes before binding.
+   * @throws NegotiationError when the response violates the protocol
    */
   answered(answer: Element): void | Promise<void>;
-  /** Only within `authentication`: goes before the account's password. */
+  /** Only within `authentication`: preferred to the account's password. */
   readonly credential?: Credential;
 }
 
-/** Another way to prove who we are than by the account's password. */
+/** An alternative to the account's password. */
 export interface Credential {
   readonly mechanism: Mechanism;
-  /** The server would not have it, or did not prove that it knows it too: it is of no more use. */
+  /** The server rejected it, or failed to prove that it knows it too: it must not be used again. */
   failed(error: SaslError): Promise<void>;
 }
 
 /**
- * Opens the stream and negotiates until nothing is left to do.
+ * Opens the stream and negotiates until no feature is left.
  * @returns the bound full JID
- * @throws NegotiationError and its kinds, StreamError
+ * @throws NegotiationError or a subclass, StreamError
  */
 export async function negotiate(negotiation: Negotiation): Promise<Jid> {
   const { stream, signal } = negotiation;
@@ -101,7 +100,7 @@ export async function negotiate(negotiation: Negotiation): Promise<Jid> {
     const next = nextFeature(ordered, done, offers, negotiation);
     if (next === undefined) break;
     const outcome = await next.feature.negotiate(next.offer, negotiation);
-    // A session that was taken up is as it was, and stanzas flow at once (XEP-0198 §5, §8.2).
+    // A resumed session is complete: stanzas flow at once (XEP-0198 §5, §8.2).
     if (negotiation.resumed === true) break;
     if (outcome === 'done') {
       done.add(next.feature);
@@ -115,8 +114,8 @@ export async function negotiate(negotiation: Negotiation): Promise<Jid> {
 }
 
 /**
- * What all features of the client want to add there, in their order.
- * @param offer the server's `<inline/>`; without one nothing is asked
+ * The inline requests of all features of the client, in their order.
+ * @param offer the server's `<inline/>`; without it there are none
  */
 export async function inlineRequests(
   within: InlinePart['within'],
@@ -132,7 +131,7 @@ export async function inlineRequests(
   return requests;
 }
 
-/** A feature that is negotiated within others only. Its place decides when it is asked, and when it is answered. */
+/** Creates a feature that is only negotiated inline. `order` decides when its parts are called. */
 export function inlineOnly(name: string, order: number, ...inline: readonly InlinePart[]): StreamFeature {
   return { name, order, inline, offered: () => undefined, negotiate: async () => 'done' };
 }

@@ -1,22 +1,23 @@
 /**
  * XEP-0478 Stream Limits Advertisement, 0.2.0 (Experimental). https://xmpp.org/extensions/xep-0478.html
  *
- * What the other side takes, so that nothing is sent that would end the stream.
+ * Reads the server's limits, so that we never send what would end the stream.
  */
 import { StanzaError } from '../errors.js';
 import type { Element } from '../xml/element.js';
 
+/** The namespace of the limits. */
 export const NS_STREAM_LIMITS = 'urn:xmpp:stream-limits:0';
 
-/** What the server says that it takes (XEP-0478). */
+/** What a server announces; `undefined` for a limit that it does not announce. */
 export interface StreamLimits {
-  /** Of one element at the first level, such as a stanza, as UTF-8. */
+  /** Bytes of UTF-8 of one top-level element, such as a stanza. */
   readonly maxBytes: number | undefined;
-  /** After so many seconds of silence on our side we may count as gone. */
+  /** After this many seconds without data from us, the server may close the stream. */
   readonly idleSeconds: number | undefined;
 }
 
-/** The limits in a `<stream:features/>`; none that is no positive number counts. */
+/** Reads the limits in a `<stream:features/>`; values that are not positive numbers are ignored. */
 export function readStreamLimits(features: Element): StreamLimits {
   const limits = features.child('limits', NS_STREAM_LIMITS);
   return {
@@ -26,11 +27,12 @@ export function readStreamLimits(features: Element): StreamLimits {
 }
 
 /**
- * Refuses what the peer has said it would not take (§4).
- * @param text an element, serialized
+ * Rejects an element that is larger than the peer accepts (§4).
+ * @param name the name of the element
+ * @param text the element, serialized
  * @throws StanzaError `policy-violation`
  */
-export function refuseOversized(name: string, text: string, maxBytes: number | undefined): void {
+export function rejectOversized(name: string, text: string, maxBytes: number | undefined): void {
   // A UTF-16 unit is one to three bytes of UTF-8: most stanzas need no counting.
   if (maxBytes === undefined || text.length * 3 <= maxBytes) return;
   const bytes = new TextEncoder().encode(text).length;

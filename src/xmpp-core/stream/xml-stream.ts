@@ -1,8 +1,8 @@
 /**
- * One XML stream over one connection (RFC 6120 §4): opened, restarted after TLS and SASL, closed in order or by an error.
+ * One XML stream over one connection (RFC 6120 §4): opened, restarted after TLS and SASL, closed normally or by an error.
  *
- * While features are negotiated its elements are drawn with `receive()`, one at a time. Once the session is up `deliverTo()`
- * has each of them handed over as it is parsed.
+ * During negotiation its elements are pulled with `receive()`, one at a time. Once the session is up, `deliverTo()` pushes each
+ * element as it is parsed.
  */
 import { streamErrorCondition } from '../error-conditions.js';
 import { NegotiationError, StreamError, XmppError } from '../errors.js';
@@ -14,20 +14,21 @@ import type { Security, Transport } from '../transport/transport.js';
 import { el, type Element } from '../xml/element.js';
 import type { XmlLimits } from '../xml/limits.js';
 import { documentFraming, type FrameReader, type Framing } from './framing.js';
-import { readStreamLimits, refuseOversized, type StreamLimits } from './stream-limits.js';
+import { readStreamLimits, rejectOversized, type StreamLimits } from './stream-limits.js';
 
-/** Who speaks with whom. */
+/** The addresses in the stream header. */
 export interface StreamAddress {
   readonly domain: string;
-  /** Our bare JID, if we have one. It is told to the server only when TLS protects it (RFC 6120 §4.7.1). */
+  /** Our bare JID, if we have one. It is sent only over TLS (RFC 6120 §4.7.1). */
   readonly from: string | undefined;
 }
 
-/** How many elements may wait while features are negotiated, where each answers a question of ours. */
-const MAX_WAITING = 64;
-/** How much of a server's own words goes into an error, in characters. */
-const MAX_WORDS = 200;
+/** How many elements may be queued during negotiation, where each one answers a request of ours. */
+const MAX_QUEUED = 64;
+/** How much of a server's text goes into an error, in characters. */
+const MAX_TEXT_LENGTH = 200;
 
+/** A stream over a transport. */
 export class XmlStream {
   readonly #transport: Transport;
   readonly #address: StreamAddress;
@@ -59,7 +60,7 @@ export class XmlStream {
     transport.handle({ onData: (chunk) => this.#read(chunk), onClose: (error) => this.#disconnected(error) });
   }
 
-  /** What protects the connection; `undefined` before TLS. */
+  /** The TLS of the connection; `undefined` before TLS. */
   get security(): Security | undefined {
     return this.#transport.security;
   }
@@ -69,12 +70,12 @@ export class XmlStream {
     return this.#transport.peer;
   }
 
-  /** Whether anything can be sent: the stream is neither over nor being closed. */
+  /** Whether anything can be sent: the stream has not ended and is not closing. */
   get isWritable(): boolean {
     return !this.#ended && !this.#closing;
   }
 
-  /** Whether the stream is over, for whatever reason. */
+  /** Whether the stream has ended, for whatever reason. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -84,14 +85,14 @@ export class XmlStream {
     return this.#header?.attr('id');
   }
 
-  /** The language of what does not say its own (RFC 6120 §4.7.4). */
+  /** The default language of the peer's texts (RFC 6120 §4.7.4). */
   get language(): string | undefined {
     return this.#header === undefined ? undefined : languageOf(this.#header, undefined);
   }
 
   /**
-   * Opens the stream, at the beginning and again after TLS and SASL (RFC 6120 §4.3.3), and gives the `<stream:features/>`.
-   * @throws StreamError what the server reports, or what it did wrong
+   * Opens the stream, first and again after TLS and SASL (RFC 6120 §4.3.3), and returns the `<stream:features/>`.
+   * @throws StreamError for an error that the server reports or a violation by it
    */
   async open(signal: AbortSignal): Promise<Element> {
     this.#reader.stop();
@@ -111,26 +112,26 @@ export class XmlStream {
   }
 
   /**
-   * The `<stream:features/>` that the server sends when the stream is open, or when it has changed without being opened anew.
-   * @throws NegotiationError when something else comes, and what `receive` throws
+   * Receives the `<stream:features/>` that the server sends when the stream is open, or when they change without a restart.
+   * @throws NegotiationError for another element, and what `receive` throws
    */
   async features(signal: AbortSignal): Promise<Element> {
     const features = await this.receive(signal);
     if (!features.is('features', NS_STREAM)) {
       throw new NegotiationError(`${this.peer} sent <${features.name}/> instead of its stream features`);
     }
-    // XEP-0478 §4: they may change with each announcement.
+    // XEP-0478 §4: limits may change with each announcement.
     this.#peerLimits = readStreamLimits(features);
     return features;
   }
 
   /**
-   * The next element of the stream.
-   * @throws StreamError or the transport's error when the stream ends instead, or the signal's reason
+   * Receives the next element of the stream.
+   * @throws StreamError or the transport's error when the stream ends first, or the signal's reason
    */
   async receive(signal: AbortSignal): Promise<Element> {
     while (this.#inbox.length === 0) {
-      if (this.#ended) throw this.#why();
+      if (this.#ended) throw this.#endError();
       await untilAborted(
         signal,
         new Promise<void>((resolve) => {
@@ -142,41 +143,41 @@ export class XmlStream {
     return this.#inbox.shift() as Element;
   }
 
-  /** From now on hands each element over as it comes, those first that wait. */
+  /** Delivers the queued elements, and from then on each one as it is parsed. */
   deliverTo(deliver: (element: Element) => void): void {
     this.#deliver = deliver;
     for (const element of this.#inbox.splice(0)) deliver(element);
   }
 
-  /** Calls `handler` once when the stream has ended; without a reason when it was closed in order. */
+  /** Calls `handler` once when the stream has ended; without a reason if it was closed normally. */
   onEnd(handler: (reason: Error | undefined) => void): void {
     if (this.#ended) handler(this.#reason);
     else this.#onEnd.push(handler);
   }
 
-  /** What the server takes, as it said last. */
+  /** The limits that the server announced last. */
   get peerLimits(): StreamLimits {
     return this.#peerLimits;
   }
 
-  /** Sends an element. What is sent in one turn of the event loop leaves in one write. @throws what `prepare` throws; XmppError after the end */
+  /** Sends an element. Elements of one turn of the event loop share one write. @throws what `prepare` throws; XmppError after the end */
   send(element: Element): void {
     this.prepare(element)();
   }
 
   /**
-   * Writes an element down, for who has to know that it can be sent before it is.
-   * @returns sends it
-   * @throws StanzaError `policy-violation` for what is larger than the server takes (XEP-0478 §4); XmlError for what is no XML
+   * Serializes an element, for callers that must know that it can be sent before they send it.
+   * @returns a function that sends it
+   * @throws StanzaError `policy-violation` if it is larger than the server accepts (XEP-0478 §4); XmlError if XML cannot carry it
    */
   prepare(element: Element): () => void {
     const text = this.#framing.element(element);
-    refuseOversized(element.name, text, this.#peerLimits.maxBytes);
+    rejectOversized(element.name, text, this.#peerLimits.maxBytes);
     return () => this.#write(text);
   }
 
   /**
-   * Puts TLS under the stream. Whatever came in the clear after the server's consent is an injection (RFC 6120 §5.4.3.3).
+   * Starts TLS. Plaintext after the server's consent is an injection, and rejected (RFC 6120 §5.4.3.3).
    * @throws TlsError, NegotiationError
    */
   async startTls(signal: AbortSignal): Promise<void> {
@@ -186,7 +187,7 @@ export class XmlStream {
     await this.#transport.startTls(signal);
   }
 
-  /** Closes in order (RFC 6120 §4.4), waiting for the server's own end at most `ms` milliseconds. */
+  /** Closes the stream (RFC 6120 §4.4), waiting at most `ms` milliseconds for the server to close its side. */
   async close(ms: number): Promise<void> {
     if (!this.#ended) {
       const ended = new Promise<void>((resolve) => this.onEnd(() => resolve()));
@@ -195,7 +196,7 @@ export class XmlStream {
       await ended;
       clearTimeout(timer);
     }
-    // Both sides have said all they had to say; what is left of the connection holds nobody up.
+    // Both sides are done, so there is no need to wait for the connection to close.
     this.#transport.destroy();
   }
 
@@ -209,9 +210,9 @@ export class XmlStream {
     this.#end(error);
   }
 
-  /** Ends at once, without a word to the server; `reason` is told to those who listen for the end. */
+  /** Ends at once, without notifying the server; handlers of the end get the `reason`. */
   destroy(reason?: Error): void {
-    // What has ended closes its connection by itself, and its last words may be on their way.
+    // An ended stream closes its connection itself, and its last data may still be in flight.
     if (this.#ended) return;
     this.#reason ??= reason;
     this.#transport.destroy();
@@ -235,7 +236,7 @@ export class XmlStream {
       this.#reader.write(chunk);
     } catch (error) {
       if (error instanceof StreamError) this.fail(error);
-      // A mistake of ours; whoever waits for the end of the stream learns of it, and the process goes on.
+      // A bug of ours: it ends the stream, whose handlers get the error, and not the process.
       else this.destroy(error instanceof Error ? error : new XmppError(String(error)));
     }
   }
@@ -259,14 +260,14 @@ export class XmlStream {
     } else if (this.#deliver !== undefined) {
       this.#deliver(element);
     } else {
-      if (this.#inbox.length >= MAX_WAITING)
+      if (this.#inbox.length >= MAX_QUEUED)
         throw new StreamError('policy-violation', 'too much data during negotiation');
       this.#inbox.push(element);
       this.#wakeUp();
     }
   }
 
-  /** Who closes the connection and not the stream has left it unfinished (RFC 6120 §4.4). */
+  /** A peer that closes the connection without closing the stream has cut it off (RFC 6120 §4.4). */
   #disconnected(error: Error | undefined): void {
     const unfinished = this.#closing
       ? undefined
@@ -284,13 +285,13 @@ export class XmlStream {
   #sendClose(): void {
     if (this.#closing) return;
     this.#closing = true;
-    // `#write` would refuse: nothing follows the end of a stream.
+    // `#write` would throw, since the stream is now closing.
     this.#unsent.push(this.#framing.footer);
     this.#flush();
   }
 
   #write(text: string): void {
-    if (!this.isWritable) throw this.#why();
+    if (!this.isWritable) throw this.#endError();
     if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
     this.#unsent.push(text);
   }
@@ -311,8 +312,8 @@ export class XmlStream {
     for (const handler of this.#onEnd.splice(0)) handler(reason);
   }
 
-  /** For whoever wants something of a stream that is over: what ended it says more than that it has ended. */
-  #why(): XmppError {
+  /** The error for using an ended stream: the reason of its end, if known. */
+  #endError(): XmppError {
     if (this.#reason instanceof XmppError) return this.#reason;
     const detail = this.#reason === undefined ? 'closed the stream' : `is disconnected: ${this.#reason.message}`;
     return new NegotiationError(`${this.peer} ${detail}`, { cause: this.#reason });
@@ -324,18 +325,22 @@ export class XmlStream {
   }
 }
 
-/** What a `<stream:error/>` says (RFC 6120 §4.9.2). */
+/** Reads a `<stream:error/>` (RFC 6120 §4.9.2). */
 function readStreamError(error: Element, isProtected: boolean, language: string | undefined): StreamError {
   const { defined, text, details } = readErrorParts(error, NS_STREAMS, language);
-  const { alternative, ...said } = details;
+  const { alternative, ...rest } = details;
   if (defined === 'see-other-host') return moved(alternative ?? '', isProtected);
-  return new StreamError(streamErrorCondition(defined), text, { by: 'peer', details: said });
+  return new StreamError(streamErrorCondition(defined), text, { by: 'peer', details: rest });
 }
 
-/** RFC 6120 §4.9.3.19: where nothing protects the stream, anybody on the way could have said so. */
+/** RFC 6120 §4.9.3.19: without TLS, anyone on the path could have forged the redirect, so it is not followed. */
 function moved(seeOther: string, isProtected: boolean): StreamError {
-  return new StreamError('see-other-host', `the server redirects to ${JSON.stringify(seeOther.slice(0, MAX_WORDS))}`, {
-    by: 'peer',
-    seeOther: isProtected ? seeOther : undefined,
-  });
+  return new StreamError(
+    'see-other-host',
+    `the server redirects to ${JSON.stringify(seeOther.slice(0, MAX_TEXT_LENGTH))}`,
+    {
+      by: 'peer',
+      seeOther: isProtected ? seeOther : undefined,
+    },
+  );
 }

@@ -1,9 +1,9 @@
-/** Which addresses a socket may be opened to. Judged is the address itself, after the look-up: between the two no name can change. */
+/** Restricts which addresses a socket connects to. The check is on the address after the lookup, so that DNS rebinding cannot evade it. */
 import dns from 'node:dns';
 import net from 'node:net';
 import { XmppError } from '../errors.js';
 
-/** A host has only addresses that may not be connected to. */
+/** Thrown for a host whose addresses are all forbidden by the rule. */
 export class AddressError extends XmppError {
   override readonly name = 'AddressError';
 
@@ -12,22 +12,22 @@ export class AddressError extends XmppError {
   }
 }
 
-/** Says whether an IP address may be connected to. */
+/** Whether connecting to an IP address is allowed. */
 export type AddressRule = (address: string) => boolean;
 
 /**
- * How long one address of a host may take before `node:net` tries the next as well, in milliseconds. Its own 250 are too few for a
- * distant server: an attempt is given up when its time is over, unless it is the last.
+ * How long one address of a host may take before `node:net` tries the next as well, in milliseconds. Its default of 250 is too short
+ * for a distant server: an attempt is aborted when its time is over, unless it is the last.
  */
 export const ATTEMPT_MS = 1_500;
 
-/** What the registries of special addresses (RFC 6890) hold of IPv4: whatever is not one machine on the public internet. */
+/** The special IPv4 networks of the IANA registry (RFC 6890): everything that is not a single host on the public internet. */
 const SPECIAL_IPV4 = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10], // carrier-grade NAT (RFC 6598)
   ['127.0.0.0', 8],
-  ['169.254.0.0', 16], // link-local, and where clouds keep their credentials
+  ['169.254.0.0', 16], // link-local; cloud metadata services
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
   ['192.0.2.0', 24],
@@ -40,7 +40,7 @@ const SPECIAL_IPV4 = [
   ['240.0.0.0', 4],
 ] as const;
 
-/** The same of what lies inside 2000::/3, which is all of IPv6 that is public; the second and third carry IPv4 addresses. */
+/** The special networks inside 2000::/3, which is all public IPv6. */
 const SPECIAL_IPV6 = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -50,30 +50,31 @@ const SPECIAL_IPV6 = [
 
 const PUBLIC_IPV6 = ['2000::', 3] as const;
 
-/** Whether it is one machine on the public internet. IPv4 written as IPv6 is not: a host has no need to hide it so. */
+/** Whether the address is a single host on the public internet. IPv4-mapped IPv6 is not: no host needs that form. */
 export function isPublicAddress(address: string): boolean {
   const family = net.isIP(address);
   if (family === 4) return !isIn(address, 'ipv4', SPECIAL_IPV4);
   return family === 6 && isIn(address, 'ipv6', [PUBLIC_IPV6]) && !isIn(address, 'ipv6', SPECIAL_IPV6);
 }
 
-/** Whether it is this machine. */
+/** Whether the address is a loopback address. */
 export function isLoopbackAddress(address: string): boolean {
   return net.isIP(address) === 4 ? isIn(address, 'ipv4', [['127.0.0.0', 8]]) : isIn(address, 'ipv6', [['::1', 128]]);
 }
 
 /**
- * The options of `node:net`, `node:tls` and what stands on them for connecting to a host by a rule.
+ * The options of `node:net`, `node:tls` and their users for connecting to a host under a rule.
  *
- * IPv4 and IPv6 addresses are tried in turn (RFC 8305), so that one which never answers does not hold the others up.
+ * IPv4 and IPv6 addresses are tried in turn (RFC 8305), so that one which never answers does not delay the others.
  * @param host a name, or an address without brackets
- * @throws AddressError for an address that the rule refuses; for a name it comes from the socket
+ * @param rule allows every address by default
+ * @throws AddressError for an address that the rule forbids; for a name, the socket emits it
  */
 export function connectingTo(
   host: string,
   rule: AddressRule = () => true,
 ): Pick<net.TcpNetConnectOpts, 'lookup' | 'autoSelectFamily' | 'autoSelectFamilyAttemptTimeout'> {
-  // An address is connected to without a look-up.
+  // Addresses are connected to without a lookup, so they are checked here.
   if (net.isIP(host) !== 0 && !rule(host)) throw new AddressError(host);
   return { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ATTEMPT_MS, lookup: guardedLookup(rule) };
 }

@@ -1,7 +1,7 @@
 /**
- * The hash of tls-server-end-point (RFC 5929 §4.1): that of the certificate's signature, with MD5 and SHA-1 raised to SHA-256.
+ * The hash for tls-server-end-point (RFC 5929 §4.1): that of the certificate's signature, with MD5 and SHA-1 replaced by SHA-256.
  *
- * Node 20 does not tell a certificate's signature algorithm, so its few bytes of DER are read here:
+ * Node 20 does not expose a certificate's signature algorithm, so it is read from the DER:
  * `SEQUENCE { tbsCertificate, SEQUENCE { OID, … }, signature }` (RFC 5280 §4.1).
  */
 
@@ -17,7 +17,7 @@ const HASH_BY_OID: ReadonlyMap<string, string> = new Map([
   ['2a8648ce3d040304', 'sha512'], // ecdsa-with-SHA512
 ]);
 
-/** The name of the hash for `node:crypto`, or `undefined` where the RFC defines none (Ed25519, RSA-PSS) or the DER is odd. */
+/** The name of the hash in `node:crypto`; `undefined` if the RFC defines none (Ed25519, RSA-PSS) or the DER is malformed. */
 export function endPointHash(certificate: Uint8Array): string | undefined {
   const outer = contents(certificate, 0);
   if (outer === undefined) return undefined;
@@ -30,7 +30,7 @@ export function endPointHash(certificate: Uint8Array): string | undefined {
   return HASH_BY_OID.get(Buffer.from(certificate.subarray(oid.start, oid.end)).toString('hex'));
 }
 
-/** Where the contents of the DER value at `at` lie, or `undefined` when it does not fit. */
+/** The range of the contents of the DER value at `at`; `undefined` if it exceeds the data. */
 function contents(der: Uint8Array, at: number): { start: number; end: number } | undefined {
   const first = der[at + 1];
   if (first === undefined) return undefined;

@@ -1,7 +1,7 @@
 /**
  * XEP-0156 Discovering Alternative XMPP Connection Methods, 1.4.0 (Stable). https://xmpp.org/extensions/xep-0156.html
  *
- * What a domain says on its web site about other ways to connect (RFC 6415): here, its WebSockets.
+ * Discovers the WebSockets that a domain publishes on its web site (RFC 6415).
  *
  * Left out: BOSH.
  */
@@ -12,10 +12,10 @@ import { webSocketTarget, type WebSocketTarget } from './targets.js';
 
 const NS_XRD = 'http://docs.oasis-open.org/ns/xri/xrd-1.0';
 const WEBSOCKET = 'urn:xmpp:alt-connections:websocket';
-/** Past this many links a document is broken or hostile. */
+/** A document with more links is broken or hostile. */
 const MAX_TARGETS = 8;
 
-/** The limits of one question. Redirects are the domain's own word, as the document is, while they stay on https. */
+/** The limits of one request. A redirect over https is as trustworthy as the document itself. */
 const LIMITS = { maxBytes: 64 * 1024, timeoutMs: 15_000, maxRedirects: 3 } as const;
 
 /** A link of a host-meta document. */
@@ -24,18 +24,18 @@ interface Link {
   readonly href: string;
 }
 
-/** The XML form is the one that a domain has to have; JSON is an option of it (RFC 6415 §3). */
+/** A domain must provide the XML form; JSON is optional (RFC 6415 §3). */
 const FORMS: readonly { readonly path: string; readonly read: (body: string) => Link[] | Promise<Link[]> }[] = [
   { path: '/.well-known/host-meta', read: readXrd },
   { path: '/.well-known/host-meta.json', read: readJson },
 ];
 
 /**
- * Asks a domain for its WebSockets, over https only, so that the domain's certificate vouches for what comes back (RFC 7395 §4).
+ * Finds the WebSockets of a domain, over https only, so that the domain's certificate vouches for the response (RFC 7395 §4).
  * @param domain the domainpart of the account
- * @param ask makes the HTTP request
+ * @param ask sends the HTTP request
  * @returns at least one, each with a `wss:` URL
- * @throws NegotiationError saying what was asked and what came of it
+ * @throws NegotiationError with each URL that was requested and how it failed
  */
 export async function discoverWebSockets(
   domain: string,
@@ -57,7 +57,7 @@ export async function discoverWebSockets(
   throw new NegotiationError(`${domain} announces no WebSocket endpoint; tried ${failures.join('; ')}`);
 }
 
-/** Only `wss:` is taken from a document: it must not send us to a service of this machine. */
+/** Only `wss:` counts: a document must not direct us to a local service. */
 function webSockets(links: readonly Link[]): WebSocketTarget[] {
   const urls = new Set(links.filter(({ rel }) => rel === WEBSOCKET).map(({ href }) => href.trim()));
   const secure = [...urls].filter((href) => URL.canParse(href) && new URL(href).protocol === 'wss:');
@@ -65,21 +65,21 @@ function webSockets(links: readonly Link[]): WebSocketTarget[] {
 }
 
 async function readXrd(text: string): Promise<Link[]> {
-  // Loaded here, so that no one waits for it who never asks a web site.
+  // Loaded on demand: most clients never need it.
   const { SaxesParser } = await import('saxes');
   const links: Link[] = [];
   let depth = 0;
-  const refuse = (): never => {
+  const reject = (): never => {
     throw new Error('it is not a well-formed XRD document');
   };
   const parser = new SaxesParser({ xmlns: true });
-  // Left to itself the parser goes on after errors, and reads document types.
-  parser.on('error', refuse);
-  parser.on('doctype', refuse);
-  parser.on('processinginstruction', refuse);
+  // By default the parser continues after errors and accepts document types.
+  parser.on('error', reject);
+  parser.on('doctype', reject);
+  parser.on('processinginstruction', reject);
   parser.on('opentag', ({ local, uri, attributes }) => {
     depth++;
-    if (depth === 1 && (local !== 'XRD' || uri !== NS_XRD)) refuse();
+    if (depth === 1 && (local !== 'XRD' || uri !== NS_XRD)) reject();
     if (depth !== 2 || local !== 'Link' || uri !== NS_XRD) return;
     const rel = attributes['rel']?.value;
     const href = attributes['href']?.value;

@@ -1,4 +1,4 @@
-/** One small HTTP client on `node:http` and `node:https`: `fetch` takes neither a certificate authority nor a bound on what is read. */
+/** A small HTTP client on `node:http` and `node:https`: `fetch` supports neither a certificate authority nor a limit on the response. */
 import http from 'node:http';
 import https from 'node:https';
 import { XmppError } from '../errors.js';
@@ -7,53 +7,53 @@ import { connectingTo, isPublicAddress } from './addresses.js';
 import { unbracketed } from './targets.js';
 import { trust } from './tls.js';
 
-/** A request of `PluginContext.http`. */
+/** A request for `httpRequest`. */
 export interface HttpRequest {
   readonly method: 'GET' | 'PUT';
-  /** `https:` or `http:`; who may not ask the latter sees to it. */
+  /** `https:` or `http:`; the caller decides whether `http:` is acceptable. */
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
-  /** A PEM bundle to trust beside the system's. */
+  /** A PEM bundle of authorities to trust in addition to the system's. */
   readonly ca?: string | undefined;
   /**
-   * Which addresses may be connected to; `any` unless told. `public` is for URLs that a stranger wrote: it refuses this machine, its
-   * network, and whatever else is not public, whatever name leads there.
+   * Which addresses may be connected to; default `any`. `public` is for URLs from strangers: it rejects this machine, its network and
+   * everything else that is not public, whatever the host's name.
    */
   readonly addresses?: 'any' | 'public';
-  /** Hosts that `public` lets through all the same: names in lower case, addresses without brackets. */
+  /** Hosts that `public` allows nevertheless: names in lower case, addresses without brackets. */
   readonly privateHosts?: readonly string[];
   /**
-   * How many redirects of a GET are followed; none unless told: an answer of 3xx is then returned as it is. Never from https to http.
-   * To another origin none of the headers go along.
+   * How many redirects of a GET are followed, never from https to http. Default 0: a 3xx response is returned unchanged. Headers are
+   * not sent to another origin.
    */
   readonly maxRedirects?: number;
-  /** What the answer may be at most, in bytes; 1 MiB unless told. */
+  /** The largest response body, in bytes; default 1 MiB. */
   readonly maxBytes?: number;
-  /** For the whole exchange, in milliseconds; 60 seconds unless told. */
+  /** For the whole exchange, in milliseconds; default 60 seconds. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Judges an answer before its body is read: what it throws ends the exchange. */
+  /** Checks a response before its body is read: throwing aborts the exchange. */
   readonly onHead?: (head: Omit<HttpResponse, 'body'>) => void;
-  /** Called with the bytes of the body that were handed to the network so far. */
+  /** Called with the number of bytes of the body written so far. */
   readonly onProgress?: (sentBytes: number) => void;
 }
 
-/** The answer to an `HttpRequest`, read to its end. */
+/** A response, read to its end. */
 export interface HttpResponse {
-  /** What answered, after redirects. */
+  /** The final URL, after redirects. */
   readonly url: string;
   readonly status: number;
   readonly headers: Readonly<http.IncomingHttpHeaders>;
   readonly body: Uint8Array;
 }
 
-/** An exchange that failed before there was an answer, or whose answer was too large. */
+/** The exchange failed before there was a complete response. */
 export class HttpError extends XmppError {
   override readonly name: string = 'HttpError';
 }
 
-/** An answer that is larger than the request allowed; it was not read to its end. */
+/** The response is larger than the request allows; the rest was not read. */
 export class ResponseTooLargeError extends HttpError {
   override readonly name = 'ResponseTooLargeError';
 }
@@ -61,11 +61,11 @@ export class ResponseTooLargeError extends HttpError {
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** A body is written in pieces of this size, so that progress can be told and an abort heeded. */
+/** A body is written in chunks of this size, to report progress and to stop on abort. */
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Makes one request.
+ * Sends one request and reads the response.
  * @throws HttpError, TimeoutError, or the signal's reason
  */
 export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
@@ -91,7 +91,7 @@ function parseUrl(text: string, base?: URL): URL {
   return url;
 }
 
-/** The exchange, and those that its answers lead to (RFC 9110 §15.4), each of them judged like the first. */
+/** Follows redirects (RFC 9110 §15.4); each hop passes the same checks as the first. */
 async function follow(start: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   const { method, maxRedirects = 0 } = request;
   let url = start;
@@ -107,7 +107,7 @@ async function follow(start: URL, request: HttpRequest, signal: AbortSignal): Pr
     if (url.protocol === 'https:' && next.protocol !== 'https:') {
       throw new HttpError(`${url.host} redirects from https to http`);
     }
-    // They may be credentials, and were meant for the origin that was asked.
+    // Headers may hold credentials for the first origin.
     if (next.origin !== url.origin) headers = undefined;
     url = next;
   }
@@ -123,7 +123,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
     method,
     headers: { ...headers, ...length },
     signal,
-    // A connection kept from a request with another rule would get around this one's.
+    // A pooled connection from a request with another rule would bypass this one.
     agent: false,
   } as const;
   const outgoing =
@@ -137,7 +137,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   try {
     request.onHead?.(head);
     const answered = await readBody(incoming, request.maxBytes ?? DEFAULT_MAX_BYTES, url.host);
-    // Who has succeeded has read everything; that the last piece is sent may become known here only after the answer.
+    // A server that reports success has read everything, but the callback of the last write may run after the response.
     if (head.status >= 200 && head.status < 300) await sent;
     return { ...head, body: answered };
   } finally {
@@ -147,8 +147,8 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
 }
 
 /**
- * Never rejects: a server may answer (with 413, say) and close before it has read everything, and its answer is what counts. Where there is
- * none, the request reports the error as well.
+ * Never rejects: a server may respond (with 413, say) and close before it has read everything, and its response counts. Without a
+ * response the request emits the error as well.
  */
 async function sendBody(
   outgoing: http.ClientRequest,
@@ -169,7 +169,7 @@ async function sendBody(
     try {
       onProgress?.(at + piece.byteLength);
     } catch (error) {
-      // Without the rest of the body no answer would ever come.
+      // Without the rest of the body, no response would ever arrive.
       outgoing.destroy(error instanceof Error ? error : new Error(String(error)));
       return;
     }

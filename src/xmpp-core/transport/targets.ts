@@ -1,7 +1,7 @@
 /**
  * XEP-0368 SRV records for XMPP over TLS, 1.1.0 (Stable). https://xmpp.org/extensions/xep-0368.html
  *
- * Where to connect: the configured server, or what DNS says of the domain (RFC 6120 §3.2, RFC 2782), by TLS from the first byte or by StartTLS.
+ * Finds where to connect: the configured server, or the SRV records of the domain (RFC 6120 §3.2, RFC 2782), with direct TLS or STARTTLS.
  *
  * Left out: server-to-server connections.
  */
@@ -10,21 +10,24 @@ import { NegotiationError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
 
-/** One place to try. */
+/** An endpoint to try. */
 export type Target = TcpTarget | WebSocketTarget;
 
+/** A host and port for XMPP over TCP. */
 export interface TcpTarget {
+  /** A name, or an address without brackets. */
   readonly host: string;
   readonly port: number;
   readonly tls: 'direct' | 'starttls';
 }
 
+/** A URL for XMPP over WebSocket. */
 export interface WebSocketTarget {
   /** `wss:`, or `ws:` to this machine. */
   readonly url: string;
 }
 
-/** The part of `node:dns` that is used, so that tests can answer. Where DNS has no answer it rejects with an error that has a `code`. */
+/** The part of `node:dns` that is used; tests replace it. Without a record it rejects with an error that has a `code`. */
 export interface SrvResolver {
   resolveSrv(name: string): Promise<readonly { name: string; port: number; priority: number; weight: number }[]>;
 }
@@ -38,10 +41,10 @@ export interface ServerOverride {
 }
 
 const DEFAULT_PORT = { starttls: 5222, direct: 5223 } as const;
-/** Past this many records a zone is broken or hostile. */
+/** A zone with more records is broken or hostile. */
 const MAX_TARGETS = 16;
 
-/** For people: `xmpp.example.com:5222 (StartTLS)`, or the URL without its query, where people keep secrets. */
+/** For people: `xmpp.example.com:5222 (StartTLS)`, or the URL without its query, which may contain secrets. */
 export function describeTarget(target: Target): string {
   if ('url' in target) return target.url.replace(/\?.*/s, '');
   const { host, port, tls } = target;
@@ -49,11 +52,11 @@ export function describeTarget(target: Target): string {
 }
 
 /**
- * The targets of a domain in the order to try them.
+ * Returns the targets of a domain in the order to try them.
  *
- * A failed or empty look-up gives the domain itself on port 5222 (RFC 6120 §3.2.2). Both services are mixed by priority and
- * weight (XEP-0368 §3).
- * @throws NegotiationError when the domain says that it offers no client service (the target `.`)
+ * A failed or empty lookup gives the domain itself on port 5222 (RFC 6120 §3.2.2). Both services are mixed by priority and weight
+ * (XEP-0368 §3).
+ * @throws NegotiationError when the domain declares that it has no client service (the target `.`)
  */
 export async function findTargets(
   domain: string,
@@ -65,7 +68,7 @@ export async function findTargets(
     const tls = override.directTls === true ? 'direct' : 'starttls';
     return [{ host: override.host, port: override.port ?? DEFAULT_PORT[tls], tls }];
   }
-  // DNS knows A-labels only (RFC 5890 §2.3.2.1).
+  // DNS uses A-labels only (RFC 5890 §2.3.2.1).
   const name = toAsciiDomain(domain);
   const fallback: TcpTarget = { host: unbracketed(name), port: DEFAULT_PORT.starttls, tls: 'starttls' };
   if (isAddress(domain)) return [fallback];
@@ -79,8 +82,8 @@ export async function findTargets(
   ];
   const usable = records.filter(({ name }) => name !== '' && name !== '.');
   if (usable.length === 0) {
-    // RFC 2782: a target of "." says that the service is decidedly not available here. One such word about either service rules the
-    // fallback out (XEP-0368 §5): whoever publishes records means what they say.
+    // RFC 2782: a target of "." means that the service is not available at this domain. For either service, that rules out the
+    // fallback (XEP-0368 §5).
     if (records.length > 0)
       throw new NegotiationError(`the DNS of ${domain} says that it offers no XMPP service to clients`);
     return [fallback];
@@ -101,13 +104,13 @@ async function lookUp(resolver: SrvResolver, name: string): Promise<readonly Srv
   try {
     return await resolver.resolveSrv(name);
   } catch (error) {
-    // No such record, or no answer: the fallback to A and AAAA is tried, and its error is the one that people see.
+    // No record or no response: the caller falls back to A and AAAA, whose error people see.
     if (error instanceof Error && 'code' in error) return [];
     throw error;
   }
 }
 
-/** RFC 2782: by priority; among equals at random in proportion to weight. */
+/** Orders records by priority, and randomly by weight among equals (RFC 2782). */
 function inOrder<T extends SrvRecord>(records: readonly T[]): T[] {
   const left = [...records].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
   const ordered: T[] = [];
@@ -124,8 +127,8 @@ function inOrder<T extends SrvRecord>(records: readonly T[]): T[] {
 }
 
 /**
- * The WebSocket at a URL.
- * @throws NegotiationError unless it is `wss:`, or `ws:` to this machine, without a user in it (RFC 7395 §3.9)
+ * Validates the URL of a WebSocket.
+ * @throws NegotiationError unless it is `wss:`, or `ws:` to this machine (RFC 7395 §3.9), without user and fragment
  */
 export function webSocketTarget(text: string): WebSocketTarget {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -137,9 +140,9 @@ export function webSocketTarget(text: string): WebSocketTarget {
 }
 
 /**
- * Where a server sends its client (RFC 6120 §4.9.3.19, RFC 7395 §3.6.1): a host by the same kind of TLS as before, or another
+ * The target of a server's redirect (RFC 6120 §4.9.3.19, RFC 7395 §3.6.1): a host with the same kind of TLS as before, or another
  * WebSocket that is no less protected.
- * @returns `undefined` for what may not be followed or makes no sense
+ * @returns `undefined` if the redirect is malformed or not allowed
  */
 export function redirectedFrom(target: Target, seeOther: string): Target | undefined {
   if ('url' in target) {
@@ -157,7 +160,7 @@ export function redirectedFrom(target: Target, seeOther: string): Target | undef
   return { host: unbracketed(toAsciiDomain(host)), port: port === undefined ? DEFAULT_PORT[tls] : Number(port), tls };
 }
 
-/** A name or address that means this machine; where it leads is checked again when it is connected to. */
+/** Whether a name or address denotes this machine; the resolved address is checked again on connecting. */
 function isThisMachine(hostname: string): boolean {
   return /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
@@ -166,7 +169,7 @@ function isAddress(domain: string): boolean {
   return domain.startsWith('[') || /^\d{1,3}(\.\d{1,3}){3}$/.test(domain);
 }
 
-/** An IPv6 address as the network knows it, without the brackets that it has in a JID; anything else as it is. */
+/** An IPv6 address without the brackets that it has in JIDs and URLs; anything else unchanged. */
 export function unbracketed(domain: string): string {
   return domain.startsWith('[') ? domain.slice(1, -1) : domain;
 }

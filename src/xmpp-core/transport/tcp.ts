@@ -1,4 +1,4 @@
-/** TCP with TLS, from the first byte (XEP-0368) or after StartTLS, on `node:net` and `node:tls` (RFC 6120 §3, §5; RFC 7590). */
+/** TCP with direct TLS (XEP-0368) or STARTTLS, on `node:net` and `node:tls` (RFC 6120 §3, §5; RFC 7590). */
 import net from 'node:net';
 import tls from 'node:tls';
 import { untilAborted } from '../deadline.js';
@@ -8,24 +8,24 @@ import { unbracketed, type TcpTarget } from './targets.js';
 import { securityOf, tlsError, trust, type ClientCertificate } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
-/** How a certificate is judged. */
+/** How the server's certificate is verified, and what we present. */
 export interface TlsOptions {
   /** The reference identity and the SNI: the domain of the account, whatever host is connected to (RFC 6120 §13.7.2.1). */
   readonly domain: string;
-  /** A PEM bundle to trust beside the system's. */
+  /** A PEM bundle of authorities to trust in addition to the system's. */
   readonly ca?: string | undefined;
-  /** Shown to a server that asks who we are. */
+  /** Presented to a server that requests a client certificate. */
   readonly certificate?: ClientCertificate | undefined;
 }
 
-/** What a peer that does not read may make us hold, in bytes. */
+/** The most unsent bytes that we buffer for a peer that does not read. */
 const MAX_UNSENT = 16 * 1024 * 1024;
-/** How long a peer that was told the end may keep its side open. */
+/** How long a peer may keep its side open after we have ended ours. */
 const LINGER_MS = 3_000;
 
 /**
  * Connects to one target. IPv4 and IPv6 addresses of its host are tried in turn (RFC 8305, by `node:net`).
- * @throws TlsError when the certificate is not good; otherwise an `Error` of `node:net`, or the signal's reason
+ * @throws TlsError when TLS fails; an `Error` of `node:net` when the connection fails; or the signal's reason
  */
 export async function connectTcp(target: TcpTarget, options: TlsOptions, signal: AbortSignal): Promise<Transport> {
   const socket = net.connect({
@@ -83,10 +83,10 @@ class TcpTransport implements Transport {
 
   async startTls(signal: AbortSignal): Promise<void> {
     const plain = this.#socket;
-    // Without listeners nothing that came in the clear can reach the stream any more (RFC 6120 §5.4.3.3).
+    // Without listeners, no plaintext data can reach the stream any more (RFC 6120 §5.4.3.3).
     plain.removeAllListeners('data').removeAllListeners('close').removeAllListeners('error');
     const { domain, ca, certificate } = this.#options;
-    // Certificates and SNI carry A-labels (RFC 6125 §6.4.2); an IP address is no server name (RFC 6066 §3).
+    // Certificates and SNI carry A-labels (RFC 6125 §6.4.2); an IP address is not a server name (RFC 6066 §3).
     const reference = unbracketed(toAsciiDomain(domain));
     const socket = tls.connect({
       socket: plain,
@@ -112,7 +112,7 @@ class TcpTransport implements Transport {
   end(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
-    // A dead peer never answers the end: without this its socket would stay for ever.
+    // A dead peer never closes its side: without the timer its socket would stay open for ever.
     const timer = setTimeout(() => socket.destroy(), LINGER_MS);
     socket.once('close', () => clearTimeout(timer)).end();
   }
@@ -128,7 +128,7 @@ class TcpTransport implements Transport {
       this.#error = error;
     });
     socket.on('close', () => this.#handlers?.onClose(this.#error));
-    // After 'data' was listened to, node reads at once; the stream says when it is ready.
+    // A 'data' listener makes node read at once; the stream resumes when it is ready.
     if (this.#handlers === undefined) socket.pause();
   }
 }
@@ -136,24 +136,24 @@ class TcpTransport implements Transport {
 /** Resolves at `event`; rejects at 'error' or when the socket closes before. */
 function connected(socket: net.Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
-    const forget = (): void => {
+    const removeListeners = (): void => {
       socket.off(event, onReady).off('error', onError).off('close', onClose);
     };
     const onReady = (): void => {
-      forget();
+      removeListeners();
       resolve();
     };
-    // It stays: a destroyed socket may report once more, which changes nothing.
+    // It stays: a destroyed socket may emit another error, which is harmless.
     const onError = (error: Error): void => reject(readable(error));
     const onClose = (): void => {
-      forget();
+      removeListeners();
       reject(new Error('the connection was closed'));
     };
     socket.on(event, onReady).on('error', onError).on('close', onClose);
   });
 }
 
-/** `node:net` tells of several addresses in an AggregateError without a message of its own. */
+/** For several addresses `node:net` emits an AggregateError without a message. */
 function readable(error: Error): Error {
   if (!(error instanceof AggregateError) || error.errors.length === 0) return error;
   const messages = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));

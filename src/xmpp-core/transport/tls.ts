@@ -1,4 +1,4 @@
-/** What every TLS connection of ours has in common: whom it trusts, what can be bound to it, and how its failure is told. */
+/** What all our TLS connections share: trusted authorities, channel bindings, and error messages. */
 import { BoundedMap } from '../bounded-map.js';
 import { createHash } from 'node:crypto';
 import tls from 'node:tls';
@@ -7,26 +7,26 @@ import type { ChannelBinding } from '../sasl/mechanism.js';
 import { endPointHash } from './certificate.js';
 import type { Security } from './transport.js';
 
-/** Who we are, for a server that asks in the handshake: PEM. */
+/** Our certificate and key, in PEM, for a server that requests them in the handshake. */
 export interface ClientCertificate {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** RFC 7590 §3.3: nothing older is spoken. */
+/** RFC 7590 §3.3: the oldest protocol that we accept. */
 const OLDEST = 'TLSv1.2';
-/** A program has one bundle or two; whoever has more reads one anew now and then. */
+/** A program has one or two bundles; with more, some are read again now and then. */
 const MAX_CONTEXTS = 8;
 const contexts = new BoundedMap<string, tls.SecureContext>(MAX_CONTEXTS);
 
 /**
- * The options of `node:tls` by which a certificate is judged, and by which we show our own.
- * @param ca a PEM bundle to trust beside the system's
+ * The options of `node:tls` that verify the peer's certificate and present ours.
+ * @param ca a PEM bundle of authorities to trust in addition to the system's
  */
 export function trust(ca: string | undefined, ours?: ClientCertificate): tls.ConnectionOptions {
   const own = ours === undefined ? {} : { cert: ours.certificate, key: ours.key };
   return {
-    // Said outright, so that no environment variable can turn it off.
+    // Explicit, so that no environment variable can turn it off.
     rejectUnauthorized: true,
     ...(ca !== undefined && ours === undefined
       ? { secureContext: contextOf(ca) }
@@ -34,7 +34,7 @@ export function trust(ca: string | undefined, ours?: ClientCertificate): tls.Con
   };
 }
 
-/** Reading all authorities of the system takes longer than a handshake: it is done once for each bundle. */
+/** Reading all authorities of the system takes longer than a handshake, so each bundle is read once. */
 function contextOf(ca: string): tls.SecureContext {
   const known = contexts.get(ca);
   if (known !== undefined) return known;
@@ -47,16 +47,16 @@ function authorities(ca: string): string[] {
   return [...tls.rootCertificates, ca];
 }
 
-/** The facts about a socket whose handshake is over. */
+/** Describes the TLS of a socket whose handshake is complete. @param endsAtServer see `Security` */
 export function securityOf(socket: tls.TLSSocket, endsAtServer: boolean): Security {
   return { protocol: socket.getProtocol() ?? 'TLS', channelBindings: channelBindings(socket), endsAtServer };
 }
 
-/** tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 §4). tls-unique is left out: node shows no extended master secret. */
+/** tls-exporter (RFC 9266) and tls-server-end-point (RFC 5929 §4). tls-unique is missing: node does not expose the extended master secret. */
 function channelBindings(socket: tls.TLSSocket): ChannelBinding[] {
   const bindings: ChannelBinding[] = [];
   if (socket.getProtocol() === 'TLSv1.3') {
-    // The empty context matters: without it the value differs from what the RFC wants.
+    // The RFC requires an empty context, which gives another value than no context.
     const data = socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
     bindings.push({ type: 'tls-exporter', data });
   }
@@ -83,12 +83,12 @@ const DISTRUST: ReadonlyMap<string, string> = new Map([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
 ]);
 
-/** Whether it is the certificate that is to blame. */
+/** Whether the error means that the certificate is not trusted. */
 export function isDistrust(error: unknown): boolean {
   return DISTRUST.has(codeOf(error));
 }
 
-/** An error of `node:tls` in words. It is permanent when the certificate is to blame, which no further try makes better. */
+/** Converts an error of `node:tls`. It is permanent if the certificate is not trusted, since a retry cannot help. */
 export function tlsError(error: unknown, domain: string, peer: string): TlsError {
   const code = codeOf(error);
   const distrust = DISTRUST.get(code);

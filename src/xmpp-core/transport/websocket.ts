@@ -1,4 +1,4 @@
-/** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and TLS, where it is, comes with the URL. */
+/** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and the URL determines whether TLS is used. */
 import tls from 'node:tls';
 import type { WebSocket } from 'ws';
 import { StreamError, TlsError } from '../errors.js';
@@ -8,26 +8,27 @@ import { unbracketed, webSocketTarget, type WebSocketTarget } from './targets.js
 import { isDistrust, securityOf, tlsError, trust } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
+/** Options of `connectWebSocket`. */
 export interface WebSocketOptions {
-  /** A PEM bundle to trust beside the system's. */
+  /** A PEM bundle of authorities to trust in addition to the system's. */
   readonly ca?: string | undefined;
-  /** The longest message to take, in bytes. */
+  /** The longest message to accept, in bytes. */
   readonly maxMessageBytes: number;
 }
 
-/** What a peer that does not read may make us hold, in bytes. */
+/** The most unsent bytes that we buffer for a peer that does not read. */
 const MAX_UNSENT = 16 * 1024 * 1024;
 /** How long the closing handshake may take. */
 const LINGER_MS = 3_000;
-/** `ws:` goes to this machine only, where nobody is in between. */
+/** `ws:` connects to this machine only, where nobody is in between. */
 const ON_THIS_MACHINE: Security = { protocol: 'loopback', channelBindings: [], endsAtServer: false };
-/** RFC 6455 §7.4.1: the peer closed in order, or is going away. */
+/** RFC 6455 §7.4.1: the peer closed normally, or is going away. */
 const IN_ORDER: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
 /**
- * Connects to a WebSocket that speaks XMPP. The certificate has to be for the URL's own host (RFC 7395 §5).
- * @throws TlsError when the certificate is not good, NegotiationError for a URL that may not be used; otherwise the `Error` of `ws`
- *   (there is no WebSocket, or none that speaks the subprotocol `xmpp`) or of `node:net`, or the signal's reason
+ * Connects to an XMPP WebSocket. The certificate must be for the URL's own host (RFC 7395 §5).
+ * @throws TlsError when the certificate is not trusted; NegotiationError for a URL that is not allowed; an `Error` of `ws` (no
+ *   WebSocket, or not the subprotocol `xmpp`) or of `node:net`; or the signal's reason
  */
 export async function connectWebSocket(
   target: WebSocketTarget,
@@ -37,7 +38,7 @@ export async function connectWebSocket(
   const url = new URL(webSocketTarget(target.url).url);
   const isSecure = url.protocol === 'wss:';
   const host = unbracketed(url.hostname);
-  // Loaded here, so that no one waits for it who connects by TCP.
+  // Loaded on demand: clients that connect by TCP never need it.
   const { WebSocket } = await import('ws');
   const socket = new WebSocket(url, 'xmpp', {
     ...connectingTo(host, isSecure ? undefined : isLoopbackAddress),
@@ -94,7 +95,7 @@ class WebSocketTransport implements Transport {
     if (this.#socket.bufferedAmount > MAX_UNSENT) this.#fail(new Error(`${this.peer} stopped reading`));
   }
 
-  /** RFC 7395 §3.9: there is no TLS inside a WebSocket. */
+  /** RFC 7395 §3.9: STARTTLS is not used inside a WebSocket. */
   startTls(): Promise<void> {
     return Promise.reject(new TlsError(`${this.peer}: TLS cannot start inside a WebSocket`, { permanent: true }));
   }
@@ -111,7 +112,7 @@ class WebSocketTransport implements Transport {
   }
 
   #receive(data: WebSocket.RawData, isBinary: boolean): void {
-    // `ws` gives one Buffer for a message unless it is told otherwise.
+    // By default `ws` gives one Buffer per message.
     if (!isBinary && data instanceof Buffer) this.#handlers?.onData(data);
     else this.#fail(new StreamError('unsupported-encoding', `${this.peer} sent a binary frame (RFC 7395 §3.2)`));
   }
@@ -123,8 +124,8 @@ class WebSocketTransport implements Transport {
 }
 
 /**
- * Resolves when the handshake is over, with the socket paused until somebody listens. Until then it listens to errors: `ws` reports one for
- * a handshake that is given up.
+ * Resolves when the handshake is complete, with the socket paused until the stream is ready. After a rejection the error listener
+ * stays: `ws` emits an error for an aborted handshake.
  */
 function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {

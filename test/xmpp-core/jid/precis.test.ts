@@ -170,7 +170,7 @@ t.test('a domain has one spelling: lower case, U-labels, dots', async (t) => {
 });
 
 // [RFC7622-3.2-a,b]
-t.test('what is no domain is refused', async (t) => {
+t.test('rejects what is not a domain', async (t) => {
   for (const [what, domain] of [
     ['nothing', ''],
     ['only the root', '.'],
