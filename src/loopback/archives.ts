@@ -1,4 +1,4 @@
-/** The loopback server's archives (XEP-0313): what accounts and rooms got, the newest messages of each. */
+/** The archives of the loopback server (XEP-0313): the newest messages of accounts and rooms. */
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
@@ -23,12 +23,14 @@ interface Kept {
 const MAX_KEPT = 1_000;
 const MAX_PAGE = 100;
 
+/** The features of an entity with an archive. */
 export const ARCHIVE_FEATURES = [NS_MAM, NS_MAM_EXTENDED];
 
+/** All archives. */
 export class Archives {
   readonly #archives = new Map<string, Kept[]>();
 
-  /** @returns the id under which the message is found again */
+  /** Archives a message. @returns its id in the archive */
   keep(archive: Jid, message: Element): string {
     const kept = { id: newId(), at: new Date(), message };
     const all = this.#of(archive);
@@ -43,8 +45,8 @@ export class Archives {
   }
 
   /**
-   * Answers a request of someone who may ask.
-   * @param send takes the results, which come before the answer
+   * Answers a query. The caller has checked that the requester may query the archive.
+   * @param send sends the results, before the answer
    * @returns the payload of the answer
    */
   answer(archive: Jid, asker: Jid, payload: Element, send: (message: Element) => void): Element {
@@ -75,7 +77,7 @@ export class Archives {
   }
 }
 
-/** What a query finds, before it is cut to a page. @throws StanzaError `item-not-found` when it names an id that is not there (§4.1.3) */
+/** The messages that match a query, before paging. @throws StanzaError `item-not-found` if the query contains an unknown id (§4.1.3) */
 function select(all: Kept[], filter: ArchiveFilter, after: string | undefined, before: string | undefined): Kept[] {
   const { with: partner, start, end, afterId, beforeId, ids } = filter;
   const placeOf = (id: string): number => {

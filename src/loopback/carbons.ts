@@ -1,14 +1,15 @@
-/** The loopback server's message carbons (XEP-0280): which sessions want copies, and of what. */
+/** The message carbons of the loopback server (XEP-0280). */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { isPrivate, writeCarbon, type CarbonDirection } from '../xeps/xep-0280-message-carbons.js';
 import type { Session } from './session.js';
 
+/** The sessions that have enabled carbons. */
 export class Carbons {
   readonly #wanted = new Set<Session>();
 
-  /** Takes `<enable/>` or `<disable/>`. */
+  /** Handles `<enable/>` or `<disable/>`. */
   take(session: Session, order: Element): void {
     if (order.name === 'enable') this.#wanted.add(session);
     else this.#wanted.delete(session);
@@ -18,7 +19,7 @@ export class Carbons {
     this.#wanted.delete(session);
   }
 
-  /** Copies a message to the account's sessions that want it, but the one that has it already. */
+  /** Copies a message to the account's sessions that have enabled carbons, except one that already has it. */
   copy(direction: CarbonDirection, message: Element, account: Jid, but: Session | undefined): void {
     if (!isEligible(message)) return;
     for (const session of this.#wanted) {
@@ -29,7 +30,7 @@ export class Carbons {
   }
 }
 
-/** §6.1, for what people say. */
+/** Whether a message is copied (§6.1, for chat messages). */
 function isEligible(message: Element): boolean {
   const type = message.attr('type') ?? 'normal';
   const isTalk = type === 'chat' || (type === 'normal' && message.child('body') !== undefined);

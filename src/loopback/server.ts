@@ -1,7 +1,7 @@
 /**
- * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It speaks StartTLS, direct TLS and
- * WebSocket, SCRAM and PLAIN, binds and resumes, routes messages and presence, keeps what arrives while nobody is there, and has rosters,
- * rooms and uploads. It has no other servers, and nothing on disk.
+ * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It supports StartTLS, direct TLS and
+ * WebSocket, SCRAM and PLAIN, binding and resumption, presence, offline messages, rosters, rooms and uploads. It does not federate, and
+ * stores nothing on disk.
  */
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -28,10 +28,11 @@ import { Session } from './session.js';
 import { Uploads } from './uploads.js';
 import { webSocketListener } from './web-socket-listener.js';
 
+/** The options of a server. */
 export interface LoopbackOptions {
-  /** What is offered after TLS; SCRAM with and without channel binding unless told. */
+  /** The SASL mechanisms offered after TLS; by default SCRAM with and without channel binding. */
   readonly mechanisms?: readonly string[];
-  /** For so many seconds a session whose connection broke waits for its client (XEP-0198). Unless told, none does. */
+  /** How many seconds a session can be resumed after its connection broke (XEP-0198). By default there is no resumption. */
   readonly resumableSeconds?: number;
 }
 
@@ -40,13 +41,14 @@ const FOREIGN_ROOMS = 'rooms.example';
 const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
 const MAX_OFFLINE = 100;
 const SUBSCRIPTION_TYPES: ReadonlySet<string> = new Set(['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']);
-/** How long `stop` waits for clients to close their side. */
+/** How long `stop` waits for clients to close their streams. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
+/** The server: `LoopbackServer.start()` starts one. */
 export class LoopbackServer {
   readonly domain = DOMAIN;
   readonly rooms: Rooms;
-  /** Rooms of another domain, as if of another server: this one does not vouch for what they say. */
+  /** Rooms of another domain, as if on another server, which this one does not vouch for. */
   readonly foreignRooms: Rooms;
   readonly #options: LoopbackOptions;
   readonly #accounts = new Accounts();
@@ -54,9 +56,9 @@ export class LoopbackServer {
   readonly #carbons = new Carbons();
   readonly #uploads = new Uploads(`upload.${DOMAIN}`);
   readonly #connections = new Set<Connection>();
-  /** Bound sessions, by full JID. */
+  /** Sessions with a bound resource, by full JID. */
   readonly #sessions = new Map<string, Session>();
-  /** Clients that have sent their presence. */
+  /** Clients that have sent initial presence. */
   readonly #available = new Map<Session, Available>();
   readonly #rosters = new Rosters((account) => this.#availableOf(account));
   readonly #waiting = new Map<string, Element[]>();
@@ -86,12 +88,12 @@ export class LoopbackServer {
     return server;
   }
 
-  /** The ports of 127.0.0.1 that clients connect to. */
+  /** The ports on 127.0.0.1 to connect to. */
   get ports(): { readonly startTls: number; readonly directTls: number; readonly webSocket: number } {
     return this.#ports;
   }
 
-  /** The full JIDs of the clients that are connected. */
+  /** The full JIDs of connected clients. */
   get sessions(): readonly string[] {
     return [...this.#sessions].flatMap(([jid, { isConnected }]) => (isConnected ? [jid] : []));
   }
@@ -103,32 +105,32 @@ export class LoopbackServer {
     return jid;
   }
 
-  /** Lets the holder of this certificate (PEM) in as that account, where `EXTERNAL` is offered. */
+  /** Accepts this certificate (PEM) as a login to the account, if `EXTERNAL` is offered. */
   trustCertificate(account: Jid, certificate: string): void {
     this.#accounts.trustCertificate(account.localpart, certificate);
   }
 
-  /** From the next connection on does something wrong; without an argument, nothing more. */
+  /** Sets the faults of connections from now on; none by default. */
   misbehave(misbehaviour: Misbehaviour = {}): void {
     this.#misbehaviour = misbehaviour;
   }
 
-  /** Breaks all connections, as a failing network does. */
+  /** Breaks all connections, like a failing network. */
   cutAll(): void {
     for (const connection of this.#connections) connection.reset();
   }
 
-  /** Ends all streams with an error of RFC 6120 §4.9.3. */
+  /** Ends all streams with a stream error (RFC 6120 §4.9.3). */
   failAll(condition: string): void {
     for (const connection of this.#connections) connection.fail(condition);
   }
 
-  /** Sends raw text to a session, as if the server had thought of it. */
+  /** Sends raw text to a session, as if the server itself sent it. */
   inject(jid: Jid, text: string): void {
     this.#sessions.get(jid.toString())?.sendRaw(text);
   }
 
-  /** Stops: streams are closed, and no port and no connection is left open. */
+  /** Stops the server: closes all streams, and leaves no port or connection open. */
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.close();
     for (const session of this.#sessions.values()) session.end();
@@ -198,13 +200,13 @@ export class LoopbackServer {
     }
     this.#sessions.delete(jid);
     for (const service of [this.rooms, this.foreignRooms]) service.drop(session.jid);
-    // What people wrote goes to the other clients of the account, or waits for the next one (XEP-0198 §5).
+    // Unacknowledged messages go to the account's other clients, or are stored for the next one (XEP-0198 §5).
     const isTalk = (stanza: Element): boolean =>
       stanza.name === 'message' && stanza.child('body') !== undefined && stanza.attr('type') !== 'groupchat';
     for (const stanza of undelivered.filter(isTalk)) this.#deliver(stanza);
   }
 
-  /** RFC 6120 §10: a stanza without `to` is for the server, on behalf of the account. */
+  /** RFC 6120 §10: the server handles stanzas without `to` on behalf of the account. */
   #route(session: Session, stanza: Element): void {
     const from = session.jid;
     const stamped = stanza.withAttributes({ from: from.toString() });
@@ -227,18 +229,18 @@ export class LoopbackServer {
     return to.domainpart === DOMAIN && this.#accounts.has(to.localpart);
   }
 
-  /** A message from one account to another: both archives get it, and the other clients of both a copy. */
+  /** Delivers a message between accounts, archives it for both, and copies it to their other clients. */
   #takeMessage(session: Session, message: Element, from: Jid, to: Jid): void {
     const sent = this.#archived(message, from.bare);
-    // What somebody writes to their own account is one message, in one archive.
+    // A message to one's own account is one message in one archive.
     const received = to.bare.equals(from.bare) ? sent : this.#archived(message, to.bare);
     this.#deliver(received);
     this.#carbons.copy('sent', sent, from.bare, session);
-    // To a bare JID it went to everybody there is.
+    // A message to a bare JID went to all clients.
     if (!to.isBare) this.#carbons.copy('received', received, to.bare, this.#sessions.get(to.toString()));
   }
 
-  /** The message with its id in the archive, if it goes there; an id that its sender says to be of that archive is taken out. */
+  /** Archives a message if it has a body. @returns the message with its archive id; forged ids of that archive are removed */
   #archived(message: Element, account: Jid): Element {
     const by = account.toString();
     const nodes = message.nodes.filter(
@@ -264,7 +266,7 @@ export class LoopbackServer {
     return [...this.#available.values()].filter(({ session }) => session.jid.bare.equals(account.bare));
   }
 
-  /** Brings a stanza to the client or clients that its `to` names (RFC 6121 §8.5). */
+  /** Delivers a stanza to the client or clients that its `to` addresses (RFC 6121 §8.5). */
   #deliver(stanza: Element): void {
     const to = Jid.tryParse(stanza.attr('to'));
     if (to === undefined) return;

@@ -1,4 +1,4 @@
-/** A client's session on the loopback server. With stream management (XEP-0198) it outlives the connection that it began on. */
+/** A client's session on the loopback server. With stream management (XEP-0198) it outlives its connection. */
 import { StreamError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
@@ -7,32 +7,34 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import { parseElement } from '../xmpp-core/xml/stream-parser.js';
 import { Ledger, NS_STREAM_MANAGEMENT } from '../xeps/xep-0198-stream-management/ledger.js';
 
-/** What carries a session: a connection. */
+/** The connection of a session. */
 export interface Carrier {
   send(element: Element): void;
   sendRaw(text: string): void;
-  /** Ends the stream with an error. @param application a condition of its own beside that (RFC 6120 §4.9.4) */
+  /** Ends the stream with an error. @param application an application-specific condition (RFC 6120 §4.9.4) */
   fail(condition: string, application?: Element): void;
 }
 
+/** What a session needs from its server. */
 export interface SessionHost {
-  /** For how many seconds a session waits for its client; `undefined` where there is no stream management. */
+  /** How many seconds a session can be resumed; `undefined` without stream management. */
   readonly resumableSeconds: number | undefined;
   onStanza(session: Session, stanza: Element): void;
-  /** The session is over. @param undelivered what its client never acknowledged */
+  /** The session has ended. @param undelivered what the client did not acknowledge */
   onEnded(session: Session, undelivered: readonly Element[]): void;
 }
 
-/** What waits for a client that is away; of more, its session ends. */
+/** The most data to queue for a disconnected client; the session ends when it is exceeded. */
 const LIMITS = { stanzas: 1_000, characters: 4 * 1024 * 1024 };
 
+/** The session of one bound resource. */
 export class Session {
   readonly jid: Jid;
-  /** By which the client resumes it. */
+  /** The id to resume it by. */
   readonly id = newId();
   readonly #host: SessionHost;
   #carrier: Carrier | undefined;
-  /** There once the client has enabled stream management. */
+  /** Set when the client enables stream management. */
   #ledger: Ledger | undefined;
   #isAsking = false;
   #isOver = false;
@@ -48,26 +50,26 @@ export class Session {
     return this.#carrier !== undefined;
   }
 
-  /** Whether a client may ask to resume it. */
+  /** Whether the client may resume it. */
   get isResumable(): boolean {
     return this.#ledger !== undefined;
   }
 
-  /** Sends a stanza, now or when the client is back. */
+  /** Sends a stanza, now or when the client reconnects. */
   send(stanza: Element): void {
     this.#keep(stanza);
     this.#carrier?.send(stanza);
     this.#ask();
   }
 
-  /** Sends raw text; stanzas in it count as such, and what is no XML as nothing. */
+  /** Sends raw text. Stanzas in it are counted; text that is not XML is not. */
   sendRaw(text: string): void {
     if (this.#ledger !== undefined) for (const stanza of readStanzas(text)) this.#keep(stanza);
     this.#carrier?.sendRaw(text);
     this.#ask();
   }
 
-  /** Takes what the client sent: a stanza, or a word about those. */
+  /** Handles an element of the client: a stanza, or one of stream management. */
   take(element: Element): void {
     if (element.ns !== NS_STREAM_MANAGEMENT) {
       this.#ledger?.countHandled();
@@ -81,7 +83,7 @@ export class Session {
     }
   }
 
-  /** Goes on over another connection, whatever became of the first (§5). */
+  /** Continues the session on another connection, and replaces the former one (§5). */
   resume(carrier: Carrier, h: string | undefined): void {
     const before = this.#carrier;
     if (!this.#acknowledge(h, carrier)) return;
@@ -94,7 +96,7 @@ export class Session {
     this.#ask();
   }
 
-  /** A connection is gone. @param inOrder whether its stream was closed: then there is nothing to wait for (§7) */
+  /** A connection has ended. @param inOrder whether its stream was closed properly: then the session ends too (§7) */
   disconnected(carrier: Carrier, inOrder: boolean): void {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
@@ -104,7 +106,7 @@ export class Session {
     this.#isAsking = false;
   }
 
-  /** Ends it; with a condition its client is told, if there is a connection. */
+  /** Ends the session. @param condition a stream error to send to a connected client */
   end(condition?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -130,14 +132,14 @@ export class Session {
     if ((this.#ledger?.queue.length ?? 0) > LIMITS.stanzas) this.end('resource-constraint');
   }
 
-  /** One question at a time. */
+  /** Requests an acknowledgement, one at a time. */
   #ask(): void {
     if (this.#isAsking || this.#carrier === undefined || (this.#ledger?.queue.length ?? 0) === 0) return;
     this.#isAsking = true;
     this.#carrier.send(el('r', NS_STREAM_MANAGEMENT));
   }
 
-  /** @returns whether the count can be; if not, whoever sent it is told so */
+  /** Applies a count of the client; an invalid one ends the stream with an error. @returns whether it was valid */
   #acknowledge(h: string | undefined, teller: Carrier | undefined): boolean {
     try {
       this.#ledger?.acknowledge(h);

@@ -1,4 +1,4 @@
-/** The loopback server's upload service: XEP-0363 slots, and the HTTPS server behind them. Files live in memory. */
+/** The upload service of the loopback server: XEP-0363 slots, and the HTTPS server behind them. Files are kept in memory. */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
@@ -20,6 +20,7 @@ interface PromisedFile extends SlotRequest {
   content: Buffer | undefined;
 }
 
+/** The service with its HTTPS server. */
 export class Uploads {
   readonly domain: string;
   readonly #files = new Map<string, PromisedFile>();
@@ -31,7 +32,7 @@ export class Uploads {
       inBackground(
         () => this.#serve(request, response),
         (error) => {
-          // Whoever uploads may go at any time; the system's errors have a code.
+          // Clients may disconnect at any time; such system errors have a code.
           if (!(error instanceof Error && 'code' in error)) reportError(error, 'loopback uploads');
           response.destroy();
         },
