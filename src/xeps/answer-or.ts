@@ -1,7 +1,7 @@
-/** For questions where no answer is an answer as well. */
+/** For requests to entities that need not support them. */
 import { StanzaError, TimeoutError } from '../xmpp-core/errors.js';
 
-/** What an entity answers, or `otherwise` where it refuses or does not answer in time. @throws what else goes wrong */
+/** The answer, or `fallback` if the entity refuses or does not answer in time. @throws any other error */
 export async function answerOr<Answer, Otherwise>(
   answer: Promise<Answer>,
   otherwise: Otherwise,

@@ -1,6 +1,6 @@
-/** Memory that others fill is bounded. */
+/** Bounds for data that peers can add to. */
 
-/** Keeps a value under a bound; the one that was put in first goes. */
+/** Sets a value; if the map is full, drops the entry that was added first. */
 export function keep<Value>(map: Map<string, Value>, key: string, value: Value, bound: number): void {
   const [oldest] = map.keys();
   if (oldest !== undefined && map.size >= bound && !map.has(key)) map.delete(oldest);

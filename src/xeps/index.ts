@@ -1,4 +1,4 @@
-/** The extensions there are, and those that a client for people wants. */
+/** All extensions, and those for a chat client. */
 import type { Plugin } from '../xmpp-core/plugin.js';
 import { liveness } from './liveness.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
