@@ -7,23 +7,23 @@ import type { Session } from './session.js';
 
 /** The sessions that have enabled carbons. */
 export class Carbons {
-  readonly #wanted = new Set<Session>();
+  readonly #enabled = new Set<Session>();
 
   /** Handles `<enable/>` or `<disable/>`. */
-  take(session: Session, order: Element): void {
-    if (order.name === 'enable') this.#wanted.add(session);
-    else this.#wanted.delete(session);
+  handle(session: Session, request: Element): void {
+    if (request.name === 'enable') this.#enabled.add(session);
+    else this.#enabled.delete(session);
   }
 
-  ended(session: Session): void {
-    this.#wanted.delete(session);
+  remove(session: Session): void {
+    this.#enabled.delete(session);
   }
 
   /** Copies a message to the account's sessions that have enabled carbons, except one that already has it. */
-  copy(direction: CarbonDirection, message: Element, account: Jid, but: Session | undefined): void {
-    if (!isEligible(message)) return;
-    for (const session of this.#wanted) {
-      if (session === but || !session.jid.bare.equals(account)) continue;
+  copy(direction: CarbonDirection, message: Element, account: Jid, except: Session | undefined): void {
+    if (!shouldCopy(message)) return;
+    for (const session of this.#enabled) {
+      if (session === except || !session.jid.bare.equals(account)) continue;
       const addresses = { from: account.toString(), to: session.jid.toString(), type: message.attr('type') };
       session.send(el('message', NS_CLIENT, addresses, writeCarbon({ direction, stanza: message })));
     }
@@ -31,7 +31,7 @@ export class Carbons {
 }
 
 /** Whether a message is copied (§6.1, for chat messages). */
-function isEligible(message: Element): boolean {
+function shouldCopy(message: Element): boolean {
   const type = message.attr('type') ?? 'normal';
   const isTalk = type === 'chat' || (type === 'normal' && message.child('body') !== undefined);
   return isTalk && !isPrivate(message);

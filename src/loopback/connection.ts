@@ -45,7 +45,7 @@ export interface ConnectionHost {
 }
 
 /** How TLS starts: after StartTLS, at once (XEP-0368), or below a WebSocket. */
-export type Way = 'starttls' | 'direct' | { readonly webSocketOver: tls.TLSSocket };
+export type TlsStart = 'starttls' | 'direct' | { readonly webSocketOver: tls.TLSSocket };
 
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
@@ -68,17 +68,17 @@ export class Connection implements Carrier {
   readonly #onEnd = (): void => this.#end('broken');
 
   /** @param socket a TCP socket, or a WebSocket of which each chunk is a message */
-  constructor(socket: Duplex, host: ConnectionHost, way: Way) {
+  constructor(socket: Duplex, host: ConnectionHost, tlsStart: TlsStart) {
     this.#host = host;
     this.#socket = socket;
     this.#stage = 'plain';
-    this.#framing = typeof way === 'string' ? documentFraming : messageFraming;
+    this.#framing = typeof tlsStart === 'string' ? documentFraming : messageFraming;
     this.#reader = this.#newReader();
-    if (typeof way !== 'string') {
-      this.#tls = way.webSocketOver;
+    if (typeof tlsStart !== 'string') {
+      this.#tls = tlsStart.webSocketOver;
       this.#stage = 'secure';
     }
-    if (way === 'direct') this.#secure();
+    if (tlsStart === 'direct') this.#secure();
     else this.#listen();
   }
 
@@ -163,9 +163,9 @@ export class Connection implements Carrier {
   #open(): void {
     const { domain: from } = this.#host;
     this.#write(this.#framing.header({ from, id: newId(), version: '1.0', 'xml:lang': 'en' }));
-    const instead = this.#host.misbehaviour.features?.(this.#stage);
-    if (instead === undefined) this.send(el('features', NS_STREAM, {}, ...this.#features()));
-    else this.#write(instead);
+    const replacement = this.#host.misbehaviour.features?.(this.#stage);
+    if (replacement === undefined) this.send(el('features', NS_STREAM, {}, ...this.#features()));
+    else this.#write(replacement);
   }
 
   #features(): Element[] {
@@ -187,9 +187,9 @@ export class Connection implements Carrier {
   }
 
   #receive(element: Element): void {
-    const instead = this.#host.misbehaviour.answer?.(element, this.#stage);
-    if (instead !== undefined) this.#write(instead);
-    else if (this.#stage === 'bound') this.#session?.take(element);
+    const replacement = this.#host.misbehaviour.answer?.(element, this.#stage);
+    if (replacement !== undefined) this.#write(replacement);
+    else if (this.#stage === 'bound') this.#session?.receive(element);
     else if (this.#stage === 'plain') this.#startTls(element);
     else if (this.#stage === 'secure')
       inBackground(
@@ -273,9 +273,9 @@ export class Connection implements Carrier {
   #bind(element: Element): void {
     const request = element.child('bind', NS_BIND);
     if (!element.is('iq', NS_CLIENT) || request === undefined) return this.fail('not-authorized');
-    const wish = request.childText('resource');
+    const resource = request.childText('resource');
     const jid = Jid.tryParse(
-      `${this.#username}@${this.#host.domain}/${wish === undefined || wish === '' ? newId() : wish}`,
+      `${this.#username}@${this.#host.domain}/${resource === undefined || resource === '' ? newId() : resource}`,
     );
     if (jid === undefined) return this.fail('bad-format');
     this.#stage = 'bound';

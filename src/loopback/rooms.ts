@@ -43,7 +43,11 @@ export type Deliver = (stanza: Element) => void;
 const MAX_HISTORY = 100;
 const FEATURES = [NS_DISCO_INFO, NS_STABLE_IDS, NS_OCCUPANT_ID, ...ARCHIVE_FEATURES];
 /** Payloads that only the room may add: they are removed from messages of occupants. */
-const ROOMS_OWN: ReadonlySet<string> = new Set([NS_DELAY, NS_OCCUPANT_ID, 'http://jabber.org/protocol/muc#user']);
+const RESERVED_NAMESPACES: ReadonlySet<string> = new Set([
+  NS_DELAY,
+  NS_OCCUPANT_ID,
+  'http://jabber.org/protocol/muc#user',
+]);
 
 /** A service with rooms. */
 export class Rooms {
@@ -59,12 +63,12 @@ export class Rooms {
   }
 
   /** Handles a stanza to the service, a room or an occupant. */
-  take(stanza: Element, from: Jid, to: Jid): void {
+  handle(stanza: Element, from: Jid, to: Jid): void {
     try {
-      if (stanza.name === 'iq') this.#takeIq(stanza, from, to);
+      if (stanza.name === 'iq') this.#handleIq(stanza, from, to);
       else if (to.localpart === '') throw new StanzaError('cancel', 'service-unavailable');
-      else if (stanza.name === 'presence') this.#takePresence(stanza, from, to);
-      else this.#takeMessage(stanza, from, to);
+      else if (stanza.name === 'presence') this.#handlePresence(stanza, from, to);
+      else this.#handleMessage(stanza, from, to);
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
       // RFC 6120 §8.3.1: an error is not answered with an error.
@@ -88,7 +92,7 @@ export class Rooms {
     if (found !== undefined && occupant !== undefined) this.#remove(found, occupant, statuses);
   }
 
-  #takeIq(iq: Element, from: Jid, to: Jid): void {
+  #handleIq(iq: Element, from: Jid, to: Jid): void {
     const payload = iq.children()[0];
     if (iq.attr('type') !== 'get' && iq.attr('type') !== 'set') return;
     const result = (content: Element | undefined): void =>
@@ -117,7 +121,7 @@ export class Rooms {
     throw new StanzaError('cancel', 'service-unavailable');
   }
 
-  #takePresence(presence: Element, from: Jid, to: Jid): void {
+  #handlePresence(presence: Element, from: Jid, to: Jid): void {
     const room = this.#rooms.get(to.bare.toString());
     const present = room === undefined ? undefined : occupantOf(room, from);
     if (presence.attr('type') === 'unavailable') {
@@ -141,8 +145,8 @@ export class Rooms {
     room.occupants.set(nick, after);
     for (const { jid } of room.occupants.values()) {
       const own = jid === before.jid ? [Status.self] : [];
-      this.#tell(room, before, jid, [Status.nickChanged, ...own], { into: nick });
-      this.#tell(room, after, jid, own);
+      this.#sendPresence(room, before, jid, [Status.nickChanged, ...own], { into: nick });
+      this.#sendPresence(room, after, jid, own);
     }
   }
 
@@ -152,7 +156,7 @@ export class Rooms {
     const room = existing ?? createdBy(from, to.bare);
     this.#rooms.set(room.jid.toString(), room);
     const newcomer = { nick: to.resource, jid: from };
-    for (const other of room.occupants.values()) this.#tell(room, other, newcomer.jid, []);
+    for (const other of room.occupants.values()) this.#sendPresence(room, other, newcomer.jid, []);
     room.occupants.set(newcomer.nick, newcomer);
     for (const other of room.occupants.values()) {
       const own = [
@@ -160,16 +164,17 @@ export class Rooms {
         ...(room.settings.showsJids ? [Status.nonAnonymous] : []),
         ...(existing === undefined ? [Status.created] : []),
       ];
-      this.#tell(room, newcomer, other.jid, other === newcomer ? own : []);
+      this.#sendPresence(room, newcomer, other.jid, other === newcomer ? own : []);
     }
-    for (const message of wantedHistory(room, presence)) this.#deliver(message.withAttributes({ to: from.toString() }));
+    for (const message of requestedHistory(room, presence))
+      this.#deliver(message.withAttributes({ to: from.toString() }));
     const subject = el('subject', NS_CLIENT, {}, room.subject);
     this.#deliver(
       el('message', NS_CLIENT, { type: 'groupchat', from: room.jid.toString(), to: from.toString() }, subject),
     );
   }
 
-  #takeMessage(message: Element, from: Jid, to: Jid): void {
+  #handleMessage(message: Element, from: Jid, to: Jid): void {
     const room = this.#rooms.get(to.bare.toString());
     const sender = room === undefined ? undefined : occupantOf(room, from);
     if (room === undefined) throw new StanzaError('cancel', 'item-not-found');
@@ -180,15 +185,15 @@ export class Rooms {
       if (occupant === undefined) throw new StanzaError('cancel', 'item-not-found');
       // §7.5: marks the message as one from an occupant, as opposed to one from an account, also in copies and archives.
       const nodes = message.nodes.filter((node) => typeof node === 'string' || !node.is('x', NS_MUC_USER));
-      const whispered = new Element('message', NS_CLIENT, message.attributes, [
+      const privateMessage = new Element('message', NS_CLIENT, message.attributes, [
         ...nodes,
         el('x', NS_MUC_USER),
       ]).withAttributes({ from: source, to: occupant.jid.toString() });
       // As on real servers, it goes to the archive of its receiver.
       const account = occupant.jid.bare;
       const isKept = message.child('body') !== undefined;
-      const id = isKept ? writeStanzaId(this.#archives.keep(account, whispered), account) : undefined;
-      this.#deliver(id === undefined ? whispered : whispered.withNodes(id));
+      const id = isKept ? writeStanzaId(this.#archives.store(account, privateMessage), account) : undefined;
+      this.#deliver(id === undefined ? privateMessage : privateMessage.withNodes(id));
       return;
     }
     const trusted = message.nodes.filter((node) => typeof node === 'string' || !this.#isForged(node, room));
@@ -197,20 +202,21 @@ export class Rooms {
       occupantId(room, sender),
     ]).withAttributes({ from: source, to: undefined });
     const isKept = message.child('body') !== undefined;
-    const id = isKept ? this.#archives.keep(room.jid, clean) : newId();
-    const said = clean.withNodes(writeStanzaId(id, room.jid));
+    const id = isKept ? this.#archives.store(room.jid, clean) : newId();
+    const published = clean.withNodes(writeStanzaId(id, room.jid));
     if (isKept) {
-      room.history.push({ message: said, at: new Date() });
+      room.history.push({ message: published, at: new Date() });
       if (room.history.length > MAX_HISTORY) room.history.shift();
     } else if (message.child('subject') !== undefined) {
       room.subject = message.childText('subject') ?? '';
     }
-    for (const occupant of room.occupants.values()) this.#deliver(said.withAttributes({ to: occupant.jid.toString() }));
+    for (const occupant of room.occupants.values())
+      this.#deliver(published.withAttributes({ to: occupant.jid.toString() }));
   }
 
   #isForged(payload: Element, room: LoopbackRoom): boolean {
     return (
-      ROOMS_OWN.has(payload.ns) ||
+      RESERVED_NAMESPACES.has(payload.ns) ||
       (payload.is('stanza-id', NS_STABLE_IDS) && payload.attr('by') === room.jid.toString())
     );
   }
@@ -219,11 +225,11 @@ export class Rooms {
     room.occupants.delete(leaver.nick);
     for (const { jid } of [leaver, ...room.occupants.values()]) {
       const codes = jid === leaver.jid ? [Status.self, ...statuses] : statuses;
-      this.#tell(room, leaver, jid, codes, {});
+      this.#sendPresence(room, leaver, jid, codes, {});
     }
     if (room.occupants.size > 0) return;
     this.#rooms.delete(room.jid.toString());
-    this.#archives.forget(room.jid);
+    this.#archives.delete(room.jid);
   }
 
   /** Changes affiliations, and removes occupants who may no longer be in the room (§9.1, §9.4). */
@@ -239,7 +245,7 @@ export class Rooms {
   }
 
   /** Sends `to` the presence of an occupant. @param gone set if the occupant has left; `into` is the new nickname, after a change */
-  #tell(
+  #sendPresence(
     room: LoopbackRoom,
     about: Occupant,
     to: Jid,
@@ -307,12 +313,12 @@ function occupantId(room: LoopbackRoom, { jid }: Occupant): Element {
 }
 
 /** The part of the history that the client requests (XEP-0045 §7.2.13). */
-function wantedHistory(room: LoopbackRoom, join: Element): Element[] {
-  const wish = join.child('x', NS_MUC)?.child('history');
-  const since = readDateTime(wish?.attr('since'))?.getTime() ?? 0;
-  const most = Number(wish?.attr('maxstanzas') ?? 20);
+function requestedHistory(room: LoopbackRoom, join: Element): Element[] {
+  const request = join.child('x', NS_MUC)?.child('history');
+  const since = readDateTime(request?.attr('since'))?.getTime() ?? 0;
+  const limit = Number(request?.attr('maxstanzas') ?? 20);
   const wanted = room.history.filter(({ at }) => at.getTime() >= since);
-  return (most > 0 ? wanted.slice(-most) : []).map(({ message, at }) =>
+  return (limit > 0 ? wanted.slice(-limit) : []).map(({ message, at }) =>
     message.withNodes(writeDelay({ stamp: at, from: room.jid })),
   );
 }

@@ -8,7 +8,7 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import type { Session } from './session.js';
 
 /** A client that has sent initial presence, and its latest presence. */
-export interface Available {
+export interface AvailableClient {
   readonly session: Session;
   readonly presence: Element;
 }
@@ -26,9 +26,9 @@ interface StoredRoster {
 /** The rosters of all accounts. */
 export class Rosters {
   readonly #rosters = new Map<string, StoredRoster>();
-  readonly #availableOf: (account: Jid) => readonly Available[];
+  readonly #availableOf: (account: Jid) => readonly AvailableClient[];
 
-  constructor(availableOf: (account: Jid) => readonly Available[]) {
+  constructor(availableOf: (account: Jid) => readonly AvailableClient[]) {
     this.#availableOf = availableOf;
   }
 
@@ -50,7 +50,7 @@ export class Rosters {
   }
 
   /** Sends a client's presence to its contacts (§4.2, §4.4), and theirs to it if it has just come online. */
-  broadcast({ session, presence }: Available, account: Jid, isNew: boolean): void {
+  broadcast({ session, presence }: AvailableClient, account: Jid, isNew: boolean): void {
     for (const { jid, subscription } of this.#of(account).items.values()) {
       if (subscription === 'from' || subscription === 'both') {
         for (const contact of this.#availableOf(jid)) contact.session.send(addressed(presence, jid));
@@ -73,7 +73,7 @@ export class Rosters {
   }
 
   /** Removes a session that has ended. */
-  ended(session: Session): void {
+  remove(session: Session): void {
     this.#of(session.jid).interested.delete(session);
   }
 
@@ -133,17 +133,17 @@ export class Rosters {
     this.#stop(account, entry.jid, el('presence', NS_CLIENT, { ...between, type: 'unsubscribe' }));
     this.#stop(entry.jid, account, el('presence', NS_CLIENT, { ...between, type: 'unsubscribed' }));
     roster.items.delete(entry.jid.toString());
-    this.#tell(roster, el('item', NS_ROSTER, { jid: entry.jid.toString(), subscription: 'remove' }));
+    this.#recordChange(roster, el('item', NS_ROSTER, { jid: entry.jid.toString(), subscription: 'remove' }));
   }
 
   #change(account: Jid, contact: Jid, changes: Partial<RosterItem>): void {
     const item = { ...this.#item(account, contact), ...changes };
     const roster = this.#of(account);
     roster.items.set(contact.toString(), item);
-    this.#tell(roster, writeRosterItem(item));
+    this.#recordChange(roster, writeRosterItem(item));
   }
 
-  #tell({ changes, interested }: StoredRoster, item: Element): void {
+  #recordChange({ changes, interested }: StoredRoster, item: Element): void {
     const change = el('query', NS_ROSTER, { ver: `v${changes.length + 1}` }, item);
     changes.push(change);
     for (const session of interested) session.send(push(change));

@@ -20,10 +20,10 @@ import { NS_STABLE_IDS, writeStanzaId } from '../xeps/xep-0359-stable-ids.js';
 import { Accounts } from './accounts.js';
 import { ARCHIVE_FEATURES, Archives } from './archives.js';
 import { Carbons } from './carbons.js';
-import { Connection, type ConnectionHost, type Way } from './connection.js';
+import { Connection, type ConnectionHost, type TlsStart } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
-import { Rosters, type Available } from './rosters.js';
+import { Rosters, type AvailableClient } from './rosters.js';
 import { Session } from './session.js';
 import { Uploads } from './uploads.js';
 import { webSocketListener } from './web-socket-listener.js';
@@ -59,9 +59,9 @@ export class LoopbackServer {
   /** Sessions with a bound resource, by full JID. */
   readonly #sessions = new Map<string, Session>();
   /** Clients that have sent initial presence. */
-  readonly #available = new Map<Session, Available>();
+  readonly #available = new Map<Session, AvailableClient>();
   readonly #rosters = new Rosters((account) => this.#availableOf(account));
-  readonly #waiting = new Map<string, Element[]>();
+  readonly #offlineMessages = new Map<string, Element[]>();
   readonly #listeners: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #misbehaviour: Misbehaviour = {};
@@ -144,8 +144,8 @@ export class LoopbackServer {
     await this.#uploads.close();
   }
 
-  #accept(socket: Duplex, way: Way): void {
-    this.#connections.add(new Connection(socket, this.#host(), way));
+  #accept(socket: Duplex, tlsStart: TlsStart): void {
+    this.#connections.add(new Connection(socket, this.#host(), tlsStart));
   }
 
   async #listen(listener: Server): Promise<number> {
@@ -192,8 +192,8 @@ export class LoopbackServer {
   }
 
   #ended(session: Session, undelivered: readonly Element[]): void {
-    this.#rosters.ended(session);
-    this.#carbons.ended(session);
+    this.#rosters.remove(session);
+    this.#carbons.remove(session);
     const jid = session.jid.toString();
     if (this.#available.has(session)) {
       this.#presence(session, el('presence', NS_CLIENT, { from: jid, type: 'unavailable' }));
@@ -214,12 +214,12 @@ export class LoopbackServer {
     const to = toText === undefined ? from.bare : Jid.tryParse(toText);
     if (to === undefined) session.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
     else if (stanza.name === 'presence' && toText === undefined) this.#presence(session, stamped);
-    else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
-    else if (to.domainpart === this.foreignRooms.domain) this.foreignRooms.take(stamped, from, to);
+    else if (to.domainpart === this.rooms.domain) this.rooms.handle(stamped, from, to);
+    else if (to.domainpart === this.foreignRooms.domain) this.foreignRooms.handle(stamped, from, to);
     else if (stanza.name === 'presence' && SUBSCRIPTION_TYPES.has(stanza.attr('type') ?? ''))
       this.#rosters.subscription(stanza, from, to);
     else if (stanza.name === 'message' && stanza.attr('type') !== 'error' && this.#isLocal(to))
-      this.#takeMessage(session, stamped.withAttributes({ to: to.toString() }), from, to);
+      this.#handleMessage(session, stamped.withAttributes({ to: to.toString() }), from, to);
     else if (to.localpart !== '' && !(stanza.name === 'iq' && to.isBare))
       this.#deliver(stamped.withAttributes({ to: to.toString() }));
     else if (stanza.name === 'iq') this.#answer(session, stanza, to);
@@ -230,7 +230,7 @@ export class LoopbackServer {
   }
 
   /** Delivers a message between accounts, archives it for both, and copies it to their other clients. */
-  #takeMessage(session: Session, message: Element, from: Jid, to: Jid): void {
+  #handleMessage(session: Session, message: Element, from: Jid, to: Jid): void {
     const sent = this.#archived(message, from.bare);
     // A message to one's own account is one message in one archive.
     const received = to.bare.equals(from.bare) ? sent : this.#archived(message, to.bare);
@@ -248,7 +248,7 @@ export class LoopbackServer {
     );
     const clean = new Element(message.name, message.ns, message.attributes, nodes);
     if (clean.child('body') === undefined) return clean;
-    return clean.withNodes(writeStanzaId(this.#archives.keep(account, clean), account));
+    return clean.withNodes(writeStanzaId(this.#archives.store(account, clean), account));
   }
 
   #presence(session: Session, presence: Element): void {
@@ -258,11 +258,11 @@ export class LoopbackServer {
     this.#rosters.broadcast(available, account, !isLeaving && !this.#available.has(session));
     if (isLeaving) return void this.#available.delete(session);
     this.#available.set(session, available);
-    for (const message of this.#waiting.get(account.toString()) ?? []) session.send(message);
-    this.#waiting.delete(account.toString());
+    for (const message of this.#offlineMessages.get(account.toString()) ?? []) session.send(message);
+    this.#offlineMessages.delete(account.toString());
   }
 
-  #availableOf(account: Jid): Available[] {
+  #availableOf(account: Jid): AvailableClient[] {
     return [...this.#available.values()].filter(({ session }) => session.jid.bare.equals(account.bare));
   }
 
@@ -270,24 +270,24 @@ export class LoopbackServer {
   #deliver(stanza: Element): void {
     const to = Jid.tryParse(stanza.attr('to'));
     if (to === undefined) return;
-    const there = this.#sessions.get(to.toString());
-    if (there !== undefined) return there.send(stanza);
+    const session = this.#sessions.get(to.toString());
+    if (session !== undefined) return session.send(stanza);
     if (stanza.name === 'presence' || stanza.attr('type') === 'error') return;
     if (!this.#accounts.has(to.localpart) || to.domainpart !== DOMAIN || stanza.name === 'iq') {
       if (stanza.name === 'iq' && stanza.attr('type') === 'result') return;
       return this.#deliver(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
     }
-    const present = this.#availableOf(to);
-    for (const { session } of present) session.send(stanza);
-    if (present.length === 0) this.#keep(to.bare.toString(), stanza);
+    const available = this.#availableOf(to);
+    for (const { session } of available) session.send(stanza);
+    if (available.length === 0) this.#storeOffline(to.bare.toString(), stanza);
   }
 
-  #keep(account: string, message: Element): void {
+  #storeOffline(account: string, message: Element): void {
     if (message.child('body') === undefined) return;
-    const waiting = this.#waiting.get(account) ?? [];
-    if (waiting.length >= MAX_OFFLINE) return;
-    waiting.push(message.withNodes(writeDelay({ stamp: new Date(), from: Jid.parse(DOMAIN) })));
-    this.#waiting.set(account, waiting);
+    const stored = this.#offlineMessages.get(account) ?? [];
+    if (stored.length >= MAX_OFFLINE) return;
+    stored.push(message.withNodes(writeDelay({ stamp: new Date(), from: Jid.parse(DOMAIN) })));
+    this.#offlineMessages.set(account, stored);
   }
 
   #answer(session: Session, iq: Element, to: Jid): void {
@@ -303,7 +303,7 @@ export class LoopbackServer {
       } else if (payload.ns === NS_MAM && session.jid.bare.equals(to)) {
         reply(this.#archives.answer(to, session.jid, payload, (result) => session.send(result)));
       } else if (payload.ns === NS_CARBONS && session.jid.bare.equals(to)) {
-        this.#carbons.take(session, payload);
+        this.#carbons.handle(session, payload);
         reply(undefined);
       } else {
         reply(to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload));

@@ -36,7 +36,7 @@ export class Session {
   #carrier: Carrier | undefined;
   /** Set when the client enables stream management. */
   #ledger: Ledger | undefined;
-  #isAsking = false;
+  #isRequested = false;
   #isOver = false;
   #expiry: NodeJS.Timeout | undefined;
 
@@ -57,29 +57,29 @@ export class Session {
 
   /** Sends a stanza, now or when the client reconnects. */
   send(stanza: Element): void {
-    this.#keep(stanza);
+    this.#queue(stanza);
     this.#carrier?.send(stanza);
-    this.#ask();
+    this.#requestAcknowledgement();
   }
 
   /** Sends raw text. Stanzas in it are counted; text that is not XML is not. */
   sendRaw(text: string): void {
-    if (this.#ledger !== undefined) for (const stanza of readStanzas(text)) this.#keep(stanza);
+    if (this.#ledger !== undefined) for (const stanza of readStanzas(text)) this.#queue(stanza);
     this.#carrier?.sendRaw(text);
-    this.#ask();
+    this.#requestAcknowledgement();
   }
 
   /** Handles an element of the client: a stanza, or one of stream management. */
-  take(element: Element): void {
+  receive(element: Element): void {
     if (element.ns !== NS_STREAM_MANAGEMENT) {
       this.#ledger?.countHandled();
       this.#host.onStanza(this, element);
     } else if (element.name === 'enable') this.#enable();
     else if (element.name === 'r') this.#carrier?.send(writeCount('a', this.#ledger));
     else if (element.name === 'a') {
-      this.#isAsking = false;
+      this.#isRequested = false;
       this.#acknowledge(element.attr('h'), this.#carrier);
-      this.#ask();
+      this.#requestAcknowledgement();
     }
   }
 
@@ -90,10 +90,10 @@ export class Session {
     clearTimeout(this.#expiry);
     this.#carrier = carrier;
     before?.fail('conflict');
-    this.#isAsking = false;
+    this.#isRequested = false;
     carrier.send(writeCount('resumed', this.#ledger).withAttributes({ previd: this.id }));
     for (const { stanza } of this.#ledger?.queue ?? []) carrier.send(stanza);
-    this.#ask();
+    this.#requestAcknowledgement();
   }
 
   /** A connection has ended. @param inOrder whether its stream was closed properly: then the session ends too (§7) */
@@ -103,7 +103,7 @@ export class Session {
     const seconds = this.#host.resumableSeconds;
     if (inOrder || this.#ledger === undefined || seconds === undefined) this.end();
     else this.#expiry = setTimeout(() => this.end(), seconds * 1_000);
-    this.#isAsking = false;
+    this.#isRequested = false;
   }
 
   /** Ends the session. @param condition a stream error to send to a connected client */
@@ -127,26 +127,26 @@ export class Session {
     this.#carrier?.send(el('enabled', NS_STREAM_MANAGEMENT, { id: this.id, resume: true, max }));
   }
 
-  #keep(stanza: Element): void {
+  #queue(stanza: Element): void {
     this.#ledger?.add(stanza);
     if ((this.#ledger?.queue.length ?? 0) > LIMITS.stanzas) this.end('resource-constraint');
   }
 
   /** Requests an acknowledgement, one at a time. */
-  #ask(): void {
-    if (this.#isAsking || this.#carrier === undefined || (this.#ledger?.queue.length ?? 0) === 0) return;
-    this.#isAsking = true;
+  #requestAcknowledgement(): void {
+    if (this.#isRequested || this.#carrier === undefined || (this.#ledger?.queue.length ?? 0) === 0) return;
+    this.#isRequested = true;
     this.#carrier.send(el('r', NS_STREAM_MANAGEMENT));
   }
 
   /** Applies a count of the client; an invalid one ends the stream with an error. @returns whether it was valid */
-  #acknowledge(h: string | undefined, teller: Carrier | undefined): boolean {
+  #acknowledge(h: string | undefined, sender: Carrier | undefined): boolean {
     try {
       this.#ledger?.acknowledge(h);
       return true;
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
-      teller?.fail(error.condition, error.details.application);
+      sender?.fail(error.condition, error.details.application);
       return false;
     }
   }
