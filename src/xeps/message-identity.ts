@@ -7,7 +7,7 @@ import type { Message } from '../xmpp-core/stanza/stanzas.js';
 import { readOriginId } from './xep-0359-stable-ids.js';
 
 /** A message in a room as `muc` emits it (`RoomMessage`), with what the room reveals about the sender. */
-export interface SaidInRoom {
+export interface MessageInRoom {
   readonly message: Message;
   readonly nick: string;
   readonly occupant: { readonly realJid: Jid | undefined } | undefined;
@@ -19,7 +19,7 @@ export interface SaidInRoom {
 }
 
 /** A message from the client's `message` event, or from `muc`. */
-export type Said = Message | SaidInRoom;
+export type AnyMessage = Message | MessageInRoom;
 
 /** The author of a message: an account, or an occupant of a room, whose account may be hidden. */
 export type Author =
@@ -33,21 +33,21 @@ export type Author =
     };
 
 /** What only a caller that observed the room between the two messages can tell. */
-export interface Watched {
+export interface SameAuthorOptions {
   /** The same occupant held the nickname from the first message to the second. */
   readonly sameStay?: boolean;
 }
 
 /** The stanza itself, from either kind of message. */
-export function messageOf(said: Said): Message {
-  return 'message' in said ? said.message : said;
+export function messageOf(received: AnyMessage): Message {
+  return 'message' in received ? received.message : received;
 }
 
 /** The author of a message. A `groupchat` message that did not come through `muc` is known by its nickname only. */
-export function authorOf(said: Said): Author {
-  const { from, type } = messageOf(said);
-  if ('message' in said) {
-    const { nick, occupant, occupantId } = said;
+export function authorOf(received: AnyMessage): Author {
+  const { from, type } = messageOf(received);
+  if ('message' in received) {
+    const { nick, occupant, occupantId } = received;
     return { kind: 'occupant', room: from.bare, nick, occupantId, realJid: occupant?.realJid };
   }
   if (type !== 'groupchat') return { kind: 'account', jid: from.bare };
@@ -58,7 +58,7 @@ export function authorOf(said: Said): Author {
  * Whether both authors are the same. In a room the occupant ids decide, else the real JIDs. If the room reveals neither, the same nickname
  * counts only if the caller observed the room in between (XEP-0308 §5). When in doubt, the answer is no.
  */
-export function isSameAuthor(one: Author, other: Author, { sameStay = false }: Watched = {}): boolean {
+export function isSameAuthor(one: Author, other: Author, { sameStay = false }: SameAuthorOptions = {}): boolean {
   if (one.kind === 'account' || other.kind === 'account')
     return one.kind === 'account' && other.kind === 'account' && one.jid.equals(other.jid);
   if (!one.room.equals(other.room) || one.nick === '' || other.nick === '') return false;
@@ -80,14 +80,14 @@ export function authorKey(author: Author): string {
  * The id that replies and reactions refer to a message by (XEP-0461 §4.1, XEP-0444 §4.3).
  * @returns in a room the id that the room assigned, elsewhere the sender's; `undefined` if the message has none and cannot be referred to
  */
-export function referenceId(said: Said): string | undefined {
-  const { element, type, id } = messageOf(said);
-  if (type === 'groupchat') return 'message' in said ? said.stanzaId : undefined;
+export function referenceId(received: AnyMessage): string | undefined {
+  const { element, type, id } = messageOf(received);
+  if (type === 'groupchat') return 'message' in received ? received.stanzaId : undefined;
   return readOriginId(element) ?? id;
 }
 
 /** The id that retractions and markers refer to a message by (XEP-0424 §5.1, XEP-0333 §4.3): outside of rooms, the stanza's `id`. */
-export function stanzaReferenceId(said: Said): string | undefined {
-  const { type, id } = messageOf(said);
-  return type === 'groupchat' ? referenceId(said) : id;
+export function stanzaReferenceId(received: AnyMessage): string | undefined {
+  const { type, id } = messageOf(received);
+  return type === 'groupchat' ? referenceId(received) : id;
 }

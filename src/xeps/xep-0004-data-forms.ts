@@ -149,17 +149,17 @@ export type FormValues = Readonly<Record<string, string | boolean | number | rea
 
 /** Builds a submitted form. @param about its `FORM_TYPE` */
 export function submitForm(about: string | undefined, values: FormValues): DataForm {
-  const written = Object.entries(values).flatMap(([name, value]) =>
+  const answers = Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, values: valuesOf(value) }],
   );
   const subject: FormField[] = about === undefined ? [] : [{ name: 'FORM_TYPE', type: 'hidden', values: [about] }];
-  return { type: 'submit', fields: [...subject, ...written] };
+  return { type: 'submit', fields: [...subject, ...answers] };
 }
 
 /** Fills in a form: the proposed values, replaced by `changes`. Fields that only show text are left out, and fields without any value. */
 export function answerForm(question: DataForm, changes: FormValues): DataForm {
-  const asked = question.fields.filter(({ name, type }) => name !== undefined && type !== 'fixed');
-  const kept = asked.filter(({ name = '', values }) => changes[name] === undefined && values.length > 0);
+  const answerable = question.fields.filter(({ name, type }) => name !== undefined && type !== 'fixed');
+  const kept = answerable.filter(({ name = '', values }) => changes[name] === undefined && values.length > 0);
   const changed = submitForm(undefined, changes).fields;
   return { type: 'submit', fields: [...kept.map(asAnswer), ...changed] };
 }

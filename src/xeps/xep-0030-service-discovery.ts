@@ -9,7 +9,7 @@ import type { Disposer, Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
-import { keep } from './bounded-map.js';
+import { setBounded } from './bounded-map.js';
 import { NS_DATA_FORMS, type DataForm, writeDataForm } from './xep-0004-data-forms.js';
 
 /** The namespace of information queries. */
@@ -109,15 +109,15 @@ export interface ServiceDiscovery {
   /** `changed`: our identity, features or forms have changed. */
   readonly events: Listenable<{ changed: undefined }>;
   /** Sets the identity that we announce; `client/bot` by default. */
-  identify(ours: Identity): void;
+  setIdentity(identity: Identity): void;
   /** Announces a feature in addition to those of the plugins. @returns withdraws it */
   announce(feature: string): Disposer;
   /** Adds extended information about ourselves (XEP-0128): a form of type `result` with a `FORM_TYPE`. @returns withdraws it */
-  extend(form: DataForm): Disposer;
+  addForm(form: DataForm): Disposer;
   /** Answers queries for one of our nodes. @returns removes the node @throws XmppError if the node is taken */
   offer(node: string, offered: OfferedNode): Disposer;
   /** Adds items to the answer about ourselves. @param items what this requester may see @returns removes them */
-  list(items: (asker: Jid) => readonly DiscoItem[]): Disposer;
+  addItems(items: (asker: Jid) => readonly DiscoItem[]): Disposer;
   /** What we announce about ourselves. */
   own(): DiscoInfo;
   /** Queries the identities and features of an entity. @throws StanzaError, TimeoutError */
@@ -131,7 +131,7 @@ export interface ServiceDiscovery {
 }
 
 /** How many answers are cached per session; the oldest is dropped. */
-const MAX_KEPT = 256;
+const MAX_CACHED = 256;
 
 /** Service discovery: `client.get(serviceDiscovery)` queries other entities and announces features of ours. */
 export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
@@ -141,14 +141,14 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
   setup(context): ServiceDiscovery {
     const events = context.events<{ changed: undefined }>();
     const nodes = new Map<string, OfferedNode>();
-    const lists = new Set<(asker: Jid) => readonly DiscoItem[]>();
+    const itemLists = new Set<(asker: Jid) => readonly DiscoItem[]>();
     const forms = new Set<Element>();
     /** One entry for each announcement: two plugins may announce the same feature. */
     const announced = new Set<{ readonly feature: string }>();
-    const kept = new Map<string, Promise<DiscoInfo>>();
+    const cached = new Map<string, Promise<DiscoInfo>>();
     let identity: Identity = { category: 'client', type: 'bot' };
 
-    const changing = <Part>(parts: Set<Part>, part: Part): Disposer => {
+    const register = <Part>(parts: Set<Part>, part: Part): Disposer => {
       parts.add(part);
       events.emit('changed', undefined);
       return () => {
@@ -172,11 +172,11 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
     });
     context.onIq({ type: 'get', ns: NS_DISCO_ITEMS, name: 'query' }, from.anyone, async (query, { from: asker }) => {
       const node = query.attr('node') ?? '';
-      if (node === '') return writeDiscoItems([...lists].flatMap((list) => list(asker)));
+      if (node === '') return writeDiscoItems([...itemLists].flatMap((list) => list(asker)));
       return writeDiscoItems((await offeredAt(node).items?.(asker)) ?? [], node);
     });
     // The features of a server or a room may change while we are offline.
-    context.onBound(() => kept.clear());
+    context.onBound(() => cached.clear());
 
     const ask = async (ns: string, to: Jid, { node, ...options }: DiscoOptions): Promise<Element> => {
       const result = await context.iq({ to, type: 'get', payload: el('query', ns, { node }), ...options });
@@ -189,12 +189,12 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
       events,
       own,
       info,
-      identify(ours) {
-        identity = ours;
+      setIdentity(newIdentity) {
+        identity = newIdentity;
         events.emit('changed', undefined);
       },
-      announce: (feature) => changing(announced, { feature }),
-      extend: (form) => changing(forms, writeDataForm(form)),
+      announce: (feature) => register(announced, { feature }),
+      addForm: (form) => register(forms, writeDataForm(form)),
       offer(node, offered) {
         if (nodes.has(node)) throw new XmppError(`the node '${node}' is offered already`);
         nodes.set(node, offered);
@@ -202,24 +202,24 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
           if (nodes.get(node) === offered) nodes.delete(node);
         };
       },
-      list(items) {
-        lists.add(items);
+      addItems(items) {
+        itemLists.add(items);
         return () => {
-          lists.delete(items);
+          itemLists.delete(items);
         };
       },
       query: (entity, options = {}) => ask(NS_DISCO_INFO, entity, options),
       async infoOnce(entity, node) {
         const key = JSON.stringify([entity, node]);
-        const known = kept.get(key);
+        const known = cached.get(key);
         if (known !== undefined) return known;
-        const asked = info(entity, node === undefined ? {} : { node });
-        keep(kept, key, asked, MAX_KEPT);
+        const request = info(entity, node === undefined ? {} : { node });
+        setBounded(cached, key, request, MAX_CACHED);
         try {
-          return await asked;
+          return await request;
         } catch (error) {
           // A failure is not cached: the next call queries again.
-          if (kept.get(key) === asked) kept.delete(key);
+          if (cached.get(key) === request) cached.delete(key);
           throw error;
         }
       },

@@ -183,20 +183,20 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         },
       });
 
-      const remember = (session: Session): void => {
+      const store = (session: Session): void => {
         sessions.delete(session.id);
         session.expiresAt = performance.now() + sessionMs;
         sessions.set(session.id, session);
       };
       /** Makes room for a session: drops expired ones, then the oldest of the same account. */
-      const admit = (requester: Jid): void => {
+      const makeRoom = (requester: Jid): void => {
         const now = performance.now();
         for (const { id, expiresAt } of sessions.values()) if (expiresAt <= now) sessions.delete(id);
         const theirs = [...sessions.values()].filter((session) => session.requester.bare.equals(requester.bare));
         for (const { id } of theirs.slice(0, Math.max(0, theirs.length - sessionsOfOne + 1))) sessions.delete(id);
         if (sessions.size >= max) throw StanzaError.of('resource-constraint', 'too many commands are being run');
       };
-      const ongoing = (sessionId: string, node: string, requester: Jid): Session => {
+      const findSession = (sessionId: string, node: string, requester: Jid): Session => {
         const session = sessions.get(sessionId);
         // §3.3: does not reveal whether the session exists but belongs to another requester.
         if (session === undefined || session.command.node !== node || !session.requester.equals(requester))
@@ -217,7 +217,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           session.isBusy = false;
         }
         if (isLast(session.step)) sessions.delete(session.id);
-        else if (sessions.has(session.id)) remember(session);
+        else if (sessions.has(session.id)) store(session);
         return writeStep(session);
       };
 
@@ -230,12 +230,12 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           const { node, sessionId, action = 'execute', form } = request;
           const command = offers.get(node);
           if (command === undefined) throw StanzaError.of('item-not-found');
-          if (!command.allowed(requester)) throw refused(command);
+          if (!command.allowed(requester)) throw refusalOf(command);
           if (sessionId === undefined) {
             if (action !== 'execute') throw refusal('bad-request', 'bad-action');
-            admit(requester);
+            makeRoom(requester);
             const session: Session = { id: newId(), requester, command, step: {}, expiresAt: 0, isBusy: false };
-            remember(session);
+            store(session);
             try {
               return await advance(session, () => command.start(session));
             } catch (error) {
@@ -243,14 +243,14 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
               throw error;
             }
           }
-          const session = ongoing(sessionId, node, requester);
+          const session = findSession(sessionId, node, requester);
           if (action === 'cancel') {
             sessions.delete(sessionId);
             return writeCommand({ node, sessionId, status: 'canceled', notes: [] });
           }
           const { step } = session;
-          const wanted = action === 'execute' ? defaultOf(step) : action;
-          const act = wanted === undefined ? undefined : step[wanted];
+          const chosen = action === 'execute' ? defaultOf(step) : action;
+          const act = chosen === undefined ? undefined : step[chosen];
           if (act === undefined) throw refusal('bad-request', 'bad-action');
           // §3.5: a cancelled form counts as an answer.
           return advance(session, () => act(form));
@@ -278,7 +278,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         offer(command) {
           const withdraw = disco.offer(command.node, {
             info: (asker) => {
-              if (!command.allowed(asker)) throw refused(command);
+              if (!command.allowed(asker)) throw refusalOf(command);
               return {
                 identities: [{ category: 'automation', type: 'command-node', name: command.name }],
                 features: new Set([NS_COMMANDS, NS_DATA_FORMS]),
@@ -302,7 +302,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
 /** Ad-hoc commands: `client.get(adHocCommands)` offers ours and runs those of others. */
 export const adHocCommands = adHocCommandsWith(LIMITS);
 
-function refused({ hidden = false }: OfferedCommand): StanzaError {
+function refusalOf({ hidden = false }: OfferedCommand): StanzaError {
   return StanzaError.of(hidden ? 'item-not-found' : 'forbidden');
 }
 
@@ -318,12 +318,12 @@ function defaultOf({ next, complete }: CommandStep): 'next' | 'complete' | undef
 
 function writeStep({ id: sessionId, command: { node }, step }: Session): Element {
   const { form, notes = [], payloads = [] } = step;
-  const shown = { node, sessionId, notes, payloads, ...(form === undefined ? {} : { form }) };
-  if (isLast(step)) return writeCommand({ ...shown, status: 'completed' });
+  const common = { node, sessionId, notes, payloads, ...(form === undefined ? {} : { form }) };
+  if (isLast(step)) return writeCommand({ ...common, status: 'completed' });
   const actions = (['prev', 'next', 'complete'] as const).filter((action) => step[action] !== undefined);
   const defaultAction = defaultOf(step);
   return writeCommand({
-    ...shown,
+    ...common,
     status: 'executing',
     actions,
     ...(defaultAction === undefined ? {} : { defaultAction }),

@@ -69,18 +69,18 @@ function readPhoto(vCard: Element): VCardPhoto | undefined {
 /** Applies changes to a vCard. @throws XmppError if the picture is of an unknown type or too large */
 export function changeVCard(vCard: Element, changes: VCardChanges): Element {
   const changed: Element[] = [];
-  const gone = new Set<string>();
+  const removed = new Set<string>();
   for (const name of Object.keys(TEXTS) as TextName[]) {
     const text = changes[name];
     if (text === undefined) continue;
-    gone.add(TEXTS[name]);
+    removed.add(TEXTS[name]);
     if (text !== null) changed.push(el(TEXTS[name], NS_VCARD, {}, text));
   }
   if (changes.photo !== undefined) {
-    gone.add('PHOTO');
+    removed.add('PHOTO');
     if (changes.photo !== null) changed.push(writePhoto(changes.photo));
   }
-  const kept = vCard.children().filter(({ ns, name }) => ns !== NS_VCARD || !gone.has(name));
+  const kept = vCard.children().filter(({ ns, name }) => ns !== NS_VCARD || !removed.has(name));
   return el('vCard', NS_VCARD, {}, ...kept, ...changed);
 }
 

@@ -42,7 +42,7 @@ export const outOfBandData = definePlugin({
 });
 
 /** Fetches an offered file completely (§2). An error is answered with `item-not-found`; a `StanzaError` is sent as it is. */
-export type FetchOffered = (data: OutOfBandData, request: IqRequest) => Promise<void>;
+export type FetchHandler = (data: OutOfBandData, request: IqRequest) => Promise<void>;
 
 /** Requests to fetch a file. They are refused until `setFetchHandler` is called. */
 export const outOfBandRequests = definePlugin({
@@ -50,13 +50,13 @@ export const outOfBandRequests = definePlugin({
   xep: 66,
   features: [NS_OOB_REQUEST],
   setup(context) {
-    let fetchOffered: FetchOffered = () => Promise.reject(StanzaError.of('not-acceptable'));
+    let handler: FetchHandler = () => Promise.reject(StanzaError.of('not-acceptable'));
 
     context.onIq({ type: 'set', ns: NS_OOB_REQUEST, name: 'query' }, from.anyone, async (query, request) => {
       const data = readData(query);
       if (data === undefined) throw StanzaError.of('bad-request');
       try {
-        await fetchOffered(data, request);
+        await handler(data, request);
       } catch (error) {
         throw error instanceof StanzaError ? error : StanzaError.of('item-not-found');
       }
@@ -65,8 +65,8 @@ export const outOfBandRequests = definePlugin({
 
     return {
       /** Sets the handler of such requests. It has to judge whether to trust the sender and the URL. */
-      fetchWith(fetch: FetchOffered): void {
-        fetchOffered = fetch;
+      setFetchHandler(newHandler: FetchHandler): void {
+        handler = newHandler;
       },
       /**
        * Asks a client to fetch a file, and waits until it has.

@@ -78,9 +78,9 @@ export function answerRegistration(question: RegistrationQuestion, answers: Regi
   if (form === undefined) {
     return el('query', NS_REGISTER, {}, ...fields.map((name) => el(name, NS_REGISTER, {}, answers[name])));
   }
-  const asked = new Set(form.fields.map(({ name }) => name));
-  const fitting = Object.fromEntries(Object.entries(answers).filter(([name]) => asked.has(name)));
-  return el('query', NS_REGISTER, {}, writeDataForm(answerForm(form, fitting)));
+  const formFields = new Set(form.fields.map(({ name }) => name));
+  const formAnswers = Object.fromEntries(Object.entries(answers).filter(([name]) => formFields.has(name)));
+  return el('query', NS_REGISTER, {}, writeDataForm(answerForm(form, formAnswers)));
 }
 
 /** An account could not be registered or changed. */
@@ -115,11 +115,11 @@ const TIMEOUT_MS = 30_000;
  * @throws RegistrationError if the server refuses; ConnectError, TlsError, TimeoutError, the signal's reason
  */
 export async function register(options: RegistrationOptions): Promise<void> {
-  const { jid, password, ca, answers = {}, ask, signal = new AbortController().signal, ...way } = options;
-  const { timeoutMs = TIMEOUT_MS } = way;
+  const { jid, password, ca, answers = {}, ask, signal = new AbortController().signal, ...routeOptions } = options;
+  const { timeoutMs = TIMEOUT_MS } = routeOptions;
   const account = Jid.parse(jid.domainpart);
   const route: Route = {
-    ...way,
+    ...routeOptions,
     domain: jid.domainpart,
     timeoutMs,
     http: (request) => httpRequest({ ca, ...request }),
@@ -145,10 +145,10 @@ export async function register(options: RegistrationOptions): Promise<void> {
       );
     const query = await request('get', el('query', NS_REGISTER));
     const question = readRegistrationQuestion(query ?? el('query', NS_REGISTER));
-    const own = { username: jid.localpart, password, ...answers };
-    await request('set', answerRegistration(question, { ...own, ...(await ask?.(question)) }));
+    const values = { username: jid.localpart, password, ...answers };
+    await request('set', answerRegistration(question, { ...values, ...(await ask?.(question)) }));
   } catch (error) {
-    throw error instanceof StanzaError ? explained(error, jid) : error;
+    throw error instanceof StanzaError ? registrationError(error, jid) : error;
   } finally {
     await stream.close(CLOSE_TIMEOUT_MS);
   }
@@ -183,9 +183,9 @@ async function exchange(
 }
 
 /** Explains the error conditions of §3.1. */
-function explained(error: StanzaError, jid: Jid): RegistrationError {
+function registrationError(error: StanzaError, jid: Jid): RegistrationError {
   const name = jid.toString();
-  const said = error.text === undefined ? '' : ` (${error.text})`;
+  const serverText = error.text === undefined ? '' : ` (${error.text})`;
   const reasons: Readonly<Partial<Record<StanzaError['condition'], string>>> = {
     conflict: `the account ${name} exists already`,
     'service-unavailable': `${jid.domainpart} does not let clients register; ask its operator for an account`,
@@ -196,7 +196,7 @@ function explained(error: StanzaError, jid: Jid): RegistrationError {
     'resource-constraint': `${jid.domainpart} has had too many registrations; try again later`,
   };
   const reason = reasons[error.condition] ?? `${jid.domainpart} did not register ${name}: ${error.condition}`;
-  return new RegistrationError(`${reason}${said}`, undefined, { cause: error });
+  return new RegistrationError(`${reason}${serverText}`, undefined, { cause: error });
 }
 
 /** The handle of the plugin. */
@@ -212,7 +212,7 @@ export interface Registration {
 }
 
 /** How servers end the sessions of a removed account. */
-const GONE: ReadonlySet<string> = new Set(['not-authorized', 'conflict']);
+const ACCOUNT_REMOVED: ReadonlySet<string> = new Set(['not-authorized', 'conflict']);
 
 /** Manages our account: `client.get(registration)` changes its password or removes it. `register` creates one. */
 export const registration: Plugin<Registration> = definePlugin({
@@ -226,8 +226,8 @@ export const registration: Plugin<Registration> = definePlugin({
       async changePassword(password, answers = {}) {
         // §3.3: a server would read an empty password as a request to keep the current one.
         if (password === '') throw new RegistrationError('a password cannot be empty');
-        const own = { username: context.account.localpart, password, ...answers };
-        await request(...Object.entries(own).map(([name, value]) => el(name, NS_REGISTER, {}, value)));
+        const values = { username: context.account.localpart, password, ...answers };
+        await request(...Object.entries(values).map(([name, value]) => el(name, NS_REGISTER, {}, value)));
       },
       async cancelAccount() {
         try {
@@ -235,7 +235,7 @@ export const registration: Plugin<Registration> = definePlugin({
         } catch (error) {
           // §3.2.1: the end of the session is an answer too. The result of ejabberd comes from our own full JID, which we did not ask.
           const end = error instanceof XmppError ? error.cause : undefined;
-          if (!(end instanceof StreamError && end.by === 'peer' && GONE.has(end.condition))) throw error;
+          if (!(end instanceof StreamError && end.by === 'peer' && ACCOUNT_REMOVED.has(end.condition))) throw error;
         }
       },
     };

@@ -96,7 +96,7 @@ export const userAvatar = definePlugin({
   setup(context) {
     const pep = context.get(personalEventing);
 
-    const newest = async (account: Jid): Promise<readonly AvatarInfo[]> => {
+    const readMetadata = async (account: Jid): Promise<readonly AvatarInfo[]> => {
       const [item] = await pep.read(account, NS_AVATAR_METADATA);
       return item?.payload === undefined ? [] : (readAvatarMetadata(item.payload) ?? []);
     };
@@ -123,7 +123,7 @@ export const userAvatar = definePlugin({
         await pep.own.publish(NS_AVATAR_METADATA, writeAvatarMetadata([]));
       },
       /** Reads the formats of an account's avatar; an empty list if it has none or hides it from us. @throws StanzaError, TimeoutError */
-      metadata: newest,
+      metadata: readMetadata,
       /**
        * Reads the avatar of an account.
        * @param form one of its `metadata`, if already read; by default a PNG in the data node
@@ -131,15 +131,16 @@ export const userAvatar = definePlugin({
        * @throws XmppError if it is too large or does not have the announced hash; StanzaError, TimeoutError
        */
       async read(account: Jid, form?: AvatarInfo): Promise<Avatar | undefined> {
-        const info = form ?? choose(await newest(account));
+        const info = form ?? choose(await readMetadata(account));
         if (info === undefined || info.url !== undefined) return undefined;
-        const whose = `the avatar of ${account.bare.toString()}`;
-        if (info.bytes > MAX_AVATAR_BYTES) throw new XmppError(`${whose} is larger than ${MAX_AVATAR_BYTES} bytes`);
+        const description = `the avatar of ${account.bare.toString()}`;
+        if (info.bytes > MAX_AVATAR_BYTES)
+          throw new XmppError(`${description} is larger than ${MAX_AVATAR_BYTES} bytes`);
         const [item] = await pep.read(account, NS_AVATAR_DATA, { ids: [info.id] });
         if (item?.payload === undefined) return undefined;
         const image = readAvatarData(item.payload);
         if (image === undefined || bytesToHex(sha1(image)) !== info.id)
-          throw new XmppError(`${whose} is not the image that it was said to be`);
+          throw new XmppError(`${description} is not the image that it was said to be`);
         const { id, type, width, height } = info;
         return {
           id,

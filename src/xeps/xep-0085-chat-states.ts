@@ -19,7 +19,7 @@ export type ChatState = 'active' | 'composing' | 'paused' | 'inactive' | 'gone';
 const STATES: ReadonlySet<string> = new Set<ChatState>(['active', 'composing', 'paused', 'inactive', 'gone']);
 
 /** How many contacts to remember: whether they support states, and the last state sent. */
-const MAX_PEOPLE = 1_000;
+const MAX_CONTACTS = 1_000;
 
 /** Reads the state in a message; `undefined` if there is none, or an unknown one. */
 export function readChatState(message: Element): ChatState | undefined {
@@ -40,15 +40,15 @@ export const chatStates = definePlugin({
   setup(context) {
     const events = context.events<{ changed: { readonly message: Message; readonly state: ChatState } }>();
     /** By bare JID. */
-    const understood = new RecentMap<boolean>(MAX_PEOPLE);
+    const supportsStates = new RecentMap<boolean>(MAX_CONTACTS);
     /** The last state sent, by addressee. */
-    const told = new RecentMap<ChatState>(MAX_PEOPLE);
+    const lastSent = new RecentMap<ChatState>(MAX_CONTACTS);
 
     context.onMessage('every', from.anyone, (_payload, { element, from: sender, type, body }) => {
       // §5.1: an answer without a state means that the contact does not want any.
       if (type === 'groupchat') return;
-      if (readChatState(element) !== undefined) understood.set(sender.bare.toString(), true);
-      else if (body !== undefined) understood.set(sender.bare.toString(), false);
+      if (readChatState(element) !== undefined) supportsStates.set(sender.bare.toString(), true);
+      else if (body !== undefined) supportsStates.set(sender.bare.toString(), false);
     });
     context.onMessage({ ns: NS_CHAT_STATES }, from.anyone, (_payload, message) => {
       const state = readChatState(message.element);
@@ -59,7 +59,7 @@ export const chatStates = definePlugin({
     context.outgoing((stanza) => {
       const to = stanza.name === 'message' ? Jid.tryParse(stanza.attr('to')) : undefined;
       const state = to === undefined ? undefined : readChatState(stanza);
-      if (to !== undefined && state !== undefined) told.set(to.toString(), state);
+      if (to !== undefined && state !== undefined) lastSent.set(to.toString(), state);
       return stanza;
     });
 
@@ -78,15 +78,15 @@ export const chatStates = definePlugin({
        * whether the contact wants states.
        * @returns whether it was sent
        */
-      tell(to: Jid, type: 'chat' | 'groupchat', state: ChatState): boolean {
-        const isWanted = type === 'groupchat' ? state !== 'gone' : understood.get(to.bare.toString()) === true;
-        if (!isWanted || told.get(to.toString()) === state) return false;
+      notify(to: Jid, type: 'chat' | 'groupchat', state: ChatState): boolean {
+        const isWanted = type === 'groupchat' ? state !== 'gone' : supportsStates.get(to.bare.toString()) === true;
+        if (!isWanted || lastSent.get(to.toString()) === state) return false;
         send(to, type, state);
         return true;
       },
       /** Sets whether a contact supports states, for callers that know its features (XEP-0115). */
-      note(who: Jid, understands: boolean): void {
-        understood.set(who.bare.toString(), understands);
+      setSupport(contact: Jid, isSupported: boolean): void {
+        supportsStates.set(contact.bare.toString(), isSupported);
       },
     };
   },

@@ -45,7 +45,7 @@ export function writeSoftwareVersion({ name, version, os }: SoftwareVersion): El
 /** The handle of the plugin. */
 export interface SoftwareVersions {
   /** Answers queries with this version; `undefined`, as at first, refuses them. */
-  tell(ours: SoftwareVersion | undefined): void;
+  announce(ours: SoftwareVersion | undefined): void;
   /** Queries the software of an entity; `undefined` if the answer is invalid. @throws StanzaError, TimeoutError */
   of(entity: Jid): Promise<SoftwareVersion | undefined>;
 }
@@ -57,15 +57,15 @@ export const softwareVersion: Plugin<SoftwareVersions> = definePlugin({
   requires: [serviceDiscovery],
   setup(context): SoftwareVersions {
     const disco = context.get(serviceDiscovery);
-    let told: SoftwareVersion | undefined;
+    let announced: SoftwareVersion | undefined;
     let withdraw: Disposer | undefined;
     context.onIq({ type: 'get', ns: NS_VERSION, name: 'query' }, from.anyone, () => {
-      if (told === undefined) throw StanzaError.of('service-unavailable');
-      return writeSoftwareVersion(told);
+      if (announced === undefined) throw StanzaError.of('service-unavailable');
+      return writeSoftwareVersion(announced);
     });
     return {
-      tell(ours) {
-        told = ours;
+      announce(ours) {
+        announced = ours;
         withdraw?.();
         withdraw = ours === undefined ? undefined : disco.announce(NS_VERSION);
       },

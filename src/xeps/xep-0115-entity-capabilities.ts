@@ -11,7 +11,7 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
-import { keep } from './bounded-map.js';
+import { setBounded } from './bounded-map.js';
 import { fieldValues, formType, NS_DATA_FORMS, readDataForm, type DataForm } from './xep-0004-data-forms.js';
 import { readDiscoInfo, serviceDiscovery, writeDiscoInfo, type DiscoInfo } from './xep-0030-service-discovery.js';
 import { canDigest, digestBase64 } from './xep-0300-cryptographic-hashes.js';
@@ -104,7 +104,7 @@ export function byOctets(a: string, b: string): number {
 }
 
 /** The capabilities that an entity announced. */
-export interface Announced {
+export interface AnnouncedCapabilities {
   /** The node to query for the information. */
   readonly node: string;
   /** The cache key, the same for all entities with the same hash; `undefined` if we cannot compute the hash function. */
@@ -116,9 +116,9 @@ export interface Announced {
 /** A method to hash an answer to a disco#info query. */
 export interface CapabilitiesMethod {
   /** Reads what a presence or `<stream:features/>` announce. */
-  read(parent: Element): Announced | undefined;
+  read(parent: Element): AnnouncedCapabilities | undefined;
   /** The payload to announce for `query`, and the node at which it can be queried. */
-  sumUp(query: Element): Promise<{ readonly payload: Element; readonly node: string } | undefined>;
+  generate(query: Element): Promise<{ readonly payload: Element; readonly node: string } | undefined>;
 }
 
 /** The handle of the plugin. */
@@ -126,7 +126,7 @@ export interface EntityCapabilities {
   /** `changed`: an entity announced other capabilities. */
   readonly events: Listenable<{ changed: { readonly entity: Jid } }>;
   /** Adds a method; later ones are preferred. */
-  prefer(method: CapabilitiesMethod): void;
+  addMethod(method: CapabilitiesMethod): void;
   /**
    * The identities and features of an entity: cached if it announced a hash, otherwise queried once per session.
    * @param entity the full JID of a client, a server, or a room
@@ -145,7 +145,7 @@ const MAX_ANSWER_LENGTH = 32_768;
 const MAX_OWN_NODES = 8;
 
 /** The plugin for other software. @param software its URI */
-export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilities> {
+export function entityCapabilitiesWith(software: string): Plugin<EntityCapabilities> {
   return definePlugin({
     name: 'entity-capabilities',
     xep: 115,
@@ -154,27 +154,27 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
     setup(context): EntityCapabilities {
       const disco = context.get(serviceDiscovery);
       const events = context.events<{ changed: { readonly entity: Jid } }>();
-      const methods: CapabilitiesMethod[] = [verificationStrings(software)];
+      const methods: CapabilitiesMethod[] = [verificationStringMethod(software)];
 
       /** What we announce, and the nodes of this and earlier announcements, newest last. */
       let payloads: readonly Element[] = [];
       const ownNodes = new Map<string, () => void>();
       let isStale = false;
-      const sumUpSoon = (): void => {
+      const refreshSoon = (): void => {
         if (isStale) return;
         isStale = true;
         context.background(async () => {
           // Changes come in bursts, and at first other plugins are not set up yet.
           await Promise.resolve();
           isStale = false;
-          await sumUp();
+          await generate();
         });
       };
-      const sumUp = async (): Promise<void> => {
+      const generate = async (): Promise<void> => {
         const own = disco.own();
-        const sums = await Promise.all(methods.map((method) => method.sumUp(writeDiscoInfo(own))));
+        const generated = await Promise.all(methods.map((method) => method.generate(writeDiscoInfo(own))));
         if (isStale) return;
-        const known = sums.filter((sum) => sum !== undefined);
+        const known = generated.filter((one) => one !== undefined);
         if (known.every(({ node }, i) => [...ownNodes.keys()].at(i - known.length) === node)) return;
         for (const { node } of known) {
           ownNodes.get(node)?.();
@@ -188,15 +188,15 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         payloads = known.map(({ payload }) => payload);
         context.presenceChanged();
       };
-      disco.events.on('changed', sumUpSoon);
-      sumUpSoon();
+      disco.events.on('changed', refreshSoon);
+      refreshSoon();
       context.outgoing((stanza) =>
         stanza.is('presence', NS_CLIENT) && stanza.attr('type') === undefined ? stanza.withNodes(...payloads) : stanza,
       );
 
-      const announced = new Map<string, Announced & { answer?: Promise<DiscoInfo> }>();
+      const announced = new Map<string, AnnouncedCapabilities & { answer?: Promise<DiscoInfo> }>();
       const verified = new Map<string, DiscoInfo>();
-      const read = (parent: Element): Announced | undefined => {
+      const read = (parent: Element): AnnouncedCapabilities | undefined => {
         for (const method of methods.toReversed()) {
           const found = method.read(parent);
           if (found !== undefined) return found;
@@ -206,30 +206,30 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
       context.onPresence('every', from.anyone, (presence, { from: entity, type }) => {
         const key = entity.toString();
         // §8.4: a presence without capabilities changes nothing; servers may strip unchanged ones.
-        const now = type === 'available' ? read(presence) : undefined;
+        const current = type === 'available' ? read(presence) : undefined;
         if (type === 'unavailable' || type === 'error') announced.delete(key);
-        if (now === undefined) return;
-        const before = announced.get(key);
-        if (before?.node === now.node && before.key === now.key) return;
+        if (current === undefined) return;
+        const previous = announced.get(key);
+        if (previous?.node === current.node && previous.key === current.key) return;
         announced.delete(key);
-        keep(announced, key, now, MAX_ENTITIES);
+        setBounded(announced, key, current, MAX_ENTITIES);
         events.emit('changed', { entity });
       });
       // At the start of a session everybody who is online announces again.
       context.onBound(() => announced.clear());
 
       /** §6.3: the server announces its capabilities in its stream features. */
-      const ofServer = (entity: Jid): Announced | undefined => {
+      const ofServer = (entity: Jid): AnnouncedCapabilities | undefined => {
         const offers = context.streamFeatures();
         return offers === undefined || entity.toString() !== context.account.domainpart ? undefined : read(offers);
       };
-      const ask = async (entity: Jid, known: Announced): Promise<DiscoInfo> => {
+      const queryAnnounced = async (entity: Jid, known: AnnouncedCapabilities): Promise<DiscoInfo> => {
         const { node, key } = known;
         const query = await disco.query(entity, { node });
         const info = readDiscoInfo(query);
         // An answer without the announced hash counts for this entity only (§5.4).
         if (key !== undefined && lengthOf(query) <= MAX_ANSWER_LENGTH && (await known.matches(query)))
-          keep(verified, key, info, MAX_ANSWERS);
+          setBounded(verified, key, info, MAX_ANSWERS);
         return info;
       };
       const of: EntityCapabilities['of'] = async (entity) => {
@@ -238,14 +238,14 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         if (known === undefined) return disco.infoOnce(entity);
         const answer = known.key === undefined ? undefined : verified.get(known.key);
         if (answer !== undefined) return answer;
-        if (!announced.has(jid)) keep(announced, jid, known, MAX_ENTITIES);
+        if (!announced.has(jid)) setBounded(announced, jid, known, MAX_ENTITIES);
         const entry = announced.get(jid) ?? { ...known };
-        const asked = (entry.answer ??= ask(entity, known));
+        const request = (entry.answer ??= queryAnnounced(entity, known));
         try {
-          return await asked;
+          return await request;
         } catch (error) {
           // The next call queries again.
-          if (entry.answer === asked) delete entry.answer;
+          if (entry.answer === request) delete entry.answer;
           throw error;
         }
       };
@@ -253,9 +253,9 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
       return {
         events,
         of,
-        prefer(method) {
+        addMethod(method) {
           methods.push(method);
-          sumUpSoon();
+          refreshSoon();
         },
         async supports(entity, feature) {
           return (await of(entity)).features.has(feature);
@@ -265,7 +265,7 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
   });
 }
 
-function verificationStrings(software: string): CapabilitiesMethod {
+function verificationStringMethod(software: string): CapabilitiesMethod {
   const hashOf = async (algorithm: string, query: Element): Promise<string | undefined> => {
     const text = verificationString(query);
     return text === undefined ? undefined : digestBase64(algorithm, new TextEncoder().encode(text));
@@ -281,7 +281,7 @@ function verificationStrings(software: string): CapabilitiesMethod {
         matches: async (query) => (await hashOf(hash, query)) === ver,
       };
     },
-    async sumUp(query) {
+    async generate(query) {
       // §7.1: every implementation supports SHA-1.
       const ver = await hashOf('sha-1', query);
       if (ver === undefined) return undefined;
@@ -303,4 +303,4 @@ function lengthOf(element: Element): number {
  * The plugin for this library. Its node is a URI that must be unique and never change (§4). It need not resolve, and a web address could
  * belong to somebody else one day.
  */
-export const entityCapabilities = entityCapabilitiesOf('urn:uuid:5f4c8a52-8f0e-4c1b-9d6a-0e7b1d3f2a94');
+export const entityCapabilities = entityCapabilitiesWith('urn:uuid:5f4c8a52-8f0e-4c1b-9d6a-0e7b1d3f2a94');

@@ -11,7 +11,7 @@ import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import type { Presence } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { answerOr } from './answer-or.js';
-import { keep } from './bounded-map.js';
+import { setBounded } from './bounded-map.js';
 import { vcard, type VCard, type VCardPhoto } from './xep-0054-vcard-temp.js';
 import { digest } from './xep-0300-cryptographic-hashes.js';
 
@@ -79,7 +79,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
     /** Counts resets, so that a late answer does not replace newer information. */
     let resets = 0;
     const announce = (hash: AvatarHash): void => {
-      if (writes(own) === writes(hash)) return;
+      if (textOf(own) === textOf(hash)) return;
       own = hash;
       context.presenceChanged();
     };
@@ -89,12 +89,12 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
     };
     /** §4.4: announces nothing until the card has been read from the server. */
     const reset = (): void => {
-      const mine = ++resets;
+      const generation = ++resets;
       announce('not ready');
       context.background(async () => {
         // A server without vCards: there is nothing to announce, and it is not asked again (§4.2).
         const card = await answerOr(cards.fetch(), null);
-        if (card !== null) await announcePictureOf(card, mine);
+        if (card !== null) await announcePictureOf(card, generation);
       });
     };
     context.onBound(() => {
@@ -114,7 +114,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
     );
 
     /** §4.3: follows what another client of ours announces. */
-    const heedOwn = (presence: Presence): void => {
+    const handleOwnPresence = (presence: Presence): void => {
       const client = presence.from.toString();
       if (presence.type !== 'available') {
         if (silent.delete(client) && silent.size === 0) reset();
@@ -124,7 +124,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
       if (theirs === undefined) {
         if (silent.size < MAX_RESOURCES) silent.add(client);
         announce('not ready');
-      } else if (theirs !== 'not ready' && own !== 'not ready' && writes(theirs) !== writes(own)) {
+      } else if (theirs !== 'not ready' && own !== 'not ready' && textOf(theirs) !== textOf(own)) {
         reset();
       }
     };
@@ -134,15 +134,15 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
     context.onPresence('every', from.anyone, (element, presence) => {
       const { from: entity, type } = presence;
       if (entity.equals(context.jid())) return;
-      if (entity.bare.equals(context.account)) heedOwn(presence);
+      if (entity.bare.equals(context.account)) handleOwnPresence(presence);
       const key = entity.toString();
       if (type === 'unavailable' || type === 'error') hashes.delete(key);
       const hash = type === 'available' ? readAvatarHash(element) : undefined;
       if (hash === undefined) return;
       const before = hashes.get(key);
       hashes.delete(key);
-      keep(hashes, key, hash, MAX_HASHES);
-      if (hash !== 'not ready' && (before === undefined || writes(before) !== writes(hash)))
+      setBounded(hashes, key, hash, MAX_HASHES);
+      if (hash !== 'not ready' && (before === undefined || textOf(before) !== textOf(hash)))
         events.emit('changed', { entity, hash });
     });
 
@@ -158,8 +158,8 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
         const known = pictures.get(hash.sha1);
         if (known !== undefined) return known;
         const photo = (await cards.fetch(account))?.photo;
-        if (photo === undefined || writes(await hashOfPicture(photo)) !== writes(hash)) return undefined;
-        if (photo.bytes.length <= MAX_PICTURE_BYTES) keep(pictures, hash.sha1, photo, MAX_PICTURES);
+        if (photo === undefined || textOf(await hashOfPicture(photo)) !== textOf(hash)) return undefined;
+        if (photo.bytes.length <= MAX_PICTURE_BYTES) setBounded(pictures, hash.sha1, photo, MAX_PICTURES);
         return photo;
       },
     };
@@ -171,6 +171,6 @@ async function hashOfPicture(photo: VCardPhoto | undefined): Promise<AvatarHash>
   return sha1 === undefined ? 'none' : { sha1: Buffer.from(sha1).toString('hex') };
 }
 
-function writes(hash: AvatarHash): string {
+function textOf(hash: AvatarHash): string {
   return typeof hash === 'string' ? hash : hash.sha1;
 }

@@ -17,7 +17,7 @@ import {
   onNode,
   pubsub,
   PUBSUB_EVENT,
-  type ItemsWanted,
+  type ItemsRequest,
   type PubsubItem,
   type PubsubService,
 } from './xep-0060-pubsub/index.js';
@@ -26,7 +26,7 @@ import { entityCapabilities } from './xep-0115-entity-capabilities.js';
 const NS_PUBSUB_FEATURE = 'http://jabber.org/protocol/pubsub#';
 
 /** The errors for a node that does not exist or that we may not read (XEP-0060 §6.5.9). */
-const UNSEEN: ReadonlySet<StanzaErrorCondition> = new Set<StanzaErrorCondition>([
+const NOT_VISIBLE: ReadonlySet<StanzaErrorCondition> = new Set<StanzaErrorCondition>([
   'feature-not-implemented',
   'forbidden',
   'item-not-found',
@@ -42,9 +42,9 @@ export const personalEventing = definePlugin({
   // §4.3.2: servers read from the capabilities in our presence which notifications we want.
   requires: [serviceDiscovery, entityCapabilities, pubsub, roster],
   setup(context) {
-    let support: Promise<DiscoInfo> | undefined;
+    let info: Promise<DiscoInfo> | undefined;
     context.onOffline(() => {
-      support = undefined;
+      info = undefined;
     });
 
     const isContact = (sender: Jid): boolean => {
@@ -69,11 +69,11 @@ export const personalEventing = definePlugin({
        * @returns an empty list if there is no such node or we may not read it, which servers need not distinguish
        * @throws StanzaError for other errors; TimeoutError
        */
-      async read(account: Jid, node: string, wanted: ItemsWanted = { newest: 1 }): Promise<readonly PubsubItem[]> {
+      async read(account: Jid, node: string, request: ItemsRequest = { newest: 1 }): Promise<readonly PubsubItem[]> {
         try {
-          return (await context.get(pubsub).service(account.bare).items(node, wanted)).items;
+          return (await context.get(pubsub).service(account.bare).items(node, request)).items;
         } catch (error) {
-          if (error instanceof StanzaError && UNSEEN.has(error.condition)) return [];
+          if (error instanceof StanzaError && NOT_VISIBLE.has(error.condition)) return [];
           throw error;
         }
       },
@@ -82,17 +82,17 @@ export const personalEventing = definePlugin({
        * @throws StanzaError, TimeoutError; the next call queries again
        */
       async features(): Promise<ReadonlySet<string>> {
-        support ??= context.get(serviceDiscovery).info(context.account);
-        const asked = support;
+        info ??= context.get(serviceDiscovery).info(context.account);
+        const request = info;
         try {
-          return (await asked).features;
+          return (await request).features;
         } catch (error) {
-          if (support === asked) support = undefined;
+          if (info === request) info = undefined;
           throw error;
         }
       },
       /** Whether our account has a feature of pubsub, such as `publish-options`. @throws StanzaError, TimeoutError */
-      async can(feature: string): Promise<boolean> {
+      async supports(feature: string): Promise<boolean> {
         return (await this.features()).has(NS_PUBSUB_FEATURE + feature);
       },
     };

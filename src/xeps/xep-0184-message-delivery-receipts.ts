@@ -51,7 +51,7 @@ export const deliveryReceipts = definePlugin({
   setup(context) {
     const events = context.events<{ received: Receipt }>();
     const awaited = new AwaitedIds();
-    let mayKnow: (sender: Jid) => boolean = () => false;
+    let canSeePresence: (sender: Jid) => boolean = () => false;
 
     context.onMessage({ ns: NS_RECEIPTS, name: 'received' }, from.anyone, (_payload, message) => {
       const id = readReceipt(message.element);
@@ -59,7 +59,7 @@ export const deliveryReceipts = definePlugin({
     });
     context.onMessage({ ns: NS_RECEIPTS, name: 'request' }, from.anyone, (_payload, message) => {
       const { from: sender, id, type } = message;
-      if (id === undefined || !isReceiptDue(message, context.account) || !mayKnow(sender)) return;
+      if (id === undefined || !isReceiptDue(message, context.account) || !canSeePresence(sender)) return;
       context.send(writeMessage({ to: sender, type, payloads: [writeReceipt(id)] }));
     });
 
@@ -67,7 +67,7 @@ export const deliveryReceipts = definePlugin({
       events,
       /** Sets who gets receipts; checked for each request. Typically contacts that may see our presence. */
       allow(guard: (sender: Jid) => boolean): void {
-        mayKnow = guard;
+        canSeePresence = guard;
       },
       /**
        * Adds the request for a receipt to a message, and expects the receipt from now on. Send the result; `received` reports the receipt.

@@ -61,9 +61,9 @@ export const blocking: Plugin<Blocking> = definePlugin({
     }>();
     /** By JID; empty until the list has been requested in this session. */
     const blocked = new Map<string, Jid>();
-    let asked: Promise<void> | undefined;
+    let loading: Promise<void> | undefined;
 
-    const ask = async (): Promise<void> => {
+    const load = async (): Promise<void> => {
       await context.iq({
         type: 'get',
         payload: el('blocklist', NS_BLOCKING),
@@ -74,13 +74,13 @@ export const blocking: Plugin<Blocking> = definePlugin({
         },
       });
     };
-    const known = async (): Promise<ReadonlyMap<string, Jid>> => {
-      const asking = (asked ??= ask());
+    const blockedJids = async (): Promise<ReadonlyMap<string, Jid>> => {
+      const request = (loading ??= load());
       try {
-        await asking;
+        await request;
       } catch (error) {
         // The next call requests it again.
-        if (asked === asking) asked = undefined;
+        if (loading === request) loading = undefined;
         throw error;
       }
       return blocked;
@@ -106,7 +106,7 @@ export const blocking: Plugin<Blocking> = definePlugin({
       return undefined;
     });
     context.onBound(() => {
-      asked = undefined;
+      loading = undefined;
       blocked.clear();
     });
 
@@ -116,10 +116,10 @@ export const blocking: Plugin<Blocking> = definePlugin({
       unblock: (...jids) => change(writeBlockedJids('unblock', jids)),
       unblockAll: () => change(writeBlockedJids('unblock', [])),
       async list() {
-        return [...(await known()).values()];
+        return [...(await blockedJids()).values()];
       },
       async blocks(entity) {
-        const list = await known();
+        const list = await blockedJids();
         const { domainpart, resource } = entity;
         const inDomain = resource === '' ? domainpart : `${domainpart}/${resource}`;
         return [entity.toString(), entity.bare.toString(), inDomain, domainpart].some((one) => list.has(one));

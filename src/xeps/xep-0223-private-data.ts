@@ -26,8 +26,8 @@ export const privateData = definePlugin({
     const pep = context.get(personalEventing);
     const { own } = pep;
     /** Nodes that were verified to be private in this session. */
-    const seenPrivate = new Set<string>();
-    context.onOffline(() => seenPrivate.clear());
+    const verified = new Set<string>();
+    context.onOffline(() => verified.clear());
 
     const configurationOf = async (node: string): Promise<DataForm | undefined> => {
       try {
@@ -72,15 +72,15 @@ export const privateData = definePlugin({
       async publish(node: string, payload: Element, id: string, options: NodeOptions = {}): Promise<void> {
         const all = { ...options, ...PRIVATE };
         // With options in the request, the server checks the node again when it publishes (XEP-0060 §7.1.5).
-        const isLookedAt = await pep.can('publish-options');
-        if (!isLookedAt || !seenPrivate.has(node)) await makePrivate(node, all);
-        seenPrivate.add(node);
-        await own.publish(node, payload, isLookedAt ? { id, options: all } : { id });
+        const hasPublishOptions = await pep.supports('publish-options');
+        if (!hasPublishOptions || !verified.has(node)) await makePrivate(node, all);
+        verified.add(node);
+        await own.publish(node, payload, hasPublishOptions ? { id, options: all } : { id });
       },
       /** Reads all items of a node; an empty list if there is no such node. @throws StanzaError, TimeoutError */
       async items(node: string): Promise<PubsubItem[]> {
         try {
-          return await own.everyItem(node, MAX_ITEMS);
+          return await own.allItems(node, MAX_ITEMS);
         } catch (error) {
           if (isMissing(error)) return [];
           throw error;

@@ -72,28 +72,28 @@ export const carbons = definePlugin({
     const ids = context.get(stanzaIds);
     let isEnabled = false;
 
-    const order = async (name: 'enable' | 'disable', signal?: AbortSignal): Promise<void> => {
+    const request = async (name: 'enable' | 'disable', signal?: AbortSignal): Promise<void> => {
       const payload = el(name, NS_CARBONS);
       await context.iq({ type: 'set', payload, ...(signal === undefined ? {} : { signal }) });
       isEnabled = name === 'enable';
     };
 
     /** §11: the direction has to match the addresses of the message. */
-    const concernsUs = (direction: CarbonDirection, message: Message): boolean =>
+    const isOurs = (direction: CarbonDirection, message: Message): boolean =>
       (direction === 'sent' ? message.from : message.to)?.bare.equals(context.account) === true;
 
     context.onMessage({ ns: NS_CARBONS }, from.ownAccount, (_payload, outer) => {
       const carbon = readCarbon(outer.element);
       const message = carbon === undefined ? undefined : readForwardedMessage(carbon, outer.language);
-      if (carbon === undefined || message === undefined || !concernsUs(carbon.direction, message)) return;
-      if (!ids.isRepeated(message.element)) events.emit(carbon.direction, message);
+      if (carbon === undefined || message === undefined || !isOurs(carbon.direction, message)) return;
+      if (!ids.isDuplicate(message.element)) events.emit(carbon.direction, message);
     });
     // Messages that wrap a copy are never messages to us, whoever sent them.
     context.onMessage({ ns: NS_CARBONS }, from.anyone, (_payload, outer) =>
       outer.element.children().some(isWrapper) ? handled : undefined,
     );
 
-    let agreed: Negotiation | undefined;
+    let enabledInBind: Negotiation | undefined;
     context.streamFeature(
       inlineOnly('carbons', 400, {
         within: 'bind',
@@ -103,7 +103,7 @@ export const carbons = definePlugin({
                 element: el('enable', NS_CARBONS),
                 // Enabling cannot fail, and has no answer of its own (XEP-0386 §3.2).
                 answered() {
-                  agreed = negotiation;
+                  enabledInBind = negotiation;
                 },
               }
             : undefined,
@@ -111,11 +111,11 @@ export const carbons = definePlugin({
     );
     // Before the initial presence, so that no message is missed.
     context.onBound(() => {
-      isEnabled = agreed?.jid !== undefined && context.jid()?.equals(agreed.jid) === true;
-      agreed = undefined;
+      isEnabled = enabledInBind?.jid !== undefined && context.jid()?.equals(enabledInBind.jid) === true;
+      enabledInBind = undefined;
       if (!isEnabled)
         context.background(
-          () => order('enable'),
+          () => request('enable'),
           (error) => events.emit('refused', { error }),
         );
     });
@@ -127,9 +127,9 @@ export const carbons = definePlugin({
         return isEnabled;
       },
       /** Requests copies; done at each login. @throws what `PluginContext.iq` throws */
-      enable: (signal?: AbortSignal): Promise<void> => order('enable', signal),
+      enable: (signal?: AbortSignal): Promise<void> => request('enable', signal),
       /** Stops copies until the next login. @throws what `PluginContext.iq` throws */
-      disable: (signal?: AbortSignal): Promise<void> => order('disable', signal),
+      disable: (signal?: AbortSignal): Promise<void> => request('disable', signal),
     };
   },
 });

@@ -12,7 +12,7 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 export const NS_HASHES = 'urn:xmpp:hashes:2';
 
 /** The names in WebCrypto, by those of the registry (IANA Hash Function Textual Names). */
-const COMPUTABLE: ReadonlyMap<string, string> = new Map([
+const WEB_CRYPTO_NAMES: ReadonlyMap<string, string> = new Map([
   ['sha-1', 'SHA-1'],
   ['sha-256', 'SHA-256'],
   ['sha-384', 'SHA-384'],
@@ -21,12 +21,12 @@ const COMPUTABLE: ReadonlyMap<string, string> = new Map([
 
 /** Whether `digest` supports the function. */
 export function canDigest(algorithm: string): boolean {
-  return COMPUTABLE.has(algorithm);
+  return WEB_CRYPTO_NAMES.has(algorithm);
 }
 
 /** Computes a hash; `undefined` if the function is not supported. */
 export async function digest(algorithm: string, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined> {
-  const name = COMPUTABLE.get(algorithm);
+  const name = WEB_CRYPTO_NAMES.get(algorithm);
   return name === undefined ? undefined : new Uint8Array(await crypto.subtle.digest(name, data));
 }
 

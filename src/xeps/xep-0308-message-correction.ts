@@ -8,7 +8,7 @@ import { definePlugin } from '../xmpp-core/plugin.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, Element } from '../xmpp-core/xml/element.js';
-import { authorOf, isSameAuthor, messageOf, type Said, type Watched } from './message-identity.js';
+import { authorOf, isSameAuthor, messageOf, type AnyMessage, type SameAuthorOptions } from './message-identity.js';
 import { NS_STABLE_IDS } from './xep-0359-stable-ids.js';
 
 /** The namespace of corrections. */
@@ -45,7 +45,7 @@ export function correctMessage(sent: Element, body: string): Element {
  * Whether `correction` may replace `original`: it refers to it, both have the same author, and they are in the same conversation (§5). Pass
  * messages of rooms, also private ones, as `muc` emits them. Text can only replace text.
  */
-export function mayCorrect(original: Said, correction: Said, watched: Watched = {}): boolean {
+export function mayCorrect(original: AnyMessage, correction: AnyMessage, options: SameAuthorOptions = {}): boolean {
   const { id, type, body } = messageOf(original);
   const corrected = messageOf(correction);
   return (
@@ -53,7 +53,7 @@ export function mayCorrect(original: Said, correction: Said, watched: Watched = 
     readCorrection(corrected.element) === id &&
     (type === 'groupchat') === (corrected.type === 'groupchat') &&
     (body === undefined) === (corrected.body === undefined) &&
-    isSameAuthor(authorOf(original), authorOf(correction), watched)
+    isSameAuthor(authorOf(original), authorOf(correction), options)
   );
 }
 

@@ -12,7 +12,7 @@ import { definePlugin, from } from '../xmpp-core/plugin.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { AwaitedIds } from './awaited-ids.js';
-import { messageOf, stanzaReferenceId, type Said } from './message-identity.js';
+import { messageOf, stanzaReferenceId, type AnyMessage } from './message-identity.js';
 import { writeHint } from './xep-0334-message-processing-hints.js';
 
 /** The namespace of markers. */
@@ -57,7 +57,7 @@ export const displayedMarkers = definePlugin({
   setup(context) {
     const events = context.events<{ displayed: Displayed }>();
     const awaited = new AwaitedIds();
-    let mayKnow: (reader: Jid) => boolean = () => false;
+    let canSeePresence: (reader: Jid) => boolean = () => false;
 
     context.onMessage({ ns: NS_MARKERS, name: 'displayed' }, from.anyone, (_payload, message) => {
       const id = readDisplayed(message.element);
@@ -70,7 +70,7 @@ export const displayedMarkers = definePlugin({
       events,
       /** Sets who may learn what we have read: the sender of a message, or the bare JID of the room. */
       allow(guard: (reader: Jid) => boolean): void {
-        mayKnow = guard;
+        canSeePresence = guard;
       },
       /**
        * Adds the request for a marker to a message. Send the result; `displayed` reports the marker.
@@ -85,14 +85,20 @@ export const displayedMarkers = definePlugin({
        * @returns whether a marker was sent: not for our own messages, for markers, for messages without an id, or if `allow` does not admit
        * the reader
        */
-      mark(said: Said): boolean {
-        const { element, from: author, type } = messageOf(said);
-        const id = stanzaReferenceId(said);
+      mark(received: AnyMessage): boolean {
+        const { element, from: author, type } = messageOf(received);
+        const id = stanzaReferenceId(received);
         const isRoom = type === 'groupchat';
-        const isOwn = author.bare.equals(context.account) || ('message' in said && said.own);
-        const isWanted = isRoom || isMarkable(element);
+        const isOwn = author.bare.equals(context.account) || ('message' in received && received.own);
+        const isRequested = isRoom || isMarkable(element);
         const reader = isRoom ? author.bare : author;
-        if (id === undefined || isOwn || !isWanted || readDisplayed(element) !== undefined || !mayKnow(reader))
+        if (
+          id === undefined ||
+          isOwn ||
+          !isRequested ||
+          readDisplayed(element) !== undefined ||
+          !canSeePresence(reader)
+        )
           return false;
         const payloads = [writeDisplayed(id), writeHint('store')];
         context.send(writeMessage({ to: reader, type: isRoom ? 'groupchat' : 'chat', payloads }));

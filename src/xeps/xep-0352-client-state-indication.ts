@@ -26,14 +26,14 @@ export const clientStateIndication = definePlugin({
   setup(context): ClientStateIndication {
     let active = true;
     /** The state that the server has. */
-    let told = true;
-    let isToldInline = false;
+    let serverState = true;
+    let isSentInline = false;
     /** Kept once offered: a resumed session gets no offer (XEP-0198 §8.2). */
     let isOffered = false;
 
-    const tell = (): void => {
-      if (told === active || !isOffered || context.silentMs() === undefined) return;
-      told = active;
+    const sendState = (): void => {
+      if (serverState === active || !isOffered || context.silentMs() === undefined) return;
+      serverState = active;
       context.send(el(active ? 'active' : 'inactive', NS_CSI));
     };
 
@@ -50,14 +50,14 @@ export const clientStateIndication = definePlugin({
         {
           within: 'bind',
           offered(inline) {
-            isToldInline = false;
+            isSentInline = false;
             const isInline = offersInBind(inline, NS_CSI);
             isOffered ||= isInline;
             if (!isInline || active) return undefined;
             return {
               element: el('inactive', NS_CSI),
               answered() {
-                isToldInline = true;
+                isSentInline = true;
               },
             };
           },
@@ -66,9 +66,9 @@ export const clientStateIndication = definePlugin({
     });
     context.onOnline(() => {
       // §5.2: each stream starts as active, also that of a resumed session.
-      told = !isToldInline;
-      isToldInline = false;
-      tell();
+      serverState = !isSentInline;
+      isSentInline = false;
+      sendState();
     });
 
     return {
@@ -77,7 +77,7 @@ export const clientStateIndication = definePlugin({
       },
       setActive(state) {
         active = state;
-        tell();
+        sendState();
       },
     };
   },

@@ -59,7 +59,7 @@ export class SeenIds {
   }
 
   /** Records an id. @returns whether it is new */
-  note(by: Jid, id: string): boolean {
+  record(by: Jid, id: string): boolean {
     if (this.has(by, id)) return false;
     if (id.length > MAX_ID_LENGTH) return true;
     const ids = this.#byAssigner.get(by.toString()) ?? new RecentMap<boolean>(IDS);
@@ -102,26 +102,26 @@ export const stanzaIds = definePlugin({
 
     /** Messages that arrive before that answer are recorded, but always count as new. */
     const isTrusted = (by: Jid): boolean => !by.equals(context.account) || isAccountTrusted === true;
-    const note = (by: Jid, id: string): boolean => seen.note(by, id) || !isTrusted(by);
+    const record = (by: Jid, id: string): boolean => seen.record(by, id) || !isTrusted(by);
     const arrived = (by: Jid, id: string): boolean => {
-      const isNew = note(by, id);
+      const isNew = record(by, id);
       if (isNew && isTrusted(by)) events.emit('arrived', { by, id });
       return isNew;
     };
-    const isRepeated = (message: Element): boolean => {
+    const isDuplicate = (message: Element): boolean => {
       const id = readStanzaId(message, context.account);
       return id !== undefined && !arrived(context.account, id);
     };
 
     // The server may deliver messages again that were already fetched from the archive, such as offline messages (XEP-0160).
     context.onMessage({ ns: NS_STABLE_IDS, name: 'stanza-id' }, from.anyone, (_payload, message) =>
-      message.type !== 'groupchat' && isRepeated(message.element) ? handled : undefined,
+      message.type !== 'groupchat' && isDuplicate(message.element) ? handled : undefined,
     );
 
     return {
       events,
       /** Records a message, whichever way it came. @returns whether it is new, as far as its assigner can be trusted */
-      note,
+      record,
       /** Removes a message that was recorded but did not reach the application. */
       forget: (by: Jid, id: string): void => seen.forget(by, id),
       /**
@@ -131,7 +131,7 @@ export const stanzaIds = definePlugin({
        */
       arrived,
       /** Records a message of our account, not of a room. @returns whether it was recorded before */
-      isRepeated,
+      isDuplicate,
     };
   },
 });

@@ -169,17 +169,17 @@ export const httpUpload = definePlugin({
       const candidates = [server, ...items.map(({ jid }) => jid)].slice(0, MAX_CANDIDATES);
       try {
         // A component that is configured but not connected answers with an error, or never: do not wait for it.
-        known = await Promise.any(candidates.map((jid) => candidate(jid, options)));
+        known = await Promise.any(candidates.map((jid) => probe(jid, options)));
       } catch (error) {
         signal?.throwIfAborted();
-        const isAnswered = error instanceof AggregateError && error.errors.every(isNoService);
-        if (!isAnswered) throw error;
+        const hasNoService = error instanceof AggregateError && error.errors.every(isNoService);
+        if (!hasNoService) throw error;
       }
       return known;
     }
 
     /** @throws UploadError if the entity is no upload service, or what querying it throws */
-    async function candidate(jid: Jid, options: DiscoOptions): Promise<UploadService> {
+    async function probe(jid: Jid, options: DiscoOptions): Promise<UploadService> {
       const info = await disco.info(jid, options);
       if (!info.features.has(NS_HTTP_UPLOAD)) throw new UploadError(`${jid.toString()} takes no files`);
       return { jid, maxFileSize: maxFileSize(info), purposes: purposesOf(info) };
@@ -188,8 +188,8 @@ export const httpUpload = definePlugin({
     return {
       service,
       /** Requests a slot without uploading: it reveals where files are stored. @throws UploadError, TimeoutError, or the signal's reason */
-      async slot(wish: SlotRequest, signal?: AbortSignal): Promise<Slot> {
-        return askForSlot(await neededService(signal), wish, signal);
+      async slot(request: SlotRequest, signal?: AbortSignal): Promise<Slot> {
+        return requestSlot(await requireService(signal), request, signal);
       },
       /**
        * Uploads a file.
@@ -197,13 +197,13 @@ export const httpUpload = definePlugin({
        * @throws UploadError, HttpError, TimeoutError, or the signal's reason
        */
       async upload({ name, type, data, purpose, signal, onProgress }: FileToUpload): Promise<string> {
-        const found = await neededService(signal);
+        const found = await requireService(signal);
         if (found.maxFileSize !== undefined && data.byteLength > found.maxFileSize) {
-          const most = `${found.jid.toString()} takes at most ${found.maxFileSize}`;
-          throw new UploadError(`the file has ${data.byteLength} bytes; ${most}`, { maxFileSize: found.maxFileSize });
+          const limit = `${found.jid.toString()} takes at most ${found.maxFileSize}`;
+          throw new UploadError(`the file has ${data.byteLength} bytes; ${limit}`, { maxFileSize: found.maxFileSize });
         }
-        const wish = { filename: name, size: data.byteLength, contentType: type };
-        const slot = await askForSlot(found, { ...wish, ...wishedPurpose(found, purpose) }, signal);
+        const request = { filename: name, size: data.byteLength, contentType: type };
+        const slot = await requestSlot(found, { ...request, ...supportedPurpose(found, purpose) }, signal);
         const response = await context.http({
           method: 'PUT',
           url: slot.putUrl,
@@ -220,15 +220,15 @@ export const httpUpload = definePlugin({
       },
     };
 
-    async function neededService(signal: AbortSignal | undefined): Promise<UploadService> {
+    async function requireService(signal: AbortSignal | undefined): Promise<UploadService> {
       const found = await service(signal);
       if (found === undefined) throw new UploadError(`${context.account.domainpart} has no upload service`);
       return found;
     }
 
-    async function askForSlot(
+    async function requestSlot(
       { jid }: UploadService,
-      wish: SlotRequest,
+      request: SlotRequest,
       signal: AbortSignal | undefined,
     ): Promise<Slot> {
       if (notBefore !== undefined && notBefore.getTime() > Date.now()) {
@@ -237,7 +237,7 @@ export const httpUpload = definePlugin({
       }
       try {
         const options = signal === undefined ? {} : { signal };
-        const reply = await context.iq({ to: jid, type: 'get', payload: writeSlotRequest(wish), ...options });
+        const reply = await context.iq({ to: jid, type: 'get', payload: writeSlotRequest(request), ...options });
         const slot = reply?.is('slot', NS_HTTP_UPLOAD) === true ? readSlot(reply) : undefined;
         if (slot === undefined)
           throw new UploadError(`${jid.toString()} answered without a slot that can be used over https`);
@@ -264,15 +264,15 @@ function isNoService(error: unknown): boolean {
 
 /** `max-file-size` from the service's form (§3). */
 function maxFileSize(info: DiscoInfo): number | undefined {
-  return positive(fieldValue(extendedInfo(info, NS_HTTP_UPLOAD), 'max-file-size'));
+  return positiveInteger(fieldValue(extendedInfo(info, NS_HTTP_UPLOAD), 'max-file-size'));
 }
 
 /** `max-file-size` from the service's refusal (§6). */
 function sizeIn(fileTooLarge: Element): number | undefined {
-  return positive(fileTooLarge.childText('max-file-size'));
+  return positiveInteger(fileTooLarge.childText('max-file-size'));
 }
 
-function positive(text: string | undefined): number | undefined {
+function positiveInteger(text: string | undefined): number | undefined {
   const size = Number(text);
   return Number.isSafeInteger(size) && size > 0 ? size : undefined;
 }
@@ -283,7 +283,7 @@ function purposesOf({ features }: DiscoInfo): ReadonlySet<string> {
 }
 
 /** The purpose, if the service supports it. @throws UploadError if the file should expire and the service does not support that */
-function wishedPurpose(
+function supportedPurpose(
   { jid, purposes }: UploadService,
   purpose: UploadPurpose | undefined,
 ): { purpose?: UploadPurpose } {

@@ -35,7 +35,7 @@ export interface UserAgent {
 }
 
 /** The plugin with a description of the client. */
-export function sasl2As(userAgent: UserAgent): Plugin<void> {
+export function sasl2With(userAgent: UserAgent): Plugin<void> {
   return definePlugin({
     name: 'sasl2',
     xep: 388,
@@ -64,7 +64,7 @@ export function sasl2As(userAgent: UserAgent): Plugin<void> {
 }
 
 /** The plugin that sends only an installation id. */
-export const sasl2: Plugin<void> = sasl2As({});
+export const sasl2: Plugin<void> = sasl2With({});
 
 /**
  * Tries a token, if a feature has one, then the credentials of the account. The second attempt is no downgrade: its mechanism is chosen as
@@ -77,9 +77,9 @@ async function logIn(features: Element, userAgent: Element, negotiation: Negotia
 
   const credential = requests.find((request) => request.credential !== undefined)?.credential;
   if (credential !== undefined) {
-    const success = await byCredential(credential, profile, negotiation);
+    const success = await tryCredential(credential, profile, negotiation);
     if (success === undefined) await logIn(features, userAgent, negotiation);
-    else await letIn(success, credential.mechanism.name, requests, negotiation);
+    else await finishLogin(success, credential.mechanism.name, requests, negotiation);
     return;
   }
 
@@ -90,10 +90,10 @@ async function logIn(features: Element, userAgent: Element, negotiation: Negotia
   };
   const outcome = await negotiation.authenticator.authenticate(profile, offer, negotiation);
   if ('refusal' in outcome) throw outcome.refusal;
-  await letIn(outcome.success, outcome.mechanism, requests, negotiation);
+  await finishLogin(outcome.success, outcome.mechanism, requests, negotiation);
 }
 
-async function letIn(
+async function finishLogin(
   success: Element,
   mechanism: string,
   requests: readonly InlineRequest[],
@@ -105,7 +105,7 @@ async function letIn(
 }
 
 /** @returns `undefined` if the server rejects the credential, which is then never used again */
-async function byCredential(
+async function tryCredential(
   credential: Credential,
   profile: SaslProfile,
   negotiation: Negotiation,
@@ -137,21 +137,21 @@ function profileWith(...parts: readonly Element[]): SaslProfile {
     additionalData: (success) => success.childText('additional-data'),
     otherEnd: (answer) =>
       answer.is('continue', NS_SASL2)
-        ? { additionalData: answer.childText('additional-data'), error: continued(answer) }
+        ? { additionalData: answer.childText('additional-data'), error: continueError(answer) }
         : undefined,
   };
 }
 
 /** §2.6.3: the client is authenticated, but the server requires a further task. */
-function continued(answer: Element): SaslError {
+function continueError(answer: Element): SaslError {
   const tasks = answer.child('tasks')?.children('task') ?? [];
   const names = tasks.map(({ text }) => text.trim().slice(0, 40)).slice(0, 5);
-  const words = answer.childText('text')?.slice(0, 200);
-  const wanted = names.length === 0 ? 'a further step' : names.map((name) => JSON.stringify(name)).join(' or ');
+  const serverText = answer.childText('text')?.slice(0, 200);
+  const tasksText = names.length === 0 ? 'a further step' : names.map((name) => JSON.stringify(name)).join(' or ');
   return new SaslError(
     'continue',
-    `the password is right, and the server wants ${wanted} besides, which this client cannot do; ` +
-      `use an account without it${words === undefined ? '' : `; the server says: ${words}`}`,
+    `the password is right, and the server wants ${tasksText} besides, which this client cannot do; ` +
+      `use an account without it${serverText === undefined ? '' : `; the server says: ${serverText}`}`,
   );
 }
 

@@ -97,7 +97,7 @@ const method: CapabilitiesMethod = {
     const node = capabilityHashNode(algorithm, hash);
     return { node, key: node, matches: async (query) => (await hashOf(algorithm, query)) === hash };
   },
-  async sumUp(query) {
+  async generate(query) {
     const hash = await hashOf(ANNOUNCED, query);
     if (hash === undefined) return undefined;
     const payload = writeCapabilityHashes(new Map([[ANNOUNCED, hash]]));
@@ -117,6 +117,6 @@ export const entityCapabilities2: Plugin<void> = definePlugin({
   features: [NS_CAPS_2],
   requires: [entityCapabilities],
   setup(context) {
-    context.get(entityCapabilities).prefer(method);
+    context.get(entityCapabilities).addMethod(method);
   },
 });

@@ -128,7 +128,7 @@ export const bookmarks = definePlugin({
     const find = async (jid: Jid): Promise<PubsubItem[]> =>
       (await store.items(NS_BOOKMARKS)).filter(({ id }) => Jid.tryParse(id)?.equals(jid.bare) === true);
 
-    const older = (node: string | undefined, place: BookmarkStorage): Store => {
+    const legacyStore = (node: string | undefined, place: BookmarkStorage): Store => {
       const load = async (): Promise<Element> => (await place.load()) ?? el('storage', NS_LEGACY_BOOKMARKS);
       return {
         node,
@@ -145,8 +145,8 @@ export const bookmarks = definePlugin({
     const choose = async (): Promise<Store> => {
       const features = await context.get(personalEventing).features();
       if (features.has(NS_BOOKMARKS_COMPATIBILITY) || features.has(NS_BOOKMARKS_COMPATIBILITY_PEP)) return native;
-      const inPubsub = older(NS_LEGACY_BOOKMARKS, legacy.inPubsub);
-      const inPrivateXml = older(undefined, legacy.inPrivateXml);
+      const inPubsub = legacyStore(NS_LEGACY_BOOKMARKS, legacy.inPubsub);
+      const inPrivateXml = legacyStore(undefined, legacy.inPrivateXml);
       for (const store of [native, inPubsub, inPrivateXml]) if (await hasSome(store)) return store;
       return native;
     };
@@ -161,9 +161,9 @@ export const bookmarks = definePlugin({
     const takeNative = (event: PubsubEvent): void => {
       if (event.type === 'purged' || event.type === 'deleted') take([]);
       if (event.type !== 'items') return;
-      const told = event.items.flatMap((item) => readBookmark(item) ?? []);
+      const changed = event.items.flatMap((item) => readBookmark(item) ?? []);
       const retracted = event.retracted.flatMap((id) => Jid.tryParse(id) ?? []);
-      for (const bookmark of told) {
+      for (const bookmark of changed) {
         known.set(bookmark.jid.toString(), bookmark);
         events.emit('changed', { bookmark });
       }
@@ -172,19 +172,19 @@ export const bookmarks = definePlugin({
         events.emit('removed', { jid });
       }
     };
-    const takeOlder = (event: PubsubEvent): void => {
+    const takeLegacy = (event: PubsubEvent): void => {
       if (event.type === 'purged' || event.type === 'deleted') take([]);
       const payload = event.type === 'items' ? event.items.at(-1)?.payload : undefined;
       if (payload?.is('storage', NS_LEGACY_BOOKMARKS) === true) take(readBookmarkStorage(payload));
     };
     // XEP-0223 §7: any other sender of such an event may want to lure us into a room.
-    for (const [node, heard] of [
+    for (const [node, handle] of [
       [NS_BOOKMARKS, takeNative],
-      [NS_LEGACY_BOOKMARKS, takeOlder],
+      [NS_LEGACY_BOOKMARKS, takeLegacy],
     ] as const) {
       const onEvent = (event: PubsubEvent): void => {
         const work = async (store: Store): Promise<void> => {
-          if (store.node === node) heard(event);
+          if (store.node === node) handle(event);
         };
         context.background(
           () => inTurn(work),

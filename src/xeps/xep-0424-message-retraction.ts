@@ -9,7 +9,14 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
 import { writeMessage } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
-import { authorOf, isSameAuthor, messageOf, stanzaReferenceId, type Said, type Watched } from './message-identity.js';
+import {
+  authorOf,
+  isSameAuthor,
+  messageOf,
+  stanzaReferenceId,
+  type AnyMessage,
+  type SameAuthorOptions,
+} from './message-identity.js';
 import { readDateTime, writeDateTime } from './xep-0082-date-time.js';
 import { writeHint } from './xep-0334-message-processing-hints.js';
 import { readOriginId } from './xep-0359-stable-ids.js';
@@ -52,17 +59,17 @@ export function writeTombstone({ id, stamp }: Tombstone): Element {
 }
 
 /** Whether `retraction` may retract `original`: it refers to it, and both have the same author (§5, §6). See `mayCorrect`. */
-export function mayRetract(original: Said, retraction: Said, watched: Watched = {}): boolean {
-  const first = messageOf(original);
-  const later = messageOf(retraction);
-  const isRoom = first.type === 'groupchat';
+export function mayRetract(original: AnyMessage, retraction: AnyMessage, options: SameAuthorOptions = {}): boolean {
+  const originalMessage = messageOf(original);
+  const retractionMessage = messageOf(retraction);
+  const isRoom = originalMessage.type === 'groupchat';
   // §5.1: in rooms that assign no ids, the sender's id is used.
-  const id = stanzaReferenceId(original) ?? (isRoom ? readOriginId(first.element) : undefined);
+  const id = stanzaReferenceId(original) ?? (isRoom ? readOriginId(originalMessage.element) : undefined);
   return (
     id !== undefined &&
-    readRetraction(later.element) === id &&
-    isRoom === (later.type === 'groupchat') &&
-    isSameAuthor(authorOf(original), authorOf(retraction), watched)
+    readRetraction(retractionMessage.element) === id &&
+    isRoom === (retractionMessage.type === 'groupchat') &&
+    isSameAuthor(authorOf(original), authorOf(retraction), options)
   );
 }
 

@@ -9,7 +9,7 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { RecentMap } from '../xmpp-core/jid/recent-map.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
-import { authorKey, authorOf, messageOf, type Author, type Said } from './message-identity.js';
+import { authorKey, authorOf, messageOf, type Author, type AnyMessage } from './message-identity.js';
 import { fieldValue, fieldValues } from './xep-0004-data-forms.js';
 import type { DiscoInfo } from './xep-0030-service-discovery.js';
 import { extendedInfo } from './xep-0128-service-discovery-extensions.js';
@@ -69,7 +69,7 @@ export function isAllowedReaction(emoji: readonly string[], { maxPerUser, allowe
 }
 
 /** Received reactions. */
-export interface Reacted extends Reactions {
+export interface ReceivedReactions extends Reactions {
   readonly message: Message;
 }
 
@@ -79,7 +79,7 @@ export const messageReactions = definePlugin({
   xep: 444,
   features: [NS_REACTIONS],
   setup(context) {
-    const events = context.events<{ reacted: Reacted }>();
+    const events = context.events<{ reacted: ReceivedReactions }>();
     context.onMessage({ ns: NS_REACTIONS, name: 'reactions' }, from.anyone, (_payload, message) => {
       const reactions = readReactions(message.element);
       if (reactions !== undefined) events.emit('reacted', { ...reactions, message });
@@ -99,7 +99,7 @@ export const messageReactions = definePlugin({
 const MAX_MESSAGES = 500;
 const MAX_PEOPLE = 500;
 
-interface Opinion {
+interface StoredReactions {
   readonly author: Author;
   readonly emoji: ReadonlySet<string>;
   /** In milliseconds since the epoch. */
@@ -111,7 +111,7 @@ interface Opinion {
  * were not used for longest are dropped.
  */
 export class ReactionTally {
-  readonly #messages = new RecentMap<Map<string, Opinion>>(MAX_MESSAGES);
+  readonly #messages = new RecentMap<Map<string, StoredReactions>>(MAX_MESSAGES);
   readonly #account: Jid;
 
   /** @param account our own account, whose reactions belong to the conversation with their addressee */
@@ -120,31 +120,31 @@ export class ReactionTally {
   }
 
   /** Adds a message; ignored unless it has reactions. @returns whether it changed anything */
-  take(said: Said): boolean {
-    const message = messageOf(said);
+  add(received: AnyMessage): boolean {
+    const message = messageOf(received);
     const reactions = readReactions(message.element);
     const conversation = this.#conversation(message);
     // Only `muc` knows the author behind a nickname (§4.1).
-    if (message.type === 'groupchat' && !('message' in said)) return false;
+    if (message.type === 'groupchat' && !('message' in received)) return false;
     if (reactions === undefined || conversation === undefined) return false;
     const key = messageKey(conversation, reactions.id);
-    const opinions = this.#messages.get(key) ?? new Map<string, Opinion>();
-    const author = authorOf(said);
-    const who = authorKey(author);
+    const stored = this.#messages.get(key) ?? new Map<string, StoredReactions>();
+    const author = authorOf(received);
+    const authorId = authorKey(author);
     const delay = readDelay(message.element);
     const at = Math.min(delay?.stamp.getTime() ?? Infinity, Date.now());
-    const before = opinions.get(who);
-    if (before === undefined ? opinions.size >= MAX_PEOPLE : at < before.at) return false;
+    const before = stored.get(authorId);
+    if (before === undefined ? stored.size >= MAX_PEOPLE : at < before.at) return false;
     // Removed reactions stay recorded, or older ones could restore them.
-    opinions.set(who, { author, emoji: reactions.emoji, at });
-    this.#messages.set(key, opinions);
+    stored.set(authorId, { author, emoji: reactions.emoji, at });
+    this.#messages.set(key, stored);
     return true;
   }
 
   /** The reactions to a message. @param conversation the other party: a contact, an occupant or a room */
   of(conversation: Jid, id: string): { readonly author: Author; readonly emoji: ReadonlySet<string> }[] {
-    const opinions = this.#messages.get(messageKey(conversation, id)) ?? new Map<string, Opinion>();
-    return [...opinions.values()].flatMap(({ author, emoji }) => (emoji.size === 0 ? [] : [{ author, emoji }]));
+    const stored = this.#messages.get(messageKey(conversation, id)) ?? new Map<string, StoredReactions>();
+    return [...stored.values()].flatMap(({ author, emoji }) => (emoji.size === 0 ? [] : [{ author, emoji }]));
   }
 
   #conversation({ from: sender, to }: Message): Jid | undefined {

@@ -49,7 +49,7 @@ export const fast: Plugin<Fast> = definePlugin({
 
         async offered(inline, negotiation) {
           const offer = inline.child('fast', NS_FAST);
-          const choices = offer === undefined ? [] : choicesHere(offer, negotiation);
+          const choices = offer === undefined ? [] : availableChoices(offer, negotiation);
           const [strongest] = choices;
           if (strongest === undefined) return undefined;
           const token = await tokens.get(negotiation.account);
@@ -71,7 +71,10 @@ export const fast: Plugin<Fast> = definePlugin({
 });
 
 /** The token mechanisms that both sides support on this connection, with their channel bindings; strongest first. */
-function choicesHere(offer: Element, { stream, authenticator, offers }: Negotiation): readonly HashedTokenChoice[] {
+function availableChoices(
+  offer: Element,
+  { stream, authenticator, offers }: Negotiation,
+): readonly HashedTokenChoice[] {
   // §5: only over TLS; and a token replaces the password, not a certificate.
   if (stream.security === undefined || !authenticator.byPassword) return [];
   const offered = offer.children('mechanism').map(({ text }) => text.trim());

@@ -10,7 +10,7 @@ import {
   type Element,
   type Message,
   type Offline,
-  type Said,
+  type AnyMessage,
 } from '../../src/index.js';
 import { line, type Implementation, type Line, type Site, type StartImplementation } from './implementation.js';
 import { ActionError, Asked } from './library/asked.js';
@@ -65,7 +65,7 @@ class Library implements Implementation {
   readonly #create: (start: Pick<ClientOptions, 'presence'>) => Client;
   readonly #abilities: Abilities;
   readonly #told: (event: Line) => void;
-  readonly #heard = new Memory<Said>();
+  readonly #heard = new Memory<AnyMessage>();
   readonly #sent = new Memory<Element>();
   /** None before the first start. */
   #client: Client | undefined;

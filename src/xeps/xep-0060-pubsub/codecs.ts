@@ -124,25 +124,25 @@ export type PubsubEvent =
 /** Reads an `<event/>`; `undefined` for unknown kinds of notification. */
 export function readPubsubEvent(event: Element): PubsubEvent | undefined {
   if (!event.is('event', NS_PUBSUB_EVENT)) return undefined;
-  const [about] = event.children();
-  const node = about?.attr('node');
-  if (about === undefined || about.ns !== NS_PUBSUB_EVENT || node === undefined) return undefined;
-  switch (about.name) {
+  const [child] = event.children();
+  const node = child?.attr('node');
+  if (child === undefined || child.ns !== NS_PUBSUB_EVENT || node === undefined) return undefined;
+  switch (child.name) {
     case 'items': {
-      const items = about.children('item').map(readPubsubItem);
-      const retracted = about.children('retract').flatMap((one) => one.attr('id') ?? []);
+      const items = child.children('item').map(readPubsubItem);
+      const retracted = child.children('retract').flatMap((one) => one.attr('id') ?? []);
       return { type: 'items', node, items, retracted };
     }
     case 'purge':
       return { type: 'purged', node };
     case 'delete': {
-      const redirect = about.child('redirect')?.attr('uri');
+      const redirect = child.child('redirect')?.attr('uri');
       return { type: 'deleted', node, ...(redirect === undefined ? {} : { redirect }) };
     }
     case 'configuration':
-      return { type: 'configured', node, form: childForm(about) };
+      return { type: 'configured', node, form: childForm(child) };
     case 'subscription': {
-      const subscription = readPubsubSubscription(about);
+      const subscription = readPubsubSubscription(child);
       return subscription === undefined ? undefined : { type: 'subscription', node, subscription };
     }
     default:
@@ -160,12 +160,12 @@ export const PUBSUB_EVENT = { ns: NS_PUBSUB_EVENT, name: 'event' } as const;
  */
 export function onNode(
   node: string,
-  take: (event: PubsubEvent, message: Message) => void,
+  handle: (event: PubsubEvent, message: Message) => void,
 ): (payload: Element, message: Message) => typeof handled | undefined {
   return (payload, message) => {
     const event = readPubsubEvent(payload);
     if (event?.node !== node) return undefined;
-    take(event, message);
+    handle(event, message);
     return message.body === undefined ? handled : undefined;
   };
 }

@@ -17,13 +17,13 @@ export * from './errors.js';
 export * from './service.js';
 
 /** An event of one kind, with the service that sent it. */
-type Told<Type extends PubsubEvent['type']> = Extract<PubsubEvent, { type: Type }> & {
+type PubsubNotification<Type extends PubsubEvent['type']> = Extract<PubsubEvent, { type: Type }> & {
   /** The owner of the node. */
   readonly service: Jid;
 };
 
 /** Notifications of the services that we are subscribed to. */
-export type PubsubEvents = { [Type in PubsubEvent['type']]: Told<Type> };
+export type PubsubEvents = { [Type in PubsubEvent['type']]: PubsubNotification<Type> };
 
 /** Publish-subscribe: `client.get(pubsub).service(jid)` sends requests, and `events` reports notifications. */
 export const pubsub = definePlugin({

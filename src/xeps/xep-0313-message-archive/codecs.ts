@@ -87,7 +87,7 @@ export function readArchiveRequest(query: Element): ArchiveRequest | undefined {
   };
   return {
     ...(queryId === undefined ? {} : { queryId }),
-    filter: given(filter),
+    filter: withoutUndefined(filter),
     ...(page === undefined ? {} : { page }),
     ...(query.child('flip-page') === undefined ? {} : { flipPage: true }),
   };
@@ -166,7 +166,7 @@ export interface ArchiveMetadata {
 /** Reads the metadata, also from Bind 2; `undefined` for any other element. */
 export function readArchiveMetadata(metadata: Element): ArchiveMetadata | undefined {
   if (!metadata.is('metadata', NS_MAM)) return undefined;
-  return given({ start: readEnd(metadata.child('start')), end: readEnd(metadata.child('end')) });
+  return withoutUndefined({ start: readEnd(metadata.child('start')), end: readEnd(metadata.child('end')) });
 }
 
 /** Writes the metadata. */
@@ -193,7 +193,9 @@ function isFalse(value: string | undefined): boolean {
 }
 
 /** A copy without the properties that are `undefined`. */
-function given<Value extends object>(value: Value): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
+function withoutUndefined<Value extends object>(
+  value: Value,
+): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as {
     [Key in keyof Value]?: Exclude<Value[Key], undefined>;
   };

@@ -24,7 +24,7 @@ export type SinceOptions = Pick<ArchiveQuery, 'archive' | 'includeGroupchat' | '
 /** The options of `catchUp`. */
 export interface CatchUpOptions extends SinceOptions {
   /** Where to start in an archive without a stored mark; by default at its end, so that no earlier messages are returned. */
-  readonly otherwise?: Date;
+  readonly defaultStart?: Date;
   /**
    * How long before the stored mark to start, in milliseconds, on the first call after a start of the program: messages that arrived just
    * before a crash may not have been processed. The caller has to recognise those that were.
@@ -100,13 +100,13 @@ export const messageArchive = definePlugin({
         typeof point === 'string' ? after(point, options) : reader.messages({ ...options, start: point });
       for await (const archived of following) {
         const { archive, id } = archived;
-        if (ids.note(archive, id)) {
-          let isTaken = false;
+        if (ids.record(archive, id)) {
+          let isConsumed = false;
           try {
             yield archived;
-            isTaken = true;
+            isConsumed = true;
           } finally {
-            if (!isTaken) ids.forget(archive, id);
+            if (!isConsumed) ids.forget(archive, id);
           }
         }
         onPassed(archived);
@@ -114,7 +114,7 @@ export const messageArchive = definePlugin({
     }
 
     /** Reads on from a point and moves the mark. */
-    async function* onFrom(
+    async function* catchUpFrom(
       point: string | Date,
       mark: ArchiveMark,
       options: SinceOptions,
@@ -151,9 +151,9 @@ export const messageArchive = definePlugin({
       async *catchUp(options: CatchUpOptions = {}): AsyncGenerator<ArchivedMessage> {
         const mark = markOf(archiveOf(options));
         const isFirst = !mark.isLoaded;
-        const last = (await mark.load()) ?? { id: undefined, at: options.otherwise };
+        const last = (await mark.load()) ?? { id: undefined, at: options.defaultStart };
         if (last.at !== undefined && isFirst && options.overlapMs !== undefined) {
-          yield* onFrom(new Date(last.at.getTime() - options.overlapMs), mark, options);
+          yield* catchUpFrom(new Date(last.at.getTime() - options.overlapMs), mark, options);
           return;
         }
         if (last.at === undefined) {
@@ -163,10 +163,10 @@ export const messageArchive = definePlugin({
           return;
         }
         try {
-          yield* onFrom(last.id ?? last.at, mark, options);
+          yield* catchUpFrom(last.id ?? last.at, mark, options);
         } catch (error) {
           if (!(error instanceof ArchiveIdGoneError)) throw error;
-          yield* onFrom((await mark.load())?.at ?? last.at, mark, options);
+          yield* catchUpFrom((await mark.load())?.at ?? last.at, mark, options);
         }
       },
       /**

@@ -67,23 +67,23 @@ const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 500;
 
 /** A page whose results are arriving. */
-interface Collecting {
+interface PendingPage {
   readonly archive: Jid;
   readonly max: number;
   /** The ids of all results in order of arrival, including those without a readable message. */
   readonly ids: string[];
   readonly messages: Omit<ArchivedMessage, 'stable'>[];
-  isTooMuch: boolean;
+  isOverfull: boolean;
 }
 
-interface Collected extends Collecting {
+interface FinishedPage extends PendingPage {
   readonly end: ArchivePage;
 }
 
 /** Sends queries and collects their results. */
 export class ArchiveReader {
   readonly #context: PluginContext;
-  readonly #collecting = new Map<string, Collecting>();
+  readonly #collecting = new Map<string, PendingPage>();
 
   constructor(context: PluginContext) {
     this.#context = context;
@@ -119,8 +119,8 @@ export class ArchiveReader {
     }
     // Set wherever the archive supports it (§4.1.4): rooms have archives of their own, so their messages are left out by default.
     const { includeGroupchat = false } = query;
-    const mayAskForGroupchat = features.has(NS_MAM_GROUPCHAT_FIELD) && archive.equals(this.#context.account);
-    const asked = mayAskForGroupchat ? { ...filter, includeGroupchat } : filter;
+    const supportsGroupchat = features.has(NS_MAM_GROUPCHAT_FIELD) && archive.equals(this.#context.account);
+    const asked = supportsGroupchat ? { ...filter, includeGroupchat } : filter;
     const flipPage = isBackward && isExtended;
     let cursor = place;
     for (let left = limit; left > 0;) {
@@ -142,10 +142,10 @@ export class ArchiveReader {
     }
   }
 
-  async #page(archive: Jid, max: number, request: ArchiveRequest, options: ArchiveQuery): Promise<Collected> {
+  async #page(archive: Jid, max: number, request: ArchiveRequest, options: ArchiveQuery): Promise<FinishedPage> {
     const { signal, timeoutMs } = options;
     const queryId = newId();
-    const collecting: Collecting = { archive, max, ids: [], messages: [], isTooMuch: false };
+    const collecting: PendingPage = { archive, max, ids: [], messages: [], isOverfull: false };
     this.#collecting.set(queryId, collecting);
     try {
       const fin = await this.#context.iq({
@@ -159,13 +159,13 @@ export class ArchiveReader {
       });
       const end = fin === undefined ? undefined : readArchivePage(fin);
       if (end === undefined) throw new ArchiveError(`${archive.toString()} ended a page of its archive without a word`);
-      if (collecting.isTooMuch) {
+      if (collecting.isOverfull) {
         throw new ArchiveError(`${archive.toString()} sent more than the ${max} messages that were asked for`);
       }
       return { ...collecting, end };
     } catch (error) {
-      const isGone = error instanceof StanzaError && error.condition === 'item-not-found' && namesAnId(request);
-      throw isGone ? new ArchiveIdGoneError(archive, error) : error;
+      const isUnknownId = error instanceof StanzaError && error.condition === 'item-not-found' && hasId(request);
+      throw isUnknownId ? new ArchiveIdGoneError(archive, error) : error;
     } finally {
       this.#collecting.delete(queryId);
     }
@@ -177,7 +177,7 @@ export class ArchiveReader {
     const collecting = result?.queryId === undefined ? undefined : this.#collecting.get(result.queryId);
     if (result === undefined || collecting === undefined || !collecting.archive.equals(outer.from)) return;
     if (collecting.ids.length >= collecting.max) {
-      collecting.isTooMuch = true;
+      collecting.isOverfull = true;
       return;
     }
     const { archive } = collecting;
@@ -186,8 +186,8 @@ export class ArchiveReader {
     const message = forwarded === undefined ? undefined : readForwardedMessage(forwarded, outer.language);
     if (message === undefined) return;
     // The archive of a room has only messages from that room (§6.1.2).
-    const isRooms = !archive.equals(this.#context.account);
-    if (isRooms && !message.from.bare.equals(archive)) return;
+    const isRoom = !archive.equals(this.#context.account);
+    if (isRoom && !message.from.bare.equals(archive)) return;
     collecting.messages.push({ archive, id, at: forwarded?.delay?.stamp, message });
   }
 }
@@ -205,7 +205,7 @@ function startingPoint(query: ArchiveQuery, isBackward: boolean): { filter: Arch
   return { filter: Object.fromEntries(filter), place };
 }
 
-function namesAnId({ filter: { afterId, beforeId, ids }, page }: ArchiveRequest): boolean {
+function hasId({ filter: { afterId, beforeId, ids }, page }: ArchiveRequest): boolean {
   const place = page?.after ?? page?.before ?? '';
   return place !== '' || (afterId ?? beforeId ?? ids) !== undefined;
 }

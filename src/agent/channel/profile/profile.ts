@@ -25,8 +25,8 @@ export class Profile {
   /** Before the client is started: what it answers to those who ask, and what its presence says. */
   async prepare(): Promise<void> {
     const { nick: name } = this.#account;
-    this.#client.get(serviceDiscovery).identify({ category: 'client', type: 'bot', name });
-    this.#client.get(softwareVersion).tell({ name: SOFTWARE, version: await ownVersion() });
+    this.#client.get(serviceDiscovery).setIdentity({ category: 'client', type: 'bot', name });
+    this.#client.get(softwareVersion).announce({ name: SOFTWARE, version: await ownVersion() });
   }
 
   /**
