@@ -13,7 +13,7 @@ import {
 import { el, type Element } from './xmpp-core/xml/element.js';
 import { chatPlugins } from './xeps/chat-plugins.js';
 import { mediaTypeOf } from './xeps/media-types.js';
-import { messageOf, referenceId, type Said } from './xeps/message-identity.js';
+import { messageOf, referenceId, type AnyMessage } from './xeps/message-identity.js';
 import { muc } from './xeps/xep-0045-muc/index.js';
 import { NS_MUC_USER } from './xeps/xep-0045-muc/muc-user.js';
 import { digestBase64 } from './xeps/xep-0300-cryptographic-hashes.js';
@@ -62,7 +62,7 @@ export interface ChatClient extends Client {
    * @param message as the client's `message` event brings it, or as one of `muc` does
    * @throws {XmppError} when there is no session
    */
-  reply(message: Said, body: OutgoingText, payloads?: readonly (Element | undefined)[]): SentMessage;
+  reply(message: AnyMessage, body: OutgoingText, payloads?: readonly (Element | undefined)[]): SentMessage;
   /**
    * Uploads a file (XEP-0363) and sends one message with its link, in the ways of new clients (XEP-0447) and old ones (XEP-0066).
    * @returns the message, whose `body` is the link
@@ -95,11 +95,11 @@ class XmppChatClient extends XmppClient implements ChatClient {
     return { ...sent, to, id };
   }
 
-  reply(said: Said, body: OutgoingText, payloads: readonly (Element | undefined)[] = []): SentMessage {
-    const { from, type, thread, parentThread } = messageOf(said);
-    const id = referenceId(said);
+  reply(message: AnyMessage, body: OutgoingText, payloads: readonly (Element | undefined)[] = []): SentMessage {
+    const { from, type, thread, parentThread } = messageOf(message);
+    const id = referenceId(message);
     // XEP-0045 §7.5: what one occupant says to another alone is marked as such.
-    const isPrivate = 'message' in said && type !== 'groupchat';
+    const isPrivate = 'message' in message && type !== 'groupchat';
     return this.sendMessage({
       to: type === 'groupchat' ? from.bare : from,
       type,

@@ -39,5 +39,5 @@ export type {
 export { memoryStorage, type Storage } from './xmpp-core/storage.js';
 export { el, Element } from './xmpp-core/xml/element.js';
 export { chatPlugins } from './xeps/chat-plugins.js';
-export { authorOf, isSameAuthor, type Author, type Said } from './xeps/message-identity.js';
+export { authorOf, isSameAuthor, type AnyMessage, type Author } from './xeps/message-identity.js';
 export { muc, type MucEvents, type Room, type RoomMessage, type RoomOptions } from './xeps/xep-0045-muc/index.js';

@@ -1,4 +1,4 @@
-/** The loopback server's archives (XEP-0313): what accounts and rooms got, the newest messages of each. */
+/** The archives of the loopback server (XEP-0313): the newest messages of accounts and rooms. */
 import { StanzaError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
@@ -14,40 +14,42 @@ import {
   type ArchiveFilter,
 } from '../xeps/xep-0313-message-archive/codecs.js';
 
-interface Kept {
+interface ArchivedMessage {
   readonly id: string;
   readonly at: Date;
   readonly message: Element;
 }
 
-const MAX_KEPT = 1_000;
+const MAX_MESSAGES = 1_000;
 const MAX_PAGE = 100;
 
+/** The features of an entity with an archive. */
 export const ARCHIVE_FEATURES = [NS_MAM, NS_MAM_EXTENDED];
 
+/** All archives. */
 export class Archives {
-  readonly #archives = new Map<string, Kept[]>();
+  readonly #archives = new Map<string, ArchivedMessage[]>();
 
-  /** @returns the id under which the message is found again */
-  keep(archive: Jid, message: Element): string {
+  /** Archives a message. @returns its id in the archive */
+  store(archive: Jid, message: Element): string {
     const kept = { id: newId(), at: new Date(), message };
     const all = this.#of(archive);
     all.push(kept);
-    if (all.length > MAX_KEPT) all.shift();
+    if (all.length > MAX_MESSAGES) all.shift();
     this.#archives.set(archive.toString(), all);
     return kept.id;
   }
 
-  forget(archive: Jid): void {
+  delete(archive: Jid): void {
     this.#archives.delete(archive.toString());
   }
 
   /**
-   * Answers a request of someone who may ask.
-   * @param send takes the results, which come before the answer
+   * Answers a query. The caller has checked that the requester may query the archive.
+   * @param send sends the results, before the answer
    * @returns the payload of the answer
    */
-  answer(archive: Jid, asker: Jid, payload: Element, send: (message: Element) => void): Element {
+  answer(archive: Jid, requester: Jid, payload: Element, send: (message: Element) => void): Element {
     const all = this.#of(archive);
     const [start, end] = [all[0], all.at(-1)];
     if (payload.name === 'metadata')
@@ -57,12 +59,12 @@ export class Archives {
     const { queryId, filter, page = {}, flipPage = false } = request;
     const { max = MAX_PAGE, after, before } = page;
     const found = select(all, filter, after, before === '' ? undefined : before);
-    const most = Math.min(max, MAX_PAGE);
-    const wanted = before === undefined ? found.slice(0, most) : found.slice(Math.max(0, found.length - most));
+    const limit = Math.min(max, MAX_PAGE);
+    const wanted = before === undefined ? found.slice(0, limit) : found.slice(Math.max(0, found.length - limit));
     for (const { id, at, message } of flipPage ? wanted.toReversed() : wanted) {
       const forwarded = { stanza: message, delay: { stamp: at, from: undefined } };
       const result = writeArchiveResult({ ...(queryId === undefined ? {} : { queryId }), id, forwarded });
-      send(el('message', NS_CLIENT, { from: archive.toString(), to: asker.toString() }, result));
+      send(el('message', NS_CLIENT, { from: archive.toString(), to: requester.toString() }, result));
     }
     const [first, last] = [wanted[0]?.id, wanted.at(-1)?.id];
     const ends = first === undefined || last === undefined ? {} : { first, last };
@@ -70,13 +72,18 @@ export class Archives {
     return writeArchivePage({ complete, stable: true, page: { ...ends, count: all.length } });
   }
 
-  #of(archive: Jid): Kept[] {
+  #of(archive: Jid): ArchivedMessage[] {
     return this.#archives.get(archive.toString()) ?? [];
   }
 }
 
-/** What a query finds, before it is cut to a page. @throws StanzaError `item-not-found` when it names an id that is not there (§4.1.3) */
-function select(all: Kept[], filter: ArchiveFilter, after: string | undefined, before: string | undefined): Kept[] {
+/** The messages that match a query, before paging. @throws StanzaError `item-not-found` if the query contains an unknown id (§4.1.3) */
+function select(
+  all: ArchivedMessage[],
+  filter: ArchiveFilter,
+  after: string | undefined,
+  before: string | undefined,
+): ArchivedMessage[] {
   const { with: partner, start, end, afterId, beforeId, ids } = filter;
   const placeOf = (id: string): number => {
     const place = all.findIndex((kept) => kept.id === id);

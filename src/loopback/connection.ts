@@ -1,4 +1,4 @@
-/** One client's connection to the loopback server: StartTLS, SASL, bind, then stanzas (RFC 6120 §4 to §8, the server's side). */
+/** One connection of a client to the loopback server: StartTLS, SASL, bind, then stanzas (the server's side of RFC 6120 §4 to §8). */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
@@ -34,20 +34,22 @@ export interface ConnectionHost {
   readonly accounts: Accounts;
   readonly mechanisms: readonly string[];
   readonly misbehaviour: Misbehaviour;
-  /** Whether sessions can be resumed here (XEP-0198). */
+  /** Whether sessions can be resumed (XEP-0198). */
   readonly isResumable: boolean;
-  /** A resource was bound; a session that has it already is replaced. */
+  /** A resource was bound. @returns the new session, which replaces one with the same JID */
   onBound(connection: Connection, jid: Jid): Session;
-  /** A client that has logged in wants its session back. @returns that, if it is one of its account */
+  /** A client has logged in and wants to resume a session. @returns that session, if it belongs to the account */
   onResume(username: string, id: string): Session | undefined;
+  /** The connection was closed or broken. */
   onClosed(connection: Connection): void;
 }
 
-/** How TLS comes: after StartTLS, first of all (XEP-0368), or as what lies under a WebSocket. */
-export type Way = 'starttls' | 'direct' | { readonly webSocketOver: tls.TLSSocket };
+/** How TLS starts: after StartTLS, at once (XEP-0368), or below a WebSocket. */
+export type TlsStart = 'starttls' | 'direct' | { readonly webSocketOver: tls.TLSSocket };
 
 const NS_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
+/** The server's side of one stream. */
 export class Connection implements Carrier {
   readonly #host: ConnectionHost;
   readonly #framing: Framing;
@@ -65,28 +67,27 @@ export class Connection implements Carrier {
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onEnd = (): void => this.#end('broken');
 
-  /**
-   * @param socket what carries the stream: a TCP socket, or a WebSocket of which each chunk is a message
-   */
-  constructor(socket: Duplex, host: ConnectionHost, way: Way) {
+  /** @param socket a TCP socket, or a WebSocket of which each chunk is a message */
+  constructor(socket: Duplex, host: ConnectionHost, tlsStart: TlsStart) {
     this.#host = host;
     this.#socket = socket;
     this.#stage = 'plain';
-    this.#framing = typeof way === 'string' ? documentFraming : messageFraming;
+    this.#framing = typeof tlsStart === 'string' ? documentFraming : messageFraming;
     this.#reader = this.#newReader();
-    if (typeof way !== 'string') {
-      this.#tls = way.webSocketOver;
+    if (typeof tlsStart !== 'string') {
+      this.#tls = tlsStart.webSocketOver;
       this.#stage = 'secure';
     }
-    if (way === 'direct') this.#secure();
+    if (tlsStart === 'direct') this.#secure();
     else this.#listen();
   }
 
+  /** Sends an element. */
   send(element: Element): void {
     this.#write(this.#framing.element(element));
   }
 
-  /** Sends raw text, whatever it is. */
+  /** Sends raw text, which need not be XML. */
   sendRaw(text: string): void {
     this.#write(text);
   }
@@ -97,7 +98,7 @@ export class Connection implements Carrier {
     this.close();
   }
 
-  /** Ends the stream in order. */
+  /** Closes the stream properly. */
   close(): void {
     if (this.#closed) return;
     this.#write(this.#framing.footer);
@@ -106,7 +107,7 @@ export class Connection implements Carrier {
     this.#end('in order');
   }
 
-  /** Ends the connection as a failing network does. */
+  /** Breaks the connection, like a failing network. */
   reset(): void {
     if (this.#tls === undefined && this.#socket instanceof Socket) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
@@ -142,12 +143,12 @@ export class Connection implements Carrier {
       isServer: true,
       key: LOOPBACK_KEY,
       cert: LOOPBACK_CERTIFICATE,
-      // Accounts name the very certificates that open them, so that it does not matter who signed one.
+      // Accounts list the certificates they accept, so the issuer does not matter.
       requestCert: this.#host.mechanisms.includes('EXTERNAL'),
       rejectUnauthorized: false,
     });
     this.#socket = this.#tls;
-    // A handshake that fails takes the handle away from under the plain socket, which its listener would count for ever.
+    // A failed handshake takes the handle from the plain socket, which would count as open in its listener forever.
     this.#socket.on('close', () => plain.destroy());
     this.#stage = 'secure';
     this.#restart();
@@ -162,9 +163,9 @@ export class Connection implements Carrier {
   #open(): void {
     const { domain: from } = this.#host;
     this.#write(this.#framing.header({ from, id: newId(), version: '1.0', 'xml:lang': 'en' }));
-    const instead = this.#host.misbehaviour.features?.(this.#stage);
-    if (instead === undefined) this.send(el('features', NS_STREAM, {}, ...this.#features()));
-    else this.#write(instead);
+    const replacement = this.#host.misbehaviour.features?.(this.#stage);
+    if (replacement === undefined) this.send(el('features', NS_STREAM, {}, ...this.#features()));
+    else this.#write(replacement);
   }
 
   #features(): Element[] {
@@ -186,9 +187,9 @@ export class Connection implements Carrier {
   }
 
   #receive(element: Element): void {
-    const instead = this.#host.misbehaviour.answer?.(element, this.#stage);
-    if (instead !== undefined) this.#write(instead);
-    else if (this.#stage === 'bound') this.#session?.take(element);
+    const replacement = this.#host.misbehaviour.answer?.(element, this.#stage);
+    if (replacement !== undefined) this.#write(replacement);
+    else if (this.#stage === 'bound') this.#session?.receive(element);
     else if (this.#stage === 'plain') this.#startTls(element);
     else if (this.#stage === 'secure')
       inBackground(
@@ -199,7 +200,7 @@ export class Connection implements Carrier {
     else this.#bind(element);
   }
 
-  /** A mistake of this server: whoever uses it as a model or in a test has to see it. */
+  /** A bug of this server: users and tests have to see it. */
   #crash(error: unknown): void {
     reportError(error, 'loopback server');
     this.fail('internal-server-error');
@@ -239,7 +240,7 @@ export class Connection implements Carrier {
     this.send(el('challenge', NS_SASL, {}, encodeBase64(new TextEncoder().encode(this.#scram.serverFirst))));
   }
 
-  /** Who speaks, by a mechanism that is one message. */
+  /** The user name, for mechanisms of a single message. */
   #identify(mechanism: string, text: string): string | undefined {
     const { accounts } = this.#host;
     if (mechanism === 'ANONYMOUS') return newId().toLowerCase();
@@ -272,9 +273,9 @@ export class Connection implements Carrier {
   #bind(element: Element): void {
     const request = element.child('bind', NS_BIND);
     if (!element.is('iq', NS_CLIENT) || request === undefined) return this.fail('not-authorized');
-    const wish = request.childText('resource');
+    const resource = request.childText('resource');
     const jid = Jid.tryParse(
-      `${this.#username}@${this.#host.domain}/${wish === undefined || wish === '' ? newId() : wish}`,
+      `${this.#username}@${this.#host.domain}/${resource === undefined || resource === '' ? newId() : resource}`,
     );
     if (jid === undefined) return this.fail('bad-format');
     this.#stage = 'bound';
@@ -294,7 +295,7 @@ export class Connection implements Carrier {
     session.resume(this, request.attr('h'));
   }
 
-  /** Everything that is sent goes through here, so that a misbehaviour counts every byte. */
+  /** Everything is sent through here, so that `misbehaviour` counts every byte. */
   #write(text: string): void {
     if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
     this.#unsent.push(text);

@@ -1,20 +1,20 @@
-/** What the loopback server can be told to do wrong, for tests of clients: what a bad network or a hostile server would do. */
+/** What the loopback server can do wrong, to test clients: the faults of bad networks and hostile servers. */
 import type { Element } from '../xmpp-core/xml/element.js';
 
-/** Where a connection stands when a client's element comes in. */
+/** The state of a connection. */
 export type Stage = 'plain' | 'secure' | 'authenticated' | 'bound';
 
-/** Holds for connections that begin after it was set. */
+/** Faults, for connections that start after they were set. */
 export interface Misbehaviour {
-  /** Resets the connection after so many bytes to the client; those of TLS itself do not count. */
+  /** Resets the connection after this many bytes to the client, not counting those of TLS. */
   readonly cutAtByte?: number;
-  /** Sends nothing more after so many bytes, and keeps the connection. */
+  /** Sends nothing after this many bytes, but keeps the connection open. */
   readonly stallAtByte?: number;
-  /** Reads nothing any more once the client is at that stage. */
+  /** Stops reading when the client reaches that stage. */
   readonly deafAt?: Stage;
   /**
-   * Answers in the server's place: given each element of the client, returns the raw text to send instead of the server's own
-   * answer, or `undefined` to let the server answer. The text may be anything, also what is not XML.
+   * Called for each element of the client.
+   * @returns raw text to send instead of the server's answer, not necessarily XML; `undefined` to let the server answer
    */
   readonly answer?: (element: Element, stage: Stage) => string | undefined;
   /** Replaces the stream features of a stage, as raw text. */

@@ -1,10 +1,11 @@
-/** What the owners of a loopback room decide, as the configuration form of XEP-0045 §15.5.3 has it: who is seen, and who may come in. */
+/** The configuration of a loopback room, with fields of XEP-0045 §15.5.3: who sees real JIDs, and who may enter. */
 import { NS_MUC } from '../xeps/xep-0045-muc/join.js';
 import { NS_ROOM_CONFIGURATION } from '../xeps/xep-0045-muc/owner.js';
 import { fieldBoolean, fieldValue, type DataForm } from '../xeps/xep-0004-data-forms.js';
 
+/** The settings of a room. */
 export interface RoomSettings {
-  /** Whether everybody sees who is behind a nick; else only the owners do, as real servers have it unless told. */
+  /** Whether everybody sees the real JIDs of occupants; else only owners do, the default of real servers. */
   readonly showsJids: boolean;
   readonly membersOnly: boolean;
   readonly isProtected: boolean;
@@ -12,6 +13,7 @@ export interface RoomSettings {
   readonly secret: string;
 }
 
+/** The settings of a new room. */
 export const DEFAULT_SETTINGS: RoomSettings = { showsJids: true, membersOnly: false, isProtected: false, secret: '' };
 
 const WHOIS = 'muc#roomconfig_whois';
@@ -19,7 +21,7 @@ const MEMBERS_ONLY = 'muc#roomconfig_membersonly';
 const PROTECTED = 'muc#roomconfig_passwordprotectedroom';
 const SECRET = 'muc#roomconfig_roomsecret';
 
-/** The form with which an owner is asked. */
+/** Writes the configuration form for an owner. */
 export function settingsForm({ showsJids, membersOnly, isProtected, secret }: RoomSettings): DataForm {
   const flag = (value: boolean): string[] => [value ? '1' : '0'];
   return {
@@ -34,7 +36,7 @@ export function settingsForm({ showsJids, membersOnly, isProtected, secret }: Ro
   };
 }
 
-/** What an owner answered; what is not in it stays as it was. */
+/** Applies a submitted form; settings that are not in it stay unchanged. */
 export function changedSettings(before: RoomSettings, form: DataForm): RoomSettings {
   const whois = fieldValue(form, WHOIS);
   return {
@@ -45,7 +47,7 @@ export function changedSettings(before: RoomSettings, form: DataForm): RoomSetti
   };
 }
 
-/** What the room announces of them (XEP-0045 §6.4). */
+/** The features that a room announces for its settings (XEP-0045 §6.4). */
 export function featuresOf({ showsJids, membersOnly, isProtected }: RoomSettings): readonly string[] {
   return [
     NS_MUC,

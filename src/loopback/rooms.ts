@@ -1,4 +1,4 @@
-/** The loopback server's rooms: one XEP-0045 service with history, stanza ids and occupant ids, and with owners who decide about their rooms. */
+/** The rooms of the loopback server: an XEP-0045 service with history, stanza ids and occupant ids, whose owners configure their rooms. */
 import { createHash } from 'node:crypto';
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
@@ -22,7 +22,7 @@ import { changedSettings, DEFAULT_SETTINGS, featuresOf, settingsForm, type RoomS
 
 interface Occupant {
   readonly nick: string;
-  /** Full: who gets what is said. */
+  /** The full JID that receives the messages. */
   readonly jid: Jid;
 }
 
@@ -30,7 +30,7 @@ interface LoopbackRoom {
   readonly jid: Jid;
   readonly occupants: Map<string, Occupant>;
   readonly history: { readonly message: Element; readonly at: Date }[];
-  /** By bare JID, of those who have one. */
+  /** By bare JID; absent for `none`. */
   readonly affiliations: Map<string, Affiliation>;
   settings: RoomSettings;
   subject: string;
@@ -42,9 +42,14 @@ export type Deliver = (stanza: Element) => void;
 
 const MAX_HISTORY = 100;
 const FEATURES = [NS_DISCO_INFO, NS_STABLE_IDS, NS_OCCUPANT_ID, ...ARCHIVE_FEATURES];
-/** What only the room may say: occupants who send it are not believed. */
-const ROOMS_OWN: ReadonlySet<string> = new Set([NS_DELAY, NS_OCCUPANT_ID, 'http://jabber.org/protocol/muc#user']);
+/** Payloads that only the room may add: they are removed from messages of occupants. */
+const RESERVED_NAMESPACES: ReadonlySet<string> = new Set([
+  NS_DELAY,
+  NS_OCCUPANT_ID,
+  'http://jabber.org/protocol/muc#user',
+]);
 
+/** A service with rooms. */
 export class Rooms {
   readonly domain: string;
   readonly #deliver: Deliver;
@@ -57,13 +62,13 @@ export class Rooms {
     this.#archives = archives;
   }
 
-  /** Takes a stanza for the service, a room or an occupant. */
-  take(stanza: Element, from: Jid, to: Jid): void {
+  /** Handles a stanza to the service, a room or an occupant. */
+  handle(stanza: Element, from: Jid, to: Jid): void {
     try {
-      if (stanza.name === 'iq') this.#takeIq(stanza, from, to);
+      if (stanza.name === 'iq') this.#handleIq(stanza, from, to);
       else if (to.localpart === '') throw new StanzaError('cancel', 'service-unavailable');
-      else if (stanza.name === 'presence') this.#takePresence(stanza, from, to);
-      else this.#takeMessage(stanza, from, to);
+      else if (stanza.name === 'presence') this.#handlePresence(stanza, from, to);
+      else this.#handleMessage(stanza, from, to);
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
       // RFC 6120 §8.3.1: an error is not answered with an error.
@@ -72,7 +77,7 @@ export class Rooms {
     }
   }
 
-  /** A client is gone: so are all its occupants. */
+  /** Removes a client that is gone from all rooms. */
   drop(jid: Jid): void {
     for (const room of this.#rooms.values()) {
       const occupant = occupantOf(room, jid);
@@ -80,14 +85,14 @@ export class Rooms {
     }
   }
 
-  /** Removes an occupant as a moderator would; `statuses` say why (307 kicked, 301 banned, 332 shutdown …). */
+  /** Removes an occupant like a moderator does. @param statuses the reason (307 kicked, 301 banned, 332 shutdown …) */
   expel(room: Jid, nick: string, statuses: readonly number[]): void {
     const found = this.#rooms.get(room.bare.toString());
     const occupant = found?.occupants.get(nick);
     if (found !== undefined && occupant !== undefined) this.#remove(found, occupant, statuses);
   }
 
-  #takeIq(iq: Element, from: Jid, to: Jid): void {
+  #handleIq(iq: Element, from: Jid, to: Jid): void {
     const payload = iq.children()[0];
     if (iq.attr('type') !== 'get' && iq.attr('type') !== 'set') return;
     const result = (content: Element | undefined): void =>
@@ -116,7 +121,7 @@ export class Rooms {
     throw new StanzaError('cancel', 'service-unavailable');
   }
 
-  #takePresence(presence: Element, from: Jid, to: Jid): void {
+  #handlePresence(presence: Element, from: Jid, to: Jid): void {
     const room = this.#rooms.get(to.bare.toString());
     const present = room === undefined ? undefined : occupantOf(room, from);
     if (presence.attr('type') === 'unavailable') {
@@ -126,22 +131,22 @@ export class Rooms {
     if (to.resource === '') throw new StanzaError('modify', 'jid-malformed');
     const holder = room?.occupants.get(to.resource);
     if (holder !== undefined && !holder.jid.equals(from)) throw new StanzaError('cancel', 'conflict');
-    // §17.3: a join of who is there already is a wish to be told everything anew.
+    // §17.3: a client that joins again while it is in the room wants the full state again.
     const isJoin = present === undefined || presence.child('x', NS_MUC) !== undefined;
     if (present !== undefined && isJoin) room?.occupants.delete(present.nick);
     if (isJoin) this.#join(presence, from, to, room);
     else if (room !== undefined && present.nick !== to.resource) this.#rename(room, present, to.resource);
   }
 
-  /** §7.6: the old nick goes, and the new one comes. */
+  /** §7.6: the old nickname leaves, and the new one enters. */
   #rename(room: LoopbackRoom, before: Occupant, nick: string): void {
     const after = { nick, jid: before.jid };
     room.occupants.delete(before.nick);
     room.occupants.set(nick, after);
     for (const { jid } of room.occupants.values()) {
       const own = jid === before.jid ? [Status.self] : [];
-      this.#tell(room, before, jid, [Status.nickChanged, ...own], { into: nick });
-      this.#tell(room, after, jid, own);
+      this.#sendPresence(room, before, jid, [Status.nickChanged, ...own], { into: nick });
+      this.#sendPresence(room, after, jid, own);
     }
   }
 
@@ -151,7 +156,7 @@ export class Rooms {
     const room = existing ?? createdBy(from, to.bare);
     this.#rooms.set(room.jid.toString(), room);
     const newcomer = { nick: to.resource, jid: from };
-    for (const other of room.occupants.values()) this.#tell(room, other, newcomer.jid, []);
+    for (const other of room.occupants.values()) this.#sendPresence(room, other, newcomer.jid, []);
     room.occupants.set(newcomer.nick, newcomer);
     for (const other of room.occupants.values()) {
       const own = [
@@ -159,16 +164,17 @@ export class Rooms {
         ...(room.settings.showsJids ? [Status.nonAnonymous] : []),
         ...(existing === undefined ? [Status.created] : []),
       ];
-      this.#tell(room, newcomer, other.jid, other === newcomer ? own : []);
+      this.#sendPresence(room, newcomer, other.jid, other === newcomer ? own : []);
     }
-    for (const message of wantedHistory(room, presence)) this.#deliver(message.withAttributes({ to: from.toString() }));
+    for (const message of requestedHistory(room, presence))
+      this.#deliver(message.withAttributes({ to: from.toString() }));
     const subject = el('subject', NS_CLIENT, {}, room.subject);
     this.#deliver(
       el('message', NS_CLIENT, { type: 'groupchat', from: room.jid.toString(), to: from.toString() }, subject),
     );
   }
 
-  #takeMessage(message: Element, from: Jid, to: Jid): void {
+  #handleMessage(message: Element, from: Jid, to: Jid): void {
     const room = this.#rooms.get(to.bare.toString());
     const sender = room === undefined ? undefined : occupantOf(room, from);
     if (room === undefined) throw new StanzaError('cancel', 'item-not-found');
@@ -177,17 +183,17 @@ export class Rooms {
     if (to.resource !== '') {
       const occupant = room.occupants.get(to.resource);
       if (occupant === undefined) throw new StanzaError('cancel', 'item-not-found');
-      // §7.5: by that who gets it, or finds a copy or a record of it, knows that an occupant said it, and no account of that name.
+      // §7.5: marks the message as one from an occupant, as opposed to one from an account, also in copies and archives.
       const nodes = message.nodes.filter((node) => typeof node === 'string' || !node.is('x', NS_MUC_USER));
-      const whispered = new Element('message', NS_CLIENT, message.attributes, [
+      const privateMessage = new Element('message', NS_CLIENT, message.attributes, [
         ...nodes,
         el('x', NS_MUC_USER),
       ]).withAttributes({ from: source, to: occupant.jid.toString() });
-      // Who hears it has it in their archive, as with real servers.
+      // As on real servers, it goes to the archive of its receiver.
       const account = occupant.jid.bare;
       const isKept = message.child('body') !== undefined;
-      const id = isKept ? writeStanzaId(this.#archives.keep(account, whispered), account) : undefined;
-      this.#deliver(id === undefined ? whispered : whispered.withNodes(id));
+      const id = isKept ? writeStanzaId(this.#archives.store(account, privateMessage), account) : undefined;
+      this.#deliver(id === undefined ? privateMessage : privateMessage.withNodes(id));
       return;
     }
     const trusted = message.nodes.filter((node) => typeof node === 'string' || !this.#isForged(node, room));
@@ -196,20 +202,21 @@ export class Rooms {
       occupantId(room, sender),
     ]).withAttributes({ from: source, to: undefined });
     const isKept = message.child('body') !== undefined;
-    const id = isKept ? this.#archives.keep(room.jid, clean) : newId();
-    const said = clean.withNodes(writeStanzaId(id, room.jid));
+    const id = isKept ? this.#archives.store(room.jid, clean) : newId();
+    const published = clean.withNodes(writeStanzaId(id, room.jid));
     if (isKept) {
-      room.history.push({ message: said, at: new Date() });
+      room.history.push({ message: published, at: new Date() });
       if (room.history.length > MAX_HISTORY) room.history.shift();
     } else if (message.child('subject') !== undefined) {
       room.subject = message.childText('subject') ?? '';
     }
-    for (const occupant of room.occupants.values()) this.#deliver(said.withAttributes({ to: occupant.jid.toString() }));
+    for (const occupant of room.occupants.values())
+      this.#deliver(published.withAttributes({ to: occupant.jid.toString() }));
   }
 
   #isForged(payload: Element, room: LoopbackRoom): boolean {
     return (
-      ROOMS_OWN.has(payload.ns) ||
+      RESERVED_NAMESPACES.has(payload.ns) ||
       (payload.is('stanza-id', NS_STABLE_IDS) && payload.attr('by') === room.jid.toString())
     );
   }
@@ -218,14 +225,14 @@ export class Rooms {
     room.occupants.delete(leaver.nick);
     for (const { jid } of [leaver, ...room.occupants.values()]) {
       const codes = jid === leaver.jid ? [Status.self, ...statuses] : statuses;
-      this.#tell(room, leaver, jid, codes, {});
+      this.#sendPresence(room, leaver, jid, codes, {});
     }
     if (room.occupants.size > 0) return;
     this.#rooms.delete(room.jid.toString());
-    this.#archives.forget(room.jid);
+    this.#archives.delete(room.jid);
   }
 
-  /** Only affiliations are changed so; who may not be there any more goes (§9.1, §9.4). */
+  /** Changes affiliations, and removes occupants who may no longer be in the room (§9.1, §9.4). */
   #changeAffiliations(room: LoopbackRoom, query: Element): void {
     for (const { jid, affiliation } of readList(query)) {
       if (jid === undefined) throw StanzaError.of('bad-request');
@@ -237,8 +244,8 @@ export class Rooms {
     }
   }
 
-  /** Tells `to` about an occupant. @param gone given when there is none of that nick any more; `into` which one it has become */
-  #tell(
+  /** Sends `to` the presence of an occupant. @param gone set if the occupant has left; `into` is the new nickname, after a change */
+  #sendPresence(
     room: LoopbackRoom,
     about: Occupant,
     to: Jid,
@@ -260,7 +267,7 @@ export class Rooms {
   }
 }
 
-/** Who makes a room is its owner (§10.1.1), and sets it up before anybody else comes in. */
+/** Creates a room. Its creator becomes the owner (§10.1.1), and configures it before others can enter. */
 function createdBy(owner: Jid, jid: Jid): LoopbackRoom {
   return {
     jid,
@@ -277,7 +284,7 @@ function affiliationOf({ affiliations }: LoopbackRoom, { bare }: Jid): Affiliati
   return affiliations.get(bare.toString()) ?? 'none';
 }
 
-/** @throws StanzaError for whom the room does not let in (§7.2.5 to §7.2.7) */
+/** @throws StanzaError if the room does not admit the newcomer (§7.2.5 to §7.2.7) */
 function admit(room: LoopbackRoom, newcomer: Jid, password: string | undefined): void {
   const { membersOnly, isProtected, secret } = room.settings;
   const affiliation = affiliationOf(room, newcomer);
@@ -286,7 +293,7 @@ function admit(room: LoopbackRoom, newcomer: Jid, password: string | undefined):
   if (affiliation !== 'owner' && isProtected && password !== secret) throw StanzaError.of('not-authorized');
 }
 
-/** Takes the owner's settings, with which a new room opens. */
+/** Applies the owner's settings; a new room is unlocked by that. */
 function configure(room: LoopbackRoom, query: Element): void {
   const form = childForm(query);
   if (form?.type !== 'submit') throw StanzaError.of('bad-request');
@@ -298,20 +305,20 @@ function occupantOf(room: LoopbackRoom, jid: Jid): Occupant | undefined {
   return [...room.occupants.values()].find((occupant) => occupant.jid.equals(jid));
 }
 
-/** The same for every stay of the same account in the same room, and telling nothing of the account (XEP-0421 §4). */
+/** The occupant id: always the same for an account in a room, without revealing the account (XEP-0421 §4). */
 function occupantId(room: LoopbackRoom, { jid }: Occupant): Element {
   return writeOccupantId(
     createHash('sha256').update(`${room.jid.toString()} ${jid.bare.toString()}`).digest('base64url'),
   );
 }
 
-/** XEP-0045 §7.2.13. */
-function wantedHistory(room: LoopbackRoom, join: Element): Element[] {
-  const wish = join.child('x', NS_MUC)?.child('history');
-  const since = readDateTime(wish?.attr('since'))?.getTime() ?? 0;
-  const most = Number(wish?.attr('maxstanzas') ?? 20);
+/** The part of the history that the client requests (XEP-0045 §7.2.13). */
+function requestedHistory(room: LoopbackRoom, join: Element): Element[] {
+  const request = join.child('x', NS_MUC)?.child('history');
+  const since = readDateTime(request?.attr('since'))?.getTime() ?? 0;
+  const limit = Number(request?.attr('maxstanzas') ?? 20);
   const wanted = room.history.filter(({ at }) => at.getTime() >= since);
-  return (most > 0 ? wanted.slice(-most) : []).map(({ message, at }) =>
+  return (limit > 0 ? wanted.slice(-limit) : []).map(({ message, at }) =>
     message.withNodes(writeDelay({ stamp: at, from: room.jid })),
   );
 }

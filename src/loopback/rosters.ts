@@ -1,4 +1,4 @@
-/** Rosters of the loopback server, with versions, and the subscriptions that are kept in them (RFC 6121 §2, §3, appendix A). */
+/** The rosters of the loopback server, with versions and presence subscriptions (RFC 6121 §2, §3, appendix A). */
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { NS_ROSTER, readRosterEntry, writeRosterItem, type RosterItem } from '../xmpp-core/im/roster-item.js';
@@ -7,31 +7,32 @@ import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import type { Session } from './session.js';
 
-/** A client that has sent its presence, and what that was. */
-export interface Available {
+/** A client that has sent initial presence, and its latest presence. */
+export interface AvailableClient {
   readonly session: Session;
   readonly presence: Element;
 }
 
 interface StoredRoster {
   readonly items: Map<string, RosterItem>;
-  /** Requests to see this account's presence that wait for its word, by who asks. */
+  /** Pending subscription requests to this account, by sender. */
   readonly requests: Map<string, Element>;
-  /** Every change, in order; its length is the version. */
+  /** All changes, in order; the version is their number. */
   readonly changes: Element[];
-  /** Who asked for the roster, and so is told of changes (§2.2). */
+  /** Sessions that have requested the roster, and so receive roster pushes (§2.2). */
   readonly interested: Set<Session>;
 }
 
+/** The rosters of all accounts. */
 export class Rosters {
   readonly #rosters = new Map<string, StoredRoster>();
-  readonly #availableOf: (account: Jid) => readonly Available[];
+  readonly #availableOf: (account: Jid) => readonly AvailableClient[];
 
-  constructor(availableOf: (account: Jid) => readonly Available[]) {
+  constructor(availableOf: (account: Jid) => readonly AvailableClient[]) {
     this.#availableOf = availableOf;
   }
 
-  /** Answers a roster request. @returns what to send after the result, and the payload of that. @throws StanzaError */
+  /** Answers a roster request. @returns the payload of the result, and stanzas to send after it @throws StanzaError */
   answer(session: Session, account: Jid, iq: Element): { result: Element | undefined; after: readonly Element[] } {
     const query = iq.child('query', NS_ROSTER);
     if (query === undefined) throw StanzaError.of('bad-request');
@@ -42,14 +43,14 @@ export class Rosters {
     const { items, changes, interested } = this.#of(account);
     interested.add(session);
     const known = /^v\d+$/.test(query.attr('ver') ?? '') ? Number(query.attr('ver')?.slice(1)) : Infinity;
-    // §2.6.3: who knows an earlier state is told what changed since then.
+    // §2.6.3: a client with an earlier version receives the changes since then.
     if (known <= changes.length) return { result: undefined, after: changes.slice(known).map(push) };
     const ver = query.attr('ver') === undefined ? undefined : `v${changes.length}`;
     return { result: el('query', NS_ROSTER, { ver }, ...[...items.values()].map(writeRosterItem)), after: [] };
   }
 
-  /** A client became available, or shows something else (§4.2, §4.4): its contacts hear of it, and it of them when it is new. */
-  broadcast({ session, presence }: Available, account: Jid, isNew: boolean): void {
+  /** Sends a client's presence to its contacts (§4.2, §4.4), and theirs to it if it has just come online. */
+  broadcast({ session, presence }: AvailableClient, account: Jid, isNew: boolean): void {
     for (const { jid, subscription } of this.#of(account).items.values()) {
       if (subscription === 'from' || subscription === 'both') {
         for (const contact of this.#availableOf(jid)) contact.session.send(addressed(presence, jid));
@@ -61,7 +62,7 @@ export class Rosters {
     if (isNew) for (const request of this.#of(account).requests.values()) session.send(request);
   }
 
-  /** Takes a presence about a subscription, stamped with its sender (§3). */
+  /** Handles a presence that changes a subscription (§3). @param from replaces its sender */
   subscription(presence: Element, from: Jid, to: Jid): void {
     const type = presence.attr('type');
     const stamped = presence.withAttributes({ from: from.bare.toString(), to: to.bare.toString() });
@@ -71,7 +72,8 @@ export class Rosters {
     else if (type === 'unsubscribe') this.#stop(from.bare, to.bare, stamped);
   }
 
-  ended(session: Session): void {
+  /** Removes a session that has ended. */
+  remove(session: Session): void {
     this.#of(session.jid).interested.delete(session);
   }
 
@@ -85,7 +87,7 @@ export class Rosters {
   }
 
   #approve(contact: Jid, watcher: Jid, presence: Element): void {
-    // §3.4.2: an answer without a question is one in advance.
+    // §3.4.2: an approval without a request is a pre-approval.
     if (!this.#of(contact).requests.delete(watcher.toString())) {
       this.#change(contact, watcher, { isApproved: true });
       return;
@@ -96,7 +98,7 @@ export class Rosters {
     for (const available of this.#availableOf(contact)) this.#send(watcher, addressed(available.presence, watcher));
   }
 
-  /** The watcher no longer sees the contact, whichever of them said so. */
+  /** Ends the watcher's subscription to the contact, whichever of them requested it. */
   #stop(watcher: Jid, contact: Jid, presence: Element): void {
     const wasSeen = this.#sees(watcher, contact);
     this.#of(contact).requests.delete(watcher.toString());
@@ -131,17 +133,17 @@ export class Rosters {
     this.#stop(account, entry.jid, el('presence', NS_CLIENT, { ...between, type: 'unsubscribe' }));
     this.#stop(entry.jid, account, el('presence', NS_CLIENT, { ...between, type: 'unsubscribed' }));
     roster.items.delete(entry.jid.toString());
-    this.#tell(roster, el('item', NS_ROSTER, { jid: entry.jid.toString(), subscription: 'remove' }));
+    this.#recordChange(roster, el('item', NS_ROSTER, { jid: entry.jid.toString(), subscription: 'remove' }));
   }
 
   #change(account: Jid, contact: Jid, changes: Partial<RosterItem>): void {
     const item = { ...this.#item(account, contact), ...changes };
     const roster = this.#of(account);
     roster.items.set(contact.toString(), item);
-    this.#tell(roster, writeRosterItem(item));
+    this.#recordChange(roster, writeRosterItem(item));
   }
 
-  #tell({ changes, interested }: StoredRoster, item: Element): void {
+  #recordChange({ changes, interested }: StoredRoster, item: Element): void {
     const change = el('query', NS_ROSTER, { ver: `v${changes.length + 1}` }, item);
     changes.push(change);
     for (const session of interested) session.send(push(change));

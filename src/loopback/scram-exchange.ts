@@ -1,4 +1,4 @@
-/** The server's side of SCRAM (RFC 5802 §5), as far as the loopback server needs it. */
+/** The server's side of SCRAM (RFC 5802 §5), as far as the loopback server supports it. */
 import { randomBytes } from 'node:crypto';
 import { decodeBase64, encodeBase64 } from '../xmpp-core/sasl/base64.js';
 import {
@@ -13,7 +13,7 @@ import {
   type ScramHash,
 } from '../xmpp-core/sasl/scram-keys.js';
 
-/** What a server keeps of a password. */
+/** What the server stores for a password. */
 export interface Verifier {
   readonly hash: ScramHash;
   readonly salt: Uint8Array;
@@ -24,7 +24,7 @@ export interface Verifier {
 
 const ITERATIONS = 4096;
 
-/** Derives what is kept of a password. */
+/** Derives what to store for a password. */
 export async function makeVerifier(hash: ScramHash, password: string): Promise<Verifier> {
   const salt = new Uint8Array(randomBytes(16));
   const salted = await saltedPassword(hash, password, salt, ITERATIONS);
@@ -37,22 +37,22 @@ export async function makeVerifier(hash: ScramHash, password: string): Promise<V
   };
 }
 
-/** One exchange that got as far as the server's first message. */
+/** An exchange after the server's first message. */
 export interface ScramExchange {
   readonly serverFirst: string;
-  /** @returns the server's final message, or `undefined` when the proof or the channel binding is wrong */
+  /** @returns the server's final message, or `undefined` if the proof or the channel binding is wrong */
   finish(clientFinal: string): string | undefined;
 }
 
-/** The user name in a client's first message. */
+/** Reads the user name in a client's first message. */
 export function readUsername(clientFirst: string): string | undefined {
   return /^(?:[ny]|p=[^,]+),[^,]*,n=([^,]*),/.exec(clientFirst)?.[1]?.replaceAll('=2C', ',').replaceAll('=3D', '=');
 }
 
 /**
- * Begins an exchange.
- * @param channelBinding the data that a -PLUS mechanism must name; `undefined` for the others
- * @returns `undefined` when the client's message is not one
+ * Starts an exchange.
+ * @param channelBinding the data that a -PLUS mechanism requires; `undefined` for others
+ * @returns `undefined` if the client's message is invalid
  */
 export function beginScram(
   verifier: Verifier,

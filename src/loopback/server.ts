@@ -1,7 +1,7 @@
 /**
- * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It speaks StartTLS, direct TLS and
- * WebSocket, SCRAM and PLAIN, binds and resumes, routes messages and presence, keeps what arrives while nobody is there, and has rosters,
- * rooms and uploads. It has no other servers, and nothing on disk.
+ * A small XMPP server in this process, on 127.0.0.1 only: for the demo, for tests, and for study. It supports StartTLS, direct TLS and
+ * WebSocket, SCRAM and PLAIN, binding and resumption, presence, offline messages, rosters, rooms and uploads. It does not federate, and
+ * stores nothing on disk.
  */
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -22,19 +22,19 @@ import { Accounts } from './accounts.js';
 import { ARCHIVE_FEATURES, Archives } from './archives.js';
 import { Carbons } from './carbons.js';
 import { LOOPBACK_CERTIFICATE } from './certificate.js';
-import { Connection, type ConnectionHost, type Way } from './connection.js';
+import { Connection, type ConnectionHost, type TlsStart } from './connection.js';
 import type { Misbehaviour } from './misbehaviour.js';
 import { Rooms } from './rooms.js';
-import { Rosters, type Available } from './rosters.js';
+import { Rosters, type AvailableClient } from './rosters.js';
 import { Session } from './session.js';
 import { Uploads } from './uploads.js';
 import { webSocketListener } from './web-socket-listener.js';
 
-/** How the server behaves; as a good one unless told. */
+/** The options of a server. */
 export interface LoopbackOptions {
-  /** What is offered after TLS; SCRAM with and without channel binding unless told. */
+  /** The SASL mechanisms offered after TLS; by default SCRAM with and without channel binding. */
   readonly mechanisms?: readonly string[];
-  /** For so many seconds a session whose connection broke waits for its client (XEP-0198). Unless told, none does. */
+  /** How many seconds a session can be resumed after its connection broke (XEP-0198). By default there is no resumption. */
   readonly resumableSeconds?: number;
 }
 
@@ -43,15 +43,15 @@ const FOREIGN_ROOMS = 'rooms.example';
 const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
 const MAX_OFFLINE = 100;
 const SUBSCRIPTION_TYPES: ReadonlySet<string> = new Set(['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed']);
-/** How long `stop` waits for clients to close their side. */
+/** How long `stop` waits for clients to close their streams. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-/** A server to test against: `const server = await LoopbackServer.start()`. Its accounts, rooms and files are gone when it stops. */
+/** The server: `LoopbackServer.start()` starts one. */
 export class LoopbackServer {
   /** The domain of its accounts. */
   readonly domain = DOMAIN;
   readonly rooms: Rooms;
-  /** Rooms of another domain, as if of another server: this one does not vouch for what they say. */
+  /** Rooms of another domain, as if on another server, which this one does not vouch for. */
   readonly foreignRooms: Rooms;
   readonly #options: LoopbackOptions;
   readonly #accounts = new Accounts();
@@ -59,12 +59,12 @@ export class LoopbackServer {
   readonly #carbons = new Carbons();
   readonly #uploads = new Uploads(`upload.${DOMAIN}`);
   readonly #connections = new Set<Connection>();
-  /** Bound sessions, by full JID. */
+  /** Sessions with a bound resource, by full JID. */
   readonly #sessions = new Map<string, Session>();
-  /** Clients that have sent their presence. */
-  readonly #available = new Map<Session, Available>();
+  /** Clients that have sent initial presence. */
+  readonly #available = new Map<Session, AvailableClient>();
   readonly #rosters = new Rosters((account) => this.#availableOf(account));
-  readonly #waiting = new Map<string, Element[]>();
+  readonly #offlineMessages = new Map<string, Element[]>();
   readonly #listeners: Server[] = [];
   readonly #sockets = new Set<Socket>();
   #misbehaviour: Misbehaviour = {};
@@ -91,7 +91,7 @@ export class LoopbackServer {
     return server;
   }
 
-  /** The ports of 127.0.0.1 that clients connect to. */
+  /** The ports on 127.0.0.1 to connect to. */
   get ports(): { readonly startTls: number; readonly directTls: number; readonly webSocket: number } {
     return this.#ports;
   }
@@ -101,7 +101,7 @@ export class LoopbackServer {
     return { server: { host: '127.0.0.1', port: this.#ports.startTls }, ca: LOOPBACK_CERTIFICATE };
   }
 
-  /** The full JIDs of the clients that are connected. */
+  /** The full JIDs of connected clients. */
   get sessions(): readonly string[] {
     return [...this.#sessions].flatMap(([jid, { isConnected }]) => (isConnected ? [jid] : []));
   }
@@ -113,32 +113,32 @@ export class LoopbackServer {
     return jid;
   }
 
-  /** Lets the holder of this certificate (PEM) in as that account, where `EXTERNAL` is offered. */
+  /** Accepts this certificate (PEM) as a login to the account, if `EXTERNAL` is offered. */
   trustCertificate(account: Jid, certificate: string): void {
     this.#accounts.trustCertificate(account.localpart, certificate);
   }
 
-  /** From the next connection on does something wrong; without an argument, nothing more. */
+  /** Sets the faults of connections from now on; none by default. */
   misbehave(misbehaviour: Misbehaviour = {}): void {
     this.#misbehaviour = misbehaviour;
   }
 
-  /** Breaks all connections, as a failing network does. */
+  /** Breaks all connections, like a failing network. */
   cutAll(): void {
     for (const connection of this.#connections) connection.reset();
   }
 
-  /** Ends all streams with an error of RFC 6120 §4.9.3. */
+  /** Ends all streams with a stream error (RFC 6120 §4.9.3). */
   failAll(condition: string): void {
     for (const connection of this.#connections) connection.fail(condition);
   }
 
-  /** Sends raw text to a session, as if the server had thought of it. */
+  /** Sends raw text to a session, as if the server itself sent it. */
   inject(jid: Jid, text: string): void {
     this.#sessions.get(jid.toString())?.sendRaw(text);
   }
 
-  /** Stops: streams are closed, and no port and no connection is left open. */
+  /** Stops the server: closes all streams, and leaves no port or connection open. */
   async stop(): Promise<void> {
     for (const connection of this.#connections) connection.close();
     for (const session of this.#sessions.values()) session.end();
@@ -152,8 +152,8 @@ export class LoopbackServer {
     await this.#uploads.close();
   }
 
-  #accept(socket: Duplex, way: Way): void {
-    this.#connections.add(new Connection(socket, this.#host(), way));
+  #accept(socket: Duplex, tlsStart: TlsStart): void {
+    this.#connections.add(new Connection(socket, this.#host(), tlsStart));
   }
 
   async #listen(listener: Server): Promise<number> {
@@ -200,21 +200,21 @@ export class LoopbackServer {
   }
 
   #ended(session: Session, undelivered: readonly Element[]): void {
-    this.#rosters.ended(session);
-    this.#carbons.ended(session);
+    this.#rosters.remove(session);
+    this.#carbons.remove(session);
     const jid = session.jid.toString();
     if (this.#available.has(session)) {
       this.#presence(session, el('presence', NS_CLIENT, { from: jid, type: 'unavailable' }));
     }
     this.#sessions.delete(jid);
     for (const service of [this.rooms, this.foreignRooms]) service.drop(session.jid);
-    // What people wrote goes to the other clients of the account, or waits for the next one (XEP-0198 §5).
+    // Unacknowledged messages go to the account's other clients, or are stored for the next one (XEP-0198 §5).
     const isTalk = (stanza: Element): boolean =>
       stanza.name === 'message' && stanza.child('body') !== undefined && stanza.attr('type') !== 'groupchat';
     for (const stanza of undelivered.filter(isTalk)) this.#deliver(stanza);
   }
 
-  /** RFC 6120 §10: a stanza without `to` is for the server, on behalf of the account. */
+  /** RFC 6120 §10: the server handles stanzas without `to` on behalf of the account. */
   #route(session: Session, stanza: Element): void {
     const from = session.jid;
     const stamped = stanza.withAttributes({ from: from.toString() });
@@ -222,12 +222,12 @@ export class LoopbackServer {
     const to = toText === undefined ? from.bare : Jid.tryParse(toText);
     if (to === undefined) session.send(errorReply(stanza, new StanzaError('modify', 'jid-malformed')));
     else if (stanza.name === 'presence' && toText === undefined) this.#presence(session, stamped);
-    else if (to.domainpart === this.rooms.domain) this.rooms.take(stamped, from, to);
-    else if (to.domainpart === this.foreignRooms.domain) this.foreignRooms.take(stamped, from, to);
+    else if (to.domainpart === this.rooms.domain) this.rooms.handle(stamped, from, to);
+    else if (to.domainpart === this.foreignRooms.domain) this.foreignRooms.handle(stamped, from, to);
     else if (stanza.name === 'presence' && SUBSCRIPTION_TYPES.has(stanza.attr('type') ?? ''))
       this.#rosters.subscription(stanza, from, to);
     else if (stanza.name === 'message' && stanza.attr('type') !== 'error' && this.#isLocal(to))
-      this.#takeMessage(session, stamped.withAttributes({ to: to.toString() }), from, to);
+      this.#handleMessage(session, stamped.withAttributes({ to: to.toString() }), from, to);
     else if (to.localpart !== '' && !(stanza.name === 'iq' && to.isBare))
       this.#deliver(stamped.withAttributes({ to: to.toString() }));
     else if (stanza.name === 'iq') this.#answer(session, stanza, to);
@@ -237,18 +237,18 @@ export class LoopbackServer {
     return to.domainpart === DOMAIN && this.#accounts.has(to.localpart);
   }
 
-  /** A message from one account to another: both archives get it, and the other clients of both a copy. */
-  #takeMessage(session: Session, message: Element, from: Jid, to: Jid): void {
+  /** Delivers a message between accounts, archives it for both, and copies it to their other clients. */
+  #handleMessage(session: Session, message: Element, from: Jid, to: Jid): void {
     const sent = this.#archived(message, from.bare);
-    // What somebody writes to their own account is one message, in one archive.
+    // A message to one's own account is one message in one archive.
     const received = to.bare.equals(from.bare) ? sent : this.#archived(message, to.bare);
     this.#deliver(received);
     this.#carbons.copy('sent', sent, from.bare, session);
-    // To a bare JID it went to everybody there is.
+    // A message to a bare JID went to all clients.
     if (!to.isBare) this.#carbons.copy('received', received, to.bare, this.#sessions.get(to.toString()));
   }
 
-  /** The message with its id in the archive, if it goes there; an id that its sender says to be of that archive is taken out. */
+  /** Archives a message if it has a body. @returns the message with its archive id; forged ids of that archive are removed */
   #archived(message: Element, account: Jid): Element {
     const by = account.toString();
     const nodes = message.nodes.filter(
@@ -256,7 +256,7 @@ export class LoopbackServer {
     );
     const clean = new Element(message.name, message.ns, message.attributes, nodes);
     if (clean.child('body') === undefined) return clean;
-    return clean.withNodes(writeStanzaId(this.#archives.keep(account, clean), account));
+    return clean.withNodes(writeStanzaId(this.#archives.store(account, clean), account));
   }
 
   #presence(session: Session, presence: Element): void {
@@ -266,36 +266,36 @@ export class LoopbackServer {
     this.#rosters.broadcast(available, account, !isLeaving && !this.#available.has(session));
     if (isLeaving) return void this.#available.delete(session);
     this.#available.set(session, available);
-    for (const message of this.#waiting.get(account.toString()) ?? []) session.send(message);
-    this.#waiting.delete(account.toString());
+    for (const message of this.#offlineMessages.get(account.toString()) ?? []) session.send(message);
+    this.#offlineMessages.delete(account.toString());
   }
 
-  #availableOf(account: Jid): Available[] {
+  #availableOf(account: Jid): AvailableClient[] {
     return [...this.#available.values()].filter(({ session }) => session.jid.bare.equals(account.bare));
   }
 
-  /** Brings a stanza to the client or clients that its `to` names (RFC 6121 §8.5). */
+  /** Delivers a stanza to the client or clients that its `to` addresses (RFC 6121 §8.5). */
   #deliver(stanza: Element): void {
     const to = Jid.tryParse(stanza.attr('to'));
     if (to === undefined) return;
-    const there = this.#sessions.get(to.toString());
-    if (there !== undefined) return there.send(stanza);
+    const session = this.#sessions.get(to.toString());
+    if (session !== undefined) return session.send(stanza);
     if (stanza.name === 'presence' || stanza.attr('type') === 'error') return;
     if (!this.#accounts.has(to.localpart) || to.domainpart !== DOMAIN || stanza.name === 'iq') {
       if (stanza.name === 'iq' && stanza.attr('type') === 'result') return;
       return this.#deliver(errorReply(stanza, new StanzaError('cancel', 'service-unavailable')));
     }
-    const present = this.#availableOf(to);
-    for (const { session } of present) session.send(stanza);
-    if (present.length === 0) this.#keep(to.bare.toString(), stanza);
+    const available = this.#availableOf(to);
+    for (const { session } of available) session.send(stanza);
+    if (available.length === 0) this.#storeOffline(to.bare.toString(), stanza);
   }
 
-  #keep(account: string, message: Element): void {
+  #storeOffline(account: string, message: Element): void {
     if (message.child('body') === undefined) return;
-    const waiting = this.#waiting.get(account) ?? [];
-    if (waiting.length >= MAX_OFFLINE) return;
-    waiting.push(message.withNodes(writeDelay({ stamp: new Date(), from: Jid.parse(DOMAIN) })));
-    this.#waiting.set(account, waiting);
+    const stored = this.#offlineMessages.get(account) ?? [];
+    if (stored.length >= MAX_OFFLINE) return;
+    stored.push(message.withNodes(writeDelay({ stamp: new Date(), from: Jid.parse(DOMAIN) })));
+    this.#offlineMessages.set(account, stored);
   }
 
   #answer(session: Session, iq: Element, to: Jid): void {
@@ -311,7 +311,7 @@ export class LoopbackServer {
       } else if (payload.ns === NS_MAM && session.jid.bare.equals(to)) {
         reply(this.#archives.answer(to, session.jid, payload, (result) => session.send(result)));
       } else if (payload.ns === NS_CARBONS && session.jid.bare.equals(to)) {
-        this.#carbons.take(session, payload);
+        this.#carbons.handle(session, payload);
         reply(undefined);
       } else {
         reply(to.domainpart === this.#uploads.domain ? this.#uploads.answer(payload) : this.#answerForServer(payload));

@@ -1,4 +1,4 @@
-/** A client's session on the loopback server. With stream management (XEP-0198) it outlives the connection that it began on. */
+/** A client's session on the loopback server. With stream management (XEP-0198) it outlives its connection. */
 import { StreamError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
@@ -7,34 +7,36 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import { parseElement } from '../xmpp-core/xml/stream-parser.js';
 import { Ledger, NS_STREAM_MANAGEMENT } from '../xeps/xep-0198-stream-management/ledger.js';
 
-/** What carries a session: a connection. */
+/** The connection of a session. */
 export interface Carrier {
   send(element: Element): void;
   sendRaw(text: string): void;
-  /** Ends the stream with an error. @param application a condition of its own beside that (RFC 6120 §4.9.4) */
+  /** Ends the stream with an error. @param application an application-specific condition (RFC 6120 §4.9.4) */
   fail(condition: string, application?: Element): void;
 }
 
+/** What a session needs from its server. */
 export interface SessionHost {
-  /** For how many seconds a session waits for its client; `undefined` where there is no stream management. */
+  /** How many seconds a session can be resumed; `undefined` without stream management. */
   readonly resumableSeconds: number | undefined;
   onStanza(session: Session, stanza: Element): void;
-  /** The session is over. @param undelivered what its client never acknowledged */
+  /** The session has ended. @param undelivered what the client did not acknowledge */
   onEnded(session: Session, undelivered: readonly Element[]): void;
 }
 
-/** What waits for a client that is away; of more, its session ends. */
+/** The most data to queue for a disconnected client; the session ends when it is exceeded. */
 const LIMITS = { stanzas: 1_000, characters: 4 * 1024 * 1024 };
 
+/** The session of one bound resource. */
 export class Session {
   readonly jid: Jid;
-  /** By which the client resumes it. */
+  /** The id to resume it by. */
   readonly id = newId();
   readonly #host: SessionHost;
   #carrier: Carrier | undefined;
-  /** There once the client has enabled stream management. */
+  /** Set when the client enables stream management. */
   #ledger: Ledger | undefined;
-  #isAsking = false;
+  #isRequested = false;
   #isOver = false;
   #expiry: NodeJS.Timeout | undefined;
 
@@ -48,63 +50,63 @@ export class Session {
     return this.#carrier !== undefined;
   }
 
-  /** Whether a client may ask to resume it. */
+  /** Whether the client may resume it. */
   get isResumable(): boolean {
     return this.#ledger !== undefined;
   }
 
-  /** Sends a stanza, now or when the client is back. */
+  /** Sends a stanza, now or when the client reconnects. */
   send(stanza: Element): void {
-    this.#keep(stanza);
+    this.#queue(stanza);
     this.#carrier?.send(stanza);
-    this.#ask();
+    this.#requestAcknowledgement();
   }
 
-  /** Sends raw text; stanzas in it count as such, and what is no XML as nothing. */
+  /** Sends raw text. Stanzas in it are counted; text that is not XML is not. */
   sendRaw(text: string): void {
-    if (this.#ledger !== undefined) for (const stanza of readStanzas(text)) this.#keep(stanza);
+    if (this.#ledger !== undefined) for (const stanza of readStanzas(text)) this.#queue(stanza);
     this.#carrier?.sendRaw(text);
-    this.#ask();
+    this.#requestAcknowledgement();
   }
 
-  /** Takes what the client sent: a stanza, or a word about those. */
-  take(element: Element): void {
+  /** Handles an element of the client: a stanza, or one of stream management. */
+  receive(element: Element): void {
     if (element.ns !== NS_STREAM_MANAGEMENT) {
       this.#ledger?.countHandled();
       this.#host.onStanza(this, element);
     } else if (element.name === 'enable') this.#enable();
     else if (element.name === 'r') this.#carrier?.send(writeCount('a', this.#ledger));
     else if (element.name === 'a') {
-      this.#isAsking = false;
+      this.#isRequested = false;
       this.#acknowledge(element.attr('h'), this.#carrier);
-      this.#ask();
+      this.#requestAcknowledgement();
     }
   }
 
-  /** Goes on over another connection, whatever became of the first (§5). */
+  /** Continues the session on another connection, and replaces the former one (§5). */
   resume(carrier: Carrier, h: string | undefined): void {
     const before = this.#carrier;
     if (!this.#acknowledge(h, carrier)) return;
     clearTimeout(this.#expiry);
     this.#carrier = carrier;
     before?.fail('conflict');
-    this.#isAsking = false;
+    this.#isRequested = false;
     carrier.send(writeCount('resumed', this.#ledger).withAttributes({ previd: this.id }));
     for (const { stanza } of this.#ledger?.queue ?? []) carrier.send(stanza);
-    this.#ask();
+    this.#requestAcknowledgement();
   }
 
-  /** A connection is gone. @param inOrder whether its stream was closed: then there is nothing to wait for (§7) */
+  /** A connection has ended. @param inOrder whether its stream was closed properly: then the session ends too (§7) */
   disconnected(carrier: Carrier, inOrder: boolean): void {
     if (carrier !== this.#carrier) return;
     this.#carrier = undefined;
     const seconds = this.#host.resumableSeconds;
     if (inOrder || this.#ledger === undefined || seconds === undefined) this.end();
     else this.#expiry = setTimeout(() => this.end(), seconds * 1_000);
-    this.#isAsking = false;
+    this.#isRequested = false;
   }
 
-  /** Ends it; with a condition its client is told, if there is a connection. */
+  /** Ends the session. @param condition a stream error to send to a connected client */
   end(condition?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -125,26 +127,26 @@ export class Session {
     this.#carrier?.send(el('enabled', NS_STREAM_MANAGEMENT, { id: this.id, resume: true, max }));
   }
 
-  #keep(stanza: Element): void {
+  #queue(stanza: Element): void {
     this.#ledger?.add(stanza);
     if ((this.#ledger?.queue.length ?? 0) > LIMITS.stanzas) this.end('resource-constraint');
   }
 
-  /** One question at a time. */
-  #ask(): void {
-    if (this.#isAsking || this.#carrier === undefined || (this.#ledger?.queue.length ?? 0) === 0) return;
-    this.#isAsking = true;
+  /** Requests an acknowledgement, one at a time. */
+  #requestAcknowledgement(): void {
+    if (this.#isRequested || this.#carrier === undefined || (this.#ledger?.queue.length ?? 0) === 0) return;
+    this.#isRequested = true;
     this.#carrier.send(el('r', NS_STREAM_MANAGEMENT));
   }
 
-  /** @returns whether the count can be; if not, whoever sent it is told so */
-  #acknowledge(h: string | undefined, teller: Carrier | undefined): boolean {
+  /** Applies a count of the client; an invalid one ends the stream with an error. @returns whether it was valid */
+  #acknowledge(h: string | undefined, sender: Carrier | undefined): boolean {
     try {
       this.#ledger?.acknowledge(h);
       return true;
     } catch (error) {
       if (!(error instanceof StreamError)) throw error;
-      teller?.fail(error.condition, error.details.application);
+      sender?.fail(error.condition, error.details.application);
       return false;
     }
   }

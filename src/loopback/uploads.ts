@@ -1,4 +1,4 @@
-/** The loopback server's upload service: XEP-0363 slots, and the HTTPS server behind them. Files live in memory. */
+/** The upload service of the loopback server: XEP-0363 slots, and the HTTPS server behind them. Files are kept in memory. */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
@@ -15,14 +15,15 @@ import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
 const MAX_FILE_SIZE = 10 * 1024 * 1024;
 const MAX_FILES = 100;
 
-interface PromisedFile extends SlotRequest {
+interface UploadSlot extends SlotRequest {
   readonly token: string;
   content: Buffer | undefined;
 }
 
+/** The service with its HTTPS server. */
 export class Uploads {
   readonly domain: string;
-  readonly #files = new Map<string, PromisedFile>();
+  readonly #files = new Map<string, UploadSlot>();
   readonly #server: https.Server;
 
   constructor(domain: string) {
@@ -31,7 +32,7 @@ export class Uploads {
       inBackground(
         () => this.#serve(request, response),
         (error) => {
-          // Whoever uploads may go at any time; the system's errors have a code.
+          // Clients may disconnect at any time; such system errors have a code.
           if (!(error instanceof Error && 'code' in error)) reportError(error, 'loopback uploads');
           response.destroy();
         },
@@ -85,27 +86,27 @@ export class Uploads {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const file = this.#files.get(request.url ?? '');
     if (file === undefined) response.writeHead(404).end();
-    else if (request.method === 'GET') this.#give(file, response);
-    else if (request.method === 'PUT') await this.#keep(file, request, response);
+    else if (request.method === 'GET') this.#serveFile(file, response);
+    else if (request.method === 'PUT') await this.#receiveFile(file, request, response);
     else response.writeHead(405).end();
   }
 
-  #give(file: PromisedFile, response: ServerResponse): void {
+  #serveFile(file: UploadSlot, response: ServerResponse): void {
     if (file.content === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'Content-Type': file.contentType }).end(file.content);
   }
 
-  async #keep(file: PromisedFile, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #receiveFile(file: UploadSlot, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.headers['authorization'] !== `Bearer ${file.token}`) return void response.writeHead(403).end();
-    const pieces: Buffer[] = [];
+    const chunks: Buffer[] = [];
     let size = 0;
-    for await (const piece of request as AsyncIterable<Buffer>) {
-      size += piece.byteLength;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.byteLength;
       if (size > file.size) return void response.writeHead(413).end();
-      pieces.push(piece);
+      chunks.push(chunk);
     }
     if (size !== file.size) return void response.writeHead(400).end();
-    file.content = Buffer.concat(pieces);
+    file.content = Buffer.concat(chunks);
     response.writeHead(201).end();
   }
 }

@@ -1,4 +1,4 @@
-/** The loopback server's WebSocket (RFC 7395): `wss://localhost`, whatever the path, with the same certificate as everything else. */
+/** The WebSocket listener of the loopback server (RFC 7395): `wss://localhost` with any path, and the same certificate. */
 import https from 'node:https';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
@@ -7,8 +7,8 @@ import { DEFAULT_LIMITS } from '../xmpp-core/xml/limits.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from './certificate.js';
 
 /**
- * Makes a server that is yet to listen.
- * @param accept is given each WebSocket, as a stream of which each chunk is a message, and the TLS connection under it
+ * Creates the server; the caller starts listening.
+ * @param accept called with each WebSocket, as a stream of which each chunk is a message, and its TLS connection
  */
 export function webSocketListener(accept: (socket: Duplex, carrier: TLSSocket) => void): https.Server {
   const server = https.createServer({ key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE });
@@ -25,7 +25,7 @@ export function webSocketListener(accept: (socket: Duplex, carrier: TLSSocket) =
   return server;
 }
 
-/** Each chunk is one message, of text (RFC 7395 §3.2): bytes alone would be sent as binary. */
+/** Each chunk is one text message (RFC 7395 §3.2); by default, bytes would be sent as binary. */
 function asStream(socket: WebSocket): Duplex {
   const stream = new Duplex({
     readableObjectMode: true,

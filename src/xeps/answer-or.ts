@@ -1,15 +1,15 @@
-/** For questions where no answer is an answer as well. */
+/** For requests to entities that need not support them. */
 import { StanzaError, TimeoutError } from '../xmpp-core/errors.js';
 
-/** What an entity answers, or `otherwise` where it refuses or does not answer in time. @throws what else goes wrong */
-export async function answerOr<Answer, Otherwise>(
+/** The answer, or `fallback` if the entity refuses or does not answer in time. @throws any other error */
+export async function answerOr<Answer, Fallback>(
   answer: Promise<Answer>,
-  otherwise: Otherwise,
-): Promise<Answer | Otherwise> {
+  fallback: Fallback,
+): Promise<Answer | Fallback> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof StanzaError || error instanceof TimeoutError) return otherwise;
+    if (error instanceof StanzaError || error instanceof TimeoutError) return fallback;
     throw error;
   }
 }

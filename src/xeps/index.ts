@@ -1,4 +1,4 @@
-/** All extensions in one namespace, for the tests and the adapter of the recorded streams. Users import each from its own module. */
+/** All extensions, and those for a chat client. */
 export * from './chat-plugins.js';
 export * from './liveness.js';
 export * from './message-identity.js';

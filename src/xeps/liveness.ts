@@ -1,7 +1,7 @@
 /**
- * Watches the connection: after a time of silence the server is asked for a sign of life, and without one before the deadline the
- * connection is given up. This is the one liveness policy of the client; the questions are those of XEP-0198 or, where the server does not
- * count stanzas, of XEP-0199 (§4.2).
+ * Watches the connection: after a time of silence it probes the server, and without an answer before the deadline it ends the connection.
+ * This is the client's only liveness policy; probes are those of XEP-0198, or of XEP-0199 (§4.2) if the server does not support stream
+ * management.
  */
 import { TimeoutError } from '../xmpp-core/errors.js';
 import type { Disposer } from '../xmpp-core/events.js';
@@ -10,13 +10,13 @@ import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
 import { answerOr } from './answer-or.js';
 import { ping } from './xep-0199-ping.js';
 
-/** When silence becomes suspicious, and when it is taken for the end; in milliseconds. */
+/** When to probe, and when to give up. In milliseconds. */
 export interface LivenessPolicy {
   readonly silenceMs: number;
   readonly deadlineMs: number;
 }
 
-/** The plugin with another policy than the usual one of 60 and 20 seconds. */
+/** The plugin with other limits than 60 seconds of silence and 20 seconds for an answer. */
 export function livenessWith({ silenceMs, deadlineMs }: LivenessPolicy): Plugin<void> {
   return definePlugin({
     name: 'liveness',
@@ -38,7 +38,7 @@ export function livenessWith({ silenceMs, deadlineMs }: LivenessPolicy): Plugin<
             ? watch()
             : context.connectionLost(new TimeoutError('waiting for any data from the server', deadlineMs)),
         );
-        // One question is enough: who counts stanzas with us owes an answer to that as well. Whatever is heard is a sign of life.
+        // One probe is enough: with stream management the server has to answer it. Any received data counts as an answer.
         if (context.probe()) return;
         await answerOr(
           context.get(ping).ping(Jid.parse(context.account.domainpart), { timeoutMs: deadlineMs }),
@@ -52,4 +52,5 @@ export function livenessWith({ silenceMs, deadlineMs }: LivenessPolicy): Plugin<
   });
 }
 
+/** The plugin with the usual limits: 60 seconds of silence, 20 seconds for an answer. */
 export const liveness = livenessWith({ silenceMs: 60_000, deadlineMs: 20_000 });

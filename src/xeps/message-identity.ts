@@ -1,27 +1,27 @@
 /**
- * Who wrote a message, and by which id a later one may name it: what corrections (XEP-0308), retractions (XEP-0424), reactions
- * (XEP-0444), replies (XEP-0461) and markers (XEP-0333) have in common.
+ * Who wrote a message, and which id later messages refer to it by: shared by corrections (XEP-0308), displayed markers (XEP-0333),
+ * retractions (XEP-0424), reactions (XEP-0444) and replies (XEP-0461).
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
 import { readOriginId } from './xep-0359-stable-ids.js';
 
-/** A message of a room as multi-user chat tells it (`RoomMessage`), which knows more of who is behind a nick. */
-export interface SaidInRoom {
+/** A message in a room as `muc` emits it (`RoomMessage`), with what the room reveals about the sender. */
+export interface MessageInRoom {
   readonly message: Message;
   readonly nick: string;
   readonly occupant: { readonly realJid: Jid | undefined } | undefined;
-  /** Only where the room announces such ids (XEP-0421 §5, XEP-0359 §6): `muc` sees to that. */
+  /** `undefined` unless the room announces occupant ids and stanza ids (XEP-0421 §5, XEP-0359 §6): `muc` checks that. */
   readonly occupantId: string | undefined;
   readonly stanzaId: string | undefined;
-  /** Whether we sent it ourselves. */
+  /** Whether this client sent it. */
   readonly own: boolean;
 }
 
-/** A message as the client's `message` event brings it, or as multi-user chat does. */
-export type Said = Message | SaidInRoom;
+/** A message from the client's `message` event, or from `muc`. */
+export type AnyMessage = Message | MessageInRoom;
 
-/** Who wrote a message: an account, or somebody in a room, of whom less may be known. */
+/** The author of a message: an account, or an occupant of a room, whose account may be hidden. */
 export type Author =
   | { readonly kind: 'account'; readonly jid: Jid }
   | {
@@ -32,21 +32,22 @@ export type Author =
       readonly realJid: Jid | undefined;
     };
 
-/** What only who watched the room between the two messages can know. */
-export interface Watched {
-  /** The nick was held by the same person all the time between the two messages. */
+/** What only a caller that observed the room between the two messages can tell. */
+export interface SameAuthorOptions {
+  /** The same occupant held the nickname from the first message to the second. */
   readonly sameStay?: boolean;
 }
 
-export function messageOf(said: Said): Message {
-  return 'message' in said ? said.message : said;
+/** The stanza itself, from either kind of message. */
+export function messageOf(received: AnyMessage): Message {
+  return 'message' in received ? received.message : received;
 }
 
-/** The author of a message. One of type `groupchat` that did not come through `muc` is known by its nick only. */
-export function authorOf(said: Said): Author {
-  const { from, type } = messageOf(said);
-  if ('message' in said) {
-    const { nick, occupant, occupantId } = said;
+/** The author of a message. A `groupchat` message that did not come through `muc` is known by its nickname only. */
+export function authorOf(received: AnyMessage): Author {
+  const { from, type } = messageOf(received);
+  if ('message' in received) {
+    const { nick, occupant, occupantId } = received;
     return { kind: 'occupant', room: from.bare, nick, occupantId, realJid: occupant?.realJid };
   }
   if (type !== 'groupchat') return { kind: 'account', jid: from.bare };
@@ -54,10 +55,10 @@ export function authorOf(said: Said): Author {
 }
 
 /**
- * Whether the same person wrote both. In a room an occupant id decides, else the real JID; where the room tells neither, the same nick is
- * enough only for who has watched it (XEP-0308 §5). When unsure the answer is no.
+ * Whether both authors are the same. In a room the occupant ids decide, else the real JIDs. If the room reveals neither, the same nickname
+ * counts only if the caller observed the room in between (XEP-0308 §5). When in doubt, the answer is no.
  */
-export function isSameAuthor(one: Author, other: Author, { sameStay = false }: Watched = {}): boolean {
+export function isSameAuthor(one: Author, other: Author, { sameStay = false }: SameAuthorOptions = {}): boolean {
   if (one.kind === 'account' || other.kind === 'account')
     return one.kind === 'account' && other.kind === 'account' && one.jid.equals(other.jid);
   if (!one.room.equals(other.room) || one.nick === '' || other.nick === '') return false;
@@ -66,27 +67,27 @@ export function isSameAuthor(one: Author, other: Author, { sameStay = false }: W
   return sameStay && one.nick === other.nick;
 }
 
-/** A text that is the same for the same author and another for any other, as far as the room tells; to keep things by. */
+/** A key for maps: equal for the same author and different for any other, as far as the room reveals authors. */
 export function authorKey(author: Author): string {
   if (author.kind === 'account') return author.jid.toString();
   const { room, nick, occupantId, realJid } = author;
-  // No JID has a space before its resource, so that no occupant can be spelt like another or like an account.
+  // A JID has no space before its resource, so an occupant's key cannot equal that of another occupant or of an account.
   if (occupantId !== undefined) return `${room.toString()} occupant ${occupantId}`;
   return realJid === undefined ? `${room.toString()} nick ${nick}` : `${room.toString()} jid ${realJid.toString()}`;
 }
 
 /**
- * The id by which replies and reactions name a message (XEP-0461 §4.1, XEP-0444 §4.3): in a room the one that the room gave it, else the
- * one its sender did. Without such an id it cannot be named.
+ * The id that replies and reactions refer to a message by (XEP-0461 §4.1, XEP-0444 §4.3).
+ * @returns in a room the id that the room assigned, elsewhere the sender's; `undefined` if the message has none and cannot be referred to
  */
-export function referenceId(said: Said): string | undefined {
-  const { element, type, id } = messageOf(said);
-  if (type === 'groupchat') return 'message' in said ? said.stanzaId : undefined;
+export function referenceId(received: AnyMessage): string | undefined {
+  const { element, type, id } = messageOf(received);
+  if (type === 'groupchat') return 'message' in received ? received.stanzaId : undefined;
   return readOriginId(element) ?? id;
 }
 
-/** The id by which retractions and markers name a message (XEP-0424 §5.1, XEP-0333 §4.3): outside of rooms, that of the stanza. */
-export function stanzaReferenceId(said: Said): string | undefined {
-  const { type, id } = messageOf(said);
-  return type === 'groupchat' ? referenceId(said) : id;
+/** The id that retractions and markers refer to a message by (XEP-0424 §5.1, XEP-0333 §4.3): outside of rooms, the stanza's `id`. */
+export function stanzaReferenceId(received: AnyMessage): string | undefined {
+  const { type, id } = messageOf(received);
+  return type === 'groupchat' ? referenceId(received) : id;
 }

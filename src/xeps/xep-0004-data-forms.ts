@@ -1,17 +1,18 @@
 /**
  * XEP-0004 Data Forms, 2.13.2 (Final). https://xmpp.org/extensions/xep-0004.html
  *
- * Questions with typed fields, their answers, and tables of results. This is the one reader and writer of forms: whatever carries a
- * form in its own payload (disco, rooms, commands, pubsub, registration, archives) uses it.
+ * Forms with typed fields, submitted forms, and tables of results. Every payload that carries a form (disco, rooms, commands, pubsub,
+ * registration, archives) reads and writes it with these codecs.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of data forms. */
 export const NS_DATA_FORMS = 'jabber:x:data';
 
-/** §3.1: something to be filled in, an answer, a refusal to answer, or data. */
+/** §3.1: a form to fill in, a submitted form, a cancelled form, or data. */
 export type FormKind = 'form' | 'submit' | 'cancel' | 'result';
 
-/** §3.3 */
+/** The type of a field (§3.3). */
 export type FieldType =
   | 'boolean'
   | 'fixed'
@@ -24,35 +25,38 @@ export type FieldType =
   | 'text-private'
   | 'text-single';
 
+/** An option of a list field (§3.2). */
 export interface FormOption {
   readonly value: string;
   readonly label?: string;
 }
 
+/** A field of a form (§3.2). */
 export interface FormField {
-  /** Its `var`; a field that only shows text (`fixed`) may have none. */
+  /** Its `var`; a `fixed` field, which only shows text, may have none. */
   readonly name?: string;
-  /** Absent in answers, where the question knows it. */
+  /** Absent in submitted forms, where the original form defines it. */
   readonly type?: FieldType;
   readonly label?: string;
   readonly description?: string;
   readonly required?: boolean;
   readonly values: readonly string[];
-  /** What can be chosen from, in a list. */
+  /** The options of a list field. */
   readonly options?: readonly FormOption[];
-  /** Children that other extensions put here, such as media (XEP-0221) and validation (XEP-0122), as they are. */
+  /** Children that other extensions add, such as media (XEP-0221) and validation (XEP-0122), unchanged. */
   readonly extensions?: readonly Element[];
 }
 
+/** A form, a submitted form, or a table of results. */
 export interface DataForm {
   readonly type: FormKind;
   readonly title?: string;
   readonly instructions?: readonly string[];
-  /** In their order, which is the order for people. */
+  /** In the order in which to show them. */
   readonly fields: readonly FormField[];
   /** The columns of a table of results (§3.4). */
   readonly reported?: readonly FormField[];
-  /** Its rows. */
+  /** The rows of the table. */
   readonly items?: readonly (readonly FormField[])[];
 }
 
@@ -70,7 +74,7 @@ const FIELD_TYPES: ReadonlySet<string> = new Set<FieldType>([
   'text-single',
 ]);
 
-/** Reads an `<x xmlns='jabber:x:data'/>`; `undefined` when it is none, or of no known type. */
+/** Reads an `<x xmlns='jabber:x:data'/>`; `undefined` for any other element or an unknown type. */
 export function readDataForm(x: Element): DataForm | undefined {
   const type = x.attr('type');
   if (!x.is('x', NS_DATA_FORMS) || !isKind(type)) return undefined;
@@ -88,12 +92,13 @@ export function readDataForm(x: Element): DataForm | undefined {
   };
 }
 
-/** The form among the children of a payload that carries at most one. */
+/** Reads the form among the children of a payload that carries at most one. */
 export function childForm(parent: Element | undefined): DataForm | undefined {
   const x = parent?.child('x', NS_DATA_FORMS);
   return x === undefined ? undefined : readDataForm(x);
 }
 
+/** Writes a form. */
 export function writeDataForm({ type, title, instructions = [], fields, reported, items = [] }: DataForm): Element {
   return el(
     'x',
@@ -107,56 +112,54 @@ export function writeDataForm({ type, title, instructions = [], fields, reported
   );
 }
 
-/** Fields of a form, or of a row of its table. */
+/** The fields of a form, or of a row of its table. */
 type Fields = DataForm | readonly FormField[] | undefined;
 
+/** The field of that name, if there is one. */
 export function fieldOf(form: Fields, name: string): FormField | undefined {
   const fields = form !== undefined && 'fields' in form ? form.fields : form;
   return fields?.find((field) => field.name === name);
 }
 
-/** The value of a field that has one. */
+/** The first value of a field, if it has one. */
 export function fieldValue(form: Fields, name: string): string | undefined {
   return fieldOf(form, name)?.values[0];
 }
 
-/** All values of a field; none when it is not there. */
+/** All values of a field; an empty list if there is no such field. */
 export function fieldValues(form: Fields, name: string): readonly string[] {
   return fieldOf(form, name)?.values ?? [];
 }
 
-/** What a boolean field says (§3.3); `undefined` when it is not there or says neither. */
+/** The value of a boolean field (§3.3); `undefined` if it is absent or not a boolean. */
 export function fieldBoolean(form: Fields, name: string): boolean | undefined {
   const value = fieldValue(form, name);
   if (value === '1' || value === 'true') return true;
   return value === '0' || value === 'false' ? false : undefined;
 }
 
-/** What the form is about (XEP-0068): the namespace in its `FORM_TYPE`. In a question or a result the field has to be hidden. */
+/** The `FORM_TYPE` of a form (XEP-0068). In a form to fill in or a result the field has to be hidden. */
 export function formType(form: DataForm | undefined): string | undefined {
   const field = fieldOf(form, 'FORM_TYPE');
   return form?.type === 'submit' || field?.type === 'hidden' ? field?.values[0] : undefined;
 }
 
-/** The values of an answer by the names of their fields; what is `undefined` is left as it is at the other side (§3.5). */
+/** Values by field name. The receiver leaves fields that are `undefined` unchanged (§3.5). */
 export type FormValues = Readonly<Record<string, string | boolean | number | readonly string[] | undefined>>;
 
-/** An answer; with `about` as its `FORM_TYPE`. */
+/** Builds a submitted form. @param about its `FORM_TYPE` */
 export function submitForm(about: string | undefined, values: FormValues): DataForm {
-  const written = Object.entries(values).flatMap(([name, value]) =>
+  const answers = Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, values: valuesOf(value) }],
   );
   const subject: FormField[] = about === undefined ? [] : [{ name: 'FORM_TYPE', type: 'hidden', values: [about] }];
-  return { type: 'submit', fields: [...subject, ...written] };
+  return { type: 'submit', fields: [...subject, ...answers] };
 }
 
-/**
- * Answers a question: what it proposes, with `changes` in its place. Fields that only show text are left out, as is whatever was
- * asked without a proposal and is not answered.
- */
+/** Fills in a form: the proposed values, replaced by `changes`. Fields that only show text are left out, and fields without any value. */
 export function answerForm(question: DataForm, changes: FormValues): DataForm {
-  const asked = question.fields.filter(({ name, type }) => name !== undefined && type !== 'fixed');
-  const kept = asked.filter(({ name = '', values }) => changes[name] === undefined && values.length > 0);
+  const answerable = question.fields.filter(({ name, type }) => name !== undefined && type !== 'fixed');
+  const kept = answerable.filter(({ name = '', values }) => changes[name] === undefined && values.length > 0);
   const changed = submitForm(undefined, changes).fields;
   return { type: 'submit', fields: [...kept.map(asAnswer), ...changed] };
 }
@@ -183,7 +186,7 @@ function readField(field: Element): FormField {
   const extensions = field.children().filter(({ ns }) => ns !== NS_DATA_FORMS);
   return {
     ...(name === undefined ? {} : { name }),
-    // §3.3: a type that nobody knows is text.
+    // §3.3: an unknown type counts as `text-single`.
     ...(type === undefined ? {} : { type: isFieldType(type) ? type : 'text-single' }),
     ...(label === undefined ? {} : { label }),
     ...(description === undefined ? {} : { description }),

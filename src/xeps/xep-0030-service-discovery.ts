@@ -1,8 +1,8 @@
 /**
  * XEP-0030 Service Discovery, 2.5.0 (Final). https://xmpp.org/extensions/xep-0030.html
  *
- * Asks others for their identities, features and items, and answers with our own: of ourselves, and of the nodes that other plugins
- * offer here.
+ * Queries the identities, features and items of other entities, and answers such queries about ourselves and about the nodes that other
+ * plugins add.
  */
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
@@ -12,31 +12,36 @@ import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
 import { NS_DATA_FORMS, type DataForm, writeDataForm } from './xep-0004-data-forms.js';
 
+/** The namespace of information queries. */
 export const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info';
+/** The namespace of item queries. */
 export const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
 
-/** What kind of thing an entity is (§3.1); categories and types are in the registry of the XSF. */
+/** What kind of entity this is (§3.1); the XSF registers categories and types. */
 export interface Identity {
   readonly category: string;
   readonly type: string;
   readonly name?: string;
-  /** Of the name. */
+  /** The language of the name. */
   readonly language?: string;
 }
 
+/** The identities and features of an entity (§3.1). */
 export interface DiscoInfo {
   readonly identities: readonly Identity[];
   readonly features: ReadonlySet<string>;
-  /** Extended information (XEP-0128), as it came; `extendedInfo` reads it. */
+  /** Extended information (XEP-0128), unparsed; `extendedInfo` reads it. */
   readonly forms: readonly Element[];
 }
 
+/** An item of an entity (§4.1). */
 export interface DiscoItem {
   readonly jid: Jid;
   readonly node?: string;
   readonly name?: string;
 }
 
+/** Reads the answer to an information query. */
 export function readDiscoInfo(query: Element): DiscoInfo {
   return {
     identities: query.children('identity').map((identity) => {
@@ -54,6 +59,7 @@ export function readDiscoInfo(query: Element): DiscoInfo {
   };
 }
 
+/** Writes the answer to an information query. */
 export function writeDiscoInfo({ identities, features, forms }: DiscoInfo, node?: string): Element {
   return el(
     'query',
@@ -67,7 +73,7 @@ export function writeDiscoInfo({ identities, features, forms }: DiscoInfo, node?
   );
 }
 
-/** Items without a usable JID are left out. */
+/** Reads the answer to an item query. Items without a valid JID are left out. */
 export function readDiscoItems(query: Element): DiscoItem[] {
   return query.children('item').flatMap((item) => {
     const jid = Jid.tryParse(item.attr('jid'));
@@ -78,53 +84,56 @@ export function readDiscoItems(query: Element): DiscoItem[] {
   });
 }
 
+/** Writes the answer to an item query. */
 export function writeDiscoItems(items: readonly DiscoItem[], node?: string): Element {
   const written = items.map((item) => el('item', NS_DISCO_ITEMS, { ...item, jid: item.jid.toString() }));
   return el('query', NS_DISCO_ITEMS, { node }, ...written);
 }
 
-/** Where to look, and until when. */
+/** Which node to query, and how long. */
 export interface DiscoOptions {
   readonly node?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
 }
 
-/** What a node of ours answers. What is thrown as a `StanzaError` is the answer, so that a node can refuse somebody. */
+/** How one of our nodes answers. A thrown `StanzaError` is the answer, so a node can refuse a requester. */
 export interface OfferedNode {
   info(asker: Jid): DiscoInfo | Promise<DiscoInfo>;
-  /** None unless given. */
+  /** No items by default. */
   items?(asker: Jid): readonly DiscoItem[] | Promise<readonly DiscoItem[]>;
 }
 
+/** The handle of the plugin. */
 export interface ServiceDiscovery {
-  /** `changed`: we are or can do something else than before. */
+  /** `changed`: our identity, features or forms have changed. */
   readonly events: Listenable<{ changed: undefined }>;
-  /** What we say we are; a bot unless told otherwise. */
-  identify(ours: Identity): void;
-  /** Announces a feature beside those of the plugins, until the returned function is called. */
+  /** Sets the identity that we announce; `client/bot` by default. */
+  setIdentity(identity: Identity): void;
+  /** Announces a feature in addition to those of the plugins. @returns withdraws it */
   announce(feature: string): Disposer;
-  /** Adds extended information about ourselves (XEP-0128): a form of type `result` with a `FORM_TYPE`. */
-  extend(form: DataForm): Disposer;
-  /** Answers for a node of ours. @throws XmppError when somebody answers for it already */
+  /** Adds extended information about ourselves (XEP-0128): a form of type `result` with a `FORM_TYPE`. @returns withdraws it */
+  addForm(form: DataForm): Disposer;
+  /** Answers queries for one of our nodes. @returns removes the node @throws XmppError if the node is taken */
   offer(node: string, offered: OfferedNode): Disposer;
-  /** Lists items under ourselves, such as places where there is more to find. */
-  list(items: (asker: Jid) => readonly DiscoItem[]): Disposer;
-  /** What we answer about ourselves. */
+  /** Adds items to the answer about ourselves. @param items what this requester may see @returns removes them */
+  addItems(items: (asker: Jid) => readonly DiscoItem[]): Disposer;
+  /** What we announce about ourselves. */
   own(): DiscoInfo;
-  /** What an entity is and can do. @throws StanzaError, TimeoutError */
+  /** Queries the identities and features of an entity. @throws StanzaError, TimeoutError */
   info(entity: Jid | string, options?: DiscoOptions): Promise<DiscoInfo>;
-  /** The same as the entity sent it, for who checks it to the letter. */
+  /** The same, unparsed, for verifying hashes. @throws StanzaError, TimeoutError */
   query(entity: Jid | string, options?: DiscoOptions): Promise<Element>;
-  /** The same as `info`, asked once a session: for what does not change, as that of servers. */
+  /** The same as `info`, queried once per session: for entities that do not change, such as servers. @throws StanzaError, TimeoutError */
   infoOnce(entity: Jid | string, node?: string): Promise<DiscoInfo>;
-  /** What there is at an entity. @throws StanzaError, TimeoutError */
+  /** Queries the items of an entity. @throws StanzaError, TimeoutError */
   items(entity: Jid | string, options?: DiscoOptions): Promise<DiscoItem[]>;
 }
 
-/** How many answers are kept of a session; the oldest goes. */
-const MAX_KEPT = 256;
+/** How many answers are cached per session; the oldest is dropped. */
+const MAX_CACHED = 256;
 
+/** Service discovery: `client.get(serviceDiscovery)` queries other entities and announces features of ours. */
 export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
   name: 'service-discovery',
   xep: 30,
@@ -132,14 +141,14 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
   setup(context): ServiceDiscovery {
     const events = context.events<{ changed: undefined }>();
     const nodes = new Map<string, OfferedNode>();
-    const lists = new Set<(asker: Jid) => readonly DiscoItem[]>();
+    const itemLists = new Set<(asker: Jid) => readonly DiscoItem[]>();
     const forms = new Set<Element>();
-    /** One entry for each time it was announced: two plugins may need the same. */
+    /** One entry for each announcement: two plugins may announce the same feature. */
     const announced = new Set<{ readonly feature: string }>();
-    const kept = new BoundedMap<string, Promise<DiscoInfo>>(MAX_KEPT);
+    const cached = new BoundedMap<string, Promise<DiscoInfo>>(MAX_CACHED);
     let identity: Identity = { category: 'client', type: 'bot' };
 
-    const changing = <Part>(parts: Set<Part>, part: Part): Disposer => {
+    const register = <Part>(parts: Set<Part>, part: Part): Disposer => {
       parts.add(part);
       events.emit('changed', undefined);
       return () => {
@@ -163,11 +172,11 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
     });
     context.onIq({ type: 'get', ns: NS_DISCO_ITEMS, name: 'query' }, from.anyone, async (query, { from: asker }) => {
       const node = query.attr('node') ?? '';
-      if (node === '') return writeDiscoItems([...lists].flatMap((list) => list(asker)));
+      if (node === '') return writeDiscoItems([...itemLists].flatMap((list) => list(asker)));
       return writeDiscoItems((await offeredAt(node).items?.(asker)) ?? [], node);
     });
-    // What a server or a room can do may change while we are away.
-    context.onBound(() => kept.clear());
+    // The features of a server or a room may change while we are offline.
+    context.onBound(() => cached.clear());
 
     const ask = async (ns: string, to: Jid | string, { node, ...options }: DiscoOptions): Promise<Element> => {
       const result = await context.iq({ to, type: 'get', payload: el('query', ns, { node }), ...options });
@@ -180,12 +189,12 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
       events,
       own,
       info,
-      identify(ours) {
-        identity = ours;
+      setIdentity(newIdentity) {
+        identity = newIdentity;
         events.emit('changed', undefined);
       },
-      announce: (feature) => changing(announced, { feature }),
-      extend: (form) => changing(forms, writeDataForm(form)),
+      announce: (feature) => register(announced, { feature }),
+      addForm: (form) => register(forms, writeDataForm(form)),
       offer(node, offered) {
         if (nodes.has(node)) throw new XmppError(`the node '${node}' is already registered`);
         nodes.set(node, offered);
@@ -193,24 +202,24 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
           if (nodes.get(node) === offered) nodes.delete(node);
         };
       },
-      list(items) {
-        lists.add(items);
+      addItems(items) {
+        itemLists.add(items);
         return () => {
-          lists.delete(items);
+          itemLists.delete(items);
         };
       },
       query: (entity, options = {}) => ask(NS_DISCO_INFO, entity, options),
       async infoOnce(entity, node) {
         const key = JSON.stringify([Jid.from(entity), node]);
-        const known = kept.get(key);
+        const known = cached.get(key);
         if (known !== undefined) return known;
-        const asked = info(entity, node === undefined ? {} : { node });
-        kept.set(key, asked);
+        const request = info(entity, node === undefined ? {} : { node });
+        cached.set(key, request);
         try {
-          return await asked;
+          return await request;
         } catch (error) {
-          // A failure is not what the entity is: the next one asks again.
-          if (kept.get(key) === asked) kept.delete(key);
+          // A failure is not cached: the next call queries again.
+          if (cached.get(key) === request) cached.delete(key);
           throw error;
         }
       },

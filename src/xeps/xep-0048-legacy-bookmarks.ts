@@ -1,9 +1,9 @@
 /**
  * XEP-0048 Bookmarks, 1.2 (Deprecated). https://xmpp.org/extensions/xep-0048.html
  *
- * The older way of keeping rooms: one element with all of them, in a private node of our account (XEP-0223) or in private XML
- * (XEP-0049). It is for servers that do not keep both ways the same by themselves; XEP-0402 decides. What is not changed stays as it is,
- * with the web pages that people bookmarked and whatever else there is.
+ * The older storage of bookmarks: one element with all rooms, in a private node of our account (XEP-0223) or in private XML (XEP-0049). It
+ * serves servers that do not convert between both storages themselves; XEP-0402 chooses. Everything else in the element is kept, such as
+ * bookmarked web pages.
  */
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin } from '../xmpp-core/plugin.js';
@@ -11,21 +11,22 @@ import { el, Element } from '../xmpp-core/xml/element.js';
 import { privateXml } from './xep-0049-private-xml.js';
 import { privateData } from './xep-0223-private-data.js';
 
+/** The namespace of the older bookmarks, and the name of their node. */
 export const NS_LEGACY_BOOKMARKS = 'storage:bookmarks';
 
-/** A room to be remembered. */
+/** A bookmarked room. */
 export interface Conference {
   readonly jid: Jid;
-  /** What people call it. */
+  /** A name for people. */
   readonly name?: string;
-  /** Whether to enter it at each login. */
+  /** Whether to join it at each login. */
   readonly autojoin: boolean;
   readonly nick?: string;
-  /** Kept by the server as it is. */
+  /** Stored on the server in plain text. */
   readonly password?: string;
 }
 
-/** The rooms in a `<storage/>`; those without a usable address are left out. */
+/** Reads the rooms in a `<storage/>`; those without a valid JID are left out. */
 export function readBookmarkStorage(storage: Element): Conference[] {
   return storage.children('conference').flatMap((conference) => {
     const jid = Jid.tryParse(conference.attr('jid'));
@@ -33,7 +34,7 @@ export function readBookmarkStorage(storage: Element): Conference[] {
   });
 }
 
-/** The storage with that room in it, in the place of its former self. */
+/** Adds a room to the storage, or replaces it. */
 export function withConference(storage: Element, conference: Conference): Element {
   const isIt = isConferenceOf(conference.jid);
   const former = storage.children().find(isIt);
@@ -45,14 +46,14 @@ export function withConference(storage: Element, conference: Conference): Elemen
   return new Element(storage.name, storage.ns, storage.attributes, all);
 }
 
-/** The storage without that room. */
+/** Removes a room from the storage. */
 export function withoutConference(storage: Element, jid: Jid): Element {
   const isIt = isConferenceOf(jid);
   const nodes = storage.nodes.filter((node) => typeof node === 'string' || !isIt(node));
   return new Element(storage.name, storage.ns, storage.attributes, nodes);
 }
 
-/** What both kinds of `<conference/>` have in common: this one and that of XEP-0402. */
+/** Reads what this `<conference/>` and that of XEP-0402 have in common. */
 export function readConference(conference: Element, jid: Jid): Conference {
   const name = conference.attr('name');
   const nick = textOf(conference, 'nick');
@@ -66,7 +67,7 @@ export function readConference(conference: Element, jid: Jid): Conference {
   };
 }
 
-/** Writes it; what its former self has beside that is kept. */
+/** Writes a `<conference/>`. @param former the element to replace; its other content is kept */
 export function writeConference({ name, autojoin, nick, password }: Conference, ns: string, former?: Element): Element {
   const kept = (former ?? el('conference', ns)).withAttributes({ name, autojoin: autojoin || undefined });
   const others = kept.nodes.filter((node) => typeof node !== 'string' && !(node.ns === ns && KNOWN.has(node.name)));
@@ -81,11 +82,13 @@ const KNOWN: ReadonlySet<string> = new Set(['nick', 'password']);
 
 /** A place where the storage can be. */
 export interface BookmarkStorage {
-  /** `undefined` when there has never been one. */
+  /** Loads the storage; `undefined` if there has never been one. */
   load(): Promise<Element | undefined>;
+  /** Replaces the storage. */
   save(storage: Element): Promise<void>;
 }
 
+/** The two places of the older bookmarks, for XEP-0402: a private node, and private XML. */
 export const legacyBookmarks = definePlugin({
   name: 'legacy-bookmarks',
   xep: 48,

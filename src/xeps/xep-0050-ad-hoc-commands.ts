@@ -1,8 +1,8 @@
 /**
  * XEP-0050 Ad-Hoc Commands, 1.3.0 (Stable). https://xmpp.org/extensions/xep-0050.html
  *
- * Runs the commands of others, stage by stage, and offers ours to those who may run them. What can be done at a stage of ours follows
- * from which functions it has: `next`, `complete`, `prev`. Whoever may not run a command does not see it in the list.
+ * Runs commands of other entities, stage by stage, and offers ours to those who may run them. The functions of a stage (`next`, `complete`,
+ * `prev`) define the possible actions. Commands that a requester may not run are not listed.
  *
  * Left out: announcing the command list in a message (§2.3); languages.
  */
@@ -15,38 +15,40 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import { childForm, NS_DATA_FORMS, writeDataForm, type DataForm } from './xep-0004-data-forms.js';
 import { serviceDiscovery, type DiscoItem } from './xep-0030-service-discovery.js';
 
+/** The namespace of commands, and the node that lists them. */
 export const NS_COMMANDS = 'http://jabber.org/protocol/commands';
 
+/** The status of a command (§4.1). */
 export type CommandStatus = 'executing' | 'completed' | 'canceled';
-/** §4.1; `execute` stands for the one that the other side proposes. */
+/** What to do next (§4.1); `execute` means the default action of the stage. */
 export type CommandAction = 'execute' | 'cancel' | 'prev' | 'next' | 'complete';
 
-/** A sentence for the user. */
+/** A message for the user. */
 export interface CommandNote {
   readonly type: 'info' | 'warn' | 'error';
   readonly text: string;
 }
 
-/** A `<command/>`, of either side. */
+/** A `<command/>`, as a request or as an answer. */
 export interface Command {
   readonly node: string;
   readonly sessionId?: string;
   readonly action?: CommandAction;
   readonly status?: CommandStatus;
-  /** What can be done next, beside canceling; none where it does not say. */
+  /** The possible actions besides `cancel`; absent if the answer does not list any. */
   readonly actions?: readonly CommandAction[];
-  /** What `execute` stands for. */
+  /** The action that `execute` means. */
   readonly defaultAction?: CommandAction;
   readonly notes: readonly CommandNote[];
   readonly form?: DataForm;
-  /** What else there is, such as links (XEP-0066). */
+  /** Other payloads, such as links (XEP-0066). */
   readonly payloads?: readonly Element[];
 }
 
 const STATUSES: ReadonlySet<string> = new Set<CommandStatus>(['executing', 'completed', 'canceled']);
 const ACTIONS: ReadonlySet<string> = new Set<CommandAction>(['execute', 'cancel', 'prev', 'next', 'complete']);
 
-/** Reads it; `undefined` without a node, or with an action that there is not. */
+/** Reads a command; `undefined` without a node, or if the action is unknown. */
 export function readCommand(command: Element): Command | undefined {
   const node = command.attr('node');
   const [sessionId, action, status] = [command.attr('sessionid'), command.attr('action'), command.attr('status')];
@@ -63,7 +65,7 @@ export function readCommand(command: Element): Command | undefined {
     ...(action === undefined ? {} : { action }),
     ...(isStatus(status) ? { status } : {}),
     ...(offered === undefined ? {} : { actions: actions.filter(isAction) }),
-    // §3.4: what it proposes has to be among what it allows.
+    // §3.4: the default has to be one of the listed actions.
     ...(isAction(proposed) && actions.includes(proposed) ? { defaultAction: proposed } : {}),
     notes: command.children('note').map((note) => {
       const type = note.attr('type');
@@ -74,6 +76,7 @@ export function readCommand(command: Element): Command | undefined {
   };
 }
 
+/** Writes a command. */
 export function writeCommand(command: Command): Element {
   const { node, sessionId, action, status, actions, defaultAction, notes, form, payloads = [] } = command;
   return el(
@@ -89,16 +92,16 @@ export function writeCommand(command: Command): Element {
   );
 }
 
-/** Who runs a command of ours. */
+/** A running command of ours, and who runs it. */
 export interface CommandSession {
   readonly id: string;
-  /** Full; of an occupant of a room it is the room's, with the nick as resource. */
+  /** A full JID; in a room that of the occupant. */
   readonly requester: Jid;
 }
 
 /**
- * A stage of a command of ours. With `next` or `complete` it waits for an answer; without both it is the end. An error that the user
- * should read is a note of type `error`; a thrown `StanzaError` is sent as it is, and the stage stays.
+ * A stage of one of our commands. With `next` or `complete` it waits for an answer; without both it is the last. Errors for the user are
+ * notes of type `error`. A thrown `StanzaError` is sent as it is, and the stage stays.
  */
 export interface CommandStep {
   readonly form?: DataForm;
@@ -109,31 +112,32 @@ export interface CommandStep {
   readonly prev?: (answer: DataForm | undefined) => CommandStep | Promise<CommandStep>;
 }
 
-/** A command of ours. */
+/** One of our commands. */
 export interface OfferedCommand {
   readonly node: string;
-  /** For people. */
+  /** A name for people. */
   readonly name: string;
-  /** Who may see and run it; asked at every stage. */
+  /** Who may see and run it; checked at every stage. */
   allowed(requester: Jid): boolean;
-  /** Whether it is as if it were not there to those who may not run it; otherwise they are told that it is forbidden. */
+  /** Whether others are told `item-not-found`, as if the command did not exist, instead of `forbidden`. */
   readonly hidden?: boolean;
   start(session: CommandSession): CommandStep | Promise<CommandStep>;
 }
 
-/** A command of somebody else's, as it stands. */
+/** A stage of another entity's command. */
 export interface RunningCommand extends Command {
   readonly status: CommandStatus;
-  /** Goes on. @throws StanzaError, TimeoutError; XmppError when it is over */
+  /** Continues the command. @throws StanzaError, TimeoutError; XmppError if it is over */
   act(action: CommandAction, answer?: DataForm): Promise<RunningCommand>;
 }
 
+/** The handle of the plugin. */
 export interface AdHocCommands {
-  /** Offers a command until the returned function is called. @throws XmppError when the node is taken */
+  /** Offers a command. @returns withdraws it @throws XmppError if the node is taken */
   offer(command: OfferedCommand): Disposer;
-  /** The commands of an entity that we may see. @throws StanzaError, TimeoutError */
+  /** Lists the commands of an entity that we may see. @throws StanzaError, TimeoutError */
   list(entity: Jid | string): Promise<readonly DiscoItem[]>;
-  /** Begins one. @throws StanzaError, TimeoutError; XmppError when the answer is none */
+  /** Starts a command. @throws StanzaError, TimeoutError; XmppError if the answer is invalid */
   execute(entity: Jid | string, node: string): Promise<RunningCommand>;
 }
 
@@ -144,7 +148,7 @@ interface Session extends CommandSession {
   isBusy: boolean;
 }
 
-/** How long a session waits for its user; how many there may be, of one account and in all. */
+/** How long a session waits for its user, in milliseconds, and the most sessions per account and in all. */
 export interface AdHocLimits {
   readonly sessionMs: number;
   readonly sessionsOfOne: number;
@@ -153,7 +157,7 @@ export interface AdHocLimits {
 
 const LIMITS: AdHocLimits = { sessionMs: 600_000, sessionsOfOne: 4, sessions: 256 };
 
-/** The plugin with other limits than the usual ones: ten minutes, 4 and 256 sessions. */
+/** The plugin with other limits than ten minutes, 4 sessions per account and 256 in all. */
 export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: AdHocLimits): Plugin<AdHocCommands> {
   return definePlugin({
     name: 'ad-hoc-commands',
@@ -163,7 +167,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
     setup(context): AdHocCommands {
       const disco = context.get(serviceDiscovery);
       const offers = new Map<string, OfferedCommand>();
-      /** In the order in which they expire. */
+      /** In order of expiry. */
       const sessions = new Map<string, Session>();
 
       disco.offer(NS_COMMANDS, {
@@ -179,22 +183,22 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         },
       });
 
-      const remember = (session: Session): void => {
+      const store = (session: Session): void => {
         sessions.delete(session.id);
         session.expiresAt = performance.now() + sessionMs;
         sessions.set(session.id, session);
       };
-      /** Makes room: what has expired goes, then an account's own oldest. */
-      const admit = (requester: Jid): void => {
+      /** Makes room for a session: drops expired ones, then the oldest of the same account. */
+      const makeRoom = (requester: Jid): void => {
         const now = performance.now();
         for (const { id, expiresAt } of sessions.values()) if (expiresAt <= now) sessions.delete(id);
         const theirs = [...sessions.values()].filter((session) => session.requester.bare.equals(requester.bare));
         for (const { id } of theirs.slice(0, Math.max(0, theirs.length - sessionsOfOne + 1))) sessions.delete(id);
         if (sessions.size >= max) throw StanzaError.of('resource-constraint', 'too many commands are running');
       };
-      const ongoing = (sessionId: string, node: string, requester: Jid): Session => {
+      const findSession = (sessionId: string, node: string, requester: Jid): Session => {
         const session = sessions.get(sessionId);
-        // Somebody else's session is told from none at all by nobody (§3.3).
+        // §3.3: does not reveal whether the session exists but belongs to another requester.
         if (session === undefined || session.command.node !== node || !session.requester.equals(requester))
           throw refusal('bad-request', 'bad-sessionid');
         if (session.expiresAt <= performance.now()) {
@@ -204,7 +208,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         if (session.isBusy) throw StanzaError.of('unexpected-request', 'the previous stage is still running');
         return session;
       };
-      /** Does what is asked for. While it is done nothing else may happen to the session. */
+      /** Runs an action. Until it is done, the session accepts no other action. */
       const advance = async (session: Session, act: () => CommandStep | Promise<CommandStep>): Promise<Element> => {
         session.isBusy = true;
         try {
@@ -213,7 +217,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           session.isBusy = false;
         }
         if (isLast(session.step)) sessions.delete(session.id);
-        else if (sessions.has(session.id)) remember(session);
+        else if (sessions.has(session.id)) store(session);
         return writeStep(session);
       };
 
@@ -226,12 +230,12 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
           const { node, sessionId, action = 'execute', form } = request;
           const command = offers.get(node);
           if (command === undefined) throw StanzaError.of('item-not-found');
-          if (!command.allowed(requester)) throw refused(command);
+          if (!command.allowed(requester)) throw refusalOf(command);
           if (sessionId === undefined) {
             if (action !== 'execute') throw refusal('bad-request', 'bad-action');
-            admit(requester);
+            makeRoom(requester);
             const session: Session = { id: newId(), requester, command, step: {}, expiresAt: 0, isBusy: false };
-            remember(session);
+            store(session);
             try {
               return await advance(session, () => command.start(session));
             } catch (error) {
@@ -239,16 +243,16 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
               throw error;
             }
           }
-          const session = ongoing(sessionId, node, requester);
+          const session = findSession(sessionId, node, requester);
           if (action === 'cancel') {
             sessions.delete(sessionId);
             return writeCommand({ node, sessionId, status: 'canceled', notes: [] });
           }
           const { step } = session;
-          const wanted = action === 'execute' ? defaultOf(step) : action;
-          const act = wanted === undefined ? undefined : step[wanted];
+          const chosen = action === 'execute' ? defaultOf(step) : action;
+          const act = chosen === undefined ? undefined : step[chosen];
           if (act === undefined) throw refusal('bad-request', 'bad-action');
-          // §3.5: a form that was canceled counts as an answer.
+          // §3.5: a cancelled form counts as an answer.
           return advance(session, () => act(form));
         },
       );
@@ -275,7 +279,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
         offer(command) {
           const withdraw = disco.offer(command.node, {
             info: (asker) => {
-              if (!command.allowed(asker)) throw refused(command);
+              if (!command.allowed(asker)) throw refusalOf(command);
               return {
                 identities: [{ category: 'automation', type: 'command-node', name: command.name }],
                 features: new Set([NS_COMMANDS, NS_DATA_FORMS]),
@@ -296,9 +300,10 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
   });
 }
 
+/** Ad-hoc commands: `client.get(adHocCommands)` offers ours and runs those of others. */
 export const adHocCommands = adHocCommandsWith(LIMITS);
 
-function refused({ hidden = false }: OfferedCommand): StanzaError {
+function refusalOf({ hidden = false }: OfferedCommand): StanzaError {
   return StanzaError.of(hidden ? 'item-not-found' : 'forbidden');
 }
 
@@ -306,7 +311,7 @@ function isLast({ next, complete }: CommandStep): boolean {
   return next === undefined && complete === undefined;
 }
 
-/** What `execute` means at a stage (§3.4). */
+/** The action that `execute` means at a stage (§3.4). */
 function defaultOf({ next, complete }: CommandStep): 'next' | 'complete' | undefined {
   if (next !== undefined) return 'next';
   return complete === undefined ? undefined : 'complete';
@@ -314,19 +319,19 @@ function defaultOf({ next, complete }: CommandStep): 'next' | 'complete' | undef
 
 function writeStep({ id: sessionId, command: { node }, step }: Session): Element {
   const { form, notes = [], payloads = [] } = step;
-  const shown = { node, sessionId, notes, payloads, ...(form === undefined ? {} : { form }) };
-  if (isLast(step)) return writeCommand({ ...shown, status: 'completed' });
+  const common = { node, sessionId, notes, payloads, ...(form === undefined ? {} : { form }) };
+  if (isLast(step)) return writeCommand({ ...common, status: 'completed' });
   const actions = (['prev', 'next', 'complete'] as const).filter((action) => step[action] !== undefined);
   const defaultAction = defaultOf(step);
   return writeCommand({
-    ...shown,
+    ...common,
     status: 'executing',
     actions,
     ...(defaultAction === undefined ? {} : { defaultAction }),
   });
 }
 
-/** §4.4: an error of commands beside that of the stanza. */
+/** A stanza error with a condition of ad-hoc commands (§4.4). */
 function refusal(condition: 'bad-request' | 'not-allowed', detail: string): StanzaError {
   const { type } = StanzaError.of(condition);
   return new StanzaError(type, condition, undefined, undefined, { application: el(detail, NS_COMMANDS) });

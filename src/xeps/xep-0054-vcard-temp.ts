@@ -1,8 +1,8 @@
 /**
  * XEP-0054 vcard-temp, 1.3.0 (Active). https://xmpp.org/extensions/xep-0054.html
  *
- * An account's name and picture, kept by its server. Ours is changed by reading the whole card, changing what was asked for and writing
- * it back (§3.2), so that what other clients put there stays.
+ * The name and picture of an account, stored by its server. To change ours, the whole card is read, changed and written back (§3.2), so
+ * that data of other clients is kept.
  *
  * Left out: parsing the other fields (addresses, telephone numbers …); they are available unparsed in `element`.
  */
@@ -12,15 +12,17 @@ import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of vCards. */
 export const NS_VCARD = 'vcard-temp';
 
-/** A picture in a card. */
+/** A picture in a vCard. */
 export interface VCardPhoto {
-  /** What it is by its first bytes, whatever the card says (XEP-0153 §5); `undefined` when it is none of the usual. */
+  /** The type according to its first bytes, whatever the card claims (XEP-0153 §5); `undefined` if unknown. */
   readonly mediaType: string | undefined;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** A vCard; `element` has all of it. */
 export interface VCard {
   readonly fullName?: string;
   readonly nickname?: string;
@@ -30,7 +32,7 @@ export interface VCard {
   readonly element: Element;
 }
 
-/** What to change; what is `undefined` stays, `null` goes. */
+/** The changes to make: `undefined` keeps a value, `null` removes it. */
 export interface VCardChanges {
   readonly fullName?: string | null;
   readonly nickname?: string | null;
@@ -40,14 +42,14 @@ export interface VCardChanges {
   readonly photo?: Uint8Array | null;
 }
 
-/** The names of the texts in the card. */
+/** The elements of the texts. */
 const TEXTS = { fullName: 'FN', nickname: 'NICKNAME', description: 'DESC', url: 'URL' } as const;
 type TextName = keyof typeof TEXTS;
 
-/** A picture takes its way through every stanza limit in the form of base64; XEP-0153 §4.6 would have it below 8 kB. */
+/** Servers limit the size of stanzas, and base64 adds a third; XEP-0153 §4.6 recommends less than 8 kB. */
 const MAX_PHOTO_BYTES = 65_536;
 
-/** Reads a card; texts that are empty count as absent. */
+/** Reads a vCard; empty texts count as absent. */
 export function readVCard(vCard: Element): VCard {
   const texts = (Object.keys(TEXTS) as TextName[]).flatMap((name) => {
     const text = vCard.childText(TEXTS[name])?.trim() ?? '';
@@ -64,24 +66,21 @@ function readPhoto(vCard: Element): VCardPhoto | undefined {
   return { mediaType: pictureType(bytes), bytes };
 }
 
-/**
- * The card with changes made to it.
- * @throws XmppError when a picture is none, or too large
- */
+/** Applies changes to a vCard. @throws XmppError if the picture is of an unknown type or too large */
 export function changeVCard(vCard: Element, changes: VCardChanges): Element {
   const changed: Element[] = [];
-  const gone = new Set<string>();
+  const removed = new Set<string>();
   for (const name of Object.keys(TEXTS) as TextName[]) {
     const text = changes[name];
     if (text === undefined) continue;
-    gone.add(TEXTS[name]);
+    removed.add(TEXTS[name]);
     if (text !== null) changed.push(el(TEXTS[name], NS_VCARD, {}, text));
   }
   if (changes.photo !== undefined) {
-    gone.add('PHOTO');
+    removed.add('PHOTO');
     if (changes.photo !== null) changed.push(writePhoto(changes.photo));
   }
-  const kept = vCard.children().filter(({ ns, name }) => ns !== NS_VCARD || !gone.has(name));
+  const kept = vCard.children().filter(({ ns, name }) => ns !== NS_VCARD || !removed.has(name));
   return el('vCard', NS_VCARD, {}, ...kept, ...changed);
 }
 
@@ -97,7 +96,7 @@ function writePhoto(bytes: Uint8Array): Element {
   return el('PHOTO', NS_VCARD, {}, el('TYPE', NS_VCARD, {}, type), el('BINVAL', NS_VCARD, {}, base64));
 }
 
-/** The media type of a picture, by its first bytes. */
+/** The media type of a picture, according to its first bytes; `undefined` if unknown. */
 export function pictureType(bytes: Uint8Array): string | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 12));
   if (text.startsWith('\u0089PNG\r\n\u001A\n')) return 'image/png';
@@ -106,23 +105,25 @@ export function pictureType(bytes: Uint8Array): string | undefined {
   return text.startsWith('RIFF') && text.slice(8) === 'WEBP' ? 'image/webp' : undefined;
 }
 
+/** The handle of the plugin. */
 export interface VCards {
-  /** `published`: our own card was changed through this client. */
+  /** `published`: this client changed our vCard. */
   readonly events: Listenable<{ published: VCard }>;
   /**
-   * An account's card; our own without `of`.
-   * @param of a bare JID; in a room the full one of an occupant
-   * @returns `undefined` when there is none
+   * Fetches a vCard.
+   * @param of a bare JID, or the full JID of an occupant; our own account by default
+   * @returns `undefined` if there is none
    * @throws StanzaError, TimeoutError
    */
   fetch(of?: Jid | string): Promise<VCard | undefined>;
   /**
-   * Changes our own card; nothing is sent when it is so already (XEP-0153 §4.2).
-   * @throws XmppError when a picture cannot be used; StanzaError, TimeoutError
+   * Changes our vCard; sends nothing if it is unchanged (XEP-0153 §4.2).
+   * @throws XmppError if the picture is of an unknown type or too large; StanzaError, TimeoutError
    */
   publish(changes: VCardChanges): Promise<void>;
 }
 
+/** vCards: `client.get(vcard)` fetches them and changes ours. */
 export const vcard: Plugin<VCards> = definePlugin({
   name: 'vcard',
   xep: 54,
@@ -135,7 +136,7 @@ export const vcard: Plugin<VCards> = definePlugin({
         const card = await context.iq(of === undefined ? request : { ...request, to: of });
         return card?.is('vCard', NS_VCARD) === true ? readVCard(card) : undefined;
       } catch (error) {
-        // §3.1: one way to say that there is none.
+        // §3.1: a server may answer so if there is no vCard.
         if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined;
         throw error;
       }

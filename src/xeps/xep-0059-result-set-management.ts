@@ -1,34 +1,36 @@
 /**
  * XEP-0059 Result Set Management, 1.0 (Stable). https://xmpp.org/extensions/xep-0059.html
  *
- * A long result in pages: what part is asked for, and what part came. Used by disco items, pubsub items and archives.
+ * Pages of long results: requests for a page, and descriptions of a page. Used by disco items, pubsub items and archives.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of result set management. */
 export const NS_RSM = 'http://jabber.org/protocol/rsm';
 
-/** The part of a result that is asked for. The ids are the service's own and mean nothing to us (§2.2). */
+/** The requested page of a result. Ids are assigned by the service and opaque to us (§2.2). */
 export interface PageRequest {
-  /** How many items at most; 0 asks for their number only (§2.7). */
+  /** The most items in the page; 0 requests only the number of all items (§2.7). */
   readonly max?: number;
-  /** What follows the item of that id. */
+  /** The page after the item with that id. */
   readonly after?: string;
-  /** What precedes the item of that id; the last page when it is empty (§2.5). */
+  /** The page before the item with that id; if empty, the last page (§2.5). */
   readonly before?: string;
-  /** The page that begins with that item, counted from 0 (§2.6). */
+  /** The page that starts at that index, from 0 (§2.6). */
   readonly index?: number;
 }
 
-/** The part of a result that came. An empty page has neither `first` nor `last`. */
+/** The returned page of a result. An empty page has no `first` and `last`. */
 export interface Page {
   readonly first?: string;
   readonly last?: string;
-  /** The place of the first item in the whole result, from 0; it may be an estimate. */
+  /** The index of the first item in the whole result, from 0; possibly an estimate. */
   readonly firstIndex?: number;
-  /** How many items there are in all; it may be an estimate. */
+  /** The number of all items; possibly an estimate. */
   readonly count?: number;
 }
 
+/** Writes a request for a page. */
 export function writePageRequest({ max, after, before, index }: PageRequest): Element {
   return el(
     'set',
@@ -41,7 +43,7 @@ export function writePageRequest({ max, after, before, index }: PageRequest): El
   );
 }
 
-/** Reads the request in a payload; numbers that are none are left out. */
+/** Reads the request for a page in a payload; invalid numbers are left out. */
 export function readPageRequest(parent: Element): PageRequest | undefined {
   const set = parent.child('set', NS_RSM);
   if (set === undefined) return undefined;
@@ -57,7 +59,7 @@ export function readPageRequest(parent: Element): PageRequest | undefined {
   };
 }
 
-/** Reads what a payload says of the part that it brings. */
+/** Reads the description of the page in a payload; `undefined` if there is none. */
 export function readPage(parent: Element | undefined): Page | undefined {
   const set = parent?.child('set', NS_RSM);
   if (set === undefined) return undefined;
@@ -73,6 +75,7 @@ export function readPage(parent: Element | undefined): Page | undefined {
   };
 }
 
+/** Writes the description of a page. */
 export function writePage({ first, last, firstIndex, count }: Page): Element {
   return el(
     'set',

@@ -1,8 +1,8 @@
 /**
  * XEP-0066 Out of Band Data, 1.5 (Stable). https://xmpp.org/extensions/xep-0066.html
  *
- * Links that come with a message (§3), which is how files are shared, and the older request to fetch a file (§2), which nobody is given unless
- * `outOfBandRequests` is told how.
+ * Links in a message (§3), which is how files are shared, and the older request to fetch a file (§2), which is refused until the
+ * application sets a handler.
  *
  * Left out: stream initiation (§6), which is not used in practice.
  */
@@ -12,24 +12,28 @@ import { definePlugin, from } from '../xmpp-core/plugin.js';
 import type { IqRequest } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of links in messages. */
 export const NS_OOB = 'jabber:x:oob';
+/** The namespace of requests to fetch a file. */
 export const NS_OOB_REQUEST = 'jabber:iq:oob';
 
-/** A link. Of any scheme, and anybody may have written it. */
+/** A link. It may have any scheme, and any sender may have written it. */
 export interface OutOfBandData {
   readonly url: string;
   readonly description?: string;
 }
 
+/** Reads the links in a message. */
 export function readOutOfBandData(message: Element): OutOfBandData[] {
   return message.children('x', NS_OOB).flatMap((data) => readData(data) ?? []);
 }
 
+/** Writes a link for a message. */
 export function writeOutOfBandData(data: OutOfBandData): Element {
   return el('x', NS_OOB, {}, ...writeData(data, NS_OOB));
 }
 
-/** Announces that links in messages are understood. */
+/** Announces support for links in messages. */
 export const outOfBandData = definePlugin({
   name: 'out-of-band-data',
   xep: 66,
@@ -37,22 +41,22 @@ export const outOfBandData = definePlugin({
   setup: () => undefined,
 });
 
-/** Fetches what somebody offers, to its end (§2). What it throws tells them that it could not be had; `StanzaError` tells it in its own way. */
-export type FetchOffered = (data: OutOfBandData, request: IqRequest) => Promise<void>;
+/** Fetches an offered file completely (§2). An error is answered with `item-not-found`; a `StanzaError` is sent as it is. */
+export type FetchHandler = (data: OutOfBandData, request: IqRequest) => Promise<void>;
 
-/** Requests to fetch a file. Only for clients that mean to: until they say how, each is refused. */
+/** Requests to fetch a file. They are refused until `setFetchHandler` is called. */
 export const outOfBandRequests = definePlugin({
   name: 'out-of-band-requests',
   xep: 66,
   features: [NS_OOB_REQUEST],
   setup(context) {
-    let fetchOffered: FetchOffered = () => Promise.reject(StanzaError.of('not-acceptable'));
+    let handler: FetchHandler = () => Promise.reject(StanzaError.of('not-acceptable'));
 
     context.onIq({ type: 'set', ns: NS_OOB_REQUEST, name: 'query' }, from.anyone, async (query, request) => {
       const data = readData(query);
       if (data === undefined) throw StanzaError.of('bad-request');
       try {
-        await fetchOffered(data, request);
+        await handler(data, request);
       } catch (error) {
         throw error instanceof StanzaError ? error : StanzaError.of('item-not-found');
       }
@@ -60,13 +64,13 @@ export const outOfBandRequests = definePlugin({
     });
 
     return {
-      /** Says how what others offer is fetched. Whom to trust, and which URLs, is for it to judge. */
-      fetchWith(fetch: FetchOffered): void {
-        fetchOffered = fetch;
+      /** Sets the handler of such requests. It has to judge whether to trust the sender and the URL. */
+      setFetchHandler(newHandler: FetchHandler): void {
+        handler = newHandler;
       },
       /**
-       * Asks one client of somebody to fetch a file, and waits until it has.
-       * @throws StanzaError `item-not-found` when it could not, `not-acceptable` when it would not; TimeoutError; the signal's reason
+       * Asks a client to fetch a file, and waits until it has.
+       * @throws StanzaError `item-not-found` if it failed, `not-acceptable` if it refused; TimeoutError; the signal's reason
        */
       async offer(
         to: Jid | string,

@@ -1,8 +1,8 @@
 /**
  * XEP-0077 In-Band Registration, 2.4 (Final). https://xmpp.org/extensions/xep-0077.html
  *
- * Makes an account on a server that lets anybody do so, before there is one to log in with; changes its password; gives it up. Forms
- * (XEP-0004) go before the fields of old, and where a server wants people to come to its web site the error says where that is.
+ * Registers an account on a server that allows it, before there is one to log in with; changes its password; removes it. A data form
+ * (XEP-0004) takes precedence over the legacy fields. If a server sends people to its web site, the error carries the address.
  *
  * Left out: registration with gateways and other services; forms in the error response to a change (§3.2, §3.3).
  */
@@ -22,21 +22,22 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import { answerForm, childForm, writeDataForm, type DataForm } from './xep-0004-data-forms.js';
 import { readOutOfBandData } from './xep-0066-out-of-band-data.js';
 
+/** The namespace of registration. */
 export const NS_REGISTER = 'jabber:iq:register';
 
-/** What a server wants to know of who registers. */
+/** What a server requires for a registration. */
 export interface RegistrationQuestion {
-  /** Whether there is an account already, of whoever asks. */
+  /** Whether the requester has an account already. */
   readonly registered: boolean;
   readonly instructions?: string;
-  /** Names of the fields of old (§14.1), all of which have to be filled in. */
+  /** The names of the legacy fields (§14.1), all of which are required. */
   readonly fields: readonly string[];
   readonly form?: DataForm;
-  /** Where people can register instead. */
+  /** A web page to register on instead. */
   readonly url?: string;
 }
 
-/** Reads it. */
+/** Reads the server's answer to a request for its requirements. */
 export function readRegistrationQuestion(query: Element): RegistrationQuestion {
   const fields = query.children().flatMap(({ ns, name }) => (ns === NS_REGISTER ? [name] : []));
   const instructions = query.childText('instructions')?.trim();
@@ -51,12 +52,12 @@ export function readRegistrationQuestion(query: Element): RegistrationQuestion {
   };
 }
 
-/** Answers by the names of their fields. */
+/** Answers by field name. */
 export type RegistrationAnswers = Readonly<Record<string, string>>;
 
 /**
- * Writes the answer to a question: as a form where there is one, else in the fields of old, never both (§6).
- * @throws RegistrationError when something that is required has no answer
+ * Writes the registration: as a form if the server sent one, else in the legacy fields, never both (§6).
+ * @throws RegistrationError if a required answer is missing
  */
 export function answerRegistration(question: RegistrationQuestion, answers: RegistrationAnswers): Element {
   const { form, fields, url, instructions } = question;
@@ -77,15 +78,15 @@ export function answerRegistration(question: RegistrationQuestion, answers: Regi
   if (form === undefined) {
     return el('query', NS_REGISTER, {}, ...fields.map((name) => el(name, NS_REGISTER, {}, answers[name])));
   }
-  const asked = new Set(form.fields.map(({ name }) => name));
-  const fitting = Object.fromEntries(Object.entries(answers).filter(([name]) => asked.has(name)));
-  return el('query', NS_REGISTER, {}, writeDataForm(answerForm(form, fitting)));
+  const formFields = new Set(form.fields.map(({ name }) => name));
+  const formAnswers = Object.fromEntries(Object.entries(answers).filter(([name]) => formFields.has(name)));
+  return el('query', NS_REGISTER, {}, writeDataForm(answerForm(form, formAnswers)));
 }
 
-/** An account could not be made or changed. */
+/** An account could not be registered or changed. */
 export class RegistrationError extends XmppError {
   override readonly name = 'RegistrationError';
-  /** What the server asked, if that is where it ended: with instructions, and perhaps the URL of a web site. */
+  /** What the server required, if it failed on that: with instructions, and perhaps the URL of a web page. */
   readonly question: RegistrationQuestion | undefined;
 
   constructor(message: string, question?: RegistrationQuestion, options: { readonly cause?: unknown } = {}) {
@@ -94,15 +95,15 @@ export class RegistrationError extends XmppError {
   }
 }
 
-/** A new account, and the way to its server: as in `ClientOptions`. */
+/** A new account, and how to connect to its server: as in `ClientOptions`. */
 export interface RegistrationOptions extends Omit<Partial<Route>, 'domain' | 'http'> {
-  /** The account to be, bare. */
+  /** The bare JID of the new account. */
   readonly jid: Jid;
   readonly password: string;
   readonly ca?: string;
-  /** What else the server may want to know, such as `email`, when that is known before it asks. */
+  /** Further answers that are known in advance, such as `email`. */
   readonly answers?: RegistrationAnswers;
-  /** Answers what it does ask: a CAPTCHA, a code. May take its time. */
+  /** Answers what the server asks for, such as a CAPTCHA or a code. It may take its time. */
   readonly ask?: (question: RegistrationQuestion) => Promise<RegistrationAnswers>;
   readonly signal?: AbortSignal;
 }
@@ -110,15 +111,15 @@ export interface RegistrationOptions extends Omit<Partial<Route>, 'domain' | 'ht
 const TIMEOUT_MS = 30_000;
 
 /**
- * Makes an account, on a stream of its own that TLS protects and nobody logs in to.
- * @throws RegistrationError when the server does not let us; ConnectError, TlsError, TimeoutError, the signal's reason
+ * Registers an account, on a stream of its own with TLS and without login.
+ * @throws RegistrationError if the server refuses; ConnectError, TlsError, TimeoutError, the signal's reason
  */
 export async function register(options: RegistrationOptions): Promise<void> {
-  const { jid, password, ca, answers = {}, ask, signal = new AbortController().signal, ...way } = options;
-  const { timeoutMs = TIMEOUT_MS } = way;
+  const { jid, password, ca, answers = {}, ask, signal = new AbortController().signal, ...routeOptions } = options;
+  const { timeoutMs = TIMEOUT_MS } = routeOptions;
   const account = Jid.parse(jid.domainpart);
   const route: Route = {
-    ...way,
+    ...routeOptions,
     domain: jid.domainpart,
     timeoutMs,
     http: (request) => httpRequest({ ca, ...request }),
@@ -144,10 +145,10 @@ export async function register(options: RegistrationOptions): Promise<void> {
       );
     const query = await request('get', el('query', NS_REGISTER));
     const question = readRegistrationQuestion(query ?? el('query', NS_REGISTER));
-    const own = { username: jid.localpart, password, ...answers };
-    await request('set', answerRegistration(question, { ...own, ...(await ask?.(question)) }));
+    const values = { username: jid.localpart, password, ...answers };
+    await request('set', answerRegistration(question, { ...values, ...(await ask?.(question)) }));
   } catch (error) {
-    throw error instanceof StanzaError ? explained(error, jid) : error;
+    throw error instanceof StanzaError ? registrationError(error, jid) : error;
   } finally {
     await stream.close(CLOSE_TIMEOUT_MS);
   }
@@ -155,7 +156,7 @@ export async function register(options: RegistrationOptions): Promise<void> {
 
 const CLOSE_TIMEOUT_MS = 3_000;
 
-/** The password goes over this stream: there is TLS on it, with the domain's certificate (§12). */
+/** The password goes over this stream, so it requires TLS with the domain's certificate (§12). */
 async function secure(stream: XmlStream, signal: AbortSignal): Promise<void> {
   const features = await stream.open(signal);
   if (offeredTls(features, stream) === undefined) return;
@@ -163,7 +164,7 @@ async function secure(stream: XmlStream, signal: AbortSignal): Promise<void> {
   await stream.open(signal);
 }
 
-/** A request on a stream without a session: nothing else is under way on it. */
+/** Sends a request on a stream without a session; it is the only request at the time. */
 async function exchange(
   stream: XmlStream,
   to: string,
@@ -181,10 +182,10 @@ async function exchange(
   }
 }
 
-/** Says in a sentence what the conditions of §3.1 mean here. */
-function explained(error: StanzaError, jid: Jid): RegistrationError {
+/** Explains the error conditions of §3.1. */
+function registrationError(error: StanzaError, jid: Jid): RegistrationError {
   const name = jid.toString();
-  const said = error.text === undefined ? '' : ` (${error.text})`;
+  const serverText = error.text === undefined ? '' : ` (${error.text})`;
   const reasons: Readonly<Partial<Record<StanzaError['condition'], string>>> = {
     conflict: `the account ${name} already exists`,
     'service-unavailable': `${jid.domainpart} does not let clients register; ask its operator for an account`,
@@ -195,26 +196,25 @@ function explained(error: StanzaError, jid: Jid): RegistrationError {
     'resource-constraint': `${jid.domainpart} has had too many registrations; try again later`,
   };
   const reason = reasons[error.condition] ?? `${jid.domainpart} did not register ${name}: ${error.condition}`;
-  return new RegistrationError(`${reason}${said}`, undefined, { cause: error });
+  return new RegistrationError(`${reason}${serverText}`, undefined, { cause: error });
 }
 
+/** The handle of the plugin. */
 export interface Registration {
   /**
-   * Changes the password of our account. The client goes on with the one it has: give its next one the new one.
-   * @param answers what else the server is known to want, such as the old password
-   * @throws RegistrationError for none at all; StanzaError, TimeoutError
+   * Changes the password of our account. The client keeps the old one: create the next client with the new one.
+   * @param answers other required fields, such as the old password
+   * @throws RegistrationError if the password is empty; StanzaError, TimeoutError
    */
   changePassword(password: string, answers?: RegistrationAnswers): Promise<void>;
-  /**
-   * Gives our account up, for good: the server then ends the session. Stop the client.
-   * @throws StanzaError, TimeoutError
-   */
+  /** Removes our account permanently. The server then ends the session: stop the client. @throws StanzaError, TimeoutError */
   cancelAccount(): Promise<void>;
 }
 
-/** How servers end the sessions of an account that is gone. */
-const GONE: ReadonlySet<string> = new Set(['not-authorized', 'conflict']);
+/** How servers end the sessions of a removed account. */
+const ACCOUNT_REMOVED: ReadonlySet<string> = new Set(['not-authorized', 'conflict']);
 
+/** Manages our account: `client.get(registration)` changes its password or removes it. `register` creates one. */
 export const registration: Plugin<Registration> = definePlugin({
   name: 'registration',
   xep: 77,
@@ -224,18 +224,18 @@ export const registration: Plugin<Registration> = definePlugin({
     };
     return {
       async changePassword(password, answers = {}) {
-        // §3.3: a server would take it for a wish to keep the one there is.
+        // §3.3: a server would read an empty password as a request to keep the current one.
         if (password === '') throw new RegistrationError('a password cannot be empty');
-        const own = { username: context.account.localpart, password, ...answers };
-        await request(...Object.entries(own).map(([name, value]) => el(name, NS_REGISTER, {}, value)));
+        const values = { username: context.account.localpart, password, ...answers };
+        await request(...Object.entries(values).map(([name, value]) => el(name, NS_REGISTER, {}, value)));
       },
       async cancelAccount() {
         try {
           await request(el('remove', NS_REGISTER));
         } catch (error) {
-          // §3.2.1: the end of the session is an answer too; ejabberd's result comes from our own full JID, which was not asked.
+          // §3.2.1: the end of the session is an answer too. The result of ejabberd comes from our own full JID, which we did not ask.
           const end = error instanceof XmppError ? error.cause : undefined;
-          if (!(end instanceof StreamError && end.by === 'peer' && GONE.has(end.condition))) throw error;
+          if (!(end instanceof StreamError && end.by === 'peer' && ACCOUNT_REMOVED.has(end.condition))) throw error;
         }
       },
     };

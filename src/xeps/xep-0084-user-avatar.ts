@@ -1,8 +1,8 @@
 /**
  * XEP-0084 User Avatar, 1.1.4 (Stable). https://xmpp.org/extensions/xep-0084.html
  *
- * A small picture of the account: the image in one node, what it is in another, told of by its SHA-1. We publish PNG and read what has
- * the hash it was announced with.
+ * Avatars of accounts: the image is in one node, its metadata in another, linked by the SHA-1 of the image. We publish PNG, and accept only
+ * images that have the announced hash.
  *
  * Left out: images at a URL (contacts could make us fetch anything), and pointers to other services.
  */
@@ -16,27 +16,29 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import type { AccessModel, NodeOptions } from './xep-0060-pubsub/index.js';
 import { pepUpdates, personalEventing } from './xep-0163-personal-eventing.js';
 
+/** The namespace of images, and the name of their node. */
 export const NS_AVATAR_DATA = 'urn:xmpp:avatar:data';
+/** The namespace of metadata, and the name of their node. */
 export const NS_AVATAR_METADATA = 'urn:xmpp:avatar:metadata';
 
 /** Larger images are neither published nor read: servers refuse stanzas of about 256 KiB, and base64 adds a third. */
 export const MAX_AVATAR_BYTES = 131_072;
 
-/** One of the forms in which an image can be had (§4.2.1). What a peer says of it is only true when it was read. */
+/** One format of an avatar (§4.2.1). The values are claims of the publisher until the image has been read. */
 export interface AvatarInfo {
-  /** The SHA-1 of the image, in lower case hexadecimal. */
+  /** The SHA-1 of the image, in lower-case hexadecimal. */
   readonly id: string;
-  /** Its content type. */
+  /** Its media type. */
   readonly type: string;
-  /** Its size. */
+  /** Its size in bytes. */
   readonly bytes: number;
   readonly width?: number;
   readonly height?: number;
-  /** Where it is, when it is not in the data node. */
+  /** Where to download it, if it is not in the data node. */
   readonly url?: string;
 }
 
-/** An image that has been read and is what it was said to be. */
+/** An image that was read, with the announced hash. */
 export interface Avatar {
   readonly id: string;
   readonly type: string;
@@ -45,7 +47,7 @@ export interface Avatar {
   readonly height?: number;
 }
 
-/** The forms of the image; none when the account shows no avatar (§3.5). Forms without a hash, a size or a type are left out. */
+/** Reads the formats of an avatar; an empty list if the account shows none (§3.5). Formats with invalid values are left out. */
 export function readAvatarMetadata(metadata: Element): readonly AvatarInfo[] | undefined {
   if (!metadata.is('metadata', NS_AVATAR_METADATA)) return undefined;
   return metadata.children('info').flatMap((info) => {
@@ -69,21 +71,24 @@ export function readAvatarMetadata(metadata: Element): readonly AvatarInfo[] | u
   });
 }
 
+/** Writes the formats of an avatar. */
 export function writeAvatarMetadata(infos: readonly AvatarInfo[]): Element {
   return el('metadata', NS_AVATAR_METADATA, {}, ...infos.map((info) => el('info', NS_AVATAR_METADATA, { ...info })));
 }
 
-/** The image; `undefined` when it is none or too large. Line feeds in it are allowed (§4.1). */
+/** Reads an image; `undefined` if it is invalid or too large. Line breaks in it are allowed (§4.1). */
 export function readAvatarData(data: Element): Uint8Array | undefined {
   if (!data.is('data', NS_AVATAR_DATA)) return undefined;
   const bytes = decodeBase64(data.text.replaceAll(/\s+/g, ''));
   return bytes === undefined || bytes.length > MAX_AVATAR_BYTES ? undefined : bytes;
 }
 
+/** Writes an image. */
 export function writeAvatarData(image: Uint8Array): Element {
   return el('data', NS_AVATAR_DATA, {}, encodeBase64(image));
 }
 
+/** Avatars of accounts: `client.get(userAvatar)` publishes ours and reads those of others. */
 export const userAvatar = definePlugin({
   name: 'user-avatar',
   xep: 84,
@@ -91,50 +96,51 @@ export const userAvatar = definePlugin({
   setup(context) {
     const pep = context.get(personalEventing);
 
-    const newest = async (account: Jid | string): Promise<readonly AvatarInfo[]> => {
+    const readMetadata = async (account: Jid | string): Promise<readonly AvatarInfo[]> => {
       const [item] = await pep.read(account, NS_AVATAR_METADATA);
       return item?.payload === undefined ? [] : (readAvatarMetadata(item.payload) ?? []);
     };
 
     return {
       /**
-       * Shows an image.
+       * Publishes our avatar.
        * @param png its bytes, at most `MAX_AVATAR_BYTES`
-       * @param options.access who may see it: as the server has it (contacts) unless told
-       * @returns its id
-       * @throws XmppError when this is no PNG or too large, StanzaError, TimeoutError
+       * @param options.access who may see it; by default the server decides, usually contacts
+       * @returns the id of the image
+       * @throws XmppError if it is not a PNG, or too large; StanzaError, TimeoutError
        */
       async publish(png: Uint8Array, { access }: { access?: AccessModel } = {}): Promise<string> {
         const info = describePng(png);
         const options: NodeOptions | undefined = access === undefined ? undefined : { 'pubsub#access_model': access };
         const publication = { id: info.id, ...(options === undefined ? {} : { options }) };
-        // §3.1: first what is told of, then that it is told.
+        // §3.1: the image has to be there before it is announced.
         await pep.own.publish(NS_AVATAR_DATA, writeAvatarData(png), publication);
         await pep.own.publish(NS_AVATAR_METADATA, writeAvatarMetadata([info]), publication);
         return info.id;
       },
-      /** Shows none any more (§3.5). @throws StanzaError, TimeoutError */
+      /** Removes our avatar (§3.5). @throws StanzaError, TimeoutError */
       async disable(): Promise<void> {
         await pep.own.publish(NS_AVATAR_METADATA, writeAvatarMetadata([]));
       },
-      /** In which forms an account has its avatar; in none when it has no avatar or does not show it to us. @throws StanzaError, TimeoutError */
-      metadata: newest,
+      /** Reads the formats of an account's avatar; an empty list if it has none or hides it from us. @throws StanzaError, TimeoutError */
+      metadata: readMetadata,
       /**
-       * The avatar of an account; `undefined` when it has none that we can read.
-       * @param account whose
-       * @param form one of its `metadata`, when that is known already; it is a PNG in the data node unless told
-       * @throws XmppError when it is too large or not what it was said to be, StanzaError, TimeoutError
+       * Reads the avatar of an account.
+       * @param form one of its `metadata`, if already read; by default a PNG in the data node
+       * @returns `undefined` if there is none that we can read
+       * @throws XmppError if it is too large or does not have the announced hash; StanzaError, TimeoutError
        */
       async read(account: Jid | string, form?: AvatarInfo): Promise<Avatar | undefined> {
-        const info = form ?? choose(await newest(account));
+        const info = form ?? choose(await readMetadata(account));
         if (info === undefined || info.url !== undefined) return undefined;
-        const whose = `the avatar of ${Jid.from(account).bare.toString()}`;
-        if (info.bytes > MAX_AVATAR_BYTES) throw new XmppError(`${whose} is larger than ${MAX_AVATAR_BYTES} bytes`);
+        const description = `the avatar of ${Jid.from(account).bare.toString()}`;
+        if (info.bytes > MAX_AVATAR_BYTES)
+          throw new XmppError(`${description} is larger than ${MAX_AVATAR_BYTES} bytes`);
         const [item] = await pep.read(account, NS_AVATAR_DATA, { ids: [info.id] });
         if (item?.payload === undefined) return undefined;
         const image = readAvatarData(item.payload);
         if (image === undefined || bytesToHex(sha1(image)) !== info.id)
-          throw new XmppError(`${whose} does not match its metadata`);
+          throw new XmppError(`${description} does not match its metadata`);
         const { id, type, width, height } = info;
         return {
           id,
@@ -148,7 +154,7 @@ export const userAvatar = definePlugin({
   },
 });
 
-/** Hears of the avatars of contacts as they change; `value` is empty when somebody shows none any more. */
+/** Reports changes of the avatars of contacts; `value` is empty if the account no longer shows one. */
 export const avatarUpdates = pepUpdates({
   name: 'avatar-updates',
   xep: 84,
@@ -156,7 +162,7 @@ export const avatarUpdates = pepUpdates({
   read: readAvatarMetadata,
 });
 
-/** §4.2.1: every client has to know PNG, and it is the one form that the data node has. */
+/** §4.2.1: every client supports PNG, and the data node contains no other format. */
 function choose(infos: readonly AvatarInfo[]): AvatarInfo | undefined {
   const inNode = infos.filter(({ url }) => url === undefined);
   return inNode.find(({ type }) => type === 'image/png') ?? inNode[0];

@@ -1,8 +1,8 @@
 /**
  * XEP-0085 Chat State Notifications, 2.1 (Final). https://xmpp.org/extensions/xep-0085.html
  *
- * Who is typing, who is away from the conversation. `tell` keeps the rules: a state goes only to who has sent one, or is known to understand
- * them (§5.1), and never twice in a row (§5.3). In rooms nobody is `gone` (§5.5).
+ * Who is typing, who has left the conversation. `notify` follows the rules: it sends states only to contacts that have sent some or are
+ * known to support them (§5.1), and never the same twice in a row (§5.3). In rooms there is no `gone` (§5.5).
  */
 import { definePlugin, from } from '../xmpp-core/plugin.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -11,23 +11,28 @@ import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { writeHint } from './xep-0334-message-processing-hints.js';
 
+/** The namespace of chat states. */
 export const NS_CHAT_STATES = 'http://jabber.org/protocol/chatstates';
 
+/** The states of a chat (§2). */
 export type ChatState = 'active' | 'composing' | 'paused' | 'inactive' | 'gone';
 const STATES: ReadonlySet<string> = new Set<ChatState>(['active', 'composing', 'paused', 'inactive', 'gone']);
 
-/** Of how many people it is remembered whether they understand states, and of how many which they were sent last. */
-const MAX_PEOPLE = 1_000;
+/** How many contacts to remember: whether they support states, and the last state sent. */
+const MAX_CONTACTS = 1_000;
 
+/** Reads the state in a message; `undefined` if there is none, or an unknown one. */
 export function readChatState(message: Element): ChatState | undefined {
   const name = message.children().find(({ ns }) => ns === NS_CHAT_STATES)?.name;
   return name !== undefined && isChatState(name) ? name : undefined;
 }
 
+/** Writes a state. */
 export function writeChatState(state: ChatState): Element {
   return el(state, NS_CHAT_STATES);
 }
 
+/** Chat states: `client.get(chatStates)` sends them and reports those of others. */
 export const chatStates = definePlugin({
   name: 'chat-states',
   xep: 85,
@@ -35,54 +40,54 @@ export const chatStates = definePlugin({
   setup(context) {
     const events = context.events<{ changed: { readonly message: Message; readonly state: ChatState } }>();
     /** By bare JID. */
-    const understood = new BoundedMap<string, boolean>(MAX_PEOPLE);
-    /** What was sent last, by addressee. */
-    const told = new BoundedMap<string, ChatState>(MAX_PEOPLE);
+    const supportsStates = new BoundedMap<string, boolean>(MAX_CONTACTS);
+    /** The last state sent, by addressee. */
+    const lastSent = new BoundedMap<string, ChatState>(MAX_CONTACTS);
 
     context.onMessage('every', from.anyone, (_payload, { element, from: sender, type, body }) => {
-      // §5.1: who answers without a state does not want any.
+      // §5.1: an answer without a state means that the contact does not want any.
       if (type === 'groupchat') return;
-      if (readChatState(element) !== undefined) understood.set(sender.bare.toString(), true);
-      else if (body !== undefined) understood.set(sender.bare.toString(), false);
+      if (readChatState(element) !== undefined) supportsStates.set(sender.bare.toString(), true);
+      else if (body !== undefined) supportsStates.set(sender.bare.toString(), false);
     });
     context.onMessage({ ns: NS_CHAT_STATES }, from.anyone, (_payload, message) => {
       const state = readChatState(message.element);
       if (state === undefined || (state === 'gone' && message.type === 'groupchat')) return;
       events.emit('changed', { message, state });
     });
-    // States also go out with what is said.
+    // States are also sent along with messages.
     context.outgoing((stanza) => {
       const to = stanza.name === 'message' ? Jid.tryParse(stanza.attr('to')) : undefined;
       const state = to === undefined ? undefined : readChatState(stanza);
-      if (to !== undefined && state !== undefined) told.set(to.toString(), state);
+      if (to !== undefined && state !== undefined) lastSent.set(to.toString(), state);
       return stanza;
     });
 
     const send = (to: Jid | string, type: 'chat' | 'groupchat', state: ChatState): void => {
       if (type === 'groupchat' && state === 'gone') return;
-      // It is worth nothing later, so nobody is to keep it (XEP-0334).
+      // A state is useless later, so servers should not store it (XEP-0334).
       context.send(writeMessage({ to, type, payloads: [writeChatState(state), writeHint('no-store')] }));
     };
 
     return {
       events,
-      /** Sends a state on its own (§5.2), whoever the other is and whatever was sent before: for who keeps the rules in another way. */
+      /** Sends a state on its own (§5.2) without applying the rules, for callers that apply them in another way. */
       send,
       /**
-       * Tells a state on its own, if it is wanted and news. What is said should carry `writeChatState('active')`, which also asks whether
-       * states are wanted.
+       * Sends a state on its own, if the contact wants it and it is news. Messages should carry `writeChatState('active')`, which also asks
+       * whether the contact wants states.
        * @returns whether it was sent
        */
-      tell(address: Jid | string, type: 'chat' | 'groupchat', state: ChatState): boolean {
+      notify(address: Jid | string, type: 'chat' | 'groupchat', state: ChatState): boolean {
         const to = Jid.from(address);
-        const isWanted = type === 'groupchat' ? state !== 'gone' : understood.use(to.bare.toString()) === true;
-        if (!isWanted || told.use(to.toString()) === state) return false;
+        const isWanted = type === 'groupchat' ? state !== 'gone' : supportsStates.use(to.bare.toString()) === true;
+        if (!isWanted || lastSent.use(to.toString()) === state) return false;
         send(to, type, state);
         return true;
       },
-      /** Notes that somebody's client announces states, or that it does not: for who knows its features (XEP-0115). */
-      note(who: Jid | string, understands: boolean): void {
-        understood.set(Jid.from(who).bare.toString(), understands);
+      /** Sets whether a contact supports states, for callers that know its features (XEP-0115). */
+      setSupport(contact: Jid | string, isSupported: boolean): void {
+        supportsStates.set(Jid.from(contact).bare.toString(), isSupported);
       },
     };
   },

@@ -1,8 +1,8 @@
 /**
  * XEP-0092 Software Version, 1.1 (Stable). https://xmpp.org/extensions/xep-0092.html
  *
- * Asks which software an entity runs, and tells ours once the application has said what to tell; the operating system only if it says
- * that too (§5).
+ * Queries the software of an entity, and answers with ours after the application has set it; with the operating system only if the
+ * application sets that too (§5).
  */
 import type { Disposer } from '../xmpp-core/events.js';
 import { StanzaError } from '../xmpp-core/errors.js';
@@ -11,15 +11,17 @@ import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
 
+/** The namespace of software versions. */
 export const NS_VERSION = 'jabber:iq:version';
 
+/** The software of an entity. */
 export interface SoftwareVersion {
   readonly name: string;
   readonly version: string;
   readonly os?: string;
 }
 
-/** Reads it; `undefined` without a name or a version, which there have to be (§2). */
+/** Reads a software version; `undefined` without a name or a version, which are required (§2). */
 export function readSoftwareVersion(query: Element): SoftwareVersion | undefined {
   const name = query.childText('name');
   const version = query.childText('version');
@@ -28,6 +30,7 @@ export function readSoftwareVersion(query: Element): SoftwareVersion | undefined
   return os === undefined ? { name, version } : { name, version, os };
 }
 
+/** Writes a software version. */
 export function writeSoftwareVersion({ name, version, os }: SoftwareVersion): Element {
   return el(
     'query',
@@ -39,28 +42,30 @@ export function writeSoftwareVersion({ name, version, os }: SoftwareVersion): El
   );
 }
 
+/** The handle of the plugin. */
 export interface SoftwareVersions {
-  /** Tells everybody who asks; until it is called, and after `undefined`, nobody is told anything. */
-  tell(ours: SoftwareVersion | undefined): void;
-  /** What an entity runs; `undefined` when its answer does not say. @throws StanzaError, TimeoutError */
+  /** Answers queries with this version; `undefined`, as at first, refuses them. */
+  announce(ours: SoftwareVersion | undefined): void;
+  /** Queries the software of an entity; `undefined` if the answer is invalid. @throws StanzaError, TimeoutError */
   of(entity: Jid | string): Promise<SoftwareVersion | undefined>;
 }
 
+/** Software versions: `client.get(softwareVersion)` announces ours and queries those of others. */
 export const softwareVersion: Plugin<SoftwareVersions> = definePlugin({
   name: 'software-version',
   xep: 92,
   requires: [serviceDiscovery],
   setup(context): SoftwareVersions {
     const disco = context.get(serviceDiscovery);
-    let told: SoftwareVersion | undefined;
+    let announced: SoftwareVersion | undefined;
     let withdraw: Disposer | undefined;
     context.onIq({ type: 'get', ns: NS_VERSION, name: 'query' }, from.anyone, () => {
-      if (told === undefined) throw StanzaError.of('service-unavailable');
-      return writeSoftwareVersion(told);
+      if (announced === undefined) throw StanzaError.of('service-unavailable');
+      return writeSoftwareVersion(announced);
     });
     return {
-      tell(ours) {
-        told = ours;
+      announce(ours) {
+        announced = ours;
         withdraw?.();
         withdraw = ours === undefined ? undefined : disco.announce(NS_VERSION);
       },

@@ -1,9 +1,8 @@
 /**
  * XEP-0115 Entity Capabilities, 1.6.0 (Stable). https://xmpp.org/extensions/xep-0115.html
  *
- * Sums up in our presence what we are and can do, and learns it of others from theirs: an answer is asked for once, when somebody wants
- * to know, and counts for everybody who announces the same hash only if it gives that hash. Other ways to sum up, such as XEP-0390,
- * are added to this one memory.
+ * Announces our identities and features in presence as a hash, and resolves those of others: each hash is queried once, on demand, and the
+ * answer is used for everybody who announces that hash, but only if it matches the hash. Other methods, such as XEP-0390, share this cache.
  *
  * Left out: the format from before 1.4, which cannot be verified; a cache that outlives the process.
  */
@@ -17,21 +16,22 @@ import { fieldValues, formType, NS_DATA_FORMS, readDataForm, type DataForm } fro
 import { readDiscoInfo, serviceDiscovery, writeDiscoInfo, type DiscoInfo } from './xep-0030-service-discovery.js';
 import { canDigest, digestBase64 } from './xep-0300-cryptographic-hashes.js';
 
+/** The namespace of capabilities. */
 export const NS_CAPS = 'http://jabber.org/protocol/caps';
 
-/** What stands in a presence (§4). */
+/** The capabilities in a presence (§4). */
 export interface Capabilities {
-  /** The function that gave `ver`. */
+  /** The hash function of `ver`. */
   readonly hash: string;
-  /** A URI of the software. */
+  /** The URI of the software. */
   readonly node: string;
   readonly ver: string;
 }
 
-/** More than any of the three is long; more is not worth keeping. */
+/** A valid value is shorter; longer ones are ignored. */
 const MAX_LENGTH = 512;
 
-/** Reads them; `undefined` for those of the format without a hash (§5.4). */
+/** Reads capabilities; `undefined` in the legacy format without a hash (§5.4). */
 export function readCapabilities(presence: Element): Capabilities | undefined {
   const c = presence.child('c', NS_CAPS);
   const [hash, node, ver] = [c?.attr('hash'), c?.attr('node'), c?.attr('ver')];
@@ -39,14 +39,15 @@ export function readCapabilities(presence: Element): Capabilities | undefined {
   return [hash, node, ver].every(({ length }) => length > 0 && length <= MAX_LENGTH) ? { hash, node, ver } : undefined;
 }
 
+/** Writes capabilities. */
 export function writeCapabilities({ hash, node, ver }: Capabilities): Element {
   return el('c', NS_CAPS, { hash, node, ver });
 }
 
 /**
- * What is hashed (§5.1).
- * @param query an answer to a disco#info, as it came
- * @returns `undefined` when it is ill-formed (§5.4): something is there twice, or it contains the `<` that is to separate
+ * The input of the hash (§5.1).
+ * @param query an answer to a disco#info query, unparsed
+ * @returns `undefined` if it is invalid (§5.4): something appears twice, or it contains the separator `<`
  */
 export function verificationString(query: Element): string | undefined {
   const identities = query
@@ -60,7 +61,7 @@ export function verificationString(query: Element): string | undefined {
     .map(readDataForm)
     .filter((form) => form !== undefined)
     .filter((form) => formType(form) !== undefined);
-  // Of a FORM_TYPE with several values, only different ones are an offence.
+  // A FORM_TYPE may have several values only if they are equal.
   if (forms.some((form) => new Set(fieldValues(form, 'FORM_TYPE')).size > 1)) return undefined;
   const lines = [
     identities.map((parts) => parts.join('/')),
@@ -69,7 +70,7 @@ export function verificationString(query: Element): string | undefined {
   ];
   if (lines.some((some) => new Set(some).size < some.length)) return undefined;
   const all = [...(lines[0] ?? []), ...features, ...forms.sort(byFormType).flatMap(formLines)];
-  // Nobody needs it in a name, and whoever writes it there wants two answers to have one hash (§7.3).
+  // A `<` in a value serves only to give two different answers the same hash (§7.3).
   return all.some((line) => line.includes('<')) ? undefined : all.map((line) => `${line}<`).join('');
 }
 
@@ -91,7 +92,7 @@ function byParts(a: readonly string[], b: readonly string[]): number {
   return 0;
 }
 
-/** The collation `i;octet`: that of UTF-8, which differs from JavaScript's own beyond U+FFFF. */
+/** The collation `i;octet`: the order of UTF-8, which differs from JavaScript's order of UTF-16 beyond U+FFFF. */
 export function byOctets(a: string, b: string): number {
   const [left, right] = [a[Symbol.iterator](), b[Symbol.iterator]()];
   for (;;) {
@@ -102,48 +103,49 @@ export function byOctets(a: string, b: string): number {
   }
 }
 
-/** What an entity announced of itself. */
-export interface Announced {
-  /** Where to ask for what it stands for. */
+/** The capabilities that an entity announced. */
+export interface AnnouncedCapabilities {
+  /** The node to query for the information. */
   readonly node: string;
-  /** The same for all who are and can do the same; `undefined` when we cannot compute the hash, so that it tells nothing of others. */
+  /** The cache key, the same for all entities with the same hash; `undefined` if we cannot compute the hash function. */
   readonly key: string | undefined;
-  /** Whether an answer gives the hash. */
+  /** Whether an answer has the announced hash. */
   matches(query: Element): Promise<boolean>;
 }
 
-/** A way to sum up an answer to a disco#info. */
+/** A method to hash an answer to a disco#info query. */
 export interface CapabilitiesMethod {
-  /** What a presence or a `<stream:features/>` announces. */
-  read(parent: Element): Announced | undefined;
-  /** What we announce for `query`, and the node where it can be asked for. */
-  sumUp(query: Element): Promise<{ readonly payload: Element; readonly node: string } | undefined>;
+  /** Reads what a presence or `<stream:features/>` announce. */
+  read(parent: Element): AnnouncedCapabilities | undefined;
+  /** The payload to announce for `query`, and the node at which it can be queried. */
+  generate(query: Element): Promise<{ readonly payload: Element; readonly node: string } | undefined>;
 }
 
+/** The handle of the plugin. */
 export interface EntityCapabilities {
-  /** `changed`: an entity announced that it is or can do something else. */
+  /** `changed`: an entity announced other capabilities. */
   readonly events: Listenable<{ changed: { readonly entity: Jid } }>;
-  /** Adds a way to sum up, which is preferred to those before it. */
-  prefer(method: CapabilitiesMethod): void;
+  /** Adds a method; later ones are preferred. */
+  addMethod(method: CapabilitiesMethod): void;
   /**
-   * What an entity is and can do: remembered where it announced itself, asked otherwise, once a session.
-   * @param entity a client by its full JID, a server, a room
+   * The identities and features of an entity: cached if it announced a hash, otherwise queried once per session.
+   * @param entity the full JID of a client, a server, or a room
    * @throws StanzaError, TimeoutError
    */
   of(entity: Jid | string): Promise<DiscoInfo>;
-  /** Whether it has a feature. @throws StanzaError, TimeoutError */
+  /** Whether an entity has a feature. @throws StanzaError, TimeoutError */
   supports(entity: Jid | string, feature: string): Promise<boolean>;
 }
 
-/** How many entities' announcements are kept, how many answers that were verified, and how much of them, in characters. */
+/** The limits of the cache: announcements, verified answers, and characters per answer. */
 const MAX_ENTITIES = 2048;
 const MAX_ANSWERS = 256;
 const MAX_ANSWER_LENGTH = 32_768;
-/** How many nodes of our own still answer when they are of the past (XEP-0390 §6.1: those of three announcements, of each kind). */
+/** How many of our earlier nodes still answer (XEP-0390 §6.1: those of three announcements, for each method). */
 const MAX_OWN_NODES = 8;
 
-/** The plugin for a software with that URI. */
-export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilities> {
+/** The plugin for other software. @param software its URI */
+export function entityCapabilitiesWith(software: string): Plugin<EntityCapabilities> {
   return definePlugin({
     name: 'entity-capabilities',
     xep: 115,
@@ -152,27 +154,27 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
     setup(context): EntityCapabilities {
       const disco = context.get(serviceDiscovery);
       const events = context.events<{ changed: { readonly entity: Jid } }>();
-      const methods: CapabilitiesMethod[] = [verificationStrings(software)];
+      const methods: CapabilitiesMethod[] = [verificationStringMethod(software)];
 
-      /** What we announce, and the nodes that answer for it and for what we announced before, the newest last. */
+      /** What we announce, and the nodes of this and earlier announcements, newest last. */
       let payloads: readonly Element[] = [];
       const ownNodes = new Map<string, () => void>();
       let isStale = false;
-      const sumUpSoon = (): void => {
+      const refreshSoon = (): void => {
         if (isStale) return;
         isStale = true;
         context.background(async () => {
-          // Changes come in swarms; and at the beginning the other plugins have yet to be set up.
+          // Changes come in bursts, and at first other plugins are not set up yet.
           await Promise.resolve();
           isStale = false;
-          await sumUp();
+          await generate();
         });
       };
-      const sumUp = async (): Promise<void> => {
+      const generate = async (): Promise<void> => {
         const own = disco.own();
-        const sums = await Promise.all(methods.map((method) => method.sumUp(writeDiscoInfo(own))));
+        const generated = await Promise.all(methods.map((method) => method.generate(writeDiscoInfo(own))));
         if (isStale) return;
-        const known = sums.filter((sum) => sum !== undefined);
+        const known = generated.filter((one) => one !== undefined);
         if (known.every(({ node }, i) => [...ownNodes.keys()].at(i - known.length) === node)) return;
         for (const { node } of known) {
           ownNodes.get(node)?.();
@@ -186,15 +188,15 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         payloads = known.map(({ payload }) => payload);
         context.presenceChanged();
       };
-      disco.events.on('changed', sumUpSoon);
-      sumUpSoon();
+      disco.events.on('changed', refreshSoon);
+      refreshSoon();
       context.outgoing((stanza) =>
         stanza.is('presence', NS_CLIENT) && stanza.attr('type') === undefined ? stanza.withNodes(...payloads) : stanza,
       );
 
-      const announced = new BoundedMap<string, Announced & { answer?: Promise<DiscoInfo> }>(MAX_ENTITIES);
+      const announced = new BoundedMap<string, AnnouncedCapabilities & { answer?: Promise<DiscoInfo> }>(MAX_ENTITIES);
       const verified = new BoundedMap<string, DiscoInfo>(MAX_ANSWERS);
-      const read = (parent: Element): Announced | undefined => {
+      const read = (parent: Element): AnnouncedCapabilities | undefined => {
         for (const method of methods.toReversed()) {
           const found = method.read(parent);
           if (found !== undefined) return found;
@@ -203,28 +205,28 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
       };
       context.onPresence('every', from.anyone, (presence, { from: entity, type }) => {
         const key = entity.toString();
-        // §8.4: one without an announcement changes nothing; servers leave out what they said before.
-        const now = type === 'available' ? read(presence) : undefined;
+        // §8.4: a presence without capabilities changes nothing; servers may strip unchanged ones.
+        const current = type === 'available' ? read(presence) : undefined;
         if (type === 'unavailable' || type === 'error') announced.delete(key);
-        if (now === undefined) return;
-        const before = announced.get(key);
-        if (before?.node === now.node && before.key === now.key) return;
-        announced.set(key, now);
+        if (current === undefined) return;
+        const previous = announced.get(key);
+        if (previous?.node === current.node && previous.key === current.key) return;
+        announced.set(key, current);
         events.emit('changed', { entity });
       });
-      // Whoever is still there says so again at the beginning of a session.
+      // At the start of a session everybody who is online announces again.
       context.onBound(() => announced.clear());
 
-      /** §6.3: the server announces itself in its stream features. */
-      const ofServer = (entity: Jid): Announced | undefined => {
+      /** §6.3: the server announces its capabilities in its stream features. */
+      const ofServer = (entity: Jid): AnnouncedCapabilities | undefined => {
         const offers = context.streamFeatures();
         return offers === undefined || entity.toString() !== context.account.domainpart ? undefined : read(offers);
       };
-      const ask = async (entity: Jid, known: Announced): Promise<DiscoInfo> => {
+      const queryAnnounced = async (entity: Jid, known: AnnouncedCapabilities): Promise<DiscoInfo> => {
         const { node, key } = known;
         const query = await disco.query(entity, { node });
         const info = readDiscoInfo(query);
-        // What is not verified is the entity's word about itself alone (§5.4).
+        // An answer without the announced hash counts for this entity only (§5.4).
         if (key !== undefined && lengthOf(query) <= MAX_ANSWER_LENGTH && (await known.matches(query)))
           verified.set(key, info);
         return info;
@@ -238,12 +240,12 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
         if (answer !== undefined) return answer;
         if (!announced.has(jid)) announced.set(jid, known);
         const entry = announced.get(jid) ?? { ...known };
-        const asked = (entry.answer ??= ask(entity, known));
+        const request = (entry.answer ??= queryAnnounced(entity, known));
         try {
-          return await asked;
+          return await request;
         } catch (error) {
-          // The next one asks again.
-          if (entry.answer === asked) delete entry.answer;
+          // The next call queries again.
+          if (entry.answer === request) delete entry.answer;
           throw error;
         }
       };
@@ -251,9 +253,9 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
       return {
         events,
         of,
-        prefer(method) {
+        addMethod(method) {
           methods.push(method);
-          sumUpSoon();
+          refreshSoon();
         },
         async supports(entity, feature) {
           return (await of(entity)).features.has(feature);
@@ -263,7 +265,7 @@ export function entityCapabilitiesOf(software: string): Plugin<EntityCapabilitie
   });
 }
 
-function verificationStrings(software: string): CapabilitiesMethod {
+function verificationStringMethod(software: string): CapabilitiesMethod {
   const hashOf = async (algorithm: string, query: Element): Promise<string | undefined> => {
     const text = verificationString(query);
     return text === undefined ? undefined : digestBase64(algorithm, new TextEncoder().encode(text));
@@ -279,8 +281,8 @@ function verificationStrings(software: string): CapabilitiesMethod {
         matches: async (query) => (await hashOf(hash, query)) === ver,
       };
     },
-    async sumUp(query) {
-      // §7.1: the one that everybody knows.
+    async generate(query) {
+      // §7.1: every implementation supports SHA-1.
       const ver = await hashOf('sha-1', query);
       if (ver === undefined) return undefined;
       return { payload: writeCapabilities({ hash: 'sha-1', node: software, ver }), node: `${software}#${ver}` };
@@ -288,7 +290,7 @@ function verificationStrings(software: string): CapabilitiesMethod {
   };
 }
 
-/** How much there is to keep of an element, in characters. */
+/** The size of an element in characters. */
 function lengthOf(element: Element): number {
   const attributes = element.attributes.reduce((sum, { length }) => sum + length, 0);
   return element.nodes.reduce(
@@ -298,7 +300,7 @@ function lengthOf(element: Element): number {
 }
 
 /**
- * For this library. The node has to be a URI that nobody else uses and that never changes (§4); it need not lead anywhere, and an address
- * of the web would some day lead to somebody else.
+ * The plugin for this library. Its node is a URI that must be unique and never change (§4). It need not resolve, and a web address could
+ * belong to somebody else one day.
  */
-export const entityCapabilities = entityCapabilitiesOf('urn:uuid:5f4c8a52-8f0e-4c1b-9d6a-0e7b1d3f2a94');
+export const entityCapabilities = entityCapabilitiesWith('urn:uuid:5f4c8a52-8f0e-4c1b-9d6a-0e7b1d3f2a94');

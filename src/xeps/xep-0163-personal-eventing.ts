@@ -1,9 +1,9 @@
 /**
  * XEP-0163 Personal Eventing Protocol, 1.2.2 (Stable). https://xmpp.org/extensions/xep-0163.html
  *
- * Every account is a pubsub service (XEP-0060): we publish to our own nodes and read those of others, and who announces
- * `<node>+notify` hears what those publish whose presence they see. Such an event counts only from the bare JID of the account whose
- * node it is, and only from contacts and ourselves.
+ * Every account is a pubsub service (XEP-0060): we publish to our own nodes and read those of others. A client that announces
+ * `<node>+notify` receives what its contacts publish, if it is subscribed to their presence. Such a notification counts only if it comes
+ * from the bare JID of the account that owns the node, which has to be a contact or our own account.
  */
 import type { StanzaErrorCondition } from '../xmpp-core/error-conditions.js';
 import { StanzaError } from '../xmpp-core/errors.js';
@@ -17,7 +17,7 @@ import {
   onNode,
   pubsub,
   PUBSUB_EVENT,
-  type ItemsWanted,
+  type ItemsRequest,
   type PubsubItem,
   type PubsubService,
 } from './xep-0060-pubsub/index.js';
@@ -25,8 +25,8 @@ import { entityCapabilities } from './xep-0115-entity-capabilities.js';
 
 const NS_PUBSUB_FEATURE = 'http://jabber.org/protocol/pubsub#';
 
-/** What somebody is answered who may not read a node, or asks for one that is not there (XEP-0060 §6.5.9). */
-const UNSEEN: ReadonlySet<StanzaErrorCondition> = new Set<StanzaErrorCondition>([
+/** The errors for a node that does not exist or that we may not read (XEP-0060 §6.5.9). */
+const NOT_VISIBLE: ReadonlySet<StanzaErrorCondition> = new Set<StanzaErrorCondition>([
   'feature-not-implemented',
   'forbidden',
   'item-not-found',
@@ -35,83 +35,86 @@ const UNSEEN: ReadonlySet<StanzaErrorCondition> = new Set<StanzaErrorCondition>(
   'service-unavailable',
 ]);
 
+/** Pubsub nodes of accounts: `client.get(personalEventing)` publishes to ours and reads those of others. */
 export const personalEventing = definePlugin({
   name: 'personal-eventing',
   xep: 163,
-  // §4.3.2: servers learn from the capabilities in our presence what we want to hear.
+  // §4.3.2: servers read from the capabilities in our presence which notifications we want.
   requires: [serviceDiscovery, entityCapabilities, pubsub, roster],
   setup(context) {
-    let support: Promise<DiscoInfo> | undefined;
+    let info: Promise<DiscoInfo> | undefined;
     context.onOffline(() => {
-      support = undefined;
+      info = undefined;
     });
 
     const isContact = (sender: Jid): boolean => {
       const { subscription = 'none' } = context.get(roster).get(sender) ?? {};
       return subscription === 'to' || subscription === 'both';
     };
-    /** §4.3.3: the server speaks from the bare JID; whatever a client of the contact sent comes from a full one. */
+    /** §4.3.3: the server sends notifications from the bare JID; stanzas of the contact's clients have a full one. */
     const fromContact: SenderGuard = {
       name: 'fromContact',
       admits: (sender, { account }) => sender.equals(account) || (sender.isBare && isContact(sender)),
     };
 
     return {
-      /** Admits the events of our own account and of contacts whose presence we see. For other plugins. */
+      /** A guard for other plugins: admits notifications of our own account and of contacts whose presence we see. */
       fromContact,
       /** Our own nodes. */
       own: context.get(pubsub).service(),
       /** The nodes of an account. */
       of: (account: Jid | string): PubsubService => context.get(pubsub).service(Jid.from(account).bare),
       /**
-       * Items that an account shows us; none where it has no such node, or hides it from us, which look alike to a careful server.
-       * @throws StanzaError for anything else, TimeoutError
+       * Reads items of an account's node.
+       * @returns an empty list if there is no such node or we may not read it, which servers need not distinguish
+       * @throws StanzaError for other errors; TimeoutError
        */
       async read(
         account: Jid | string,
         node: string,
-        wanted: ItemsWanted = { newest: 1 },
+        request: ItemsRequest = { newest: 1 },
       ): Promise<readonly PubsubItem[]> {
         try {
-          return (await context.get(pubsub).service(Jid.from(account).bare).items(node, wanted)).items;
+          return (await context.get(pubsub).service(Jid.from(account).bare).items(node, request)).items;
         } catch (error) {
-          if (error instanceof StanzaError && UNSEEN.has(error.condition)) return [];
+          if (error instanceof StanzaError && NOT_VISIBLE.has(error.condition)) return [];
           throw error;
         }
       },
       /**
-       * What our account announces (§6.1), asked for once a session.
-       * @throws StanzaError, TimeoutError; the next call asks again
+       * The features of our own account (§6.1), queried once per session.
+       * @throws StanzaError, TimeoutError; the next call queries again
        */
       async features(): Promise<ReadonlySet<string>> {
-        support ??= context.get(serviceDiscovery).info(context.account);
-        const asked = support;
+        info ??= context.get(serviceDiscovery).info(context.account);
+        const request = info;
         try {
-          return (await asked).features;
+          return (await request).features;
         } catch (error) {
-          if (support === asked) support = undefined;
+          if (info === request) info = undefined;
           throw error;
         }
       },
-      /** Whether our account announces a feature of pubsub, such as `publish-options`. */
-      async can(feature: string): Promise<boolean> {
+      /** Whether our account has a feature of pubsub, such as `publish-options`. @throws StanzaError, TimeoutError */
+      async supports(feature: string): Promise<boolean> {
         return (await this.features()).has(NS_PUBSUB_FEATURE + feature);
       },
     };
   },
 });
 
-/** What is heard of one node of many accounts. */
+/** Notifications of one node of many accounts. */
 export interface PepUpdates<Value> {
-  /** The account published; `value` is `undefined` where the payload is missing (a node that only notifies) or makes no sense. */
+  /** An account published an item; `value` is `undefined` if the payload is missing (a node without payloads) or invalid. */
   changed: { readonly from: Jid; readonly id: string | undefined; readonly value: Value | undefined };
-  /** An item is gone, or all of them (`id` is `undefined`). */
+  /** An item was deleted, or all of them (`id` is `undefined`). */
   removed: { readonly from: Jid; readonly id: string | undefined };
 }
 
 /**
- * A plugin that asks for, and tells, what our contacts and our other clients publish at one node. Whoever does not want all of that
- * traffic leaves it out: reading and publishing need no such plugin.
+ * A plugin that requests notifications of one node and emits what our contacts and our other clients publish there. Clients that do not
+ * need all of that traffic leave it out: reading and publishing work without it.
+ * @param options.read the codec of the payload
  */
 export function pepUpdates<Value>(options: {
   readonly name: string;

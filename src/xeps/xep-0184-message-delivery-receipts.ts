@@ -1,8 +1,8 @@
 /**
  * XEP-0184 Message Delivery Receipts, 1.4.0 (Stable). https://xmpp.org/extensions/xep-0184.html
  *
- * Asks for receipts and gives them: when asked, once, outside of rooms, and only to whom `allow` lets know that we are there (§8); nobody
- * unless told. A receipt counts only from whom the message went to.
+ * Requests receipts and sends them: on request, once, not in rooms, and only to senders that `allow` admits, since a receipt reveals our
+ * presence (§8); to nobody by default. A receipt counts only from the addressee of the message.
  *
  * Left out: requesting receipts in rooms, which §5.3 does not recommend.
  */
@@ -12,33 +12,38 @@ import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { AwaitedIds } from './awaited-ids.js';
 
+/** The namespace of receipts. */
 export const NS_RECEIPTS = 'urn:xmpp:receipts';
 
-/** The id of the message that was received. */
+/** Reads a receipt: the id of the message that was received. */
 export function readReceipt(message: Element): string | undefined {
   return message.child('received', NS_RECEIPTS)?.attr('id');
 }
 
+/** Writes a receipt. @param id the id of the received message */
 export function writeReceipt(id: string): Element {
   return el('received', NS_RECEIPTS, { id });
 }
 
+/** Whether the sender requests a receipt. */
 export function asksForReceipt(message: Element): boolean {
   return message.child('request', NS_RECEIPTS) !== undefined;
 }
 
+/** Writes the request for a receipt. */
 export function writeReceiptRequest(): Element {
   return el('request', NS_RECEIPTS);
 }
 
-/** Something that a message of ours came to. */
+/** A receipt for one of our messages. */
 export interface Receipt {
-  /** Which of their clients says so. */
+  /** The client that received it. */
   readonly from: Jid;
   /** The id of our message. */
   readonly id: string;
 }
 
+/** Receipts: `client.get(deliveryReceipts)` requests them, and decides who gets ours. */
 export const deliveryReceipts = definePlugin({
   name: 'delivery-receipts',
   xep: 184,
@@ -46,7 +51,7 @@ export const deliveryReceipts = definePlugin({
   setup(context) {
     const events = context.events<{ received: Receipt }>();
     const awaited = new AwaitedIds();
-    let mayKnow: (sender: Jid) => boolean = () => false;
+    let canSeePresence: (sender: Jid) => boolean = () => false;
 
     context.onMessage({ ns: NS_RECEIPTS, name: 'received' }, from.anyone, (_payload, message) => {
       const id = readReceipt(message.element);
@@ -54,20 +59,20 @@ export const deliveryReceipts = definePlugin({
     });
     context.onMessage({ ns: NS_RECEIPTS, name: 'request' }, from.anyone, (_payload, message) => {
       const { from: sender, id, type } = message;
-      if (id === undefined || !isReceiptDue(message, context.account) || !mayKnow(sender)) return;
+      if (id === undefined || !isReceiptDue(message, context.account) || !canSeePresence(sender)) return;
       context.send(writeMessage({ to: sender, type, payloads: [writeReceipt(id)] }));
     });
 
     return {
       events,
-      /** Says who gets receipts. It is asked for each message that wants one; a roster's subscriptions make a good answer. */
+      /** Sets who gets receipts; checked for each request. Typically contacts that may see our presence. */
       allow(guard: (sender: Jid) => boolean): void {
-        mayKnow = guard;
+        canSeePresence = guard;
       },
       /**
-       * The message with a request for a receipt in it, which is waited for from now on. Send it; `received` tells when it arrived. No
-       * receipt means nothing (§4).
-       * @throws XmppError when it has no id, no addressee, or goes to a room
+       * Adds the request for a receipt to a message, and expects the receipt from now on. Send the result; `received` reports the receipt.
+       * A missing receipt means nothing (§4).
+       * @throws XmppError if the message has no id or no addressee, or goes to a room
        */
       request(message: Element): Element {
         awaited.add(message);
@@ -77,7 +82,7 @@ export const deliveryReceipts = definePlugin({
   },
 });
 
-/** §5: not in rooms, not for receipts (which would loop), not for what we sent ourselves from another client. */
+/** §5: no receipts in rooms, for receipts (which would loop), or for messages that another client of ours sent. */
 function isReceiptDue({ element, from, type }: Message, account: Jid): boolean {
   return type !== 'groupchat' && readReceipt(element) === undefined && !from.bare.equals(account);
 }

@@ -1,8 +1,8 @@
 /**
  * XEP-0191 Blocking Command, 1.3 (Stable). https://xmpp.org/extensions/xep-0191.html
  *
- * Has our server keep somebody away from us, and keeps the list of them, whichever of our clients changes it. A message of ours to them
- * comes back with an error that `isBlockedError` knows.
+ * Lets our server block entities, and keeps the block list up to date when another client of ours changes it. A message of ours to a
+ * blocked entity is returned with an error that `isBlockedError` detects.
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Listenable } from '../xmpp-core/events.js';
@@ -10,42 +10,47 @@ import { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of the blocking command. */
 export const NS_BLOCKING = 'urn:xmpp:blocking';
 
 const NS_BLOCKING_ERRORS = 'urn:xmpp:blocking:errors';
 
-/** The JIDs of a `<blocklist/>`, `<block/>` or `<unblock/>`; what is none is left out. */
+/** Reads the JIDs of a `<blocklist/>`, `<block/>` or `<unblock/>`; invalid ones are left out. */
 export function readBlockedJids(list: Element): Jid[] {
   return list.children('item').flatMap((item) => Jid.tryParse(item.attr('jid')) ?? []);
 }
 
+/** Writes a `<blocklist/>`, `<block/>` or `<unblock/>`. */
 export function writeBlockedJids(name: 'blocklist' | 'block' | 'unblock', jids: readonly Jid[]): Element {
   return el(name, NS_BLOCKING, {}, ...jids.map((jid) => el('item', NS_BLOCKING, { jid: jid.toString() })));
 }
 
-/** Whether something did not go out because we block whom it was for (§3.3). */
+/** Whether a stanza was returned because we block its addressee (§3.3). */
 export function isBlockedError(error: StanzaError): boolean {
   return error.details.application?.is('blocked', NS_BLOCKING_ERRORS) ?? false;
 }
 
+/** The handle of the plugin. */
 export interface Blocking {
   readonly events: Listenable<{
+    /** One of our clients blocked these JIDs. */
     blocked: { readonly jids: readonly Jid[] };
-    /** Without any: all of them. */
+    /** One of our clients unblocked these JIDs; an empty list means all of them. */
     unblocked: { readonly jids: readonly Jid[] };
   }>;
-  /** Who is blocked. Asks once a session, and from then on hears of every change. @throws StanzaError, TimeoutError */
+  /** The blocked JIDs. Queried once per session; afterwards the server pushes changes. @throws StanzaError, TimeoutError */
   list(): Promise<readonly Jid[]>;
-  /** Whether an entity is blocked: itself, its account, or its whole domain (§6). @throws StanzaError, TimeoutError */
+  /** Whether an entity is blocked: itself, its account, or its domain (§6). @throws StanzaError, TimeoutError */
   blocks(entity: Jid | string): Promise<boolean>;
-  /** @throws StanzaError, TimeoutError */
+  /** Blocks JIDs. @throws StanzaError, TimeoutError */
   block(...jids: readonly [Jid | string, ...(Jid | string)[]]): Promise<void>;
-  /** @throws StanzaError, TimeoutError */
+  /** Unblocks JIDs. @throws StanzaError, TimeoutError */
   unblock(...jids: readonly [Jid | string, ...(Jid | string)[]]): Promise<void>;
-  /** @throws StanzaError, TimeoutError */
+  /** Unblocks all JIDs. @throws StanzaError, TimeoutError */
   unblockAll(): Promise<void>;
 }
 
+/** The block list of our account: `client.get(blocking)` reads and changes it. */
 export const blocking: Plugin<Blocking> = definePlugin({
   name: 'blocking',
   xep: 191,
@@ -54,28 +59,28 @@ export const blocking: Plugin<Blocking> = definePlugin({
       blocked: { readonly jids: readonly Jid[] };
       unblocked: { readonly jids: readonly Jid[] };
     }>();
-    /** By their texts; empty until somebody has asked for it in this session. */
+    /** By JID; empty until the list has been requested in this session. */
     const blocked = new Map<string, Jid>();
-    let asked: Promise<void> | undefined;
+    let loading: Promise<void> | undefined;
 
-    const ask = async (): Promise<void> => {
+    const load = async (): Promise<void> => {
       await context.iq({
         type: 'get',
         payload: el('blocklist', NS_BLOCKING),
-        // Taken where it stands in the stream: a push that came after it must not be undone by it.
+        // Applied at its position in the stream, so that it does not undo a push that came after it.
         onResult: (list) => {
           blocked.clear();
           for (const jid of list === undefined ? [] : readBlockedJids(list)) blocked.set(jid.toString(), jid);
         },
       });
     };
-    const known = async (): Promise<ReadonlyMap<string, Jid>> => {
-      const asking = (asked ??= ask());
+    const blockedJids = async (): Promise<ReadonlyMap<string, Jid>> => {
+      const request = (loading ??= load());
       try {
-        await asking;
+        await request;
       } catch (error) {
-        // The next one asks again.
-        if (asked === asking) asked = undefined;
+        // The next call requests it again.
+        if (loading === request) loading = undefined;
         throw error;
       }
       return blocked;
@@ -84,7 +89,7 @@ export const blocking: Plugin<Blocking> = definePlugin({
       await context.iq({ type: 'set', payload });
     };
 
-    // §3.3: pushes go to the clients that have asked for the list.
+    // §3.3: the server pushes changes to clients that have requested the list.
     context.onIq({ type: 'set', ns: NS_BLOCKING, name: 'block' }, from.ownAccount, (push) => {
       const jids = readBlockedJids(push);
       for (const jid of jids) blocked.set(jid.toString(), jid);
@@ -93,7 +98,7 @@ export const blocking: Plugin<Blocking> = definePlugin({
     });
     context.onIq({ type: 'set', ns: NS_BLOCKING, name: 'unblock' }, from.ownAccount, (push) => {
       const jids = readBlockedJids(push);
-      // One that names nobody frees everybody (§3.5); one whose names cannot be read is no such thing.
+      // A push without items unblocks everybody (§3.5); one whose JIDs are all invalid does not.
       if (push.children().length === 0) blocked.clear();
       else if (jids.length === 0) throw StanzaError.of('bad-request');
       for (const jid of jids) blocked.delete(jid.toString());
@@ -101,7 +106,7 @@ export const blocking: Plugin<Blocking> = definePlugin({
       return undefined;
     });
     context.onBound(() => {
-      asked = undefined;
+      loading = undefined;
       blocked.clear();
     });
 
@@ -123,11 +128,11 @@ export const blocking: Plugin<Blocking> = definePlugin({
         ),
       unblockAll: () => change(writeBlockedJids('unblock', [])),
       async list() {
-        return [...(await known()).values()];
+        return [...(await blockedJids()).values()];
       },
       async blocks(address) {
         const entity = Jid.from(address);
-        const list = await known();
+        const list = await blockedJids();
         const { domainpart, resource } = entity;
         const inDomain = resource === '' ? domainpart : `${domainpart}/${resource}`;
         return [entity.toString(), entity.bare.toString(), inDomain, domainpart].some((one) => list.has(one));

@@ -1,25 +1,23 @@
 /**
  * XEP-0199 XMPP Ping, 2.0.1 (Final). https://xmpp.org/extensions/xep-0199.html
  *
- * Answers pings, and sends them. What watches the connection with them (§4.2) is `liveness`.
+ * Answers pings and sends them. `liveness` uses them to watch the connection (§4.2).
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { definePlugin, from } from '../xmpp-core/plugin.js';
 import { el } from '../xmpp-core/xml/element.js';
 
+/** The namespace of pings. */
 export const NS_PING = 'urn:xmpp:ping';
 
-/** What users of the plugin get. */
+/** The handle of the plugin. */
 export interface Ping {
-  /**
-   * Asks an entity for a sign of life.
-   * @returns the milliseconds that the answer took
-   * @throws TimeoutError; StanzaError when the entity is not there
-   */
+  /** Pings an entity. @returns the round-trip time in milliseconds @throws TimeoutError; StanzaError if the entity cannot be reached */
   ping(to: Jid | string, options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<number>;
 }
 
+/** Pings: `client.get(ping).ping(jid)` sends one. */
 export const ping = definePlugin({
   name: 'ping',
   xep: 199,
@@ -32,7 +30,7 @@ export const ping = definePlugin({
         try {
           await context.iq({ to, type: 'get', payload: el('ping', NS_PING), ...options });
         } catch (error) {
-          // A refusal is a sign of life as well (§4.1), unless it says that nobody is there.
+          // An entity that does not support pings is reachable all the same (§4.1).
           if (!(error instanceof StanzaError) || !ALIVE.has(error.condition)) throw error;
         }
         return performance.now() - startedAt;

@@ -1,7 +1,7 @@
 /**
  * XEP-0202 Entity Time, 2.0 (Final). https://xmpp.org/extensions/xep-0202.html
  *
- * Asks for an entity's clock and time zone, and tells ours.
+ * Queries an entity's clock and time zone, and answers with ours.
  *
  * Left out: our time zone, because it reveals our location (§5); UTC is sent instead.
  */
@@ -10,17 +10,19 @@ import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readDateTime } from './xep-0082-date-time.js';
 
+/** The namespace of entity time. */
 export const NS_TIME = 'urn:xmpp:time';
 
+/** An entity's clock. */
 export interface EntityTime {
   readonly utc: Date;
-  /** How far the entity's clocks are ahead of UTC, in minutes. */
+  /** The offset of its time zone from UTC in minutes, positive to the east. */
   readonly offsetMinutes: number;
 }
 
 const OFFSET = /^(?:Z|([+-])(\d{2}):(\d{2}))$/;
 
-/** Reads it; `undefined` unless both parts are there and are what they should be (§2). */
+/** Reads an entity's time; `undefined` unless both parts are valid (§2). */
 export function readEntityTime(time: Element): EntityTime | undefined {
   const utc = time.childText('utc')?.trim();
   const moment = utc?.endsWith('Z') === true ? readDateTime(utc) : undefined;
@@ -31,7 +33,7 @@ export function readEntityTime(time: Element): EntityTime | undefined {
   return { utc: moment, offsetMinutes: sign === '-' && ahead !== 0 ? -ahead : ahead };
 }
 
-/** Writes it, to the second. */
+/** Writes an entity's time, in whole seconds. */
 export function writeEntityTime({ utc, offsetMinutes }: EntityTime): Element {
   const [hours, minutes] = [Math.trunc(Math.abs(offsetMinutes) / 60), Math.abs(offsetMinutes) % 60];
   const digits = [hours, minutes].map((part) => String(part).padStart(2, '0')).join(':');
@@ -44,11 +46,13 @@ export function writeEntityTime({ utc, offsetMinutes }: EntityTime): Element {
   );
 }
 
+/** The handle of the plugin. */
 export interface EntityTimes {
-  /** An entity's clock; `undefined` when its answer cannot be read. @throws StanzaError, TimeoutError */
+  /** Queries an entity's clock; `undefined` if the answer is invalid. @throws StanzaError, TimeoutError */
   of(entity: Jid | string): Promise<EntityTime | undefined>;
 }
 
+/** Entity time: `client.get(entityTime).of(jid)` queries a clock. */
 export const entityTime: Plugin<EntityTimes> = definePlugin({
   name: 'entity-time',
   xep: 202,

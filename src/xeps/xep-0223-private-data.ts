@@ -1,8 +1,8 @@
 /**
  * XEP-0223 Persistent Storage of Private Data via PubSub, 1.1.1 (Active). https://xmpp.org/extensions/xep-0223.html
  *
- * Data that only our own clients may see, in nodes of our own account (XEP-0163). A node is made private before anything is put into it,
- * and its configuration is read back, as a service can ignore what it was asked for: data is stored privately or not at all.
+ * Data for our own clients only, in nodes of our account (XEP-0163). A node is made private before anything is stored in it, and its
+ * configuration is verified, since a service may ignore options: data is stored privately or not at all.
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import { definePlugin } from '../xmpp-core/plugin.js';
@@ -11,12 +11,13 @@ import { fieldBoolean, fieldValue, type DataForm } from './xep-0004-data-forms.j
 import type { NodeOptions, PubsubItem } from './xep-0060-pubsub/index.js';
 import { personalEventing } from './xep-0163-personal-eventing.js';
 
-/** §3 */
+/** The options of a private node (§3). */
 const PRIVATE: NodeOptions = { 'pubsub#persist_items': true, 'pubsub#access_model': 'whitelist' };
 
 /** What a list of items is, of which none may be lost. `items` are as many as are read at most. */
 const MAX_ITEMS = 10_000;
 
+/** Private data: `client.get(privateData)` stores and reads items. */
 export const privateData = definePlugin({
   name: 'private-data',
   xep: 223,
@@ -24,9 +25,9 @@ export const privateData = definePlugin({
   setup(context) {
     const pep = context.get(personalEventing);
     const { own } = pep;
-    /** Nodes that were seen to be private in this session. */
-    const seenPrivate = new Set<string>();
-    context.onOffline(() => seenPrivate.clear());
+    /** Nodes that were verified to be private in this session. */
+    const verified = new Set<string>();
+    context.onOffline(() => verified.clear());
 
     const configurationOf = async (node: string): Promise<DataForm | undefined> => {
       try {
@@ -40,11 +41,11 @@ export const privateData = definePlugin({
       try {
         await own.create(node, options);
       } catch (error) {
-        // Another client of ours was quicker; what it made is looked at like any other.
+        // Another client of ours created it first; its configuration is verified like any other.
         if (!(error instanceof StanzaError && error.condition === 'conflict')) throw error;
       }
     };
-    /** @throws XmppError when the node is not private and cannot be made so */
+    /** @throws XmppError if the node is not private and cannot be made private */
     const makePrivate = async (node: string, options: NodeOptions): Promise<void> => {
       let form = await configurationOf(node);
       if (form === undefined) {
@@ -65,27 +66,27 @@ export const privateData = definePlugin({
     return {
       /**
        * Stores an item.
-       * @param options of the node beside those that make it private
-       * @throws XmppError when the node is open to others and stays so; then nothing was sent. StanzaError, TimeoutError
+       * @param options of the node, in addition to those that make it private
+       * @throws XmppError if the node cannot be made private; then nothing was stored. StanzaError, TimeoutError
        */
       async publish(node: string, payload: Element, id: string, options: NodeOptions = {}): Promise<void> {
         const all = { ...options, ...PRIVATE };
-        // With the options in the publication the server looks once more, at the very moment (XEP-0060 §7.1.5).
-        const isLookedAt = await pep.can('publish-options');
-        if (!isLookedAt || !seenPrivate.has(node)) await makePrivate(node, all);
-        seenPrivate.add(node);
-        await own.publish(node, payload, isLookedAt ? { id, options: all } : { id });
+        // With options in the request, the server checks the node again when it publishes (XEP-0060 §7.1.5).
+        const hasPublishOptions = await pep.supports('publish-options');
+        if (!hasPublishOptions || !verified.has(node)) await makePrivate(node, all);
+        verified.add(node);
+        await own.publish(node, payload, hasPublishOptions ? { id, options: all } : { id });
       },
-      /** All items of a node; none when there is no such node. @throws StanzaError, TimeoutError */
+      /** Reads all items of a node; an empty list if there is no such node. @throws StanzaError, TimeoutError */
       async items(node: string): Promise<PubsubItem[]> {
         try {
-          return await own.everyItem(node, MAX_ITEMS);
+          return await own.allItems(node, MAX_ITEMS);
         } catch (error) {
           if (isMissing(error)) return [];
           throw error;
         }
       },
-      /** Takes an item back, and tells our other clients; one that is not there is no error. @throws StanzaError, TimeoutError */
+      /** Deletes an item and notifies our other clients; does nothing if there is no such item. @throws StanzaError, TimeoutError */
       async retract(node: string, id: string): Promise<void> {
         try {
           await own.retract(node, [id]);

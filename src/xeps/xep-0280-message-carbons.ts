@@ -1,9 +1,9 @@
 /**
  * XEP-0280 Message Carbons, 1.0.1 (Stable). https://xmpp.org/extensions/xep-0280.html
  *
- * Shows what the account's other clients receive and send. A copy is an event of its own: it never reaches who handles messages, so that
- * nothing answers it by itself (§10.4). One that does not come from our own account, or carries anything but one message of the right
- * direction, reaches nobody.
+ * Receives copies of the messages that other clients of the account receive and send. Copies are separate events: they never reach message
+ * handlers, so that nothing answers them automatically (§10.4). Copies that do not come from our own account, or do not contain exactly one
+ * message of the right direction, are dropped.
  */
 import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
@@ -14,17 +14,18 @@ import { writeHint } from './xep-0334-message-processing-hints.js';
 import { stanzaIds } from './xep-0359-stable-ids.js';
 import { offersInBind } from './xep-0386-bind2.js';
 
+/** The namespace of carbons. */
 export const NS_CARBONS = 'urn:xmpp:carbons:2';
 
-/** What another client of the account received, or sent. */
+/** Whether another client received or sent the message. */
 export type CarbonDirection = 'received' | 'sent';
 
-/** A copy of a message. */
+/** A carbon copy of a message. */
 export interface Carbon extends Forwarded {
   readonly direction: CarbonDirection;
 }
 
-/** Reads the copy in a message; `undefined` unless it is exactly one. Whether the sender may send copies is for the caller to say. */
+/** Reads the copy in a message; `undefined` unless there is exactly one. The caller has to check the sender. */
 export function readCarbon(message: Element): Carbon | undefined {
   const [wrapper, ...others] = message.children().filter(isWrapper);
   if (wrapper === undefined || others.length > 0) return undefined;
@@ -32,15 +33,17 @@ export function readCarbon(message: Element): Carbon | undefined {
   return forwarded === undefined ? undefined : { direction: wrapper.name as CarbonDirection, ...forwarded };
 }
 
+/** Writes a copy. */
 export function writeCarbon({ direction, ...forwarded }: Carbon): Element {
   return el(direction, NS_CARBONS, {}, writeForwarded(forwarded));
 }
 
-/** The payloads of a message that is to be copied to no other client, neither of ours nor of the addressee (§9). */
+/** The payloads of a message that is not to be copied to other clients, neither ours nor the addressee's (§9). */
 export function writePrivate(): Element[] {
   return [el('private', NS_CARBONS), writeHint('no-copy')];
 }
 
+/** Whether a message is not to be copied. */
 export function isPrivate(message: Element): boolean {
   return message.child('private', NS_CARBONS) !== undefined;
 }
@@ -49,15 +52,17 @@ function isWrapper({ name, ns }: Element): boolean {
   return ns === NS_CARBONS && (name === 'received' || name === 'sent');
 }
 
+/** The events of the plugin. */
 export interface CarbonEvents {
-  /** Somebody wrote to another client of the account. */
+  /** Another client of the account received a message. */
   received: Message;
-  /** Another client of the account wrote to somebody. */
+  /** Another client of the account sent a message. */
   sent: Message;
-  /** The server copies nothing to us: it does not want to, or does not know how. */
+  /** The server refused to send copies, or does not support them. */
   refused: { readonly error: unknown };
 }
 
+/** Carbons: `client.get(carbons).events` reports the messages of other clients. Enabled at each login. */
 export const carbons = definePlugin({
   name: 'carbons',
   xep: 280,
@@ -67,28 +72,28 @@ export const carbons = definePlugin({
     const ids = context.get(stanzaIds);
     let isEnabled = false;
 
-    const order = async (name: 'enable' | 'disable', signal?: AbortSignal): Promise<void> => {
+    const request = async (name: 'enable' | 'disable', signal?: AbortSignal): Promise<void> => {
       const payload = el(name, NS_CARBONS);
       await context.iq({ type: 'set', payload, ...(signal === undefined ? {} : { signal }) });
       isEnabled = name === 'enable';
     };
 
-    /** §11: the direction has to be that of the message, too. */
-    const concernsUs = (direction: CarbonDirection, message: Message): boolean =>
+    /** §11: the direction has to match the addresses of the message. */
+    const isOurs = (direction: CarbonDirection, message: Message): boolean =>
       (direction === 'sent' ? message.from : message.to)?.bare.equals(context.account) === true;
 
     context.onMessage({ ns: NS_CARBONS }, from.ownAccount, (_payload, outer) => {
       const carbon = readCarbon(outer.element);
       const message = carbon === undefined ? undefined : readForwardedMessage(carbon, outer.language);
-      if (carbon === undefined || message === undefined || !concernsUs(carbon.direction, message)) return;
-      if (!ids.isRepeated(message.element)) events.emit(carbon.direction, message);
+      if (carbon === undefined || message === undefined || !isOurs(carbon.direction, message)) return;
+      if (!ids.isDuplicate(message.element)) events.emit(carbon.direction, message);
     });
-    // Whoever it is from, and whatever else it carries: what wraps a copy is nothing that was said to us.
+    // Messages that wrap a copy are never messages to us, whoever sent them.
     context.onMessage({ ns: NS_CARBONS }, from.anyone, (_payload, outer) =>
       outer.element.children().some(isWrapper) ? handled : undefined,
     );
 
-    let agreed: Negotiation | undefined;
+    let enabledInBind: Negotiation | undefined;
     context.streamFeature(
       inlineOnly('carbons', 400, {
         within: 'bind',
@@ -96,35 +101,35 @@ export const carbons = definePlugin({
           offersInBind(inline, NS_CARBONS)
             ? {
                 element: el('enable', NS_CARBONS),
-                // It cannot fail, and has no answer of its own (XEP-0386 §3.2).
+                // Enabling cannot fail, and has no answer of its own (XEP-0386 §3.2).
                 answered() {
-                  agreed = negotiation;
+                  enabledInBind = negotiation;
                 },
               }
             : undefined,
       }),
     );
-    // Before the initial presence, so that nothing is missed in between.
+    // Before the initial presence, so that no message is missed.
     context.onBound(() => {
-      isEnabled = agreed?.jid !== undefined && context.jid()?.equals(agreed.jid) === true;
-      agreed = undefined;
+      isEnabled = enabledInBind?.jid !== undefined && context.jid()?.equals(enabledInBind.jid) === true;
+      enabledInBind = undefined;
       if (!isEnabled)
         context.background(
-          () => order('enable'),
+          () => request('enable'),
           (error) => events.emit('refused', { error }),
         );
     });
 
     return {
       events,
-      /** Whether the server has agreed to send copies. */
+      /** Whether the server sends copies. */
       get enabled(): boolean {
         return isEnabled;
       },
-      /** Asks for copies, as is done at each login by itself. @throws what `PluginContext.iq` throws */
-      enable: (signal?: AbortSignal): Promise<void> => order('enable', signal),
-      /** Wants no more copies until the next login. @throws what `PluginContext.iq` throws */
-      disable: (signal?: AbortSignal): Promise<void> => order('disable', signal),
+      /** Requests copies; done at each login. @throws what `PluginContext.iq` throws */
+      enable: (signal?: AbortSignal): Promise<void> => request('enable', signal),
+      /** Stops copies until the next login. @throws what `PluginContext.iq` throws */
+      disable: (signal?: AbortSignal): Promise<void> => request('disable', signal),
     };
   },
 });

@@ -1,8 +1,8 @@
 /**
  * XEP-0292 vCard4 Over XMPP, 0.12.0 (Experimental). https://xmpp.org/extensions/xep-0292.html
  *
- * Who an account says it is, in a public node of its own (XEP-0163, XEP-0222). The properties that a chat client shows are read and
- * written as plain values; all others are kept as they are.
+ * The vCard of an account, in a public node of its own (XEP-0163, XEP-0222). The usual properties are read and written as plain values; all
+ * others are kept unchanged.
  *
  * Left out: private vCards of contacts (§4), and parameters of properties when writing.
  */
@@ -12,26 +12,26 @@ import { el, Element } from '../xmpp-core/xml/element.js';
 import type { NodeOptions, PubsubItem } from './xep-0060-pubsub/index.js';
 import { pepUpdates, personalEventing } from './xep-0163-personal-eventing.js';
 
-/** The node. */
+/** The name of the node. */
 export const NS_VCARD4_NODE = 'urn:xmpp:vcard4';
-/** The payload (RFC 6351). */
+/** The namespace of the payload (RFC 6351). */
 export const NS_VCARD4 = 'urn:ietf:params:xml:ns:vcard-4.0';
 
-/** What is shown of somebody. Each property can be there several times; here it is the first, but for `nicknames`. */
+/** The usual properties of a vCard. A property may occur several times; this has the first, except for `nicknames`. */
 export interface VCard4 {
-  /** `fn`: the whole name as it is shown. */
+  /** `fn`: the full name, as displayed. */
   readonly fullName?: string;
   readonly nicknames?: readonly string[];
-  /** A URI: of the web, or `data:` with the image in it. Not fetched, and not to be without care: a stranger chose it. */
+  /** A web or `data:` URI. Never fetched here; do not fetch it unchecked, since a stranger chose it. */
   readonly photo?: string;
   readonly url?: string;
   readonly email?: string;
   readonly note?: string;
-  /** What this is: `individual`, or `application` for a bot (§5). */
+  /** The kind of entity: `individual`, or `application` for a bot (§5). */
   readonly kind?: string;
 }
 
-/** Where each value is: its property, and the type of value in it (RFC 6351 §5). */
+/** The element of each value, and its type (RFC 6351 §5). */
 const PROPERTIES = [
   ['fullName', 'fn', 'text'],
   ['photo', 'photo', 'uri'],
@@ -41,7 +41,7 @@ const PROPERTIES = [
   ['kind', 'kind', 'text'],
 ] as const;
 
-/** Reads a `<vcard/>`; `undefined` when it is none. */
+/** Reads a `<vcard/>`; `undefined` for any other element. */
 export function readVCard4(vcard: Element): VCard4 | undefined {
   if (!vcard.is('vcard', NS_VCARD4)) return undefined;
   const values = PROPERTIES.flatMap(([key, property, type]) => {
@@ -52,10 +52,7 @@ export function readVCard4(vcard: Element): VCard4 | undefined {
   return { ...Object.fromEntries(values), ...(nicknames.length === 0 ? {} : { nicknames }) };
 }
 
-/**
- * Writes a vCard.
- * @param former the one that is changed: what `vcard` does not say stays as it is there; an empty text takes a property away
- */
+/** Writes a vCard. @param former the vCard to change: properties that `vcard` leaves out are kept; an empty text removes a property */
 export function writeVCard4(vcard: VCard4, former: Element = el('vcard', NS_VCARD4)): Element {
   let properties = former.children();
   for (const [key, property, type] of PROPERTIES) {
@@ -66,11 +63,12 @@ export function writeVCard4(vcard: VCard4, former: Element = el('vcard', NS_VCAR
   return new Element('vcard', NS_VCARD4, former.attributes, properties);
 }
 
-/** XEP-0222: to be found by everybody at any time. */
+/** XEP-0222: everybody can read it at any time. */
 const PUBLIC: NodeOptions = { 'pubsub#persist_items': true, 'pubsub#access_model': 'open' };
 
 const NONE: Partial<PubsubItem> = {};
 
+/** vCards in version 4: `client.get(vcard4)` reads them and changes ours. */
 export const vcard4 = definePlugin({
   name: 'vcard4',
   xep: 292,
@@ -78,13 +76,13 @@ export const vcard4 = definePlugin({
   setup(context) {
     const pep = context.get(personalEventing);
     return {
-      /** The vCard of an account; `undefined` when it has none or does not show it to us. @throws StanzaError, TimeoutError */
+      /** Reads the vCard of an account; `undefined` if it has none or hides it from us. @throws StanzaError, TimeoutError */
       async read(account: Jid | string): Promise<VCard4 | undefined> {
         const [item] = await pep.read(account, NS_VCARD4_NODE);
         return item?.payload === undefined ? undefined : readVCard4(item.payload);
       },
       /**
-       * Changes our own: what is left out stays as it is, an empty text takes a property away. Everybody can read it.
+       * Changes our vCard, which everybody can read: properties left out are kept, an empty text removes one.
        * @throws StanzaError, TimeoutError
        */
       async update(changes: VCard4): Promise<void> {
@@ -96,7 +94,7 @@ export const vcard4 = definePlugin({
   },
 });
 
-/** Hears of the vCards of contacts as they change; `value` is `undefined` where the vCard has to be read (§3.2.2). */
+/** Reports changes of the vCards of contacts; if `value` is `undefined`, read the vCard (§3.2.2). */
 export const vcard4Updates = pepUpdates({ name: 'vcard4-updates', xep: 292, node: NS_VCARD4_NODE, read: readVCard4 });
 
 function valueOf(property: Element | undefined, type: string): string | undefined {
@@ -104,7 +102,7 @@ function valueOf(property: Element | undefined, type: string): string | undefine
   return value === '' ? undefined : value;
 }
 
-/** The properties with those of one name replaced where the first of them was, or at the end. */
+/** Replaces the properties of one name, at the position of the first, or at the end. */
 function replaced(properties: readonly Element[], name: string, values: readonly string[], type: string): Element[] {
   const written = values.map((value) => el(name, NS_VCARD4, {}, el(type, NS_VCARD4, {}, value)));
   const at = properties.findIndex((one) => one.is(name, NS_VCARD4));

@@ -1,10 +1,10 @@
 /**
  * XEP-0297 Stanza Forwarding, 1.0 (Stable). https://xmpp.org/extensions/xep-0297.html
  *
- * A stanza inside a stanza. This is the one reader of it; carbons and archives carry their messages so.
+ * The only codec for a stanza inside another stanza; carbons and archives use it.
  *
- * A forwarded stanza is only somebody's word that there was such a stanza. Who takes it for more has to know that its bringer may say so (§6):
- * the module of the protocol that wraps it checks that, and nothing here is ever handed to the application as if it had been received.
+ * Only the sender vouches for a forwarded stanza. The module of the wrapping protocol has to check whether the sender may forward it (§6);
+ * it never reaches the application as if it had been received.
  */
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { languageOf } from '../xmpp-core/stanza/language.js';
@@ -13,18 +13,20 @@ import { readMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readDelay, writeDelay, type Delay } from './xep-0203-delayed-delivery.js';
 
+/** The namespace of forwarded stanzas. */
 export const NS_FORWARD = 'urn:xmpp:forward:0';
 
+/** A forwarded stanza. */
 export interface Forwarded {
   /** A `message`, `presence` or `iq`. */
   readonly stanza: Element;
-  /** When whoever forwards it received it. */
+  /** When the forwarding entity received it. */
   readonly delay?: Delay;
 }
 
 const STANZAS: ReadonlySet<string> = new Set(['message', 'presence', 'iq']);
 
-/** The stanza that `parent` carries; `undefined` unless it carries exactly one `<forwarded/>`, with exactly one stanza in it. */
+/** Reads the stanza in `parent`; `undefined` unless there is exactly one `<forwarded/>` with exactly one stanza. */
 export function readForwarded(parent: Element): Forwarded | undefined {
   const [forwarded, ...others] = parent.children('forwarded', NS_FORWARD);
   if (forwarded === undefined || others.length > 0) return undefined;
@@ -35,9 +37,9 @@ export function readForwarded(parent: Element): Forwarded | undefined {
 }
 
 /**
- * The view of a forwarded message, as if it had come by itself.
- * @param language that of the stanza around it, which its texts inherit
- * @returns `undefined` for what is no message, for an error, and for one that does not say from whom it is
+ * Reads a forwarded message as if it had arrived on its own.
+ * @param language of the outer stanza, which its texts inherit
+ * @returns `undefined` for other stanzas, errors, and messages without a sender
  */
 export function readForwardedMessage({ stanza }: Forwarded, language: string | undefined): Message | undefined {
   const from = Jid.tryParse(stanza.attr('from'));
@@ -46,6 +48,7 @@ export function readForwardedMessage({ stanza }: Forwarded, language: string | u
   return readMessage({ element: stanza, from, to, id: stanza.attr('id'), language: languageOf(stanza, language) });
 }
 
+/** Writes a forwarded stanza. */
 export function writeForwarded({ stanza, delay }: Forwarded): Element {
   return el('forwarded', NS_FORWARD, {}, delay === undefined ? undefined : writeDelay(delay), stanza);
 }

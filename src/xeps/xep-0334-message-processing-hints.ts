@@ -1,17 +1,19 @@
 /**
  * XEP-0334 Message Processing Hints, 1.0.0 (Stable). https://xmpp.org/extensions/xep-0334.html
  *
- * What the sender of a message wishes servers to do with it. They need not follow.
+ * How the sender of a message would like servers to process it. Servers need not comply.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of hints. */
 export const NS_HINTS = 'urn:xmpp:hints';
 
-/** Not to keep it for long, not to keep it at all, not to copy it to other clients, to keep it in spite of the rules (§4). */
+/** Do not store permanently, do not store at all, do not copy to other clients, store in any case (§4). */
 export type Hint = 'no-permanent-store' | 'no-store' | 'no-copy' | 'store';
 
 const HINTS: ReadonlySet<string> = new Set<Hint>(['no-permanent-store', 'no-store', 'no-copy', 'store']);
 
+/** Reads the hints of a message; unknown ones are left out. */
 export function readHints(message: Element): ReadonlySet<Hint> {
   const names = message
     .children()
@@ -20,6 +22,7 @@ export function readHints(message: Element): ReadonlySet<Hint> {
   return new Set(names.filter(isHint));
 }
 
+/** Writes a hint. */
 export function writeHint(hint: Hint): Element {
   return el(hint, NS_HINTS);
 }

@@ -1,8 +1,8 @@
 /**
  * XEP-0363 HTTP File Upload, 1.2.0 (Stable). https://xmpp.org/extensions/xep-0363.html
  *
- * Finds the server's upload service, asks it for a slot and puts the file there. Only https is spoken, and only the three headers that §4
- * allows are taken over from the slot. A service that names a time to try again (§6) is not asked before it.
+ * Finds the server's upload service, requests a slot and uploads the file. Only https URLs are used, and only the three headers that §4
+ * allows. If the service names a time to retry (§6), no request is sent before.
  */
 import { StanzaError, TimeoutError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
@@ -13,16 +13,18 @@ import { serviceDiscovery, type DiscoInfo, type DiscoOptions } from './xep-0030-
 import { readDateTime, writeDateTime } from './xep-0082-date-time.js';
 import { extendedInfo } from './xep-0128-service-discovery-extensions.js';
 
+/** The namespace of uploads. */
 export const NS_HTTP_UPLOAD = 'urn:xmpp:http:upload:0';
+/** The namespace of upload purposes. */
 export const NS_UPLOAD_PURPOSE = 'urn:xmpp:http:upload:purpose:0';
 
 /**
- * What a file is for, which decides how long it is kept (§5): a message, unless told; an avatar and the like; for ever; or until a given
- * time and no longer.
+ * What a file is for, which decides how long it is stored (§5): `message`, the default; `profile`, such as an avatar; `permanent`; or a
+ * time at which it expires.
  */
 export type UploadPurpose = 'message' | 'profile' | 'permanent' | { readonly expireBefore: Date };
 
-/** What a slot is asked for (§4). */
+/** The request for a slot (§4). */
 export interface SlotRequest {
   readonly filename: string;
   /** In bytes. */
@@ -31,7 +33,7 @@ export interface SlotRequest {
   readonly purpose?: UploadPurpose;
 }
 
-/** Where to put a file, and where others get it. */
+/** Where to upload a file, and where others download it. */
 export interface Slot {
   readonly putUrl: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -41,30 +43,31 @@ export interface Slot {
 /** The server's upload service. */
 export interface UploadService {
   readonly jid: Jid;
-  /** In bytes; `undefined` when the service does not say. */
+  /** In bytes; `undefined` if the service does not announce it. */
   readonly maxFileSize: number | undefined;
-  /** The purposes that it knows (§5), such as `profile`. */
+  /** The purposes that it supports (§5), such as `profile`. */
   readonly purposes: ReadonlySet<string>;
 }
 
+/** A file to upload. */
 export interface FileToUpload {
   readonly name: string;
-  /** A media type, such as `text/plain`. */
+  /** Its media type, such as `text/plain`. */
   readonly type: string;
   readonly data: Uint8Array;
-  /** A wish only, but for a time to expire: that is refused where the service does not know how. */
+  /** Ignored if the service does not support it, except for an expiry time: then the upload fails. */
   readonly purpose?: UploadPurpose;
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of bytes sent so far. */
   readonly onProgress?: ((sentBytes: number) => void) | undefined;
 }
 
-/** A file could not be uploaded; the message says at which step. */
+/** A file could not be uploaded; the message names the step. */
 export class UploadError extends XmppError {
   override readonly name = 'UploadError';
-  /** In bytes, where the file is too large for the service and it says how large one may be (§6). */
+  /** The largest file that the service accepts, in bytes, if it refused this one for its size (§6). */
   readonly maxFileSize: number | undefined;
-  /** When the service may be asked again, where it says so (§6). */
+  /** When to try again, if the service says so (§6). */
   readonly retryAt: Date | undefined;
 
   constructor(
@@ -87,9 +90,10 @@ const ALLOWED_HEADERS: ReadonlyMap<string, string> = new Map([
   ['expires', 'Expires'],
 ]);
 const UPLOAD_TIMEOUT_MS = 300_000;
-/** How many of the server's components are asked. */
+/** How many components of the server are queried. */
 const MAX_CANDIDATES = 50;
 
+/** Reads the request for a slot; `undefined` if the name or the size is invalid. */
 export function readSlotRequest(request: Element): SlotRequest | undefined {
   const filename = request.attr('filename');
   const size = Number(request.attr('size'));
@@ -103,12 +107,13 @@ export function readSlotRequest(request: Element): SlotRequest | undefined {
   };
 }
 
+/** Writes the request for a slot. */
 export function writeSlotRequest({ filename, size, contentType, purpose }: SlotRequest): Element {
   const attributes = { filename, size, 'content-type': contentType };
   return el('request', NS_HTTP_UPLOAD, attributes, purpose === undefined ? undefined : writePurpose(purpose));
 }
 
-/** A slot whose URLs are not https is none (§13). */
+/** Reads a slot; `undefined` unless both URLs are https (§13). Headers that §4 does not allow are left out. */
 export function readSlot(slot: Element): Slot | undefined {
   const put = slot.child('put');
   const putUrl = put?.attr('url');
@@ -116,7 +121,7 @@ export function readSlot(slot: Element): Slot | undefined {
   if (put === undefined || !isHttps(putUrl) || !isHttps(getUrl)) return undefined;
   const headers = new Map<string, string>();
   for (const header of put.children('header')) {
-    // §4: line breaks are removed, so that no further header can be slipped in.
+    // §4: line breaks are removed, so that no further header can be injected.
     const name = ALLOWED_HEADERS.get(oneLine(header.attr('name') ?? '').toLowerCase());
     const value = oneLine(header.text);
     if (name === undefined) continue;
@@ -127,6 +132,7 @@ export function readSlot(slot: Element): Slot | undefined {
   return { putUrl, getUrl, headers: Object.fromEntries(headers) };
 }
 
+/** Writes a slot. */
 export function writeSlot({ putUrl, getUrl, headers }: Slot): Element {
   const written = Object.entries(headers).map(([name, value]) => el('header', NS_HTTP_UPLOAD, { name }, value));
   return el(
@@ -138,6 +144,7 @@ export function writeSlot({ putUrl, getUrl, headers }: Slot): Element {
   );
 }
 
+/** File uploads: `client.get(httpUpload).upload(file)`. */
 export const httpUpload = definePlugin({
   name: 'http-upload',
   xep: 363,
@@ -145,34 +152,34 @@ export const httpUpload = definePlugin({
   setup(context) {
     const disco = context.get(serviceDiscovery);
     let known: UploadService | undefined;
-    /** The service has said that it is not to be asked before that time. */
+    /** No requests before this time, as the service demanded. */
     let notBefore: Date | undefined;
     context.onOffline(() => {
       known = undefined;
       notBefore = undefined;
     });
 
-    /** The upload service of our server, or `undefined` when it has none (§3). Looked for once a session. */
+    /** The upload service of our server, or `undefined` if there is none (§3). Discovered once per session. */
     async function service(signal?: AbortSignal): Promise<UploadService | undefined> {
       if (known !== undefined) return known;
       const server = Jid.parse(context.account.domainpart);
       const options = signal === undefined ? { timeoutMs: 10_000 } : { signal, timeoutMs: 10_000 };
-      // What has a node is part of somebody, and takes no files of its own.
+      // An item with a node is part of an entity, and accepts no uploads itself.
       const items = (await disco.items(server, options)).filter(({ node }) => node === undefined);
       const candidates = [server, ...items.map(({ jid }) => jid)].slice(0, MAX_CANDIDATES);
       try {
-        // A component that is configured and not connected answers with an error, or never: the others need not wait for it.
-        known = await Promise.any(candidates.map((jid) => candidate(jid, options)));
+        // A component that is configured but not connected answers with an error, or never: do not wait for it.
+        known = await Promise.any(candidates.map((jid) => probe(jid, options)));
       } catch (error) {
         signal?.throwIfAborted();
-        const isAnswered = error instanceof AggregateError && error.errors.every(isNoService);
-        if (!isAnswered) throw error;
+        const hasNoService = error instanceof AggregateError && error.errors.every(isNoService);
+        if (!hasNoService) throw error;
       }
       return known;
     }
 
-    /** @throws UploadError when the entity takes no files, or what asking it throws */
-    async function candidate(jid: Jid, options: DiscoOptions): Promise<UploadService> {
+    /** @throws UploadError if the entity is no upload service, or what querying it throws */
+    async function probe(jid: Jid, options: DiscoOptions): Promise<UploadService> {
       const info = await disco.info(jid, options);
       if (!info.features.has(NS_HTTP_UPLOAD)) throw new UploadError(`${jid.toString()} does not accept uploads`);
       return { jid, maxFileSize: maxFileSize(info), purposes: purposesOf(info) };
@@ -180,26 +187,23 @@ export const httpUpload = definePlugin({
 
     return {
       service,
-      /**
-       * Asks for a slot, and leaves it to the caller: where files go can be learnt from it.
-       * @throws UploadError, TimeoutError, or the signal's reason
-       */
-      async slot(wish: SlotRequest, signal?: AbortSignal): Promise<Slot> {
-        return askForSlot(await neededService(signal), wish, signal);
+      /** Requests a slot without uploading: it reveals where files are stored. @throws UploadError, TimeoutError, or the signal's reason */
+      async slot(request: SlotRequest, signal?: AbortSignal): Promise<Slot> {
+        return requestSlot(await requireService(signal), request, signal);
       },
       /**
        * Uploads a file.
-       * @returns the URL under which anybody who knows it can fetch the file
+       * @returns the URL; anybody who knows it can download the file
        * @throws UploadError, HttpError, TimeoutError, or the signal's reason
        */
       async upload({ name, type, data, purpose, signal, onProgress }: FileToUpload): Promise<string> {
-        const found = await neededService(signal);
+        const found = await requireService(signal);
         if (found.maxFileSize !== undefined && data.byteLength > found.maxFileSize) {
-          const most = `${found.jid.toString()} accepts at most ${found.maxFileSize}`;
-          throw new UploadError(`the file has ${data.byteLength} bytes; ${most}`, { maxFileSize: found.maxFileSize });
+          const limit = `${found.jid.toString()} accepts at most ${found.maxFileSize}`;
+          throw new UploadError(`the file has ${data.byteLength} bytes; ${limit}`, { maxFileSize: found.maxFileSize });
         }
-        const wish = { filename: name, size: data.byteLength, contentType: type };
-        const slot = await askForSlot(found, { ...wish, ...wishedPurpose(found, purpose) }, signal);
+        const request = { filename: name, size: data.byteLength, contentType: type };
+        const slot = await requestSlot(found, { ...request, ...supportedPurpose(found, purpose) }, signal);
         const response = await context.http({
           method: 'PUT',
           url: slot.putUrl,
@@ -216,15 +220,15 @@ export const httpUpload = definePlugin({
       },
     };
 
-    async function neededService(signal: AbortSignal | undefined): Promise<UploadService> {
+    async function requireService(signal: AbortSignal | undefined): Promise<UploadService> {
       const found = await service(signal);
       if (found === undefined) throw new UploadError(`${context.account.domainpart} has no upload service`);
       return found;
     }
 
-    async function askForSlot(
+    async function requestSlot(
       { jid }: UploadService,
-      wish: SlotRequest,
+      request: SlotRequest,
       signal: AbortSignal | undefined,
     ): Promise<Slot> {
       if (notBefore !== undefined && notBefore.getTime() > Date.now()) {
@@ -233,7 +237,7 @@ export const httpUpload = definePlugin({
       }
       try {
         const options = signal === undefined ? {} : { signal };
-        const reply = await context.iq({ to: jid, type: 'get', payload: writeSlotRequest(wish), ...options });
+        const reply = await context.iq({ to: jid, type: 'get', payload: writeSlotRequest(request), ...options });
         const slot = reply?.is('slot', NS_HTTP_UPLOAD) === true ? readSlot(reply) : undefined;
         if (slot === undefined) throw new UploadError(`${jid.toString()} sent no upload slot with https URLs`);
         return slot;
@@ -252,22 +256,22 @@ export const httpUpload = definePlugin({
   },
 });
 
-/** Whether an entity is no upload service, rather than that nobody knows because the session ended. */
+/** Whether the entity is no upload service, as opposed to a session that ended. */
 function isNoService(error: unknown): boolean {
   return error instanceof UploadError || error instanceof StanzaError || error instanceof TimeoutError;
 }
 
-/** `max-file-size` of the service's form (§3). */
+/** `max-file-size` from the service's form (§3). */
 function maxFileSize(info: DiscoInfo): number | undefined {
-  return positive(fieldValue(extendedInfo(info, NS_HTTP_UPLOAD), 'max-file-size'));
+  return positiveInteger(fieldValue(extendedInfo(info, NS_HTTP_UPLOAD), 'max-file-size'));
 }
 
-/** The same, of its refusal (§6). */
+/** `max-file-size` from the service's refusal (§6). */
 function sizeIn(fileTooLarge: Element): number | undefined {
-  return positive(fileTooLarge.childText('max-file-size'));
+  return positiveInteger(fileTooLarge.childText('max-file-size'));
 }
 
-function positive(text: string | undefined): number | undefined {
+function positiveInteger(text: string | undefined): number | undefined {
   const size = Number(text);
   return Number.isSafeInteger(size) && size > 0 ? size : undefined;
 }
@@ -277,8 +281,8 @@ function purposesOf({ features }: DiscoInfo): ReadonlySet<string> {
   return new Set([...features].flatMap((one) => (one.startsWith(prefix) ? [one.slice(prefix.length)] : [])));
 }
 
-/** The purpose as far as the service knows it. @throws UploadError when the file is to expire and the service does not know that */
-function wishedPurpose(
+/** The purpose, if the service supports it. @throws UploadError if the file should expire and the service does not support that */
+function supportedPurpose(
   { jid, purposes }: UploadService,
   purpose: UploadPurpose | undefined,
 ): { purpose?: UploadPurpose } {

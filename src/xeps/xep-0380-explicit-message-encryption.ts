@@ -1,14 +1,15 @@
 /**
  * XEP-0380 Explicit Message Encryption, 0.4.0 (Deferred). https://xmpp.org/extensions/xep-0380.html
  *
- * Tells an encrypted message from its unencrypted fallback text, and how it is encrypted.
+ * Detects encrypted messages, whose body is only a fallback text, and the encryption used.
  */
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of explicit encryption. */
 export const NS_ENCRYPTION = 'urn:xmpp:eme:0';
 
-/** Encryptions that have names for people (§4); some are older than this XEP, and clients still send them without it. */
+/** The names of encryptions (§4), by namespace. Some are older than this XEP, and sent without it. */
 const ENCRYPTED: ReadonlyMap<string, string> = new Map([
   ['eu.siacs.conversations.axolotl', 'OMEMO'],
   ['urn:xmpp:omemo:1', 'OMEMO'],
@@ -19,7 +20,7 @@ const ENCRYPTED: ReadonlyMap<string, string> = new Map([
 ]);
 const MAX_NAME_LENGTH = 40;
 
-/** The name of the encryption that a message is under, for people; `undefined` for a plain message. */
+/** The display name of a message's encryption; `undefined` for a plain message. */
 export function readEncryption(message: Element): string | undefined {
   const declared = message.child('encryption', NS_ENCRYPTION);
   const namespace = declared?.attr('namespace') ?? '';
@@ -29,12 +30,12 @@ export function readEncryption(message: Element): string | undefined {
   return found === undefined ? undefined : ENCRYPTED.get(found.ns);
 }
 
-/** @param name for people; only for encryptions that §4 does not list */
+/** Writes the encryption of a message. @param name for display; only for encryptions that §4 does not list */
 export function writeEncryption(namespace: string, name?: string): Element {
   return el('encryption', NS_ENCRYPTION, { namespace, name: ENCRYPTED.has(namespace) ? undefined : name });
 }
 
-/** Announces that encrypted messages are recognised. */
+/** Announces that encrypted messages are detected. */
 export const explicitEncryption = definePlugin({
   name: 'explicit-encryption',
   xep: 380,

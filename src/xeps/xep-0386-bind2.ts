@@ -1,11 +1,11 @@
 /**
  * XEP-0386 Bind 2, 1.1.0 (Stable). https://xmpp.org/extensions/xep-0386.html
  *
- * Has a resource bound within the login, and within that enables what other features can have inline. The server makes the resource;
- * the configured one is its beginning. Where Bind 2 is not offered, or not granted, RFC 6120 binds as ever.
+ * Binds a resource within the login, and enables inline features with it. The server generates the resource, starting with the configured
+ * one. If Bind 2 is not offered or not granted, the resource is bound as in RFC 6120.
  *
- * For clients that read their archive (XEP-0313): a server may drop what it kept for an offline client when that binds so (§3.2), and
- * some do. That is why it is none of `chatPlugins`.
+ * Only for clients that read their archive (XEP-0313): a server may drop stored offline messages when a client binds in this way (§3.2),
+ * and some do. So it is not part of `chatPlugins`.
  */
 import { NegotiationError } from '../xmpp-core/errors.js';
 import { definePlugin, type Plugin } from '../xmpp-core/plugin.js';
@@ -13,19 +13,20 @@ import { inlineOnly, inlineRequests } from '../xmpp-core/stream/stream-feature.j
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { sasl2 } from './xep-0388-sasl2.js';
 
+/** The namespace of Bind 2. */
 export const NS_BIND2 = 'urn:xmpp:bind:0';
 
 /**
- * Whether a feature can be enabled within the binding (§3.1): for the `offered` of an inline part `within: 'bind'`.
- * @param inline the server's `<inline/>` of its `<bind/>`
+ * Whether a feature can be enabled when binding (§3.1); for the `offered` of an inline feature with `within: 'bind'`.
+ * @param inline the `<inline/>` in the server's `<bind/>`
  */
 export function offersInBind(inline: Element, feature: string): boolean {
   return inline.children('feature', NS_BIND2).some((one) => one.attr('var') === feature);
 }
 
 /**
- * The plugin of a client that finds out as it goes whether it can read an archive.
- * @param isWanted is asked at each login that could bind so
+ * The plugin for clients that find out at run time whether they can read an archive.
+ * @param isWanted called at each login that offers Bind 2
  */
 export function bind2When(isWanted: () => boolean | Promise<boolean>): Plugin<void> {
   return definePlugin({
@@ -48,7 +49,7 @@ export function bind2When(isWanted: () => boolean | Promise<boolean>): Plugin<vo
 
               async answered(success) {
                 const bound = success.child('bound', NS_BIND2);
-                // §3.2: a session that was resumed has its resource. Without either, what RFC 6120 offers is still to come.
+                // §3.2: a resumed session has its resource. With neither, the resource is bound as in RFC 6120.
                 if (bound === undefined || negotiation.jid !== undefined) return;
                 const jid = negotiation.authorized;
                 if (jid === undefined || jid.isBare) {
@@ -65,4 +66,5 @@ export function bind2When(isWanted: () => boolean | Promise<boolean>): Plugin<vo
   });
 }
 
+/** The plugin that always uses Bind 2. */
 export const bind2: Plugin<void> = bind2When(() => true);

@@ -1,9 +1,9 @@
 /**
  * XEP-0388 Extensible SASL Profile, 1.0.4 (Stable). https://xmpp.org/extensions/xep-0388.html
  *
- * Logs in without opening the stream anew, and asks in the same breath for all that other features can have inline: a resumed
- * session (XEP-0198), a resource (XEP-0386), a token for the next time (XEP-0484). docs/coming-online.md counts what that saves.
- * The exchange of SASL, with its choice of a mechanism and its guards, is that of RFC 6120; what is offered goes before it.
+ * Logs in without restarting the stream, and in the same round trip requests all inline features: resumption (XEP-0198), a resource
+ * (XEP-0386), a token for the next login (XEP-0484). docs/coming-online.md counts the round trips saved. The SASL exchange, with its choice
+ * of mechanism and its checks, is that of RFC 6120; this profile is tried first.
  *
  * Left out: tasks (§2.6.3): if the server requires one, the login fails with an error that names it. TLS early data.
  */
@@ -23,32 +23,33 @@ import {
 } from '../xmpp-core/stream/stream-feature.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of SASL2. */
 export const NS_SASL2 = 'urn:xmpp:sasl:2';
 
-/** What the server may show to the owner of the account about this client, and to nobody else (§2.3). */
+/** What the server may show about this client, to the owner of the account only (§2.3). */
 export interface UserAgent {
-  /** Such as `AwesomeXMPP`. */
+  /** For example `AwesomeXMPP`. */
   readonly software?: string;
-  /** Such as `Kiva's phone`. */
+  /** For example `Kiva's phone`. */
   readonly device?: string;
 }
 
-/** The plugin of a client that says what it is and where it runs. */
-export function sasl2As(userAgent: UserAgent): Plugin<void> {
+/** The plugin with a description of the client. */
+export function sasl2With(userAgent: UserAgent): Plugin<void> {
   return definePlugin({
     name: 'sasl2',
     xep: 388,
     setup(context) {
       context.streamFeature({
         name: 'sasl2',
-        // Before the profile of RFC 6120, which is for servers that do not offer this one.
+        // Before RFC 6120, which is for servers that do not offer SASL2.
         order: 190,
 
         offered(features, { stream, authenticated }) {
           // §4: only after TLS.
           if (authenticated !== undefined || stream.security === undefined) return undefined;
           const authentication = features.child('authentication', NS_SASL2);
-          // The list of binding types stands beside it, so the whole of the features is the offer.
+          // The list of channel binding types is a sibling element, so the offer is the whole of the features.
           return authentication?.child('mechanism') === undefined ? undefined : features;
         },
 
@@ -62,13 +63,12 @@ export function sasl2As(userAgent: UserAgent): Plugin<void> {
   });
 }
 
-/** The plugin of a client that says nothing of itself but an id. */
-export const sasl2: Plugin<void> = sasl2As({});
+/** The plugin that sends only an installation id. */
+export const sasl2: Plugin<void> = sasl2With({});
 
 /**
- * One attempt with the token that a feature has, if one has any; then one with what the account has. The second is no retry by weaker
- * means: it is chosen as if there had been no token, so that who makes a token fail wins nothing by it. §2.6.2 has the stream
- * unchanged after a failure.
+ * Tries a token, if a feature has one, then the credentials of the account. The second attempt is no downgrade: its mechanism is chosen as
+ * if there were no token, so an attacker gains nothing by making the token fail. The stream is unchanged after a failure (§2.6.2).
  */
 async function logIn(features: Element, userAgent: Element, negotiation: Negotiation): Promise<void> {
   const authentication = features.child('authentication', NS_SASL2);
@@ -77,23 +77,23 @@ async function logIn(features: Element, userAgent: Element, negotiation: Negotia
 
   const credential = requests.find((request) => request.credential !== undefined)?.credential;
   if (credential !== undefined) {
-    const success = await byCredential(credential, profile, negotiation);
+    const success = await tryCredential(credential, profile, negotiation);
     if (success === undefined) await logIn(features, userAgent, negotiation);
-    else await letIn(success, credential.mechanism.name, requests, negotiation);
+    else await finishLogin(success, credential.mechanism.name, requests, negotiation);
     return;
   }
 
   const offer: SaslOffer = {
     mechanisms: authentication === undefined ? [] : readMechanisms(authentication),
-    // Whoever speaks this profile knows of XEP-0440 (§2.1): no list is an empty one.
+    // SASL2 requires XEP-0440 (§2.1), so a missing list counts as an empty one.
     bindingTypes: readBindingTypes(features) ?? [],
   };
   const outcome = await negotiation.authenticator.authenticate(profile, offer, negotiation);
   if ('refusal' in outcome) throw outcome.refusal;
-  await letIn(outcome.success, outcome.mechanism, requests, negotiation);
+  await finishLogin(outcome.success, outcome.mechanism, requests, negotiation);
 }
 
-async function letIn(
+async function finishLogin(
   success: Element,
   mechanism: string,
   requests: readonly InlineRequest[],
@@ -104,8 +104,8 @@ async function letIn(
   for (const request of requests) await request.answered(success);
 }
 
-/** @returns `undefined` when the server does not take the credential, which then is never used again */
-async function byCredential(
+/** @returns `undefined` if the server rejects the credential, which is then never used again */
+async function tryCredential(
   credential: Credential,
   profile: SaslProfile,
   negotiation: Negotiation,
@@ -116,13 +116,13 @@ async function byCredential(
     await credential.failed(outcome.refusal);
     return undefined;
   } catch (error) {
-    // A server that breaks the rules gets no second attempt on this connection.
+    // A server that breaks the protocol gets no second attempt on this connection.
     if (error instanceof SaslError) await credential.failed(error);
     throw error;
   }
 }
 
-/** How the bytes of the exchange are written (§2.2, §2.3), with what goes along in the first element. */
+/** The SASL2 encoding of the exchange (§2.2, §2.3). @param parts inline requests, sent with the first element */
 function profileWith(...parts: readonly Element[]): SaslProfile {
   return {
     ns: NS_SASL2,
@@ -137,25 +137,25 @@ function profileWith(...parts: readonly Element[]): SaslProfile {
     additionalData: (success) => success.childText('additional-data'),
     otherEnd: (answer) =>
       answer.is('continue', NS_SASL2)
-        ? { additionalData: answer.childText('additional-data'), error: continued(answer) }
+        ? { additionalData: answer.childText('additional-data'), error: continueError(answer) }
         : undefined,
   };
 }
 
-/** §2.6.3: authenticated, but not let in before something else is done. */
-function continued(answer: Element): SaslError {
+/** §2.6.3: the client is authenticated, but the server requires a further task. */
+function continueError(answer: Element): SaslError {
   const tasks = answer.child('tasks')?.children('task') ?? [];
   const names = tasks.map(({ text }) => text.trim().slice(0, 40)).slice(0, 5);
-  const words = answer.childText('text')?.slice(0, 200);
-  const wanted = names.length === 0 ? 'another step' : names.map((name) => JSON.stringify(name)).join(' or ');
+  const serverText = answer.childText('text')?.slice(0, 200);
+  const tasksText = names.length === 0 ? 'another step' : names.map((name) => JSON.stringify(name)).join(' or ');
   return new SaslError(
     'continue',
-    `the password was accepted, but the server also requires ${wanted}, which this client does not support; ` +
-      `use an account that does not need it${words === undefined ? '' : `; the server says: ${words}`}`,
+    `the password was accepted, but the server also requires ${tasksText}, which this client does not support; ` +
+      `use an account that does not need it${serverText === undefined ? '' : `; the server says: ${serverText}`}`,
   );
 }
 
-/** §2.6.1: as whom the server let us in. It has to be us. */
+/** §2.6.1: the identity that the server granted, which has to be our account. */
 function readAuthorized(success: Element, { account, stream }: Negotiation): Jid {
   const authorized = Jid.tryParse(success.childText('authorization-identifier')?.trim());
   if (authorized !== undefined && isOf(account, authorized)) return authorized;
@@ -165,7 +165,7 @@ function readAuthorized(success: Element, { account, stream }: Negotiation): Jid
   );
 }
 
-/** §2.3: a UUID that stays the same for this installation; another one for each account, so that it does not tie them together. */
+/** §2.3: a UUID of this installation. It differs for each account, so that accounts cannot be linked. */
 async function installationId(storage: Storage, account: Jid): Promise<string> {
   const key = `installation-id ${account.toString()}`;
   const known = await storage.get(key);

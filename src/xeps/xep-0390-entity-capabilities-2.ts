@@ -1,8 +1,8 @@
 /**
  * XEP-0390 Entity Capabilities 2.0, 0.3.2 (Deferred). https://xmpp.org/extensions/xep-0390.html
  *
- * What XEP-0115 does, with an input to the hash that no two answers share. Announced beside it, and preferred to it where somebody
- * announces both.
+ * Like XEP-0115, but different answers never have the same hash input. Announced in addition to it, and preferred if an entity announces
+ * both.
  *
  * Left out: announcing capabilities to the server before the initial presence (§5.4); languages that a response inherits
  * from outside its `<query/>`: such a response is not cached.
@@ -14,36 +14,38 @@ import { NS_DISCO_INFO } from './xep-0030-service-discovery.js';
 import { byOctets, entityCapabilities, type CapabilitiesMethod } from './xep-0115-entity-capabilities.js';
 import { digestBase64, readHashes, writeHashes, type Hashes } from './xep-0300-cryptographic-hashes.js';
 
+/** The namespace of these capabilities. */
 export const NS_CAPS_2 = 'urn:xmpp:caps';
 
-/** What ends a part of a part … of the input (§4.1): control characters, which XML cannot carry. */
+/** The separators of the input, from the outermost to the innermost (§4.1): control characters that XML cannot contain. */
 const [END_1, END_2, END_3, END_4] = ['\u001C', '\u001D', '\u001E', '\u001F'] as const;
 
-/** The function that we announce, and those that we verify, the best first. */
+/** The function that we announce, and those that we verify, strongest first. */
 const ANNOUNCED = 'sha-256';
 const VERIFIED = ['sha-512', 'sha-384', ANNOUNCED];
-/** More than any hash is long as base64. */
+/** Longer than any hash as base64. */
 const MAX_LENGTH = 128;
 
-/** The hashes of a presence, as base64 by the names of their functions; `undefined` when there is none that fits. */
+/** Reads the hashes in a presence, as base64 by function; `undefined` if there is no such element. */
 export function readCapabilityHashes(presence: Element): Hashes | undefined {
   const c = presence.child('c', NS_CAPS_2);
   return c === undefined ? undefined : readHashes(c);
 }
 
+/** Writes the hashes. */
 export function writeCapabilityHashes(hashes: Hashes): Element {
   return el('c', NS_CAPS_2, {}, ...writeHashes(hashes));
 }
 
-/** Where to ask for what a hash stands for (§4.3). */
+/** The node to query for a hash (§4.3). */
 export function capabilityHashNode(algorithm: string, hash: string): string {
   return `${NS_CAPS_2}#${algorithm}.${hash}`;
 }
 
 /**
- * What is hashed (§4.1).
- * @param query an answer to a disco#info, as it came
- * @returns `undefined` when it contains what has no place in the input
+ * The input of the hash (§4.1).
+ * @param query an answer to a disco#info query, unparsed
+ * @returns `undefined` if it contains an element that the input cannot represent
  */
 export function capabilitiesInput(query: Element): string | undefined {
   const inherited = query.attr('lang', NS_XML);
@@ -71,7 +73,7 @@ export function capabilitiesInput(query: Element): string | undefined {
     .join('');
 }
 
-/** A form of extended information, which has to say by its `FORM_TYPE` what it is, and is no table. */
+/** The input for a form of extended information, which needs a `FORM_TYPE` and must not be a table. */
 function extensionInput(x: Element): string | undefined {
   const form = readDataForm(x);
   if (formType(form) === undefined || form?.reported !== undefined || form?.items !== undefined) return undefined;
@@ -95,7 +97,7 @@ const method: CapabilitiesMethod = {
     const node = capabilityHashNode(algorithm, hash);
     return { node, key: node, matches: async (query) => (await hashOf(algorithm, query)) === hash };
   },
-  async sumUp(query) {
+  async generate(query) {
     const hash = await hashOf(ANNOUNCED, query);
     if (hash === undefined) return undefined;
     const payload = writeCapabilityHashes(new Map([[ANNOUNCED, hash]]));
@@ -108,13 +110,13 @@ async function hashOf(algorithm: string, query: Element): Promise<string | undef
   return input === undefined ? undefined : digestBase64(algorithm, new TextEncoder().encode(input));
 }
 
-/** Has nothing to ask for: `entityCapabilities` answers out of both. */
+/** Has no handle: `entityCapabilities` uses both methods. */
 export const entityCapabilities2: Plugin<void> = definePlugin({
   name: 'entity-capabilities-2',
   xep: 390,
   features: [NS_CAPS_2],
   requires: [entityCapabilities],
   setup(context) {
-    context.get(entityCapabilities).prefer(method);
+    context.get(entityCapabilities).addMethod(method);
   },
 });

@@ -1,47 +1,49 @@
 /**
  * XEP-0393 Message Styling, 1.1.1 (Stable). https://xmpp.org/extensions/xep-0393.html
  *
- * Reads what asterisks, underscores, tildes, grave accents and greater-than signs make of a plain text: blocks, and spans inside them. One
- * pass over the text; quotations deeper than ten are text.
+ * Parses styled text: asterisks, underscores, tildes, backticks and greater-than signs form blocks, and spans inside them. One pass over
+ * the text; quotations nested deeper than ten levels are plain text.
  *
  * Left out: announcing support (§5), which is up to clients that render the result.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
+/** The namespace of styling. */
 export const NS_STYLING = 'urn:xmpp:styling:0';
 
-/** §6: part of a line. A `code` span holds text only. */
+/** A part of a line (§6). A `code` span contains plain text only. */
 export type StyledSpan =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'strong' | 'emphasis' | 'strike'; readonly spans: readonly StyledSpan[] };
 
-/** §5.1: a line, lines to be shown as they are, or somebody else's words. */
+/** A line, preformatted lines, or a quotation (§5.1). */
 export type StyledBlock =
   | { readonly kind: 'line'; readonly spans: readonly StyledSpan[] }
   | {
       readonly kind: 'preformatted';
       readonly text: string;
-      /** What stands behind the opening accents, such as the name of a language. */
+      /** The text after the opening backticks, such as the name of a language. */
       readonly label: string;
     }
   | { readonly kind: 'quotation'; readonly blocks: readonly StyledBlock[] };
 
-/** Whether the sender wishes the text to be shown as it is (§7). */
+/** Whether the sender asks to show the text as it is (§7). */
 export function isUnstyled(message: Element): boolean {
   return message.child('unstyled', NS_STYLING) !== undefined;
 }
 
+/** Writes the request to show the text as it is. */
 export function writeUnstyled(): Element {
   return el('unstyled', NS_STYLING);
 }
 
-/** What a text is made of. A message that `isUnstyled` is not to be read so. */
+/** Parses a text. Do not parse messages that are `isUnstyled`. */
 export function parseStyling(text: string): StyledBlock[] {
   return parseBlocks(text.split('\n'), 0);
 }
 
-/** The text of blocks without the signs that style them; quotations keep theirs, as nothing else would show them. */
+/** The plain text of blocks, without styling directives; quotations keep their `>`, since nothing else would show them. */
 export function withoutStyling(blocks: readonly StyledBlock[]): string {
   return linesOf(blocks).join('\n');
 }
@@ -69,14 +71,14 @@ function parseBlocks(lines: readonly string[], depth: number): StyledBlock[] {
   return blocks;
 }
 
-/** The index of the first line from `at` on of which that is true, or the number of lines. */
+/** The index of the first matching line from `at` on, or the number of lines. */
 function endOf(lines: readonly string[], at: number, isEnd: (line: string) => boolean): number {
   let end = at;
   while (end < lines.length && !isEnd(lines[end] ?? '')) end++;
   return end;
 }
 
-/** §4: what Unicode calls white space, or has in its category Z. All of it is in the basic plane. */
+/** §4: white space according to Unicode, or category Z. All of it is in the basic plane. */
 const SPACE = /[\p{White_Space}\p{Z}]/u;
 const LEADING_SPACE = /^[\p{White_Space}\p{Z}]/u;
 
@@ -87,10 +89,10 @@ const DIRECTIVES: ReadonlyMap<string, 'strong' | 'emphasis' | 'strike' | 'code'>
   ['`', 'code'],
 ] as const);
 
-/** Reads one line (§6), from its beginning to its end. */
+/** Parses one line (§6), from start to end. */
 class LineParser {
   readonly #line: string;
-  /** Where each directive can close next. The search only ever goes on, so that a line of openings costs one pass and not one each. */
+  /** The next possible closing of each directive. It only moves forward, so that a line of opening directives costs one pass in all. */
   readonly #closings = new Map<string, number>();
 
   constructor(line: string) {
@@ -119,13 +121,18 @@ class LineParser {
     return spans;
   }
 
-  /** It stands at the beginning of the line or of the span that another directive opened, or after a space; and no space follows. */
+  /**
+   * Whether a directive can open here: at the start of the line or of the enclosing span, or after white space; and not before white space.
+   */
   #mayOpen(at: number, from: number): boolean {
     const next = this.#line.charAt(at + 1);
     return (at === from || SPACE.test(this.#line.charAt(at - 1))) && next !== '' && !SPACE.test(next);
   }
 
-  /** Where what opens there closes: at the first such sign that has no space before it. Infinity when it does not, or has nothing in it. */
+  /**
+   * Where the span that opens here closes: at the next such directive without white space before it. Infinity if there is none, or if the
+   * span would be empty.
+   */
   #closing(opening: number): number {
     const directive = this.#line.charAt(opening);
     if (this.#line.charAt(opening + 1) === directive) return Infinity;

@@ -1,9 +1,9 @@
 /**
  * XEP-0402 PEP Native Bookmarks, 1.2.0 (Stable). https://xmpp.org/extensions/xep-0402.html
  *
- * The rooms that the account remembers, one item each, private to it (XEP-0223). What other clients put into a bookmark is kept when it
- * is changed. Where the server does not keep the older storage (XEP-0048) the same by itself, that one is used instead: there is one
- * list, never two. Only our own account can tell that it changed.
+ * The bookmarked rooms of the account, one private item each (XEP-0223). Data of other clients in a bookmark is kept. If the server does
+ * not convert to the older storage (XEP-0048) itself, that storage is used instead, so that there is only one list. Notifications count
+ * only from our own account.
  *
  * Left out: joining the rooms; the application decides that.
  */
@@ -26,16 +26,20 @@ import { onNode, PUBSUB_EVENT, type NodeOptions, type PubsubEvent, type PubsubIt
 import { personalEventing } from './xep-0163-personal-eventing.js';
 import { privateData } from './xep-0223-private-data.js';
 
+/** The namespace of bookmarks, and the name of their node. */
 export const NS_BOOKMARKS = 'urn:xmpp:bookmarks:1';
+/** The feature of servers that keep these bookmarks and private XML in sync. */
 export const NS_BOOKMARKS_COMPATIBILITY = 'urn:xmpp:bookmarks:1#compat';
+/** The feature of servers that keep these bookmarks and the older node in sync. */
 export const NS_BOOKMARKS_COMPATIBILITY_PEP = 'urn:xmpp:bookmarks:1#compat-pep';
 
+/** A bookmarked room. */
 export interface Bookmark extends Conference {
-  /** What other extensions and clients keep with it. Left out in `set`, those that are there stay. */
+  /** Data of other extensions and clients. If left out in `set`, the existing data is kept. */
   readonly extensions?: readonly Element[];
 }
 
-/** Reads an item of the node; `undefined` when its id is not the address of a room or its payload is no bookmark. */
+/** Reads an item of the node; `undefined` if its id is not the JID of a room or its payload is not a bookmark. */
 export function readBookmark({ id, payload }: PubsubItem): Bookmark | undefined {
   const jid = Jid.tryParse(id);
   if (jid === undefined || !jid.isBare || payload?.is('conference', NS_BOOKMARKS) !== true) return undefined;
@@ -43,7 +47,10 @@ export function readBookmark({ id, payload }: PubsubItem): Bookmark | undefined 
   return { ...readConference(payload, jid), ...(extensions === undefined ? {} : { extensions }) };
 }
 
-/** The payload of a bookmark; what its former self has, known to us or not, stays where `bookmark` does not say otherwise. */
+/**
+ * Writes the payload of a bookmark.
+ * @param former the payload to replace; its unknown content is kept, and its extensions if `bookmark` has none
+ */
 export function writeBookmark(bookmark: Bookmark, former?: Element): Element {
   const written = writeConference(bookmark, NS_BOOKMARKS, former);
   const { extensions } = bookmark;
@@ -53,18 +60,20 @@ export function writeBookmark(bookmark: Bookmark, former?: Element): Element {
   return new Element(written.name, written.ns, written.attributes, [...nodes, ...added]);
 }
 
+/** The events of the plugin. */
 export interface BookmarkEvents {
-  /** A bookmark is new or was changed, by one of our clients, which may be this one. */
+  /** A bookmark was added or changed by one of our clients, possibly this one. */
   changed: { readonly bookmark: Bookmark };
+  /** A bookmark was removed. */
   removed: { readonly jid: Jid };
-  /** Something changed and we could not find out what. */
+  /** The bookmarks changed, and reading them failed. */
   failed: { readonly error: unknown };
 }
 
-/** §5.2, §5.3: all of them are kept, and none comes by itself. */
+/** §5.2, §5.3: the node keeps all items, and sends none on its own. */
 const NODE: NodeOptions = { 'pubsub#max_items': 'max', 'pubsub#send_last_published_item': 'never' };
 
-/** Where the bookmarks are, and the node that tells of changes there. */
+/** A place where bookmarks are stored, with the node that notifies of changes. */
 interface Store {
   readonly node: string | undefined;
   all(): Promise<Bookmark[]>;
@@ -72,6 +81,7 @@ interface Store {
   remove(jid: Jid): Promise<void>;
 }
 
+/** Bookmarks of rooms: `client.get(bookmarks)` reads and changes them. */
 export const bookmarks = definePlugin({
   name: 'bookmarks',
   xep: 402,
@@ -81,16 +91,16 @@ export const bookmarks = definePlugin({
     const events = context.events<BookmarkEvents>();
     const store = context.get(privateData);
     const legacy = context.get(legacyBookmarks);
-    /** What was read or told last, by address: to find out what a list that came as a whole has changed. */
+    /** The bookmarks read or received last, by JID: to find the changes in a list that arrives as a whole. */
     let known = new Map<string, Bookmark>();
     let chosen: Store | undefined;
-    /** The work that was begun last; never rejects. */
+    /** The last queued operation; it never rejects. */
     let turn: Promise<unknown> = Promise.resolve();
     context.onOffline(() => {
       chosen = undefined;
     });
 
-    /** One after the other: a list that is read and written back must not be changed in between, at least not by ourselves. */
+    /** Runs operations one after the other, so that a list is not changed by us between reading and writing it. */
     const inTurn = <Result>(work: (store: Store) => Promise<Result>): Promise<Result> => {
       const before = turn;
       const result = (async () => {
@@ -114,11 +124,11 @@ export const bookmarks = definePlugin({
         for (const { id } of await find(jid)) if (id !== undefined) await store.retract(NS_BOOKMARKS, id);
       },
     };
-    /** The items of a room, whose ids other clients may have spelt in another way. */
+    /** The items of a room; other clients may have written its JID differently in the id. */
     const find = async (jid: Jid): Promise<PubsubItem[]> =>
       (await store.items(NS_BOOKMARKS)).filter(({ id }) => Jid.tryParse(id)?.equals(jid.bare) === true);
 
-    const older = (node: string | undefined, place: BookmarkStorage): Store => {
+    const legacyStore = (node: string | undefined, place: BookmarkStorage): Store => {
       const load = async (): Promise<Element> => (await place.load()) ?? el('storage', NS_LEGACY_BOOKMARKS);
       return {
         node,
@@ -129,14 +139,14 @@ export const bookmarks = definePlugin({
     };
 
     /**
-     * The one place where the bookmarks of this account are. A server that keeps the ways the same says so (§6.1); otherwise it is where
-     * there are some.
+     * The one place to use for this account. A server that keeps the storages in sync announces it (§6.1); otherwise the first place that
+     * has bookmarks is used.
      */
     const choose = async (): Promise<Store> => {
       const features = await context.get(personalEventing).features();
       if (features.has(NS_BOOKMARKS_COMPATIBILITY) || features.has(NS_BOOKMARKS_COMPATIBILITY_PEP)) return native;
-      const inPubsub = older(NS_LEGACY_BOOKMARKS, legacy.inPubsub);
-      const inPrivateXml = older(undefined, legacy.inPrivateXml);
+      const inPubsub = legacyStore(NS_LEGACY_BOOKMARKS, legacy.inPubsub);
+      const inPrivateXml = legacyStore(undefined, legacy.inPrivateXml);
       for (const store of [native, inPubsub, inPrivateXml]) if (await hasSome(store)) return store;
       return native;
     };
@@ -151,9 +161,9 @@ export const bookmarks = definePlugin({
     const takeNative = (event: PubsubEvent): void => {
       if (event.type === 'purged' || event.type === 'deleted') take([]);
       if (event.type !== 'items') return;
-      const told = event.items.flatMap((item) => readBookmark(item) ?? []);
+      const changed = event.items.flatMap((item) => readBookmark(item) ?? []);
       const retracted = event.retracted.flatMap((id) => Jid.tryParse(id) ?? []);
-      for (const bookmark of told) {
+      for (const bookmark of changed) {
         known.set(bookmark.jid.toString(), bookmark);
         events.emit('changed', { bookmark });
       }
@@ -162,19 +172,19 @@ export const bookmarks = definePlugin({
         events.emit('removed', { jid });
       }
     };
-    const takeOlder = (event: PubsubEvent): void => {
+    const takeLegacy = (event: PubsubEvent): void => {
       if (event.type === 'purged' || event.type === 'deleted') take([]);
       const payload = event.type === 'items' ? event.items.at(-1)?.payload : undefined;
       if (payload?.is('storage', NS_LEGACY_BOOKMARKS) === true) take(readBookmarkStorage(payload));
     };
-    // XEP-0223 §7: whoever else sends such an event wants us in a room of theirs.
-    for (const [node, heard] of [
+    // XEP-0223 §7: any other sender of such an event may want to lure us into a room.
+    for (const [node, handle] of [
       [NS_BOOKMARKS, takeNative],
-      [NS_LEGACY_BOOKMARKS, takeOlder],
+      [NS_LEGACY_BOOKMARKS, takeLegacy],
     ] as const) {
       const onEvent = (event: PubsubEvent): void => {
         const work = async (store: Store): Promise<void> => {
-          if (store.node === node) heard(event);
+          if (store.node === node) handle(event);
         };
         context.background(
           () => inTurn(work),
@@ -186,7 +196,7 @@ export const bookmarks = definePlugin({
 
     return {
       events,
-      /** All bookmarks, as they are now. @throws StanzaError, TimeoutError */
+      /** All current bookmarks. @throws StanzaError, TimeoutError */
       all: (): Promise<Bookmark[]> =>
         inTurn(async (store) => {
           const found = await store.all();
@@ -194,14 +204,14 @@ export const bookmarks = definePlugin({
           return found;
         }),
       /**
-       * Remembers a room, or changes what is remembered of it: name, nick and password are taken away when they are left out.
-       * @throws XmppError when the server would show it to others, StanzaError, TimeoutError
+       * Adds or replaces a bookmark: name, nick and password are removed if left out.
+       * @throws XmppError if the server would show it to others; StanzaError, TimeoutError
        */
       set(bookmark: Bookmark): Promise<void> {
         if (!bookmark.jid.isBare) throw new XmppError(`${bookmark.jid.toString()} is not a bare room JID`);
         return inTurn((store) => store.set(bookmark));
       },
-      /** Forgets a room; one that is not there is no error. @throws StanzaError, TimeoutError */
+      /** Removes a bookmark; does nothing if there is none. @throws StanzaError, TimeoutError */
       async remove(address: Jid | string): Promise<void> {
         const jid = Jid.from(address);
         await inTurn((store) => store.remove(jid));
@@ -210,7 +220,7 @@ export const bookmarks = definePlugin({
   },
 });
 
-/** Whether something is there; a server that does not have such a place at all has nothing there. */
+/** Whether a place has bookmarks; a server may not support a place at all. */
 async function hasSome(store: Store): Promise<boolean> {
   try {
     return (await store.all()).length > 0;

@@ -1,12 +1,12 @@
 /**
  * XEP-0426 Character counting in message bodies, 0.3.0 (Experimental). https://xmpp.org/extensions/xep-0426.html
  *
- * How places in a text are counted: in Unicode code points of the text as it was received, never in the UTF-16 units of a JavaScript
- * string. Fallbacks (XEP-0428) and references (XEP-0372) are counted so.
+ * Positions in a text are counted in Unicode code points of the received text, not in UTF-16 units as in JavaScript strings. Used by
+ * fallbacks (XEP-0428) and references (XEP-0372).
  */
 import type { Element } from '../xmpp-core/xml/element.js';
 
-/** A part of a text, in code points: from `start` up to `end`, which is the first that is no longer part of it. */
+/** A range of a text in code points: `start` is included, `end` is not. */
 export interface TextRange {
   readonly start: number;
   readonly end: number;
@@ -20,8 +20,8 @@ export function codePointLength(text: string): number {
 }
 
 /**
- * The range that two attributes of an element give.
- * @returns `'none'` when both are absent, `undefined` when they are no range: one is missing, is no number, or they are in the wrong order
+ * Reads a range from two attributes of an element.
+ * @returns `'none'` if both are absent; `undefined` if they are invalid: one is missing, is not a number, or they are in the wrong order
  */
 export function readRange(element: Element, start: string, end: string): TextRange | 'none' | undefined {
   const from = element.attr(start);
@@ -32,17 +32,17 @@ export function readRange(element: Element, start: string, end: string): TextRan
   return range.start <= range.end ? range : undefined;
 }
 
-/** The part of the text in a range; empty where the range goes beyond its end. */
+/** The part of a text in a range; empty if the range extends beyond the text. */
 export function textIn(text: string, { start, end }: TextRange): string {
   const [from = text.length, to = text.length] = unitsAt(text, [start, end]);
   return text.slice(from, to);
 }
 
-/** What is left of a text without these ranges, which may come in any order and overlap. Those that do not lie in it are ignored. */
+/** Removes ranges from a text. They may be unordered and overlap; those beyond the end of the text are ignored. */
 export function textWithout(text: string, ranges: readonly TextRange[]): string {
   const length = codePointLength(text);
   const inside = ranges.filter(({ start, end }) => start < end && end <= length).sort((a, b) => a.start - b.start);
-  // Overlapping ranges become one, so that the points ascend.
+  // Overlapping ranges are merged, so that the points ascend.
   const merged: { start: number; end: number }[] = [];
   for (const { start, end } of inside) {
     const last = merged.at(-1);
@@ -62,10 +62,10 @@ export function textWithout(text: string, ranges: readonly TextRange[]): string 
   return kept + text.slice(at);
 }
 
-/** Nine digits are more characters than any message has. */
+/** More than any message is long. */
 const INDEX = /^\d{1,9}$/;
 
-/** Where code points begin, in UTF-16 units; `points` ascend. Those beyond the end are left out. */
+/** The positions of ascending code points in UTF-16 units. Points beyond the end are left out. */
 function unitsAt(text: string, points: readonly number[]): number[] {
   const units: number[] = [];
   let point = 0;
@@ -81,7 +81,7 @@ function unitsAt(text: string, points: readonly number[]): number[] {
   return units;
 }
 
-/** Whether the code point that begins there takes two units. */
+/** Whether the code point at this position takes two units. */
 function isPair(text: string, at: number): boolean {
   return (text.codePointAt(at) ?? 0) > 0xffff;
 }

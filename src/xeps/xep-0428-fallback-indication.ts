@@ -1,44 +1,46 @@
 /**
  * XEP-0428 Fallback Indication, 0.2.1 (Experimental). https://xmpp.org/extensions/xep-0428.html
  *
- * Which parts of a text are there only for clients that do not know an extension. Who knows it reads the text without them. A range that
- * does not lie in the text is ignored.
+ * Marks the parts of a text that are there only for clients without support for an extension. Clients that support it remove these parts.
+ * Ranges beyond the end of the text are ignored.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readRange, textWithout, type TextRange } from './xep-0426-character-counting.js';
 
+/** The namespace of fallbacks. */
 export const NS_FALLBACK = 'urn:xmpp:fallback:0';
 
-/** All of a text, or parts of it; no parts where it is all meant. */
+/** The whole text, or ranges of it; an empty list if no part is a fallback. */
 export type FallbackPart = 'whole' | readonly TextRange[];
 
+/** The fallback for one extension. */
 export interface Fallback {
-  /** The namespace of the extension that the text stands in for. */
+  /** The namespace of the extension. */
   readonly for: string | undefined;
   readonly body: FallbackPart;
   readonly subject: FallbackPart;
 }
 
-/** All that a message says about its fallbacks, which may be for several extensions. */
+/** Reads the fallbacks of a message, possibly for several extensions. */
 export function readFallbacks(message: Element): Fallback[] {
   return message.children('fallback', NS_FALLBACK).map((fallback) => {
     const about = fallback.attr('for');
-    // §2.2: without children it is all of them.
+    // §2.2: without children, the whole body and subject are meant.
     if (fallback.children().length === 0) return { for: about, body: 'whole', subject: 'whole' };
     return { for: about, body: readPart(fallback, 'body'), subject: readPart(fallback, 'subject') };
   });
 }
 
-/** @param parts the whole body and subject unless told */
+/** Writes a fallback. @param about the namespace of the extension @param parts the whole body and subject by default */
 export function writeFallback(about: string, parts?: { body?: FallbackPart; subject?: FallbackPart }): Element {
   const { body = [], subject = [] } = parts ?? {};
   return el('fallback', NS_FALLBACK, { for: about }, ...writePart('body', body), ...writePart('subject', subject));
 }
 
 /**
- * A text of a message without what stands in it for extensions that the reader knows.
- * @param text the body or subject as it was received
- * @param known the namespaces of these extensions
+ * Removes the fallbacks of supported extensions from a text.
+ * @param text the received body or subject
+ * @param known the namespaces of the supported extensions
  */
 export function withoutFallback(
   message: Element,

@@ -1,19 +1,20 @@
 /**
  * XEP-0446 File metadata element, 0.2.0 (Experimental). https://xmpp.org/extensions/xep-0446.html
  *
- * What is known of a file before it is fetched. All of it is the sender's word: the name above all is no path on this machine (§3), and
- * `safeFileName` makes one of it that stays where it is put.
+ * Metadata of a file, before it is downloaded. Only the sender vouches for it: in particular, the name must not be used as a path (§3);
+ * `safeFileName` turns it into a harmless one.
  */
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readDateTime, writeDateTime } from './xep-0082-date-time.js';
 import { readHashes, writeHashes, type Hashes } from './xep-0300-cryptographic-hashes.js';
 import { codePointLength, textIn } from './xep-0426-character-counting.js';
 
+/** The namespace of file metadata. */
 export const NS_FILE_METADATA = 'urn:xmpp:file:metadata:0';
 
 const NS_THUMBNAILS = 'urn:xmpp:thumbs:1';
 
-/** A small picture of the file (XEP-0264). */
+/** A thumbnail of the file (XEP-0264). */
 export interface Thumbnail {
   readonly uri: string;
   readonly mediaType: string | undefined;
@@ -22,26 +23,27 @@ export interface Thumbnail {
   readonly height: number | undefined;
 }
 
+/** The metadata of a file. */
 export interface FileMetadata {
   readonly name?: string;
-  /** Unknown counts as `application/octet-stream`. */
+  /** If unknown, `application/octet-stream`. */
   readonly mediaType?: string;
   /** In bytes. */
   readonly size?: number;
-  /** When it was changed last. */
+  /** When it was last modified. */
   readonly date?: Date;
-  /** Of pictures and films, in pixels. */
+  /** Of images and videos, in pixels. */
   readonly width?: number;
   readonly height?: number;
-  /** Of sound and films, in milliseconds. */
+  /** The duration of audio and video, in milliseconds. */
   readonly length?: number;
-  /** For people; the first, where there are several. */
+  /** For people; the first if there are several. */
   readonly description?: string;
   readonly hashes?: Hashes;
   readonly thumbnails?: readonly Thumbnail[];
 }
 
-/** What the `<file/>` among an element's children says; numbers that are none are left out. */
+/** Reads the `<file/>` among an element's children; invalid numbers are left out. */
 export function readFileMetadata(parent: Element): FileMetadata | undefined {
   const file = parent.child('file', NS_FILE_METADATA);
   if (file === undefined) return undefined;
@@ -61,6 +63,7 @@ export function readFileMetadata(parent: Element): FileMetadata | undefined {
   };
 }
 
+/** Writes the metadata of a file. */
 export function writeFileMetadata(file: FileMetadata): Element {
   const { name, mediaType, size, date, width, height, length, description, hashes = new Map(), thumbnails = [] } = file;
   const child = (tag: string, value: string | number | undefined): Element | undefined =>
@@ -82,12 +85,12 @@ export function writeFileMetadata(file: FileMetadata): Element {
   );
 }
 
-/** What may not stand in a file's name on some system or other: separators, control characters, and what their shells would read. */
+/** Characters that are not allowed in file names on some system: separators, control characters and those with a meaning in shells. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}/\\:*?"<>|]/gu;
-/** In code points, of four bytes at most: file systems take 255 bytes. */
+/** In code points of at most four bytes each: file systems allow 255 bytes. */
 const MAX_NAME_LENGTH = 60;
 
-/** A name that can stand in a directory of ours and cannot lead out of it, be hidden, or end up empty. */
+/** A file name that is safe to use in a directory: it contains no path, is not hidden and not empty. */
 export function safeFileName(name: string | undefined): string {
   const flat = (name ?? '')
     .replaceAll(UNSAFE, '_')

@@ -1,7 +1,7 @@
 /**
  * XEP-0447 Stateless file sharing, 0.3.1 (Experimental). https://xmpp.org/extensions/xep-0447.html
  *
- * Files in a message: what they are (XEP-0446) and the URLs to have them from (XEP-0103), at once or in a message that follows (§3.3).
+ * Files in a message: their metadata (XEP-0446) and the URLs to download them from (XEP-0103), in the same message or a later one (§3.3).
  *
  * Left out: sources that are not URLs, such as Jingle and encrypted files (XEP-0448); the wrapping for XEP-0385 (§4.3).
  */
@@ -13,22 +13,24 @@ import { canVerify, cryptographicHashes } from './xep-0300-cryptographic-hashes.
 import { writeFallback } from './xep-0428-fallback-indication.js';
 import { readFileMetadata, writeFileMetadata, type FileMetadata } from './xep-0446-file-metadata.js';
 
+/** The namespace of file sharing. */
 export const NS_FILE_SHARING = 'urn:xmpp:sfs:0';
 
-/** XEP-0367 Message Attaching, as far as it is needed here. */
+/** XEP-0367 Message Attaching, as far as needed here. */
 const NS_ATTACHING = 'urn:xmpp:message-attaching:1';
 
+/** A shared file. */
 export interface SharedFile {
-  /** Tells files of one message from each other. */
+  /** Identifies the file among those of the message. */
   readonly id?: string;
-  /** Whether it is meant to be shown with the message, or to be fetched only when asked for. */
+  /** Whether to show it with the message, or to download it on demand only. */
   readonly disposition?: 'inline' | 'attachment';
   readonly file: FileMetadata;
-  /** In the sender's order; none while they are still to come. */
+  /** In the sender's order; empty while they are still to come. */
   readonly urls: readonly string[];
 }
 
-/** Where a file can be had that was shared earlier. */
+/** Sources of a file that was shared earlier. */
 export interface AttachedSources {
   /** The id of the message that shared the file. */
   readonly messageId: string;
@@ -37,7 +39,7 @@ export interface AttachedSources {
   readonly urls: readonly string[];
 }
 
-/** The files of a message; a share without metadata is none. */
+/** Reads the files of a message; those without metadata are left out. */
 export function readSharedFiles(message: Element): SharedFile[] {
   return message.children('file-sharing', NS_FILE_SHARING).flatMap((share) => {
     const file = readFileMetadata(share);
@@ -56,11 +58,13 @@ export function readSharedFiles(message: Element): SharedFile[] {
   });
 }
 
+/** Writes a shared file. */
 export function writeSharedFile({ id, disposition, file, urls }: SharedFile): Element {
   const sources = urls.length === 0 ? undefined : el('sources', NS_FILE_SHARING, {}, ...urls.map(writeUrlData));
   return el('file-sharing', NS_FILE_SHARING, { disposition, id }, writeFileMetadata(file), sources);
 }
 
+/** Reads sources that were attached later; `undefined` if there are none. */
 export function readAttachedSources(message: Element): AttachedSources | undefined {
   const messageId = message.child('attach-to', NS_ATTACHING)?.attr('id');
   const sources = message.child('sources', NS_FILE_SHARING);
@@ -69,6 +73,7 @@ export function readAttachedSources(message: Element): AttachedSources | undefin
   return { messageId, ...(fileId === undefined ? {} : { fileId }), urls: readUrlData(sources) };
 }
 
+/** Writes sources for a file that was shared earlier. */
 export function writeAttachedSources({ messageId, fileId, urls }: AttachedSources): Element[] {
   return [
     el('attach-to', NS_ATTACHING, { id: messageId }),
@@ -77,7 +82,7 @@ export function writeAttachedSources({ messageId, fileId, urls }: AttachedSource
 }
 
 /**
- * A message that shares one file: its body and payloads. Clients that do not know this read the URL in the body (§3.1).
+ * The body and payloads of a message that shares one file. Clients without support read the URL in the body (§3.1).
  * @param file with at least one URL
  */
 export function writeFileMessage(file: SharedFile): { readonly body: string; readonly payloads: readonly Element[] } {
@@ -87,9 +92,9 @@ export function writeFileMessage(file: SharedFile): { readonly body: string; rea
 }
 
 /**
- * The URLs that a file may be fetched from (§6). Where no digest can be compared, only those over https that its own sender gave. Nothing
- * says that they are safe to ask: that is for who fetches.
- * @param attached what others than the sender of the file said later
+ * The URLs to download a file from (§6). Without a hash to verify, only https URLs from the sender of the file. The caller has to check
+ * whether requests to them are safe.
+ * @param attached sources that others attached later
  */
 export function usableUrls({ file, urls }: SharedFile, attached: readonly string[] = []): string[] {
   const isVerified = canVerify(file.hashes ?? new Map());
@@ -100,7 +105,7 @@ export function usableUrls({ file, urls }: SharedFile, attached: readonly string
   });
 }
 
-/** Announces that shared files are understood. */
+/** Announces support for shared files. */
 export const fileSharing = definePlugin({
   name: 'file-sharing',
   xep: 447,

@@ -1,9 +1,9 @@
 /**
  * XEP-0484 Fast Authentication Streamlining Tokens, 0.2.0 (Proposed). https://xmpp.org/extensions/xep-0484.html
  *
- * After a login by password the server gives a token; the next login is by that, in one round trip and without the password. The token
- * is kept in the client's storage, is used only for the account and by the mechanism it was given for, and is dropped when it has
- * expired, when the server refuses it, or when the server does not prove that it knows it too.
+ * After a login with a password the server issues a token; the next login uses it, in one round trip and without the password. The token is
+ * kept in the client's storage, is used only for the account and mechanism it was issued for, and is dropped when it expires, when the
+ * server rejects it, or when the server cannot prove that it knows it too.
  *
  * Left out: TLS early data (§3.4), which node:tls cannot send.
  */
@@ -22,19 +22,21 @@ import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readDateTime, writeDateTime } from './xep-0082-date-time.js';
 import { sasl2 } from './xep-0388-sasl2.js';
 
+/** The namespace of FAST. */
 export const NS_FAST = 'urn:xmpp:fast:0';
 
-/** Longer tokens are not kept. */
+/** Longer tokens are not stored. */
 const MAX_TOKEN = 1024;
 
-/** What users of the plugin get. */
+/** The handle of the plugin. */
 export interface Fast {
-  /** Forgets the token, so that the next login is by the password: after that was changed, or when somebody may have seen the token. */
+  /** Deletes the token, so that the next login uses the password: after a change of the password, or if the token may have leaked. */
   forget(): Promise<void>;
-  /** Has the next login use the token a last time and ask the server to forget it too (§3.6): before this client is given away. */
+  /** The next login uses the token once more and asks the server to invalidate it (§3.6): for example before the device is given away. */
   revoke(): Promise<void>;
 }
 
+/** Token logins: `client.get(fast)` deletes or revokes the token. Tokens are requested and used without further calls. */
 export const fast: Plugin<Fast> = definePlugin({
   name: 'fast',
   xep: 484,
@@ -47,7 +49,7 @@ export const fast: Plugin<Fast> = definePlugin({
 
         async offered(inline, negotiation) {
           const offer = inline.child('fast', NS_FAST);
-          const choices = offer === undefined ? [] : choicesHere(offer, negotiation);
+          const choices = offer === undefined ? [] : availableChoices(offer, negotiation);
           const [strongest] = choices;
           if (strongest === undefined) return undefined;
           const token = await tokens.get(negotiation.account);
@@ -68,9 +70,12 @@ export const fast: Plugin<Fast> = definePlugin({
   },
 });
 
-/** The mechanisms for tokens that both sides know, with what they are bound to on this connection; strongest first. */
-function choicesHere(offer: Element, { stream, authenticator, offers }: Negotiation): readonly HashedTokenChoice[] {
-  // §5: only where TLS protects it; and a token stands in for the password, not for a certificate.
+/** The token mechanisms that both sides support on this connection, with their channel bindings; strongest first. */
+function availableChoices(
+  offer: Element,
+  { stream, authenticator, offers }: Negotiation,
+): readonly HashedTokenChoice[] {
+  // §5: only over TLS; and a token replaces the password, not a certificate.
   if (stream.security === undefined || !authenticator.byPassword) return [];
   const offered = offer.children('mechanism').map(({ text }) => text.trim());
   const types = (offers === undefined ? undefined : readBindingTypes(offers)) ?? [];
@@ -80,7 +85,7 @@ function choicesHere(offer: Element, { stream, authenticator, offers }: Negotiat
   return hashedTokenChoices(offered, bindings, authenticator.mustBind);
 }
 
-/** §3.2: asks for a token along with a login by password. */
+/** §3.2: requests a token during a login with a password. */
 function tokenRequest(mechanism: HashedTokenName, account: Jid, tokens: Tokens): InlineRequest {
   return {
     element: el('request-token', NS_FAST, { mechanism }),
@@ -91,7 +96,7 @@ function tokenRequest(mechanism: HashedTokenName, account: Jid, tokens: Tokens):
   };
 }
 
-/** §3.4: the login by token. Each use is counted before it is sent, so that no two of them look alike to the server. */
+/** §3.4: logs in with the token. Each use is counted before it is sent, so that the server can detect replays. */
 async function tokenLogin(
   token: Token,
   choice: HashedTokenChoice,
@@ -107,7 +112,7 @@ async function tokenLogin(
       failed: () => tokens.set(account, undefined),
     },
     async answered(success) {
-      // §3.5: the server may give a new one in its place.
+      // §3.5: the server may replace the token.
       const rotated = readToken(success, token.mechanism);
       if (rotated !== undefined) await tokens.set(account, rotated);
       else if (used.isRevoked) await tokens.set(account, undefined);
@@ -115,18 +120,18 @@ async function tokenLogin(
   };
 }
 
-/** A token, as it is kept. */
+/** A stored token. */
 interface Token {
   readonly token: string;
-  /** The one it was given for: the server takes it by no other (§3.4). */
+  /** The mechanism it was issued for; the server accepts no other (§3.4). */
   readonly mechanism: HashedTokenName;
   readonly expiry: Date;
-  /** How often it was used. */
+  /** The number of uses. */
   readonly count: number;
   readonly isRevoked: boolean;
 }
 
-/** §3.3; `undefined` when there is none, or none that can be used. */
+/** Reads an issued token (§3.3); `undefined` if there is none, or if it is invalid. */
 function readToken(success: Element, mechanism: HashedTokenName): Token | undefined {
   const element = success.child('token', NS_FAST);
   const token = element?.attr('token') ?? '';
@@ -135,7 +140,7 @@ function readToken(success: Element, mechanism: HashedTokenName): Token | undefi
   return { token, mechanism, expiry, count: 0, isRevoked: false };
 }
 
-/** The tokens that are kept: one for each account. */
+/** The stored tokens, one per account. */
 class Tokens {
   readonly #storage: Storage;
 
@@ -159,7 +164,7 @@ function keyOf(account: Jid): string {
   return `fast-token ${account.toString()}`;
 }
 
-/** What `Tokens.set` wrote; anything else is no token, and one login by password mends it. */
+/** Parses what `Tokens.set` wrote. Anything else counts as no token, so the next login uses the password. */
 function parseToken(text: string | undefined): Token | undefined {
   if (text === undefined) return undefined;
   try {

@@ -1,5 +1,5 @@
 /** This library as an implementation of XMPP: an application of its public face that does and tells what scenarios ask for. */
-import { messageOf, type Said } from '../../src/xeps/message-identity.js';
+import { messageOf, type AnyMessage } from '../../src/xeps/message-identity.js';
 import type { ClientOptions } from '../../src/xmpp-core/client-options.js';
 import { type Client, createClient, type Offline } from '../../src/xmpp-core/client.js';
 import { XmppError } from '../../src/xmpp-core/errors.js';
@@ -60,7 +60,7 @@ class Library implements Implementation {
   readonly #create: (start: Pick<ClientOptions, 'presence'>) => Client;
   readonly #abilities: Abilities;
   readonly #told: (event: Line) => void;
-  readonly #heard = new Memory<Said>();
+  readonly #heard = new Memory<AnyMessage>();
   readonly #sent = new Memory<Element>();
   /** None before the first start. */
   #client: Client | undefined;

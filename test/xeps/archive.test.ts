@@ -439,14 +439,17 @@ t.test(
   'ids are remembered in bounded memory, where nobody pushes out another’s; they decide only where they are believed',
   async (t) => {
     const seen = new xeps.SeenIds();
-    t.ok(seen.note(ROOM, 'kept'));
+    t.ok(seen.record(ROOM, 'kept'));
     const noisy = Jid.parse('noisy@rooms.localhost');
-    for (let id = 0; id < 5_000; id++) seen.note(noisy, String(id));
-    t.notOk(seen.note(ROOM, 'kept'));
-    t.ok(seen.note(noisy, '0'), 'the oldest is forgotten');
-    t.ok(seen.note(ROOM, 'x'.repeat(10_000)) && seen.note(ROOM, 'x'.repeat(10_000)), 'what is too long is not kept');
+    for (let id = 0; id < 5_000; id++) seen.record(noisy, String(id));
+    t.notOk(seen.record(ROOM, 'kept'));
+    t.ok(seen.record(noisy, '0'), 'the oldest is forgotten');
+    t.ok(
+      seen.record(ROOM, 'x'.repeat(10_000)) && seen.record(ROOM, 'x'.repeat(10_000)),
+      'what is too long is not kept',
+    );
     seen.forget(ROOM, 'kept');
-    t.ok(seen.note(ROOM, 'kept'));
+    t.ok(seen.record(ROOM, 'kept'));
 
     const { loopback, ann } = await scripted(t, () => undefined, []);
     const heard = listening(ann);

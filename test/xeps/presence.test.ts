@@ -177,7 +177,7 @@ t.test(
     const first = await announced();
     const node = ({ ver, node }: xeps.Capabilities): string => `${node}#${ver}`;
     const old = xeps.readCapabilities(first);
-    client.get(xeps.softwareVersion).tell({ name: 'x', version: '1' });
+    client.get(xeps.softwareVersion).announce({ name: 'x', version: '1' });
     const now = await announced();
     const caps = xeps.readCapabilities(now);
     const hash = xeps.readCapabilityHashes(now)?.get('sha-256') ?? '';
@@ -376,7 +376,7 @@ t.test('version and time are told and read, the version only once we were told w
   const { client, peer } = await session(t, [xeps.softwareVersion, xeps.entityTime]);
   const version = `<query xmlns='jabber:iq:version'/>`;
   t.equal((await asks(peer, version)).attr('type'), 'error');
-  client.get(xeps.softwareVersion).tell({ name: 'moltis', version: '1' });
+  client.get(xeps.softwareVersion).announce({ name: 'moltis', version: '1' });
   const told = (await asks(peer, version)).child('query', 'jabber:iq:version');
   t.strictSame(told === undefined ? undefined : xeps.readSoftwareVersion(told), { name: 'moltis', version: '1' });
   const time = (await asks(peer, `<time xmlns='urn:xmpp:time'/>`)).child('time', 'urn:xmpp:time');

@@ -83,7 +83,7 @@ t.test('a node that is not as a publication needs it is configured, and the item
 // [XEP-0060 §6.5.4] [XEP-0059]
 t.test('a list that comes in pages is read to its end', async (t) => {
   const { client, peer } = await session(t, xeps.pubsub);
-  const all = client.get(xeps.pubsub).service(SERVICE).everyItem('news', 100);
+  const all = client.get(xeps.pubsub).service(SERVICE).allItems('news', 100);
   const page = (ids: string[], last: string): string =>
     inPubsub(
       `<items node='news'>${ids.map((id) => `<item id='${id}'/>`).join('')}</items>` +

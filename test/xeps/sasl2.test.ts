@@ -9,7 +9,7 @@ import { memoryStorage, type Storage } from '../../src/xmpp-core/storage.js';
 import { inlineOnly, type Negotiation, type StreamFeature } from '../../src/xmpp-core/stream/stream-feature.js';
 import { el } from '../../src/xmpp-core/xml/element.js';
 import { bind2, offersInBind } from '../../src/xeps/xep-0386-bind2.js';
-import { sasl2, sasl2As } from '../../src/xeps/xep-0388-sasl2.js';
+import { sasl2, sasl2With } from '../../src/xeps/xep-0388-sasl2.js';
 import { fast } from '../../src/xeps/xep-0484-fast.js';
 import type { Client, ClientOptions } from '../../src/xmpp-core/client.js';
 import { SaslError } from '../../src/xmpp-core/errors.js';
@@ -136,7 +136,7 @@ t.test('one request asks for all, and its answer brings the client online withou
       );
     },
   });
-  const agent = sasl2As({ software: 'AwesomeXMPP', device: "Kiva's Phone" });
+  const agent = sasl2With({ software: 'AwesomeXMPP', device: "Kiva's Phone" });
   const { client, peer, started, request } = await asked(
     t,
     { inline: BIND2('urn:example:wanted') + FAST('HT-SHA-256-NONE'), beside: BIND },

@@ -154,7 +154,7 @@ t.test('what we are and can do is what discovery tells, and nodes are not found'
   const bob = await online('bob', { plugins: [serviceDiscovery] });
   const disco = bob.get(serviceDiscovery);
   const desk = Jid.parse('ann@localhost/desk');
-  ann.get(serviceDiscovery).identify({ category: 'client', type: 'bot', name: 'Ann' });
+  ann.get(serviceDiscovery).setIdentity({ category: 'client', type: 'bot', name: 'Ann' });
   const { identities, features } = await disco.info(desk);
   t.strictSame(identities, [{ category: 'client', type: 'bot', name: 'Ann' }]);
   for (const feature of [xeps.NS_DISCO_INFO, xeps.NS_MUC, xeps.NS_CHAT_STATES, xeps.NS_PING, xeps.NS_REACTIONS])

@@ -1,4 +1,4 @@
-/** XEP-0060 on the wire: items, events, subscriptions, affiliations, and the options of a node. */
+/** The codecs of XEP-0060: items, events, subscriptions, affiliations, and the options of a node. */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { handled } from '../../xmpp-core/plugin.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
@@ -6,18 +6,24 @@ import { el, type Element } from '../../xmpp-core/xml/element.js';
 import { childForm, type DataForm, type FormValues } from '../xep-0004-data-forms.js';
 import { readDateTime } from '../xep-0082-date-time.js';
 
+/** The namespace of requests of subscribers and publishers. */
 export const NS_PUBSUB = 'http://jabber.org/protocol/pubsub';
+/** The namespace of notifications. */
 export const NS_PUBSUB_EVENT = 'http://jabber.org/protocol/pubsub#event';
+/** The namespace of requests of owners. */
 export const NS_PUBSUB_OWNER = 'http://jabber.org/protocol/pubsub#owner';
 
 /** Who may read a node (§4.5). */
 export type AccessModel = 'authorize' | 'open' | 'presence' | 'roster' | 'whitelist';
 
-/** How a node behaves, by the names of the fields (§16.4.4). What is left out stays as it is, or as the service has it. */
+/**
+ * The configuration of a node, by field names (§16.4.4). The service chooses a default for options that are left out, or leaves them
+ * unchanged.
+ */
 export type NodeOptions = {
   readonly 'pubsub#access_model'?: AccessModel;
   readonly 'pubsub#persist_items'?: boolean;
-  /** `max` is as many as the service allows. */
+  /** `max`: as many as the service allows. */
   readonly 'pubsub#max_items'?: number | 'max';
   readonly 'pubsub#send_last_published_item'?: 'never' | 'on_sub' | 'on_sub_and_presence';
   readonly 'pubsub#deliver_payloads'?: boolean;
@@ -26,42 +32,44 @@ export type NodeOptions = {
   readonly [field: `pubsub#${string}`]: FormValues[string];
 };
 
-/** Something published. */
+/** A published item. */
 export interface PubsubItem {
   readonly id: string | undefined;
-  /** Absent where the node only notifies (§4.3). */
+  /** Absent in notifications of nodes that send no payloads (§4.3). */
   readonly payload: Element | undefined;
-  /** Who published it, where the service tells (§7.1.2.3); not verified by anybody but the service. */
+  /** The publisher, if the service reveals it (§7.1.2.3). Only the service vouches for it. */
   readonly publisher?: Jid;
 }
 
-/** An `<item/>` in any of the namespaces of pubsub. */
+/** Reads an `<item/>` in any namespace of pubsub. */
 export function readPubsubItem(item: Element): PubsubItem {
   const publisher = Jid.tryParse(item.attr('publisher'));
   const read = { id: item.attr('id'), payload: item.children()[0] };
   return publisher === undefined ? read : { ...read, publisher };
 }
 
+/** Writes an `<item/>`. @param ns the namespace of its parent */
 export function writePubsubItem({ id, payload, publisher }: PubsubItem, ns: string = NS_PUBSUB): Element {
   return el('item', ns, { id, publisher: publisher?.toString() }, payload);
 }
 
-/** §4.2 */
+/** The state of a subscription (§4.2). */
 export type SubscriptionState = 'none' | 'pending' | 'subscribed' | 'unconfigured';
 
+/** A subscription to a node (§4.2). */
 export interface PubsubSubscription {
-  /** Absent for the root of the service. */
+  /** Absent for the root node of the service. */
   readonly node?: string;
   readonly jid: Jid;
   readonly state: SubscriptionState;
-  /** Tells subscriptions of one JID to one node apart, where a service allows several. */
+  /** Distinguishes several subscriptions of one JID to one node, if the service allows them. */
   readonly subid?: string;
   readonly expiry?: Date;
 }
 
 const STATES: ReadonlySet<string> = new Set<SubscriptionState>(['none', 'pending', 'subscribed', 'unconfigured']);
 
-/** Reads a `<subscription/>`; `undefined` without a usable JID. A state that does not exist counts as `none`. */
+/** Reads a `<subscription/>`; `undefined` without a valid JID. An unknown state counts as `none`. */
 export function readPubsubSubscription(subscription: Element): PubsubSubscription | undefined {
   const jid = Jid.tryParse(subscription.attr('jid'));
   if (jid === undefined) return undefined;
@@ -78,7 +86,7 @@ export function readPubsubSubscription(subscription: Element): PubsubSubscriptio
   };
 }
 
-/** §4.1 */
+/** The affiliation of an entity with a node (§4.1). */
 export type PubsubAffiliation = 'member' | 'none' | 'outcast' | 'owner' | 'publish-only' | 'publisher';
 
 const AFFILIATIONS: ReadonlySet<string> = new Set<PubsubAffiliation>([
@@ -90,51 +98,51 @@ const AFFILIATIONS: ReadonlySet<string> = new Set<PubsubAffiliation>([
   'publisher',
 ]);
 
-/** The affiliation that an element names; `none` for one that does not exist. */
+/** Reads the affiliation that an element states; an unknown one counts as `none`. */
 export function readPubsubAffiliation(affiliation: Element): PubsubAffiliation {
   const name = affiliation.attr('affiliation') ?? '';
   return isAffiliation(name) ? name : 'none';
 }
 
-/** What a service tells of a node (§4.4, and the schema of `pubsub#event`). */
+/** A notification about a node (§4.4, and the schema of `pubsub#event`). */
 export type PubsubEvent =
   | {
       readonly type: 'items';
       readonly node: string;
       readonly items: readonly PubsubItem[];
-      /** The ids of items that are gone (§7.2.2.1). */
+      /** The ids of retracted items (§7.2.2.1). */
       readonly retracted: readonly string[];
     }
-  /** All items are gone (§8.5.2). */
+  /** All items were deleted (§8.5.2). */
   | { readonly type: 'purged'; readonly node: string }
-  /** The node is gone (§8.4.2), and may have a successor. */
+  /** The node was deleted (§8.4.2); `redirect` is the URI of its successor. */
   | { readonly type: 'deleted'; readonly node: string; readonly redirect?: string }
   | { readonly type: 'configured'; readonly node: string; readonly form: DataForm | undefined }
-  /** A subscription of ours changed without our doing (§12.20). */
+  /** The service changed a subscription of ours (§12.20). */
   | { readonly type: 'subscription'; readonly node: string; readonly subscription: PubsubSubscription };
 
-/** Reads an `<event/>`; `undefined` when it tells nothing that is known. */
+/** Reads an `<event/>`; `undefined` for unknown kinds of notification. */
 export function readPubsubEvent(event: Element): PubsubEvent | undefined {
   if (!event.is('event', NS_PUBSUB_EVENT)) return undefined;
-  const [about] = event.children();
-  const node = about?.attr('node');
-  if (about === undefined || about.ns !== NS_PUBSUB_EVENT || node === undefined) return undefined;
-  switch (about.name) {
+  const [child] = event.children();
+  const node = child?.attr('node');
+  if (child === undefined || child.ns !== NS_PUBSUB_EVENT || node === undefined) return undefined;
+  switch (child.name) {
     case 'items': {
-      const items = about.children('item').map(readPubsubItem);
-      const retracted = about.children('retract').flatMap((one) => one.attr('id') ?? []);
+      const items = child.children('item').map(readPubsubItem);
+      const retracted = child.children('retract').flatMap((one) => one.attr('id') ?? []);
       return { type: 'items', node, items, retracted };
     }
     case 'purge':
       return { type: 'purged', node };
     case 'delete': {
-      const redirect = about.child('redirect')?.attr('uri');
+      const redirect = child.child('redirect')?.attr('uri');
       return { type: 'deleted', node, ...(redirect === undefined ? {} : { redirect }) };
     }
     case 'configuration':
-      return { type: 'configured', node, form: childForm(about) };
+      return { type: 'configured', node, form: childForm(child) };
     case 'subscription': {
-      const subscription = readPubsubSubscription(about);
+      const subscription = readPubsubSubscription(child);
       return subscription === undefined ? undefined : { type: 'subscription', node, subscription };
     }
     default:
@@ -142,22 +150,22 @@ export function readPubsubEvent(event: Element): PubsubEvent | undefined {
   }
 }
 
-/** What to register for with `context.onMessage`, together with a guard that says whose nodes are meant, and `onNode`. */
+/** What to register with `context.onMessage`, together with a guard for the owners of the nodes, and `onNode`. */
 export const PUBSUB_EVENT = { ns: NS_PUBSUB_EVENT, name: 'event' } as const;
 
 /**
- * A message handler that hears of one node: `context.onMessage(PUBSUB_EVENT, from.ownAccount, onNode('urn:…', take))`. Whoever sent
- * the message owns the node (§12.17): the same name at somebody else is another node. A message that says nothing to people is kept
- * from the application.
+ * A message handler for notifications of one node: `context.onMessage(PUBSUB_EVENT, from.ownAccount, onNode('urn:…', handle))`. The sender
+ * of the message owns the node (§12.17): a node of that name at another sender is another node. A message without a body is marked as
+ * handled.
  */
 export function onNode(
   node: string,
-  take: (event: PubsubEvent, message: Message) => void,
+  handle: (event: PubsubEvent, message: Message) => void,
 ): (payload: Element, message: Message) => typeof handled | undefined {
   return (payload, message) => {
     const event = readPubsubEvent(payload);
     if (event?.node !== node) return undefined;
-    take(event, message);
+    handle(event, message);
     return message.body === undefined ? handled : undefined;
   };
 }

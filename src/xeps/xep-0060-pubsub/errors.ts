@@ -1,6 +1,7 @@
-/** What a pubsub service says beside the stanza error's own condition (XEP-0060 §12, and the schema of `pubsub#errors`). */
+/** The errors of pubsub, which come in addition to the condition of the stanza error (XEP-0060 §12, and the schema of `pubsub#errors`). */
 import { StanzaError } from '../../xmpp-core/errors.js';
 
+/** The namespace of these errors. */
 export const NS_PUBSUB_ERRORS = 'http://jabber.org/protocol/pubsub#errors';
 
 const CONDITIONS = [
@@ -30,11 +31,12 @@ const CONDITIONS = [
   'unsupported-access-model',
 ] as const;
 
+/** A condition of `pubsub#errors`. */
 export type PubsubCondition = (typeof CONDITIONS)[number];
 
 /**
- * Why a request to a pubsub service failed, in the words of pubsub; `undefined` when the error says nothing in them.
- * @returns the condition, and for `unsupported` the feature that is missing, without the `…pubsub#` before it
+ * Reads why a request to a pubsub service failed; `undefined` if the error carries no condition of pubsub.
+ * @returns the condition, and for `unsupported` the missing feature, without the prefix `…pubsub#`
  */
 export function pubsubError(
   error: unknown,

@@ -1,8 +1,8 @@
 /**
  * XEP-0060 Publish-Subscribe, 1.30.0 (Stable). https://xmpp.org/extensions/xep-0060.html
  *
- * Publishing to nodes and reading from them, owning and configuring them, subscribing to them, and hearing what they tell. A node that
- * is not as a publication needs it is configured. Events count only from who owns the node.
+ * Publishes to nodes and reads from them, configures our own nodes, subscribes to nodes and receives their notifications. Publishing
+ * reconfigures a node that does not meet the required options. Notifications count only from the owner of the node.
  *
  * Left out: collections (XEP-0248), approving subscribers by form (§8.6, §8.7), changing subscription options later (§6.3),
  * versions (§10).
@@ -16,14 +16,16 @@ export * from './codecs.js';
 export * from './errors.js';
 export * from './service.js';
 
-type Told<Type extends PubsubEvent['type']> = Extract<PubsubEvent, { type: Type }> & {
-  /** Who owns the node. */
+/** An event of one kind, with the service that sent it. */
+type PubsubNotification<Type extends PubsubEvent['type']> = Extract<PubsubEvent, { type: Type }> & {
+  /** The owner of the node. */
   readonly service: Jid;
 };
 
-/** What the services tell that we are subscribed at. */
-export type PubsubEvents = { [Type in PubsubEvent['type']]: Told<Type> };
+/** Notifications of the services that we are subscribed to. */
+export type PubsubEvents = { [Type in PubsubEvent['type']]: PubsubNotification<Type> };
 
+/** Publish-subscribe: `client.get(pubsub).service(jid)` sends requests, and `events` reports notifications. */
 export const pubsub = definePlugin({
   name: 'pubsub',
   xep: 60,
@@ -43,13 +45,9 @@ export const pubsub = definePlugin({
     });
 
     return {
-      /** What is told by services to which `subscribe` was sent, or whose `subscriptions` were read, since the client was made. */
+      /** Notifications of services that we subscribed to, or whose `subscriptions` we read, since the client was created. */
       events,
-      /**
-       * The requests to a service.
-       * @param jid of the service; our own account when it is left out
-       * @param limits of each of its requests
-       */
+      /** The requests to a service. @param jid the service; our own account by default @param limits for each of its requests */
       service(jid?: Jid | string, limits: PubsubRequestOptions = {}): PubsubService {
         return new PubsubService(context, jid === undefined ? undefined : Jid.from(jid), limits, (service) =>
           subscribedAt.add(service.toString()),

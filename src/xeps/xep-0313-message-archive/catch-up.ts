@@ -1,21 +1,21 @@
-/** How far an account's knowledge of its archives reaches, kept from one run of the program to the next. */
+/** The last processed message of each archive, stored across restarts. */
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import type { Storage } from '../../xmpp-core/storage.js';
 
-/** The last message of an archive that was dealt with. */
+/** The last message of an archive that was processed. */
 export interface Mark {
-  /** `undefined` while the archive was found empty. */
+  /** `undefined` if the archive was empty. */
   readonly id: string | undefined;
-  /** By the archive's clock where it said so, or else by ours. For the case that the archive forgets the id. */
+  /** The archive's timestamp, or our own clock. Used if the archive no longer has a message of that id. */
   readonly at: Date;
 }
 
-/** In characters. An id that is longer is not kept; the time is then all there is. */
+/** In characters. A longer id is not stored; catching up then goes by time. */
 const MAX_ID_LENGTH = 500;
 
 /**
- * The mark of one archive. What arrives live moves it only once everything before was fetched: it would otherwise pass over what was
- * missed.
+ * The high-water mark of one archive. Live messages move it only after all earlier ones were fetched; otherwise missed messages would be
+ * skipped.
  */
 export class ArchiveMark {
   readonly #storage: Storage;
@@ -24,7 +24,7 @@ export class ArchiveMark {
   #mark: Mark | undefined;
   #isLoaded = false;
   #isCaughtUp = false;
-  /** What came live while we were catching up. */
+  /** The newest live message that arrived while catching up. */
   #newest: Mark | undefined;
   #isWriting = false;
 
@@ -34,11 +34,12 @@ export class ArchiveMark {
     this.#background = background;
   }
 
-  /** Whether it is known what an earlier run of the program wrote down. */
+  /** Whether the stored mark has been loaded or replaced. */
   get isLoaded(): boolean {
     return this.#isLoaded;
   }
 
+  /** Loads the mark; `undefined` if none was stored. */
   async load(): Promise<Mark | undefined> {
     if (!this.#isLoaded) {
       const stored = readMark(await this.#storage.get(this.#key));
@@ -48,13 +49,13 @@ export class ArchiveMark {
     return this.#mark;
   }
 
-  /** Messages may have been missed. */
+  /** From now on, messages may be missing. */
   interrupted(): void {
     this.#isCaughtUp = false;
     this.#newest = undefined;
   }
 
-  /** Everything up to this message of the archive was dealt with. */
+  /** All messages up to this one were processed. */
   reached(mark: Mark): void {
     if (mark.id === this.#newest?.id) this.#newest = undefined;
     this.#move(mark);
@@ -67,7 +68,7 @@ export class ArchiveMark {
     this.#newest = undefined;
   }
 
-  /** A message came live. */
+  /** A live message arrived. */
   arrived(mark: Mark): void {
     if (this.#isCaughtUp) this.#move(mark);
     else this.#newest = mark;
@@ -79,7 +80,7 @@ export class ArchiveMark {
     if (!this.#isWriting) this.#background(() => this.#write());
   }
 
-  /** What changes while a write is under way goes into the next. */
+  /** Changes during a write are written by the next one. */
   async #write(): Promise<void> {
     this.#isWriting = true;
     try {
@@ -95,7 +96,7 @@ export class ArchiveMark {
   }
 }
 
-/** A time, and after a space the id if there is one. */
+/** A timestamp, followed by a space and the id if there is one. */
 function writeMark({ id, at }: Mark): string {
   return id === undefined || id.length > MAX_ID_LENGTH ? at.toISOString() : `${at.toISOString()} ${id}`;
 }

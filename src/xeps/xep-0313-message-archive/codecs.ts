@@ -1,4 +1,4 @@
-/** The payloads of archives: queries, results, the end of a page, and what an archive says of itself. */
+/** The codecs of archives: queries, results, the end of a page, and metadata. */
 import { Jid } from '../../xmpp-core/jid/jid.js';
 import { el, type Element } from '../../xmpp-core/xml/element.js';
 import { childForm, fieldBoolean, fieldValue, fieldValues, submitForm, writeDataForm } from '../xep-0004-data-forms.js';
@@ -13,38 +13,40 @@ import {
 import { readDateTime, writeDateTime } from '../xep-0082-date-time.js';
 import { readForwarded, writeForwarded, type Forwarded } from '../xep-0297-stanza-forwarding.js';
 
+/** The namespace of archives. */
 export const NS_MAM = 'urn:xmpp:mam:2';
-/** Announced by archives that can be filtered by ids, flip pages and tell of themselves (§7). */
+/** The feature of archives that support filters by id, flipped pages and metadata (§7). */
 export const NS_MAM_EXTENDED = 'urn:xmpp:mam:2#extended';
-/** Announced by archives that can leave out the messages of rooms. */
+/** The feature of archives that can leave out messages of rooms. */
 export const NS_MAM_GROUPCHAT_FIELD = 'urn:xmpp:mam:2#groupchat-field';
 
-/** Which messages of an archive are wanted (§4.1). */
+/** Which messages to return (§4.1). */
 export interface ArchiveFilter {
-  /** Only what went to or came from there; bare, it means every resource. In a room's archive: only what that person said. */
+  /** Only messages from or to this JID; a bare JID matches every resource. In a room's archive: only messages of that occupant. */
   readonly with?: Jid;
-  /** Not before that moment. */
+  /** Only from this time on. */
   readonly start?: Date;
-  /** Not after that moment. */
+  /** Only up to this time. */
   readonly end?: Date;
-  /** Only what follows the message of that id, or precedes it. */
+  /** Only messages after, or before, the one with that id. */
   readonly afterId?: string;
   readonly beforeId?: string;
-  /** Only the messages of these ids. */
+  /** Only the messages with these ids. */
   readonly ids?: readonly string[];
-  /** Whether the account's archive shall bring what was said in rooms, too. */
+  /** Whether the account's archive also returns messages of rooms. */
   readonly includeGroupchat?: boolean;
 }
 
-/** A query on the wire. */
+/** The payload of a query. */
 export interface ArchiveRequest {
   readonly queryId?: string;
   readonly filter: ArchiveFilter;
   readonly page?: PageRequest;
-  /** The last of the page first. */
+  /** Returns the page with its last message first. */
   readonly flipPage?: boolean;
 }
 
+/** Writes a query. */
 export function writeArchiveRequest({ queryId, filter, page, flipPage = false }: ArchiveRequest): Element {
   const { start, end, afterId, beforeId, ids, includeGroupchat } = filter;
   const form = submitForm(NS_MAM, {
@@ -67,6 +69,7 @@ export function writeArchiveRequest({ queryId, filter, page, flipPage = false }:
   );
 }
 
+/** Reads a query; `undefined` for any other element. */
 export function readArchiveRequest(query: Element): ArchiveRequest | undefined {
   if (!query.is('query', NS_MAM)) return undefined;
   const form = childForm(query);
@@ -84,21 +87,22 @@ export function readArchiveRequest(query: Element): ArchiveRequest | undefined {
   };
   return {
     ...(queryId === undefined ? {} : { queryId }),
-    filter: given(filter),
+    filter: withoutUndefined(filter),
     ...(page === undefined ? {} : { page }),
     ...(query.child('flip-page') === undefined ? {} : { flipPage: true }),
   };
 }
 
-/** One message of an archive, as it is sent to who asked (§4.2). */
+/** One result of a query (§4.2). */
 export interface ArchiveResult {
   readonly queryId?: string;
-  /** Its id in the archive. */
+  /** The id of the message in the archive. */
   readonly id: string;
-  /** Absent where the message was removed from the archive (§3.2), or cannot be read. */
+  /** Absent if the message was removed from the archive (§3.2), or is unreadable. */
   readonly forwarded?: Forwarded;
 }
 
+/** Reads a result; `undefined` for any other element, or without an id. */
 export function readArchiveResult(result: Element): ArchiveResult | undefined {
   const id = result.attr('id');
   if (!result.is('result', NS_MAM) || id === undefined || id === '') return undefined;
@@ -111,6 +115,7 @@ export function readArchiveResult(result: Element): ArchiveResult | undefined {
   };
 }
 
+/** Writes a result. */
 export function writeArchiveResult({ queryId, id, forwarded }: ArchiveResult): Element {
   return el(
     'result',
@@ -122,13 +127,14 @@ export function writeArchiveResult({ queryId, id, forwarded }: ArchiveResult): E
 
 /** The end of a page (§4.3). */
 export interface ArchivePage {
-  /** Whether nothing more is to come. */
+  /** Whether this is the last page. */
   readonly complete: boolean;
-  /** Whether the archive will say the same when it is asked again. */
+  /** Whether another query will return the same result. */
   readonly stable: boolean;
   readonly page?: Page;
 }
 
+/** Reads the end of a page; `undefined` for any other element. */
 export function readArchivePage(fin: Element): ArchivePage | undefined {
   if (!fin.is('fin', NS_MAM)) return undefined;
   const page = readPage(fin);
@@ -139,29 +145,31 @@ export function readArchivePage(fin: Element): ArchivePage | undefined {
   };
 }
 
+/** Writes the end of a page. */
 export function writeArchivePage({ complete, stable, page = {} }: ArchivePage): Element {
   const attributes = { complete: complete ? true : undefined, stable: stable ? undefined : false };
   return el('fin', NS_MAM, attributes, writePage(page));
 }
 
-/** One end of an archive. */
+/** The first or last message of an archive. */
 export interface ArchiveEnd {
   readonly id: string;
   readonly at: Date;
 }
 
-/** What an archive holds (§5); an empty one has neither end. */
+/** The range of messages in an archive (§5); absent ends mean that it is empty. */
 export interface ArchiveMetadata {
   readonly start?: ArchiveEnd;
   readonly end?: ArchiveEnd;
 }
 
-/** Reads it; Bind 2 brings it, too. */
+/** Reads the metadata, also from Bind 2; `undefined` for any other element. */
 export function readArchiveMetadata(metadata: Element): ArchiveMetadata | undefined {
   if (!metadata.is('metadata', NS_MAM)) return undefined;
-  return given({ start: readEnd(metadata.child('start')), end: readEnd(metadata.child('end')) });
+  return withoutUndefined({ start: readEnd(metadata.child('start')), end: readEnd(metadata.child('end')) });
 }
 
+/** Writes the metadata. */
 export function writeArchiveMetadata({ start, end }: ArchiveMetadata): Element {
   return el('metadata', NS_MAM, {}, writeEnd('start', start), writeEnd('end', end));
 }
@@ -184,8 +192,10 @@ function isFalse(value: string | undefined): boolean {
   return value === 'false' || value === '0';
 }
 
-/** Without the properties that are `undefined`. */
-function given<Value extends object>(value: Value): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
+/** A copy without the properties that are `undefined`. */
+function withoutUndefined<Value extends object>(
+  value: Value,
+): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as {
     [Key in keyof Value]?: Exclude<Value[Key], undefined>;
   };

@@ -1,8 +1,8 @@
 /**
  * XEP-0313 Message Archive Management, 1.1.3 (Stable). https://xmpp.org/extensions/xep-0313.html
  *
- * What was said while we were away: the messages that an account's server, or a room, keeps, asked for page by page in either direction,
- * and caught up with after a time offline. A result counts only from the archive that was asked and with the id of a query under way.
+ * Queries the messages that an account's server or a room archives, page by page in either direction, and catches up after a time offline.
+ * A result counts only if it comes from the queried archive, with the id of a pending query.
  *
  * Left out: custom form fields of an archive (§4.1.5), and archives of pubsub nodes (XEP-0442). Preferences are in XEP-0441.
  */
@@ -18,24 +18,27 @@ import { ArchiveError, ArchiveIdGoneError, ArchiveReader, type ArchivedMessage, 
 export * from './codecs.js';
 export { ArchiveError, ArchiveIdGoneError, type ArchivedMessage, type ArchiveQuery } from './query.js';
 
-/** How to read on from a point. */
+/** The options of reading on from a point. */
 export type SinceOptions = Pick<ArchiveQuery, 'archive' | 'includeGroupchat' | 'pageSize' | 'signal' | 'timeoutMs'>;
 
+/** The options of `catchUp`. */
 export interface CatchUpOptions extends SinceOptions {
-  /** Where to begin when nothing is remembered of this archive; with its end unless told, so that nothing of before comes. */
-  readonly otherwise?: Date;
+  /** Where to start in an archive without a stored mark; by default at its end, so that no earlier messages are returned. */
+  readonly defaultStart?: Date;
   /**
-   * How far before what is remembered to begin, in milliseconds, when this is the first time in this run of the program: what arrived
-   * just before a crash may have come to nothing. The caller has to know again what it has dealt with.
+   * How long before the stored mark to start, in milliseconds, on the first call after a start of the program: messages that arrived just
+   * before a crash may not have been processed. The caller has to recognise those that were.
    */
   readonly overlapMs?: number;
 }
 
+/** The events of the plugin. */
 export interface ArchiveEvents {
-  /** How far we are could not be kept: the next run of the program will fetch some messages again. */
+  /** The mark could not be stored: after a restart some messages will be fetched again. */
   failed: { readonly error: unknown };
 }
 
+/** Message archives: `client.get(messageArchive)` queries them and catches up. */
 export const messageArchive = definePlugin({
   name: 'message-archive',
   xep: 313,
@@ -44,7 +47,7 @@ export const messageArchive = definePlugin({
     const events = context.events<ArchiveEvents>();
     const reader = new ArchiveReader(context);
     const ids = context.get(stanzaIds);
-    /** Of the archives that were caught up with, by their JIDs. */
+    /** The marks of archives that `catchUp` was called for, by JID. */
     const marks = new Map<string, ArchiveMark>();
 
     const background = (work: () => unknown): void =>
@@ -70,8 +73,8 @@ export const messageArchive = definePlugin({
     }
 
     /**
-     * What follows the message of that id. Servers say rather that nothing follows it than that they do not have it (§4.3.2), so that nothing
-     * is believed only if it is the last; it may be so no longer by the time that this is asked.
+     * The messages after an id. Some servers return an empty result instead of an error if they no longer have the id (§4.3.2). So an empty
+     * result counts only if the id is that of the last message, checked twice, as a message may arrive in between.
      */
     async function* after(id: string, options: SinceOptions): AsyncGenerator<ArchivedMessage> {
       for (let attempt = 0; attempt < 2; attempt++) {
@@ -86,8 +89,8 @@ export const messageArchive = definePlugin({
     }
 
     /**
-     * Messages after a point that did not come in another way already. One counts as taken when the next is asked for.
-     * @param onPassed is told of each that was taken, or had come already
+     * The messages after a point that did not arrive in another way. A message counts as consumed when the next one is requested.
+     * @param onPassed called for each message that was consumed or had arrived before
      */
     async function* since(
       point: string | Date,
@@ -98,28 +101,28 @@ export const messageArchive = definePlugin({
         typeof point === 'string' ? after(point, options) : reader.messages({ ...options, start: point });
       for await (const archived of following) {
         const { archive, id } = archived;
-        if (ids.note(archive, id)) {
-          let isTaken = false;
+        if (ids.record(archive, id)) {
+          let isConsumed = false;
           try {
             yield archived;
-            isTaken = true;
+            isConsumed = true;
           } finally {
-            if (!isTaken) ids.forget(archive, id);
+            if (!isConsumed) ids.forget(archive, id);
           }
         }
         onPassed(archived);
       }
     }
 
-    /** From a point on, moving the mark. */
-    async function* onFrom(
+    /** Reads on from a point and moves the mark. */
+    async function* catchUpFrom(
       point: string | Date,
       mark: ArchiveMark,
       options: SinceOptions,
     ): AsyncGenerator<ArchivedMessage> {
       let isStable = true;
       yield* since(point, options, ({ id, at = new Date(), stable }) => {
-        // What may change still is fetched again another time (§4.3.2).
+        // Results that may still change are fetched again next time (§4.3.2).
         isStable &&= stable;
         if (isStable) mark.reached({ id, at });
       });
@@ -129,29 +132,29 @@ export const messageArchive = definePlugin({
     return {
       events,
       /**
-       * The messages that a query finds. The archive is asked for a page when that is read, so that never more than a page is held.
+       * The messages that match a query. Each page is requested when the previous one has been read, so that at most one page is in memory.
        * @throws ArchiveIdGoneError, ArchiveError, StanzaError (such as `forbidden`), TimeoutError, XmppError, or the signal's reason
        */
       messages: (query: ArchiveQuery = {}): AsyncIterable<ArchivedMessage> => reader.messages(query),
       /**
-       * What an archive got after the message of that id, or from that moment on, without what came live or as a carbon meanwhile. A message
-       * counts as taken when the next one is asked for.
-       * @throws what `messages` throws; after an `ArchiveIdGoneError` a time can be tried
+       * The messages after an id, or from a time on, except those that arrived live or as carbons meanwhile. A message counts as consumed
+       * when the next one is requested.
+       * @throws what `messages` throws; after an `ArchiveIdGoneError`, try a time
        */
       since: (point: string | Date, options: SinceOptions = {}): AsyncIterable<ArchivedMessage> =>
         since(point, options, () => undefined),
       /**
-       * What was missed since this was last called to its end, also by an earlier run of the program: to be called at each `online` that is
-       * not `resumed`. It goes by the id of the last message, and by its time where the archive has forgotten the id. What comes live
-       * after the end counts as not missed; for rooms that have it told by `stanzaIds.arrived`.
+       * The messages missed since the last complete call, also before a restart: call it at each `online` that is not `resumed`. It starts
+       * from the id of the last message, or from its time if the archive no longer has the id. Live messages after the end are not missed;
+       * for rooms, report them with `stanzaIds.arrived`.
        * @throws what `messages` throws
        */
       async *catchUp(options: CatchUpOptions = {}): AsyncGenerator<ArchivedMessage> {
         const mark = markOf(archiveOf(options));
         const isFirst = !mark.isLoaded;
-        const last = (await mark.load()) ?? { id: undefined, at: options.otherwise };
+        const last = (await mark.load()) ?? { id: undefined, at: options.defaultStart };
         if (last.at !== undefined && isFirst && options.overlapMs !== undefined) {
-          yield* onFrom(new Date(last.at.getTime() - options.overlapMs), mark, options);
+          yield* catchUpFrom(new Date(last.at.getTime() - options.overlapMs), mark, options);
           return;
         }
         if (last.at === undefined) {
@@ -161,13 +164,16 @@ export const messageArchive = definePlugin({
           return;
         }
         try {
-          yield* onFrom(last.id ?? last.at, mark, options);
+          yield* catchUpFrom(last.id ?? last.at, mark, options);
         } catch (error) {
           if (!(error instanceof ArchiveIdGoneError)) throw error;
-          yield* onFrom((await mark.load())?.at ?? last.at, mark, options);
+          yield* catchUpFrom((await mark.load())?.at ?? last.at, mark, options);
         }
       },
-      /** What an archive holds. @throws ArchiveError when it does not tell, and what `PluginContext.iq` throws */
+      /**
+       * Queries the range of messages in an archive.
+       * @throws ArchiveError if it does not support this, and what `PluginContext.iq` throws
+       */
       async metadata(address: Jid | string = context.account, signal?: AbortSignal): Promise<ArchiveMetadata> {
         const archive = Jid.from(address).bare;
         const features = await reader.features(archive, signal);

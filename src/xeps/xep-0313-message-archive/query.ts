@@ -1,4 +1,4 @@
-/** Asking archives: page after page, each only as long as it is wanted, and nothing but what the archive that was asked says. */
+/** Queries archives page by page, and accepts results only from the queried archive. */
 import { untilAborted } from '../../xmpp-core/deadline.js';
 import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import { Jid } from '../../xmpp-core/jid/jid.js';
@@ -19,42 +19,40 @@ import {
   type ArchiveRequest,
 } from './codecs.js';
 
-/** What is wanted of an archive. */
+/** A query to an archive. */
 export interface ArchiveQuery extends ArchiveFilter {
-  /** Our own account's unless told; a room's is under its bare JID. */
+  /** The bare JID of a room; our own account by default. */
   readonly archive?: Jid | string;
-  /** Unless told the oldest first. */
+  /** `oldest-first` by default. */
   readonly order?: 'oldest-first' | 'newest-first';
-  /** How many messages are asked for, and held, at a time; 50 unless told, 500 at most. */
+  /** How many messages to request, and hold in memory, at a time; 50 by default, at most 500. */
   readonly pageSize?: number;
-  /** How many messages are wanted in all. */
+  /** The most messages to return in all. */
   readonly limit?: number;
   readonly signal?: AbortSignal;
-  /** For each page, in milliseconds; 30 seconds unless told. */
+  /** For each page, in milliseconds; 30 seconds by default. */
   readonly timeoutMs?: number;
 }
 
-/** A message of an archive. */
+/** A message from an archive. */
 export interface ArchivedMessage {
-  /** Bare. */
+  /** The bare JID of the archive. */
   readonly archive: Jid;
-  /** Its id in this archive, which is the `stanza-id` that it had when it came live. */
+  /** Its id in this archive, which is its `stanza-id` when it arrives live. */
   readonly id: string;
-  /** When the archive got it. */
+  /** When the archive received it. */
   readonly at: Date | undefined;
   readonly message: Message;
-  /** Whether the archive will say the same when it is asked again (§4.3.2). */
+  /** Whether another query will return the same result (§4.3.2). */
   readonly stable: boolean;
 }
 
-/** An archive cannot do what is wanted, or does not keep to the protocol. */
+/** An archive does not support a query, or breaks the protocol. */
 export class ArchiveError extends XmppError {
   override readonly name: string = 'ArchiveError';
 }
 
-/**
- * The archive no longer has a message of an id that the query named (§4.1.3, §4.3.2). Who wanted what came after it can ask by time.
- */
+/** The archive no longer has a message with an id in the query (§4.1.3, §4.3.2). Query by time instead. */
 export class ArchiveIdGoneError extends ArchiveError {
   override readonly name = 'ArchiveIdGoneError';
   readonly archive: Jid;
@@ -70,23 +68,24 @@ export class ArchiveIdGoneError extends ArchiveError {
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 500;
 
-/** A page that is on its way. */
-interface Collecting {
+/** A page whose results are arriving. */
+interface PendingPage {
   readonly archive: Jid;
   readonly max: number;
-  /** The ids of all results in the order they came, also of those without a message. */
+  /** The ids of all results in order of arrival, including those without a readable message. */
   readonly ids: string[];
   readonly messages: Omit<ArchivedMessage, 'stable'>[];
-  isTooMuch: boolean;
+  isOverfull: boolean;
 }
 
-interface Collected extends Collecting {
+interface FinishedPage extends PendingPage {
   readonly end: ArchivePage;
 }
 
+/** Sends queries and collects their results. */
 export class ArchiveReader {
   readonly #context: PluginContext;
-  readonly #collecting = new Map<string, Collecting>();
+  readonly #collecting = new Map<string, PendingPage>();
 
   constructor(context: PluginContext) {
     this.#context = context;
@@ -97,11 +96,11 @@ export class ArchiveReader {
     context.onMessage({ ns: NS_MAM, name: 'result' }, fromAskedArchive, (payload, outer) => {
       this.#take(payload, outer);
     });
-    // What wraps a result is nothing that was said to us, whoever it is from (§8.2).
+    // A message that wraps a result is never a message to us, whoever sent it (§8.2).
     context.onMessage({ ns: NS_MAM, name: 'result' }, from.anyone, () => handled);
   }
 
-  /** What an archive announces; asked for once a session. @throws ArchiveError when there is no archive, and what `iq` throws */
+  /** The features of an archive, queried once per session. @throws ArchiveError if there is no archive, and what `iq` throws */
   async features(archive: Jid, signal?: AbortSignal): Promise<ReadonlySet<string>> {
     const asked = this.#context.get(serviceDiscovery).infoOnce(archive);
     const { features } = await (signal === undefined ? asked : untilAborted(signal, asked));
@@ -109,6 +108,7 @@ export class ArchiveReader {
     return features;
   }
 
+  /** The messages that match a query. @throws as `messages` of the plugin */
   async *messages(query: ArchiveQuery): AsyncGenerator<ArchivedMessage, void, undefined> {
     const { order = 'oldest-first', pageSize = PAGE_SIZE, limit = Infinity, signal } = query;
     const archive = Jid.from(query.archive ?? this.#context.account).bare;
@@ -119,10 +119,10 @@ export class ArchiveReader {
     if (!isExtended && (filter.afterId ?? filter.beforeId ?? filter.ids) !== undefined) {
       throw new ArchiveError(`the archive of ${archive.toString()} cannot filter by ids`);
     }
-    // Asked for wherever it can be (§4.1.4): rooms have archives of their own, so that they are not wanted here unless told.
+    // Set wherever the archive supports it (§4.1.4): rooms have archives of their own, so their messages are left out by default.
     const { includeGroupchat = false } = query;
-    const mayAskForGroupchat = features.has(NS_MAM_GROUPCHAT_FIELD) && archive.equals(this.#context.account);
-    const asked = mayAskForGroupchat ? { ...filter, includeGroupchat } : filter;
+    const supportsGroupchat = features.has(NS_MAM_GROUPCHAT_FIELD) && archive.equals(this.#context.account);
+    const asked = supportsGroupchat ? { ...filter, includeGroupchat } : filter;
     const flipPage = isBackward && isExtended;
     let cursor = place;
     for (let left = limit; left > 0;) {
@@ -138,48 +138,48 @@ export class ArchiveReader {
       }
       if (end.complete) return;
       const next = (isReversed ? ids[0] : ids.at(-1)) ?? (isBackward ? end.page?.first : end.page?.last);
-      // Neither the end nor a way on: some servers forget to say that an empty page is the last.
+      // Neither complete nor a next page: some servers do not mark an empty page as the last.
       if (next === undefined || next === cursor) return;
       cursor = next;
     }
   }
 
-  async #page(archive: Jid, max: number, request: ArchiveRequest, options: ArchiveQuery): Promise<Collected> {
+  async #page(archive: Jid, max: number, request: ArchiveRequest, options: ArchiveQuery): Promise<FinishedPage> {
     const { signal, timeoutMs } = options;
     const queryId = newId();
-    const collecting: Collecting = { archive, max, ids: [], messages: [], isTooMuch: false };
+    const collecting: PendingPage = { archive, max, ids: [], messages: [], isOverfull: false };
     this.#collecting.set(queryId, collecting);
     try {
       const fin = await this.#context.iq({
         ...(archive.equals(this.#context.account) ? {} : { to: archive }),
         type: 'set',
         payload: writeArchiveRequest({ ...request, queryId }),
-        // What comes after the end of the page belongs to nothing.
+        // Results after the end of the page are ignored.
         onResult: () => this.#collecting.delete(queryId),
         ...(signal === undefined ? {} : { signal }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
       });
       const end = fin === undefined ? undefined : readArchivePage(fin);
       if (end === undefined) throw new ArchiveError(`${archive.toString()} ended a page of its archive without <fin/>`);
-      if (collecting.isTooMuch) {
+      if (collecting.isOverfull) {
         throw new ArchiveError(`${archive.toString()} sent more than the ${max} requested messages`);
       }
       return { ...collecting, end };
     } catch (error) {
-      const isGone = error instanceof StanzaError && error.condition === 'item-not-found' && namesAnId(request);
-      throw isGone ? new ArchiveIdGoneError(archive, error) : error;
+      const isUnknownId = error instanceof StanzaError && error.condition === 'item-not-found' && hasId(request);
+      throw isUnknownId ? new ArchiveIdGoneError(archive, error) : error;
     } finally {
       this.#collecting.delete(queryId);
     }
   }
 
-  /** A result counts only with the id of a query that is under way, and from the very archive that was asked (§8.2). */
+  /** A result counts only with the id of a pending query, from the archive that was queried (§8.2). */
   #take(payload: Parameters<typeof readArchiveResult>[0], outer: Message): void {
     const result = readArchiveResult(payload);
     const collecting = result?.queryId === undefined ? undefined : this.#collecting.get(result.queryId);
     if (result === undefined || collecting === undefined || !collecting.archive.equals(outer.from)) return;
     if (collecting.ids.length >= collecting.max) {
-      collecting.isTooMuch = true;
+      collecting.isOverfull = true;
       return;
     }
     const { archive } = collecting;
@@ -187,16 +187,16 @@ export class ArchiveReader {
     collecting.ids.push(id);
     const message = forwarded === undefined ? undefined : readForwardedMessage(forwarded, outer.language);
     if (message === undefined) return;
-    // In a room's archive everything was said in that room (§6.1.2).
-    const isRooms = !archive.equals(this.#context.account);
-    if (isRooms && !message.from.bare.equals(archive)) return;
+    // The archive of a room has only messages from that room (§6.1.2).
+    const isRoom = !archive.equals(this.#context.account);
+    if (isRoom && !message.from.bare.equals(archive)) return;
     collecting.messages.push({ archive, id, at: forwarded?.delay?.stamp, message });
   }
 }
 
 /**
- * Where a query begins. The id on the side from which we come is the first page's place (§9), which every archive understands; the id on
- * the other side is a filter.
+ * Where a query starts. The id on the side where we start becomes the position of the first page (§9), which every archive supports; the id
+ * on the other side is a filter.
  */
 function startingPoint(query: ArchiveQuery, isBackward: boolean): { filter: ArchiveFilter; place: string | undefined } {
   const { with: partner, start, end, afterId, beforeId, ids } = query;
@@ -207,7 +207,7 @@ function startingPoint(query: ArchiveQuery, isBackward: boolean): { filter: Arch
   return { filter: Object.fromEntries(filter), place };
 }
 
-function namesAnId({ filter: { afterId, beforeId, ids }, page }: ArchiveRequest): boolean {
+function hasId({ filter: { afterId, beforeId, ids }, page }: ArchiveRequest): boolean {
   const place = page?.after ?? page?.before ?? '';
   return place !== '' || (afterId ?? beforeId ?? ids) !== undefined;
 }

@@ -40,7 +40,7 @@ export const archiveExtensions: Extensions = {
         },
         async 'catch-up'(asked, item) {
           const otherwise = asked.date('otherwise');
-          return tellAll(archive.catchUp(otherwise === undefined ? {} : { otherwise }), item);
+          return tellAll(archive.catchUp(otherwise === undefined ? {} : { defaultStart: otherwise }), item);
         },
         async 'archive-metadata'(asked) {
           const { start, end } = await archive.metadata(asked.jid('archive'));

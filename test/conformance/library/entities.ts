@@ -133,7 +133,7 @@ export const entityExtensions: Extensions = {
         },
         'version-tell'(asked) {
           const os = asked.text('os');
-          versions.tell({
+          versions.announce({
             name: asked.need('name'),
             version: asked.need('version'),
             ...(os === undefined ? {} : { os }),

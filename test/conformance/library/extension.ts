@@ -1,5 +1,5 @@
 /** What the application of a scenario does with one extension: what it can ask for, and what it tells. */
-import type { Said } from '../../../src/xeps/message-identity.js';
+import type { AnyMessage } from '../../../src/xeps/message-identity.js';
 import type { DataForm } from '../../../src/xeps/xep-0004-data-forms.js';
 import type { Client } from '../../../src/xmpp-core/client.js';
 import type { Plugin } from '../../../src/xmpp-core/plugin.js';
@@ -15,11 +15,11 @@ export interface Application {
   /** Tells an event. */
   readonly tell: (verb: string, fields?: Fields) => void;
   /** Tells a message: what is known of each, and what the extensions that are switched on read in it. */
-  readonly tellMessage: (said: Said, more?: Fields) => void;
+  readonly tellMessage: (said: AnyMessage, more?: Fields) => void;
   /** The same fields, for a message that is part of something else. */
-  readonly messageFields: (said: Said) => Fields;
+  readonly messageFields: (said: AnyMessage) => Fields;
   /** A message that came earlier, if one had that id. */
-  readonly heard: (id: string) => Said | undefined;
+  readonly heard: (id: string) => AnyMessage | undefined;
   /** A message that was sent, if one was with that id. */
   readonly sent: (id: string) => Element | undefined;
   /** A message to be sent, with what the extensions that are switched on make of the fields of an action. */
@@ -40,7 +40,7 @@ export interface Extension {
   /** Listens to what there is to tell of, and gives what can be asked for. Called once for each client. */
   readonly attach?: (application: Application) => Actions | void;
   /** What a message says by this extension; `said` is what the room makes of it, for one that came through a room. */
-  readonly read?: (message: Message, application: Application, said: Said) => Fields;
+  readonly read?: (message: Message, application: Application, said: AnyMessage) => Fields;
   /** Puts into a message that is sent what the fields of its action ask for. */
   readonly compose?: (message: Element, asked: Asked, client: Client) => Element;
 }

@@ -68,7 +68,7 @@ export const messageExtensions: Extensions = {
     compose: payloads('oob', (url) => writeOutOfBandData({ url })),
     attach({ client, tell }) {
       const requests = client.get(outOfBandRequests);
-      requests.fetchWith(async ({ url }, { from }) => tell('oob-offer', { from: from.toString(), url }));
+      requests.setFetchHandler(async ({ url }, { from }) => tell('oob-offer', { from: from.toString(), url }));
       return {
         'oob-offer': async (asked) => requests.offer(asked.needJid('to'), { url: asked.need('url') }),
       };
@@ -87,7 +87,7 @@ export const messageExtensions: Extensions = {
         },
         'state-if-wanted'(asked) {
           const { to, type } = conversationOf(asked);
-          states.tell(to, type, asked.needWord('state', CHAT_STATES));
+          states.notify(to, type, asked.needWord('state', CHAT_STATES));
         },
       };
     },

@@ -92,7 +92,7 @@ export async function presenceExtensions(server: Server): Promise<void> {
       where: ({ entity }) => entity.equals(full(bob)),
       timeoutMs: PATIENCE,
     });
-    bob.get(softwareVersion).tell({ name: 'Bob', version: '1' });
+    bob.get(softwareVersion).announce({ name: 'Bob', version: '1' });
     await changed;
     t.ok(await capabilities.supports(full(bob), 'jabber:iq:version'));
     t.strictSame(await ann.get(softwareVersion).of(full(bob)), { name: 'Bob', version: '1' });

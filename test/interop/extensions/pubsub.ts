@@ -82,7 +82,7 @@ export async function pubsubExtensions(server: Server): Promise<void> {
       t.equal(page?.count, 3, 'and says how many there are');
       t.equal((await ours.affiliations()).get(node), 'owner');
     }
-    t.equal((await theirs.everyItem(node, 100)).length, 3);
+    t.equal((await theirs.allItems(node, 100)).length, 3);
     const refused = await theirs.publish(node, el('entry', NS_TEST)).catch((error: unknown) => error);
     t.match(refused, { condition: 'forbidden' });
     await ours.setAffiliate(node, reader.account, 'publisher');

@@ -14,7 +14,7 @@ import { entityCapabilities } from '../../../xeps/xep-0115-entity-capabilities.j
 import { vcardAvatars } from '../../../xeps/xep-0153-vcard-avatars.js';
 import { entityTime } from '../../../xeps/xep-0202-entity-time.js';
 import { bind2When } from '../../../xeps/xep-0386-bind2.js';
-import { sasl2As } from '../../../xeps/xep-0388-sasl2.js';
+import { sasl2With } from '../../../xeps/xep-0388-sasl2.js';
 import { bookmarks } from '../../../xeps/xep-0402-bookmarks.js';
 import type { AccountConfig } from '../../config/config.js';
 import { identities } from '../places/identities.js';
@@ -36,7 +36,7 @@ export function accountClient(config: AccountConfig, storage: Storage, answers: 
     answers: (requester) => client.get(muc).rooms.has(requester.bare.toString()) || answers(requester),
     plugins: [
       // First, so that other plugins find it with its name set.
-      sasl2As({ software: SOFTWARE }),
+      sasl2With({ software: SOFTWARE }),
       // Only with an archive to read: after Bind 2 a server may drop the messages it kept for an offline client (XEP-0386 §3.2).
       bind2When(async () => (await archiveReadSince(storage, config.jid)) !== undefined),
       ...chatPlugins,

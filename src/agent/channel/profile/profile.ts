@@ -26,8 +26,8 @@ export class Profile {
   /** Sets the identity for service discovery and the software version. To be called before the client is started. */
   async prepare(): Promise<void> {
     const { nick: name } = this.#account;
-    this.#client.get(serviceDiscovery).identify({ category: 'client', type: 'bot', name });
-    this.#client.get(softwareVersion).tell({ name: SOFTWARE, version: await ownVersion() });
+    this.#client.get(serviceDiscovery).setIdentity({ category: 'client', type: 'bot', name });
+    this.#client.get(softwareVersion).announce({ name: SOFTWARE, version: await ownVersion() });
   }
 
   /**
