@@ -73,7 +73,7 @@ t.test('what others hear, and what was missed', async (t) => {
     await other.stop();
     alice.say('kept by the server');
     model.next(says('From the archive.'), says('From the server.'));
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     await Promise.all([alice.hears('From the archive.'), alice.hears('From the server.')]);
     await askAgain(stage, alice);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
@@ -87,7 +87,7 @@ t.test('what others hear, and what was missed', async (t) => {
 
   // [promise-conversation-once]
   t.test('a command that was carried out before a crash is not carried out again after it', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = alice.texts.filter((text) => text.startsWith('Account:')).length;
     alice.say('/status');
     await alice.hears(/^Account:/);
@@ -314,7 +314,7 @@ t.test(
     const inRoom = { rooms: [room.toString()], group_policy: 'open' };
     const alice = await stage.person('alice');
     const hers = await alice.enter(room);
-    const bot = await stage.run(inRoom);
+    const bot = await stage.runProcess(inRoom);
     await bot.expect('joined');
     model.next(hangs, hangs);
     await alice.sayIn(hers, 'moltis: a question');

@@ -15,7 +15,7 @@ t.test('those whom the rules let in no more', async (t) => {
   t.test('what they asked in a room, and the commands they gave there, come to nothing after the start', async (t) => {
     const room = stage.room('team').toString();
     const settings = (...users: string[]) => ({ rooms: [room], muc_rooms: { [room]: { users } } });
-    const bot = await stage.run(settings('alice@localhost', 'bob@localhost'));
+    const bot = await stage.runProcess(settings('alice@localhost', 'bob@localhost'));
     await bot.expect('joined', { room });
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;

@@ -204,7 +204,7 @@ t.test('an answer that was shown in part when the bot was killed is sent again, 
   const stage = await Stage.set(t);
   const { model, server } = stage;
   const pia = await stage.person('pia');
-  const bot = await stage.run({ stream_edits: 'always' });
+  const bot = await stage.runProcess({ stream_edits: 'always' });
   const { script, letGo } = holds('', ' a time.');
   model.next(async (exchange) => {
     exchange.text('Once');

@@ -33,7 +33,7 @@ t.test('a message and the line that it becomes', async (t) => {
 
   // [promise-conversation-arrival] [promise-conversation-once]
   t.test('what came and was not written down when the bot was killed is read from the archive, once', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     model.next(says('First.'), says('Second.'));
     alice.say('did you write that down?');
     await alice.hears('First.');
@@ -44,12 +44,12 @@ t.test('a message and the line that it becomes', async (t) => {
     const history = join(stage.dataDirectory, 'history', 'conversations');
     for (const folder of await readdir(history)) await rm(join(history, folder), { recursive: true });
     model.next(says('Third.'), says('Fourth.'));
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Third.');
     await alice.hears('Fourth.');
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     const before = model.requests.length;
-    const last = await stage.run();
+    const last = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(model.requests.length, before + 1, 'what stands there is known again, with or without an id');
     t.equal(times(alice.texts, 'Third.'), 1);
@@ -92,7 +92,7 @@ t.test('an answer and the messages that it becomes', async (t) => {
     await conversation.addAnswer([key], { id: 'half', text, begun: true });
     await store.close();
 
-    const next = await stage.run({ text_chunk_limit: 20 });
+    const next = await stage.runProcess({ text_chunk_limit: 20 });
     t.match(await alice.hears('The second message.'), { replaces: 'half.2' });
     t.match(await alice.hears('The last message.'), { id: 'half.3', replaces: undefined });
     t.equal(times(alice.texts, 'The first message.'), 1);
@@ -110,7 +110,7 @@ t.test('an answer and the messages that it becomes', async (t) => {
   t.test(
     'a correction that changes nothing any more, as one that an archive has again, begins no turn anew',
     async (t) => {
-      const bot = await stage.run();
+      const bot = await stage.runProcess();
       const before = model.requests.length;
       model.next(hangs, hangs);
       const id = alice.say('sloly, please');
@@ -135,13 +135,13 @@ t.test('an answer and the messages that it becomes', async (t) => {
 
   // [promise-answer-reactions]
   t.test('the mark of a question that was being answered when the bot was killed does not stay', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     model.next(hangs, says('Now.'));
     const id = alice.say('slowly, please');
     const isMark = ({ reactedTo }: { readonly reactedTo: string | undefined }): boolean => reactedTo === id;
     t.same((await alice.expect('the mark', isMark)).reactions, ['👀']);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Now.');
     t.same((await alice.expect('the mark', isMark)).reactions, []);
     t.equal(await next.stop(), 0);
@@ -161,7 +161,7 @@ t.test('commands that wait for their turn', async (t) => {
 
   // [promise-command-crash] [promise-conversation-once]
   t.test('those that waited when the bot was killed have their turn after the start, in order and once', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('one');
@@ -174,7 +174,7 @@ t.test('commands that wait for their turn', async (t) => {
     await written(3);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     model.next(says('First.'), says('First, again.'), says('Second.'));
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Second.');
     t.same(
       alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
@@ -183,7 +183,7 @@ t.test('commands that wait for their turn', async (t) => {
     );
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     const asked = model.requests.length;
-    const last = await stage.run();
+    const last = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(model.requests.length, asked + 1);
     t.equal(times(alice.texts, 'A new session. What came before is kept, but I no longer see it.'), 1);
@@ -193,7 +193,7 @@ t.test('commands that wait for their turn', async (t) => {
 
   // [promise-command-crash] [promise-command-stop]
   t.test('those that waited when the bot was asked to stop are carried out after the next start', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('one more');
@@ -205,7 +205,7 @@ t.test('commands that wait for their turn', async (t) => {
     bot.signal('SIGTERM');
     t.equal(await bot.end(), 1);
     model.next(says('One more.'), says('Short.'));
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('One more.');
     await alice.hears(/^(Summarised|A summary would be no shorter)/);
     t.equal(await next.stop(), 0);
@@ -213,7 +213,7 @@ t.test('commands that wait for their turn', async (t) => {
 
   // [promise-command-crash] [promise-command-stop]
   t.test('those that /stop dropped are not carried out after a crash either', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('another');
@@ -223,7 +223,7 @@ t.test('commands that wait for their turn', async (t) => {
     await alice.hears('Stopped.');
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     const sessions = alice.texts.filter((text) => text.startsWith('A new session')).length;
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(alice.texts.filter((text) => text.startsWith('A new session')).length, sessions);
     t.equal(await next.stop(), 0);
@@ -248,7 +248,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
   t.test(
     'a question that was over the limit is not answered after the start, and a correction counts no second time',
     async (t) => {
-      const bot = await stage.run({ limits: { messages_per_minute: 3 } });
+      const bot = await stage.runProcess({ limits: { messages_per_minute: 3 } });
       const before = model.requests.length;
       const id = alice.say('oen');
       await alice.hears('You said: oen');
@@ -260,7 +260,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
       await alice.hears(/too much at once/);
       await remembered(2);
       t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-      const next = await stage.run({ limits: { messages_per_minute: 2 } });
+      const next = await stage.runProcess({ limits: { messages_per_minute: 2 } });
       for (let count = 1; count <= 2; count++) await askAgain(stage, alice);
       t.equal(model.requests.length, before + 4);
       t.notOk(alice.texts.includes('You said: three'));
@@ -273,7 +273,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
     const settings = { operators: ['alice@localhost'] };
     const room = stage.room('short');
     await alice.enter(room);
-    const bot = await stage.run(settings);
+    const bot = await stage.runProcess(settings);
     const invite = (): void => {
       const payloads = [writeDirectInvitation({ room })];
       alice.client.send(writeMessage({ to: stage.jid(), type: 'normal', id: newId(), body: 'come, please', payloads }));
@@ -283,12 +283,12 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
     alice.say(`/leave ${room.toString()}`);
     await alice.hears(/^I left short@/);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    const next = await stage.run(settings);
+    const next = await stage.runProcess(settings);
     await askAgain(stage, alice);
     t.same(next.logged('joined'), []);
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     invite();
-    const last = await stage.run(settings);
+    const last = await stage.runProcess(settings);
     await last.expect('joined', { room: room.toString() });
     t.equal(await last.stop(), 0);
   });
@@ -332,7 +332,7 @@ t.test('what was dealt with before a crash, and the archive has again', async (t
         return `<iq type='error' id='${iq.attr('id') ?? ''}'>${error}</iq>`;
       },
     });
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     await dora.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nAll of it\.$/);
     stage.server.misbehave();
     t.equal(await bot.stop(), 0);
