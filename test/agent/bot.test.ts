@@ -20,7 +20,7 @@ t.test('direct messages', async (t) => {
     poor: stage.account({ limits: { tokens_per_day: 10 } }, 'poor'),
     terse: stage.account({ limits: { turns_per_minute: 1 } }, 'terse'),
   };
-  const bot = await stage.start(stage.settings(accounts));
+  const bot = await stage.startProcess(stage.settings(accounts));
   for (const account of Object.keys(accounts)) await bot.expect('online', { account });
   const alice = await stage.person('alice');
 

@@ -10,7 +10,7 @@ import { displayedMarkers } from '../../src/xeps/xep-0333-displayed-markers.js';
 import { newId } from '../../src/xmpp-core/stanza/ids.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { Inbox } from '../interop/inbox.js';
-import { askAgain, asked, holds, PASSWORD, Stage, times, type BotProcess } from '../support/bot.js';
+import { askAgain, asked, holds, PASSWORD, Stage, times, type RunningBot } from '../support/bot.js';
 import { cutsOff, fails, hangs, says, sendsPage, type Script } from '../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
@@ -24,7 +24,7 @@ interface LoggedEvent {
 t.test('a model that fails', async (t) => {
   const stage = await Stage.set(t);
   const { model } = stage;
-  const bot = await stage.run({ rooms: [stage.room('team').toString()] }, { first_token_s: 1, idle_s: 1 });
+  const bot = await stage.runProcess({ rooms: [stage.room('team').toString()] }, { first_token_s: 1, idle_s: 1 });
   await bot.expect('joined');
   const key = model.apiKey;
   const cases: readonly [what: string, script: Script, sentence: RegExp][] = [
@@ -246,7 +246,7 @@ t.test('accounts that cannot go on', async (t) => {
   const stage = await Stage.set(t);
   const { model, server } = stage;
 
-  const outcome = async (account: Record<string, unknown>): Promise<BotProcess> => {
+  const outcome = async (account: Record<string, unknown>): Promise<RunningBot> => {
     const { ca_file, ...rest } = stage.account(account);
     const bot = await stage.start(stage.settings({ bot: ca_file === 'none' ? rest : { ca_file, ...rest } }));
     t.equal(await bot.end(), 1);

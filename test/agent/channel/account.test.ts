@@ -71,7 +71,7 @@ t.test('messages to other clients, and missed messages', async (t) => {
     await other.stop();
     alice.say('kept by the server');
     model.next(says('From the archive.'), says('From the server.'));
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     await Promise.all([alice.hears('From the archive.'), alice.hears('From the server.')]);
     await askAgain(stage, alice);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
@@ -85,7 +85,7 @@ t.test('messages to other clients, and missed messages', async (t) => {
 
   // [promise-conversation-once]
   t.test('does not run a command again after a crash', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = alice.texts.filter((text) => text.startsWith('Account:')).length;
     alice.say('/status');
     await alice.hears(/^Account:/);
@@ -304,7 +304,7 @@ t.test('drops unfinished work of rooms that the configuration no longer has', as
   const inRoom = { rooms: [room.toString()], group_policy: 'open' };
   const alice = await stage.person('alice');
   const hers = await alice.enter(room);
-  const bot = await stage.run(inRoom);
+  const bot = await stage.runProcess(inRoom);
   await bot.expect('joined');
   model.next(hangs, hangs);
   await alice.sayIn(hers, 'moltis: a question');

@@ -30,7 +30,7 @@ t.test('a running bot that reloads its configuration', async (t) => {
     other: stage.account({ system_prompt: 'You are a cat.' }, 'other'),
     wrong: stage.account({ password: 'not-the-password' }, 'wrong'),
   };
-  const bot = await stage.start(stage.settings(accounts));
+  const bot = await stage.startProcess(stage.settings(accounts));
   await bot.expect('online', { account: 'bot' });
   await bot.expect('online', { account: 'other' });
   await bot.expect('error', { account: 'wrong', kind: 'auth' });
@@ -95,7 +95,7 @@ t.test('a running bot that reloads its configuration', async (t) => {
 t.test('a bot that cannot write any more logs it, and still shuts down cleanly', async (t) => {
   const stage = await Stage.set(t);
   const room = stage.room('team');
-  const bot = await stage.run({ rooms: [room.toString()] });
+  const bot = await stage.runProcess({ rooms: [room.toString()] });
   await bot.expect('joined');
   const alice = await stage.person('alice');
   await askAgain(stage, alice);
@@ -114,8 +114,8 @@ t.test(
   'a second process on the same data directory reports that it is in use and exits; the first one goes on',
   async (t) => {
     const stage = await Stage.set(t);
-    const bot = await stage.run();
-    const second = await stage.start(stage.settings({ bot: stage.account() }));
+    const bot = await stage.runProcess();
+    const second = await stage.startProcess(stage.settings({ bot: stage.account() }));
     t.equal(await second.end(), 1);
     t.match(second.output, /process \d+ already uses \S+data; stop it, or start this one with another --data-dir/);
     t.same(second.log, []);
@@ -123,9 +123,9 @@ t.test(
     t.equal(bot.logged('online').length, 1);
     // What a process that was killed left behind does not count.
     await bot.stop('SIGKILL');
-    const third = await stage.run();
+    const third = await stage.runProcess();
     t.equal(await third.stop(), 0);
-    const fourth = await stage.run();
+    const fourth = await stage.runProcess();
     t.equal(await fourth.stop(), 0);
   },
 );
@@ -155,8 +155,8 @@ t.test('the log', async (t) => {
   });
 
   /** A bot that is stopped before the next one needs the data directory. */
-  const started = async (t: Test, ...args: Parameters<Stage['start']>): Promise<BotProcess> => {
-    const bot = await stage.start(...args);
+  const started = async (t: Test, ...args: Parameters<Stage['startProcess']>): Promise<BotProcess> => {
+    const bot = await stage.startProcess(...args);
     t.teardown(() => bot.stop('SIGKILL'));
     return bot;
   };
@@ -301,7 +301,7 @@ t.test('where and how an account connects', async (t) => {
   for (const [way, account] of Object.entries(ways)) {
     // [promise-account-server] [promise-account-direct-tls] [promise-account-websocket] [promise-account-jid]
     t.test(`by ${way} the bot logs in where it is told to`, async (t) => {
-      const bot = await stage.start(stage.settings({ bot: account }));
+      const bot = await stage.startProcess(stage.settings({ bot: account }));
       t.match(await bot.expect('online'), { jid: `moltis@localhost/${way}` });
       t.same(server.sessions, [`moltis@localhost/${way}`]);
       t.equal(await bot.stop(), 0);
@@ -318,7 +318,7 @@ t.test('where and how an account connects', async (t) => {
         off: stage.account({ enabled: false }, 'off'),
         lost: stage.account({ server: '127.0.0.1:1' }, 'lost'),
       };
-      const bot = await stage.start(stage.settings(accounts));
+      const bot = await stage.startProcess(stage.settings(accounts));
       await bot.expect('online', { account: 'bot' });
       await bot.expect('online', { account: 'second' });
       await bot.expect('offline', { account: 'lost' });
@@ -353,7 +353,7 @@ t.test('where and how an account connects', async (t) => {
         return undefined;
       },
     });
-    const bot = await stage.start(stage.settings({ bot: stage.account() }));
+    const bot = await stage.startProcess(stage.settings({ bot: stage.account() }));
     t.match(await bot.expect('error'), { kind: 'tls', message: /StartTLS/i });
     await bot.stop();
     t.notOk(seen.includes('auth') || seen.includes('authenticate'), `it sent ${seen.join(', ')}`);
@@ -368,7 +368,7 @@ t.test('names and places in rooms', async (t) => {
   // Who comes first makes the room, and nobody else is let in while that goes on.
   const alice = await stage.person('alice');
   const hers = await alice.enter(team);
-  const bot = await stage.start(
+  const bot = await stage.startProcess(
     stage.settings({
       named: stage.account({
         nick: 'Robbie',

@@ -75,7 +75,7 @@ t.test('files that people send', async (t) => {
     closed: stage.account({ ...generous, dm_policy: 'allowlist', allowlist: ['nobody@localhost'] }, 'closed'),
     blind: stage.account({ ...generous, model: 'blind' }, 'blind'),
   };
-  const bot = await stage.start(stage.settings(accounts, { models: ['mock', 'blind'] }));
+  const bot = await stage.startProcess(stage.settings(accounts, { models: ['mock', 'blind'] }));
   for (const account of Object.keys(accounts)) await bot.expect('online', { account });
   const alice = await stage.person('alice');
 

@@ -111,7 +111,7 @@ t.test('tools', async (t) => {
     mute: stage.account({ tools: [] }, 'mute'),
   });
   const abbey = { base_url: model.baseUrl, api_key: model.apiKey, models: ['abbot'] };
-  const bot = await stage.start({
+  const bot = await stage.startProcess({
     ...settings,
     channels: {
       xmpp: Object.fromEntries(

@@ -318,7 +318,7 @@ t.test('limits', async (t) => {
     four: stage.account({ limits: { messages_per_minute: 4, turns_per_minute: 1 } }, 'four'),
   };
   const settings = stage.settings(accounts);
-  const bot = await stage.start(settings);
+  const bot = await stage.startProcess(settings);
   for (const account of Object.keys(accounts)) await bot.expect('online', { account });
   const alice = await stage.person('alice');
 
@@ -608,7 +608,7 @@ t.test('the log', async (t) => {
     system_prompt: 'canary of the prompt',
     muc_rooms: { [room]: { password: 'canary of the room' } },
   });
-  const bot = await stage.start(stage.settings({ bot: account }, provider), ['--log-level', 'info']);
+  const bot = await stage.startProcess(stage.settings({ bot: account }, provider), ['--log-level', 'info']);
   await bot.expect('online');
   await bot.expect('joined', { room, nick: 'moltis' });
 

@@ -41,7 +41,7 @@ t.test('cancels the subscriptions of people whom changed rules no longer admit',
   const [fred, boss] = [await person('fred'), await person('boss')];
   const account = (more: Settings): Settings =>
     stage.settings({ bot: stage.account({ operators: ['boss@localhost', 'chief@localhost'], ...more }) });
-  const bot = await stage.start(account({}));
+  const bot = await stage.startProcess(account({}));
   await bot.expect('online');
   const [annas, berts, carols, bosss] = [
     await watches(stage, anna),
@@ -67,14 +67,14 @@ t.test('cancels the subscriptions of people whom changed rules no longer admit',
   await boss.hears('fred@localhost is approved.');
   const freds = await watches(stage, fred);
   t.equal(await bot.stop(), 0);
-  const next = await stage.start(account(closed));
+  const next = await stage.startProcess(account(closed));
   await next.expect('online');
   for (const one of [fred, carol]) await askAgain(stage, one);
   for (const heard of [annas, berts]) t.same(heard, ['approved', 'denied'], 'each was told once');
   for (const heard of [carols, freds, bosss]) t.same(heard, ['approved']);
   t.equal(await next.stop(), 0);
 
-  const last = await stage.start(account({ dm_policy: 'disabled' }));
+  const last = await stage.startProcess(account({ dm_policy: 'disabled' }));
   await last.expect('online');
   await until(() => carols.includes('denied') && freds.includes('denied'), 'that nobody is let in');
   const chiefs = await watches(stage, await person('chief'));

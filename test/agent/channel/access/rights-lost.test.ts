@@ -15,7 +15,7 @@ t.test('senders without access any more', async (t) => {
   t.test('their questions and commands in a room are dropped after a restart', async (t) => {
     const room = stage.room('team').toString();
     const settings = (...users: string[]) => ({ rooms: [room], muc_rooms: { [room]: { users } } });
-    const bot = await stage.run(settings('alice@localhost', 'bob@localhost'));
+    const bot = await stage.runProcess(settings('alice@localhost', 'bob@localhost'));
     await bot.expect('joined', { room });
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;

@@ -41,8 +41,8 @@ t.test('commands in a chat', async (t) => {
     ...stage.settings({ bot: stage.account(account) }, { models: ['mock', 'mock-large'] }),
     skills: { search_paths: [join(stage.directory, 'skills')] },
   };
-  const run = async (): Promise<Awaited<ReturnType<Stage['start']>>> => {
-    const started = await stage.start(settings);
+  const run = async (): Promise<Awaited<ReturnType<Stage['startProcess']>>> => {
+    const started = await stage.startProcess(settings);
     await started.expect('joined');
     return started;
   };

@@ -139,7 +139,7 @@ t.test('a room with a password', async (t) => {
   const locked = { 'muc#roomconfig_passwordprotectedroom': true, 'muc#roomconfig_roomsecret': secret };
   const hers = await found(alice, vault, locked);
   await found(alice, cellar, locked);
-  const bot = await stage.run({
+  const bot = await stage.runProcess({
     rooms: [vault.toString(), cellar.toString()],
     muc_rooms: { [vault.toString()]: { password: secret }, [cellar.toString()]: { password: 'guessed-wrong-7' } },
   });
@@ -237,7 +237,7 @@ t.test('drops unfinished answers in a room that no longer admits the bot, withou
   const alice = await stage.person('alice');
   const [hers, there] = [await found(alice, club, {}), await found(alice, den, {})];
   const rooms = [club.toString(), den.toString()];
-  const bot = await stage.run({ rooms });
+  const bot = await stage.runProcess({ rooms });
   for (const room of rooms) await bot.expect('joined', { room });
 
   // Banned while an answer is being written, and another question waits.
@@ -286,7 +286,7 @@ t.test(
     const room = stage.room('team');
     const [alice, eve] = [await stage.person('alice'), await stage.person('eve')];
     const hers = await alice.enter(room);
-    const bot = await stage.run({ rooms: [room.toString()] });
+    const bot = await stage.runProcess({ rooms: [room.toString()] });
     await bot.expect('joined');
     // Only who has an archive already reads it.
     await askAgain(stage, alice);

@@ -206,7 +206,7 @@ t.test('sends an answer again, with a note, when the bot was killed while sendin
   const stage = await Stage.set(t);
   const { model, server } = stage;
   const pia = await stage.person('pia');
-  const bot = await stage.run({ stream_edits: 'always' });
+  const bot = await stage.runProcess({ stream_edits: 'always' });
   const { script, letGo } = holds('', ' a time.');
   model.next(async (exchange) => {
     exchange.text('Once');

@@ -31,7 +31,7 @@ t.test('a message and its record on disk', async (t) => {
 
   // [promise-conversation-arrival] [promise-conversation-once]
   t.test('reads messages that were not stored before a kill from the archive, once', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     model.next(says('First.'), says('Second.'));
     alice.say('did you write that down?');
     await alice.hears('First.');
@@ -42,12 +42,12 @@ t.test('a message and its record on disk', async (t) => {
     const history = join(stage.dataDirectory, 'history', 'conversations');
     for (const folder of await readdir(history)) await rm(join(history, folder), { recursive: true });
     model.next(says('Third.'), says('Fourth.'));
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Third.');
     await alice.hears('Fourth.');
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     const before = model.requests.length;
-    const last = await stage.run();
+    const last = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(model.requests.length, before + 1, 'stored messages are recognised, with or without an id');
     t.equal(times(alice.texts, 'Third.'), 1);
@@ -90,7 +90,7 @@ t.test('an answer and its messages', async (t) => {
     await conversation.addAnswer([key], { id: 'half', text, begun: true });
     await store.close();
 
-    const next = await stage.run({ text_chunk_limit: 20 });
+    const next = await stage.runProcess({ text_chunk_limit: 20 });
     t.match(await alice.hears('The second message.'), { replaces: 'half.2' });
     t.match(await alice.hears('The last message.'), { id: 'half.3', replaces: undefined });
     t.equal(times(alice.texts, 'The first message.'), 1);
@@ -106,7 +106,7 @@ t.test('an answer and its messages', async (t) => {
 
   // [promise-conversation-correction] [promise-conversation-once]
   t.test('a repeated correction, such as from the archive, does not restart a turn', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs, hangs);
     const id = alice.say('sloly, please');
@@ -128,13 +128,13 @@ t.test('an answer and its messages', async (t) => {
 
   // [promise-answer-reactions]
   t.test('removes the mark of a question after a kill', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     model.next(hangs, says('Now.'));
     const id = alice.say('slowly, please');
     const isMark = ({ reactedTo }: { readonly reactedTo: string | undefined }): boolean => reactedTo === id;
     t.same((await alice.expect('the mark', isMark)).reactions, ['👀']);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Now.');
     t.same((await alice.expect('the mark', isMark)).reactions, []);
     t.equal(await next.stop(), 0);
@@ -154,7 +154,7 @@ t.test('commands that wait for their turn', async (t) => {
 
   // [promise-command-crash] [promise-conversation-once]
   t.test('waiting commands run after a kill, in order and once', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('one');
@@ -167,7 +167,7 @@ t.test('commands that wait for their turn', async (t) => {
     await written(3);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     model.next(says('First.'), says('First, again.'), says('Second.'));
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Second.');
     t.same(
       alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
@@ -176,7 +176,7 @@ t.test('commands that wait for their turn', async (t) => {
     );
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     const asked = model.requests.length;
-    const last = await stage.run();
+    const last = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(model.requests.length, asked + 1);
     t.equal(times(alice.texts, 'New session started. The old one is kept, but I no longer see it.'), 1);
@@ -186,7 +186,7 @@ t.test('commands that wait for their turn', async (t) => {
 
   // [promise-command-crash] [promise-command-stop]
   t.test('waiting commands run after a clean restart', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('one more');
@@ -198,7 +198,7 @@ t.test('commands that wait for their turn', async (t) => {
     bot.signal('SIGTERM');
     t.equal(await bot.end(), 1);
     model.next(says('One more.'), says('Short.'));
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('One more.');
     await alice.hears(/^(Summarised|A summary would not be shorter)/);
     t.equal(await next.stop(), 0);
@@ -206,7 +206,7 @@ t.test('commands that wait for their turn', async (t) => {
 
   // [promise-command-crash] [promise-command-stop]
   t.test('commands that /stop dropped do not run after a crash', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('another');
@@ -216,7 +216,7 @@ t.test('commands that wait for their turn', async (t) => {
     await alice.hears('Stopped.');
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     const sessions = alice.texts.filter((text) => text.startsWith('New session started')).length;
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(alice.texts.filter((text) => text.startsWith('New session started')).length, sessions);
     t.equal(await next.stop(), 0);
@@ -241,7 +241,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
   t.test(
     'a question over the limit is not answered after a restart, and a correction is not counted twice',
     async (t) => {
-      const bot = await stage.run({ limits: { messages_per_minute: 3 } });
+      const bot = await stage.runProcess({ limits: { messages_per_minute: 3 } });
       const before = model.requests.length;
       const id = alice.say('oen');
       await alice.hears('You said: oen');
@@ -253,7 +253,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
       await alice.hears(/Too many messages at once/);
       await remembered(2);
       t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-      const next = await stage.run({ limits: { messages_per_minute: 2 } });
+      const next = await stage.runProcess({ limits: { messages_per_minute: 2 } });
       for (let count = 1; count <= 2; count++) await askAgain(stage, alice);
       t.equal(model.requests.length, before + 4);
       t.notOk(alice.texts.includes('You said: three'));
@@ -266,7 +266,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
     const settings = { operators: ['alice@localhost'] };
     const room = stage.room('short');
     await alice.enter(room);
-    const bot = await stage.run(settings);
+    const bot = await stage.runProcess(settings);
     const invite = (): void => {
       const payloads = [writeDirectInvitation({ room })];
       alice.client.send(writeMessage({ to: stage.jid(), type: 'normal', id: newId(), body: 'come, please', payloads }));
@@ -276,12 +276,12 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
     alice.say(`/leave ${room.toString()}`);
     await alice.hears(/^I left short@/);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    const next = await stage.run(settings);
+    const next = await stage.runProcess(settings);
     await askAgain(stage, alice);
     t.same(next.logged('joined'), []);
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     invite();
-    const last = await stage.run(settings);
+    const last = await stage.runProcess(settings);
     await last.expect('joined', { room: room.toString() });
     t.equal(await last.stop(), 0);
   });
@@ -325,7 +325,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
         return `<iq type='error' id='${iq.attr('id') ?? ''}'>${error}</iq>`;
       },
     });
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     await dora.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nAll of it\.$/);
     stage.server.misbehave();
     t.equal(await bot.stop(), 0);

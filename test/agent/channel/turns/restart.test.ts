@@ -20,7 +20,7 @@ t.test('a bot that was offline', async (t) => {
   t.test('answers direct messages that arrived while it was offline, unless they are stale', async (t) => {
     alice.say('anybody there?');
     model.next(says('Now there is.'));
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     await alice.hears('Now there is.');
     stage.server.inject(
       stage.jid().withResource('moltis'),
@@ -35,13 +35,13 @@ t.test('a bot that was offline', async (t) => {
 
   // [promise-conversation-once] [promise-conversation-crash]
   t.test('answers a question that arrived before a kill after the restart, once', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs, says('You asked.'));
     const id = alice.say('will you remember?');
     await model.request(before);
     await bot.stop('SIGKILL');
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('You asked.');
     alice.say('will you remember?', { id });
     await askAgain(stage, alice);
@@ -52,7 +52,7 @@ t.test('a bot that was offline', async (t) => {
 
   // [promise-command-stop]
   t.test('does not answer a question dropped by /stop after a restart', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
     alice.say('one');
@@ -61,7 +61,7 @@ t.test('a bot that was offline', async (t) => {
     alice.say('/stop');
     await alice.hears('Stopped.');
     await bot.stop('SIGKILL');
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(model.requests.length, before + 2);
     t.equal(await next.stop(), 0);
@@ -75,7 +75,7 @@ t.test('a bot that was offline', async (t) => {
         path.includes('alice') ? [...(text ?? '').matchAll(/^.*?"kind":"(\w+)"/gm)].map(([, kind]) => kind ?? '') : [],
       );
     const before = await kinds();
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     await askAgain(stage, alice);
     const wasWritten = ['question', 'answer', 'sending', 'delivered'];
     while ((await kinds()).length < before.length + wasWritten.length) await delay(10);
@@ -101,7 +101,7 @@ t.test('a bot that was offline', async (t) => {
     await store.close();
 
     const asked = model.requests.length;
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await carol.hears('This was surely-not sent.');
     await carol.hears(
       /^\(I was interrupted while I sent this\. You may have it already\.\)\n\nThis was perhaps sent\.$/,
@@ -109,14 +109,14 @@ t.test('a bot that was offline', async (t) => {
     t.equal(model.requests.length, asked, 'and not made again');
     await askAgain(stage, alice);
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
-    const last = await stage.run();
+    const last = await stage.runProcess();
     await askAgain(stage, alice);
     t.equal(carol.texts.length, 2, 'and not again after that');
     t.equal(await last.stop(), 0);
   });
 
   t.test('does not answer senders who lost access before the restart', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const ruth = await stage.person('ruth');
     const before = model.requests.length;
     model.next(hangs);
@@ -124,7 +124,7 @@ t.test('a bot that was offline', async (t) => {
     await model.request(before);
     await bot.stop('SIGKILL');
     const heard = ruth.heard.length;
-    const next = await stage.run({ dm_policy: 'allowlist', allowlist: ['alice@localhost'] });
+    const next = await stage.runProcess({ dm_policy: 'allowlist', allowlist: ['alice@localhost'] });
     await next.expect('denied', { from: 'ruth@localhost' });
     await askAgain(stage, alice);
     t.equal(ruth.heard.length, heard, 'no answer and no sign');
@@ -133,14 +133,14 @@ t.test('a bot that was offline', async (t) => {
   });
 
   t.test('answers unfinished questions first and once, when new ones arrive at the same time', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs, says('First.'), says('Second.'));
     alice.say('one');
     await model.request(before);
     await bot.stop('SIGKILL');
     alice.say('two');
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Second.');
     await askAgain(stage, alice);
     t.same(alice.texts.slice(-3), ['First.', 'Second.', 'And on it goes.']);
@@ -163,7 +163,7 @@ t.test('a bot that is asked to stop', async (t) => {
 
   // [promise-run-stop]
   t.test('finishes the running answer, logs out, and exits with 0', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const { script, letGo } = holds('', 'The last word.');
     const before = model.requests.length;
     model.next(script);
@@ -185,7 +185,7 @@ t.test('a bot that is asked to stop', async (t) => {
     'stops on one signal while the model hangs, and keeps unanswered questions',
     { timeout: 60_000 },
     async (t) => {
-      const bot = await stage.run();
+      const bot = await stage.runProcess();
       const before = model.requests.length;
       model.next(hangs, says('Better late.'));
       alice.say('an endless one');
@@ -196,7 +196,7 @@ t.test('a bot that is asked to stop', async (t) => {
       await bot.expect('offline', { reason: 'stopped' }, 15_000);
       t.equal(await bot.end(), 0);
       t.notOk(alice.texts.includes('Better late.'));
-      const next = await stage.run();
+      const next = await stage.runProcess();
       await alice.hears('Better late.');
       t.equal(times(alice.texts, 'Better late.'), 1);
       t.equal(model.requests.length, before + 2);
@@ -206,7 +206,7 @@ t.test('a bot that is asked to stop', async (t) => {
 
   // [promise-run-stop]
   t.test('exits at once on a second signal, and keeps unanswered questions', async (t) => {
-    const bot = await stage.run();
+    const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs, says('Late, but here.'));
     alice.say('a slow one');
@@ -215,7 +215,7 @@ t.test('a bot that is asked to stop', async (t) => {
     await bot.expect('stopping');
     bot.signal('SIGTERM');
     t.equal(await bot.end(), 1);
-    const next = await stage.run();
+    const next = await stage.runProcess();
     await alice.hears('Late, but here.');
     t.equal(await next.stop('SIGINT'), 0);
   });
@@ -223,7 +223,7 @@ t.test('a bot that is asked to stop', async (t) => {
   // [promise-run-stop]
   t.test('stops while it waits to reconnect', async (t) => {
     const settings = stage.settings({ bot: stage.account({ server: '127.0.0.1:1' }) });
-    const bot = await stage.start(settings);
+    const bot = await stage.startProcess(settings);
     t.match(await bot.expect('error'), { kind: 'connect', level: 'warn', message: /127\.0\.0\.1:1\b/ });
     t.match(await bot.expect('offline'), { retryInMs: Number, reason: /ECONNREFUSED|refused/ });
     await bot.expect('offline');
@@ -243,7 +243,7 @@ t.test('sends a notice after a restart when more questions are unanswered than t
     await conversation.addMessage({ kind: 'question', key: text, speaker: 'alice', text, at: new Date(), reference });
   await store.close();
   stage.model.next(hangs);
-  const bot = await stage.run();
+  const bot = await stage.runProcess();
   await alice.hears('I still have a lot to answer here; please ask again when I have caught up.');
   alice.say('/stop');
   await alice.hears('Stopped.');
