@@ -133,12 +133,12 @@ t.test('nothing is published where the server would show it to others', async (t
 // [XEP-0490 §4.1] [XEP-0490 §4.2]
 t.test('in a room it is the id that the room gave, and in private there ours, with the occupant', async (t) => {
   const { client, peer } = await session(t, displayedSynchronization);
-  const { mark } = client.get(displayedSynchronization);
+  const states = client.get(displayedSynchronization);
   const nobody = { nick: 'bob', occupant: undefined, occupantId: undefined, stanzaId: undefined, own: false };
   const inside = stanzaId('ours') + stanzaId('forged', ROOM.toString());
   const message = await heard(client, peer, `${ROOM.toString()}/bob`, inside, 'groupchat');
   const said: SaidInRoom = { ...nobody, message, stanzaId: 'theirs' };
-  const marked = mark(said);
+  const marked = states.mark(said);
   await answer(peer, 'disco#info', account(OPTIONS, NS_STABLE_IDS));
   await answer(peer, '<configure', configurationOf(NODE, 'whitelist'));
   const item = await published(peer);
@@ -146,26 +146,26 @@ t.test('in a room it is the id that the room gave, and in private there ours, wi
   t.equal(item?.attr('id'), ROOM.toString());
   t.match(readDisplayedState({ id: item?.attr('id'), payload: item?.children()[0] }), { id: 'theirs', by: ROOM });
 
-  const whispered = mark({ ...nobody, message: await heard(client, peer, `${ROOM.toString()}/bob`, inside) });
+  const whispered = states.mark({ ...nobody, message: await heard(client, peer, `${ROOM.toString()}/bob`, inside) });
   const other = await published(peer);
   t.ok(await whispered);
   t.equal(other?.attr('id'), `${ROOM.toString()}/bob`);
   t.match(readDisplayedState({ id: other?.attr('id'), payload: other?.children()[0] }), { id: 'ours', by: ANN });
 
-  t.notOk(await mark({ ...said, own: true }), 'our own');
-  t.notOk(await mark({ ...said, stanzaId: undefined }), 'without an id that can be believed');
-  t.notOk(await mark(message), 'as one that did not come through the room');
+  t.notOk(await states.mark({ ...said, own: true }), 'our own');
+  t.notOk(await states.mark({ ...said, stanzaId: undefined }), 'without an id that can be believed');
+  t.notOk(await states.mark(message), 'as one that did not come through the room');
   t.notMatch(peer.unread, /<publish /);
 });
 
 // [XEP-0490 §4.2] [XEP-0359 §6]
 t.test('a message that we sent, and one whose id the sender may have written, is not told', async (t) => {
   const { client, peer } = await session(t, displayedSynchronization);
-  const { mark } = client.get(displayedSynchronization);
-  t.notOk(await mark(await heard(client, peer, 'ann@localhost/other', stanzaId('one'))));
-  t.notOk(await mark(await heard(client, peer, 'bob@localhost/phone', stanzaId('one', 'bob@localhost'))));
-  t.notOk(await mark(await heard(client, peer, 'bob@localhost/phone', stanzaId('one') + stanzaId('two'))));
-  const marked = mark(await heard(client, peer, 'bob@localhost/phone', stanzaId('three')));
+  const states = client.get(displayedSynchronization);
+  t.notOk(await states.mark(await heard(client, peer, 'ann@localhost/other', stanzaId('one'))));
+  t.notOk(await states.mark(await heard(client, peer, 'bob@localhost/phone', stanzaId('one', 'bob@localhost'))));
+  t.notOk(await states.mark(await heard(client, peer, 'bob@localhost/phone', stanzaId('one') + stanzaId('two'))));
+  const marked = states.mark(await heard(client, peer, 'bob@localhost/phone', stanzaId('three')));
   await answer(peer, 'disco#info', account(OPTIONS));
   t.notOk(await marked);
   t.notMatch(peer.unread, /<publish |<configure/);
@@ -174,9 +174,9 @@ t.test('a message that we sent, and one whose id the sender may have written, is
 // [XEP-0490 §5.1]
 t.test('an older state never overtakes a newer one, and one that fails does not hold up the next', async (t) => {
   const { client, peer } = await session(t, displayedSynchronization);
-  const { publish } = client.get(displayedSynchronization);
-  const first = publish({ chat: BOB, id: 'one', by: ANN });
-  const second = publish({ chat: BOB, id: 'two', by: ANN });
+  const states = client.get(displayedSynchronization);
+  const first = states.publish({ chat: BOB, id: 'one', by: ANN });
+  const second = states.publish({ chat: BOB, id: 'two', by: ANN });
   first.catch(() => undefined);
   await answer(peer, 'disco#info', account(OPTIONS));
   await answer(peer, '<configure', configurationOf(NODE, 'whitelist'));
@@ -191,8 +191,8 @@ t.test('an older state never overtakes a newer one, and one that fails does not 
 // [XEP-0490 §4.4]
 t.test('who was away catches up with what is known of all chats', async (t) => {
   const { client, peer } = await session(t, displayedSynchronization);
-  const { all } = client.get(displayedSynchronization);
-  const known = all();
+  const states = client.get(displayedSynchronization);
+  const known = states.all();
   const items = [
     item('bob@localhost', stanzaId('a')),
     item('tea@rooms.localhost', stanzaId('b', 'tea@rooms.localhost')),
@@ -204,7 +204,7 @@ t.test('who was away catches up with what is known of all chats', async (t) => {
     { chat: BOB, id: 'a', by: ANN },
     { chat: ROOM, id: 'b', by: ROOM },
   ]);
-  const nothing = all();
+  const nothing = states.all();
   await refuse(peer, '<items ', 'item-not-found');
   t.strictSame(await nothing, []);
 });
