@@ -102,7 +102,7 @@ export const ${plugin} = definePlugin({
   features: [${namespace}],
   setup(context) {
     const events = context.events<{ received: Received${type} }>();
-    // TODO: who may say this? Anyone is right only where a forgery does no harm.
+    // TODO: who may say this? Anyone is right only where a forgery does no harm. For PEP begin with what XEP-0490 or XEP-0172 does instead.
     context.onMessage({ ns: ${namespace}, name: 'payload' }, from.anyone, (_payload, message) => {
       const received = read${type}(message.element);
       if (received !== undefined) events.emit('received', { ...received, message });

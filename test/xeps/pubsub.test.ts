@@ -1,63 +1,20 @@
 /** Publish-subscribe and what is built on it: whose events count, and that what is private stays private. */
-import t, { type Test } from 'tap';
+import t from 'tap';
 import * as xeps from '../../src/xeps/index.js';
-import type { Client } from '../../src/xmpp-core/client.js';
 import { StanzaError, XmppError } from '../../src/xmpp-core/errors.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
-import type { Plugin } from '../../src/xmpp-core/plugin.js';
-import { NS_STANZAS } from '../../src/xmpp-core/stanza/namespaces.js';
 import { readStanzaError } from '../../src/xmpp-core/stanza/stanza-error.js';
 import { el, type Element } from '../../src/xmpp-core/xml/element.js';
 import { serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import { recorded } from '../support/fixtures.js';
 import { PATIENCE_MS } from '../support/loopback.js';
-import { dialogue, type Peer } from '../support/script.js';
+import { account, answer, configurationOf, event, inPubsub, OPTIONS, refuse, session } from '../support/pubsub.js';
 
 const CONTACT = Jid.parse('bob@localhost');
 const SERVICE = Jid.parse('pubsub.localhost');
 const soon = { timeoutMs: PATIENCE_MS };
 const servers = ['Prosody', 'ejabberd'];
-
-/** A session of ann, whose roster has bob in it, whose presence she sees, and dan, whose presence she does not. */
-async function session(t: Test, ...plugins: Plugin<unknown>[]): Promise<{ client: Client; peer: Peer }> {
-  const { client, peer, started } = await dialogue(t, { plugins, presence: false });
-  await peer.letsIn();
-  await started;
-  if (plugins.some(({ requires = [] }) => requires.length > 0)) {
-    const items = `<item jid='bob@localhost' subscription='to'/><item jid='dan@localhost' subscription='from'/>`;
-    await answer(peer, 'jabber:iq:roster', `<query xmlns='jabber:iq:roster'>${items}</query>`);
-  }
-  return { client, peer };
-}
-
-/** Waits for a request with that in it, and answers it. @returns the request */
-async function answer(peer: Peer, pattern: string, payload: string, from = '', type = 'result'): Promise<Element> {
-  const heard = await peer.hears(new RegExp(`<iq [^>]*>(?:(?!</iq>)[^])*${pattern}[^]*?</iq>`));
-  const request = parseElement(heard.slice(heard.lastIndexOf('<iq ')).replace('<iq ', `<iq xmlns='jabber:client' `));
-  const sender = from === '' ? '' : ` from='${from}'`;
-  peer.says(`<iq type='${type}' id='${request.attr('id') ?? ''}'${sender}>${payload}</iq>`);
-  return request;
-}
-
-function refuse(peer: Peer, pattern: string, condition: string, application = '', from = ''): Promise<Element> {
-  const error = `<error type='cancel'><${condition} xmlns='${NS_STANZAS}'/>${application}</error>`;
-  return answer(peer, pattern, error, from, 'error');
-}
-
-const inPubsub = (payload: string, about = ''): string =>
-  `<pubsub xmlns='http://jabber.org/protocol/pubsub${about}'>${payload}</pubsub>`;
-const configurationOf = (node: string, access: string): string => {
-  const field = `<field var='pubsub#access_model' type='list-single'><value>${access}</value></field>`;
-  const form = `<x xmlns='jabber:x:data' type='form'>${field}</x>`;
-  return inPubsub(`<configure node='${node}'>${form}</configure>`, '#owner');
-};
-const event = (from: string, node: string, inside: string): string =>
-  `<message from='${from}' to='ann@localhost/a' type='headline'>` +
-  `<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='${node}'>${inside}</items></event></message>`;
-const account = (...features: string[]): string =>
-  `<query xmlns='http://jabber.org/protocol/disco#info'>${features.map((one) => `<feature var='${one}'/>`).join('')}</query>`;
-const OPTIONS = 'http://jabber.org/protocol/pubsub#publish-options';
 
 // [XEP-0060 §7.1.5]
 t.test('a node that is not as a publication needs it is configured, and the item published after that', async (t) => {

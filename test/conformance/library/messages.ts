@@ -8,6 +8,7 @@ import {
 import { chatStates, writeChatState } from '../../../src/xeps/xep-0085-chat-states.js';
 import { asksForReceipt, deliveryReceipts } from '../../../src/xeps/xep-0184-message-delivery-receipts.js';
 import { readDelay } from '../../../src/xeps/xep-0203-delayed-delivery.js';
+import { attention } from '../../../src/xeps/xep-0224-attention.js';
 import { readAction } from '../../../src/xeps/xep-0245-me-command.js';
 import { carbons } from '../../../src/xeps/xep-0280-message-carbons.js';
 import { cryptographicHashes } from '../../../src/xeps/xep-0300-cryptographic-hashes.js';
@@ -108,6 +109,14 @@ export const messageExtensions: Extensions = {
     read({ element }) {
       const delay = readDelay(element);
       return { delay: time(delay?.stamp), 'delay-by': delay?.from?.toString() };
+    },
+  },
+  'XEP-0224': {
+    plugins: [attention],
+    attach({ client, tell }) {
+      const calls = client.get(attention);
+      calls.events.on('called', ({ from }) => tell('called', { from: from.toString() }));
+      return { call: (asked) => calls.call(asked.needJid('to'), asked.text('body')) };
     },
   },
   'XEP-0245': {

@@ -17,10 +17,14 @@ import {
 } from '../../../src/xeps/xep-0172-user-nickname.js';
 import { privateData } from '../../../src/xeps/xep-0223-private-data.js';
 import { vcard4, vcard4Updates } from '../../../src/xeps/xep-0292-vcard4.js';
+import {
+  displayedSynchronization,
+  type DisplayedState,
+} from '../../../src/xeps/xep-0490-message-displayed-synchronization.js';
 import { bookmarks } from '../../../src/xeps/xep-0402-bookmarks.js';
 import type { Listenable } from '../../../src/xmpp-core/events.js';
 import { parseElement } from '../../../src/xmpp-core/xml/stream-parser.js';
-import type { Asked } from './asked.js';
+import { ActionError, type Asked } from './asked.js';
 import {
   formItems,
   list,
@@ -160,6 +164,23 @@ export const pubsubExtensions: Extensions = {
       };
     },
   },
+  'XEP-0490': {
+    plugins: [displayedSynchronization],
+    attach({ client, tell, heard }) {
+      const states = client.get(displayedSynchronization);
+      states.events.on('displayed', (state) => tell('displayed', displayedFields(state)));
+      return {
+        async 'displayed-states'(_asked, item) {
+          for (const state of await states.all()) item(displayedFields(state));
+        },
+        async 'displayed-set'(asked) {
+          const said = heard(asked.need('id'));
+          if (said === undefined) throw new ActionError(`no message with the id '${asked.need('id')}' came`);
+          return { told: yes(await states.mark(said)) };
+        },
+      };
+    },
+  },
 };
 
 function tellOfNodes({ client, tell }: Application): void {
@@ -290,6 +311,10 @@ function itemFields({ id, payload: content, publisher }: PubsubItem): Fields {
 
 function subscriptionFields({ node, jid, state, subid, expiry }: PubsubSubscription): Fields {
   return { node, jid: jid.toString(), state, subid, expiry: time(expiry) };
+}
+
+function displayedFields({ chat, id, by }: DisplayedState): Fields {
+  return { chat: chat.toString(), 'stanza-id': id, 'stanza-id-by': by.toString() };
 }
 
 function conferenceFields({ jid, name, nick, autojoin, password }: Conference): Fields {
