@@ -1,4 +1,5 @@
 /** Only the author of a message changes it. Without a connection. */
+import { once } from 'node:events';
 import t from 'tap';
 import type { Edit } from '../../../../src/agent/channel/inbound/content.js';
 import { Edits } from '../../../../src/agent/channel/inbound/edits.js';
@@ -46,7 +47,7 @@ t.test('only the author of a message can correct or retract it', async (t) => {
   const queue = new TurnQueue<Task>({
     run: async ({ items, signal }) => {
       turns.push(items.map(({ key }) => key).join());
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      await once(signal, 'abort');
     },
     onError: () => undefined,
   });
