@@ -74,7 +74,7 @@ t.test('a turn is refused when the tokens of the day or the turns of the minute 
   t.same([turn(), turn(), turn()], [undefined, undefined, { notice: undefined }]);
   clock.now += 61_000;
   t.equal(turn(), undefined);
-  limits.spent(ALICE, 100);
+  limits.addUsage(ALICE, 100);
   t.match(turn(), { notice: /come back tomorrow/ });
 });
 
@@ -82,7 +82,7 @@ t.test('a turn is refused when the tokens of the day or the turns of the minute 
 t.test('a question is refused when its payer has no tokens left, and a command is not', async (t) => {
   const { admission, limits, clock } = setUp();
   const at = new Date(clock.now);
-  limits.spent(ALICE, 100);
+  limits.addUsage(ALICE, 100);
   t.match(admission.question(ALICE, ALICE, at), { notice: /come back tomorrow/ });
   t.equal(admission.command('status', false, ALICE, at), undefined);
   t.match(admission.question(ALICE, ALICE, at), { notice: /wait a minute/ });

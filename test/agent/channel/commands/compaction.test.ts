@@ -32,7 +32,7 @@ t.test('a summary is recorded only when it is complete, shorter than the past, a
       model,
       budgetTokens: 10_000,
       room: false,
-      spent: ({ promptTokens, completionTokens }) => tokens.push(promptTokens + completionTokens),
+      onUsage: ({ promptTokens, completionTokens }) => tokens.push(promptTokens + completionTokens),
       signal,
       by: 'key',
       log: () => undefined,
