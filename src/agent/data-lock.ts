@@ -73,7 +73,8 @@ async function ownerOf(path: string): Promise<number> {
   try {
     return Number(await readFile(path, 'utf8'));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    // Its process has just removed it, or it is no file at all: removing it says so.
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'EISDIR'].includes(String(error.code))) return 0;
     throw new DataLockError(`cannot read ${path}; may this user read there?`, { cause: error });
   }
 }

@@ -232,6 +232,6 @@ t.test('sends an answer again, with a note, when the bot was killed while sendin
     },
   });
   const next = await stage.run();
-  await pia.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nOnce upon a time\.$/);
+  await pia.hears(/^\(I was interrupted while sending this\. You may have it already\.\)\n\nOnce upon a time\.$/);
   t.equal(await next.stop(), 0);
 });

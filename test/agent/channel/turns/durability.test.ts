@@ -326,7 +326,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
       },
     });
     const bot = await stage.runProcess();
-    await dora.hears(/^\(I was interrupted while I sent this\. You may have it already\.\)\n\nAll of it\.$/);
+    await dora.hears(/^\(I was interrupted while sending this\. You may have it already\.\)\n\nAll of it\.$/);
     stage.server.misbehave();
     t.equal(await bot.stop(), 0);
   });

@@ -104,7 +104,7 @@ t.test('a bot that was offline', async (t) => {
     const next = await stage.runProcess();
     await carol.hears('This was surely-not sent.');
     await carol.hears(
-      /^\(I was interrupted while I sent this\. You may have it already\.\)\n\nThis was perhaps sent\.$/,
+      /^\(I was interrupted while sending this\. You may have it already\.\)\n\nThis was perhaps sent\.$/,
     );
     t.equal(model.requests.length, asked, 'and not made again');
     await askAgain(stage, alice);
