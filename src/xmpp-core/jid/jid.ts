@@ -60,7 +60,7 @@ export class Jid {
    * @throws {JidError} when a part is missing, too long or not allowed
    */
   static parse(text: string): Jid {
-    const known = recent.get(text);
+    const known = recent.use(text);
     if (known) return known;
     // RFC 7622 §3.2: the first slash ends the bare JID, whatever follows; an at sign counts only before it.
     const [bare, resource] = splitAtFirst('/', text);
