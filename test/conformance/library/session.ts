@@ -2,6 +2,7 @@
 import { registration } from '../../../src/xeps/xep-0077-in-band-registration.js';
 import { blocking } from '../../../src/xeps/xep-0191-blocking-command.js';
 import { streamManagement } from '../../../src/xeps/xep-0198-stream-management/index.js';
+import { liveness } from '../../../src/xeps/liveness.js';
 import { ping } from '../../../src/xeps/xep-0199-ping.js';
 import { clientStateIndication } from '../../../src/xeps/xep-0352-client-state-indication.js';
 import { bind2 } from '../../../src/xeps/xep-0386-bind2.js';
@@ -52,7 +53,7 @@ export const sessionExtensions: Extensions = {
     },
   },
   'XEP-0199': {
-    plugins: [ping],
+    plugins: [ping, liveness],
     attach({ client }) {
       return {
         async ping(asked) {
