@@ -52,7 +52,8 @@ const project = await mkdtemp(join(tmpdir(), 'moltis-library-'));
 t.teardown(() => rm(project, { recursive: true, force: true }));
 const installed = join(project, 'node_modules/moltis-xmpp');
 
-// What the build leaves in dist is packed as it is: other tests read it at this moment.
+// As `npm pack` does, but for what the build prints, which would stand before the JSON.
+await run('npm', ['run', '--silent', 'prepack']);
 const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project]);
 const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
 await mkdir(installed, { recursive: true });

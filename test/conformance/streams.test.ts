@@ -21,7 +21,7 @@ const BYTE_BY_BYTE = {
 };
 
 t.jobs = 8;
-t.setTimeout(120_000);
+t.setTimeout(230_000);
 for (const file of scenarioFiles()) {
   const scenario = readScenario(file);
   t.test(`${file}: ${scenario.title}`, async (test) => {
