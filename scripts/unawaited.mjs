@@ -1,5 +1,5 @@
 /**
- * Part of `npm run lint`: finds promises that nobody awaits, and rejections that nobody looks at (ARCHITECTURE.md, "Nothing is swallowed").
+ * Part of `npm run lint`: finds promises that nobody awaits, and rejections that nobody looks at.
  *
  *   node scripts/unawaited.mjs             # the folders of FOLDERS
  *   node scripts/unawaited.mjs src/agent   # these instead
