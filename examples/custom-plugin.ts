@@ -1,5 +1,5 @@
 /** An extension of our own, as a plugin: everyone may ask us to roll a die, and we may ask others. */
-import { createClient, definePlugin, el, from, StanzaError, XmppError, type Jid } from 'moltis-xmpp';
+import { createClient, definePlugin, el, senders, StanzaError, XmppError, type Jid } from 'moltis-xmpp';
 
 const NS_DICE = 'urn:example:dice:0';
 const MAX_SIDES = 1_000;
@@ -12,7 +12,7 @@ const dice = definePlugin({
     const events = context.events<{ rolled: { readonly by: Jid; readonly value: number } }>();
 
     // The second argument says whose requests are taken. What is returned is the answer; a StanzaError that is thrown is one as well.
-    context.onIq({ type: 'get', ns: NS_DICE, name: 'roll' }, from.anyone, (roll, request) => {
+    context.onIq({ type: 'get', ns: NS_DICE, name: 'roll' }, senders.anyone, (roll, request) => {
       const sides = Number(roll.attr('sides') ?? 6);
       if (!Number.isInteger(sides) || sides < 2 || sides > MAX_SIDES) throw StanzaError.of('bad-request');
       const value = 1 + Math.floor(Math.random() * sides);

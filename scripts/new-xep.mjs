@@ -68,7 +68,7 @@ function moduleOf({ number, title, link, slug, plugin, type, namespace }) {
  *
  * Left out: TODO, or remove this paragraph.
  */
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
@@ -103,7 +103,7 @@ export const ${plugin} = definePlugin({
   setup(context) {
     const events = context.events<{ received: Received${type} }>();
     // TODO: who may say this? Anyone is right only where a forgery does no harm. For PEP begin with what XEP-0490 or XEP-0172 does instead.
-    context.onMessage({ ns: ${namespace}, name: 'payload' }, from.anyone, (_payload, message) => {
+    context.onMessage({ ns: ${namespace}, name: 'payload' }, senders.anyone, (_payload, message) => {
       const received = read${type}(message.element);
       if (received !== undefined) events.emit('received', { ...received, message });
     });

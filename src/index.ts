@@ -26,7 +26,7 @@ export { roster, type Roster, type RosterContact, type RosterEvents } from './xm
 export type { RosterItem } from './xmpp-core/im/roster-item.js';
 export { subscriptions, type SubscriptionEvents, type Subscriptions } from './xmpp-core/im/subscriptions.js';
 export { Jid, JidError } from './xmpp-core/jid/jid.js';
-export { definePlugin, from, handled, type Plugin, type PluginContext } from './xmpp-core/plugin.js';
+export { definePlugin, senders, handled, type Plugin, type PluginContext } from './xmpp-core/plugin.js';
 export type {
   IqRequest,
   Message,

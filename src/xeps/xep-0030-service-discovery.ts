@@ -8,7 +8,7 @@ import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import type { Disposer, Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
 import { NS_DATA_FORMS, type DataForm, writeDataForm } from './xep-0004-data-forms.js';
 
@@ -166,11 +166,11 @@ export const serviceDiscovery: Plugin<ServiceDiscovery> = definePlugin({
       return offered;
     };
 
-    context.onIq({ type: 'get', ns: NS_DISCO_INFO, name: 'query' }, from.anyone, async (query, { from: asker }) => {
+    context.onIq({ type: 'get', ns: NS_DISCO_INFO, name: 'query' }, senders.anyone, async (query, { from: asker }) => {
       const node = query.attr('node') ?? '';
       return node === '' ? writeDiscoInfo(own()) : writeDiscoInfo(await offeredAt(node).info(asker), node);
     });
-    context.onIq({ type: 'get', ns: NS_DISCO_ITEMS, name: 'query' }, from.anyone, async (query, { from: asker }) => {
+    context.onIq({ type: 'get', ns: NS_DISCO_ITEMS, name: 'query' }, senders.anyone, async (query, { from: asker }) => {
       const node = query.attr('node') ?? '';
       if (node === '') return writeDiscoItems([...itemLists].flatMap((list) => list(asker)));
       return writeDiscoItems((await offeredAt(node).items?.(asker)) ?? [], node);

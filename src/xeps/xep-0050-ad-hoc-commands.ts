@@ -9,7 +9,7 @@
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import type { Disposer } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { newId } from '../xmpp-core/stanza/ids.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { childForm, NS_DATA_FORMS, writeDataForm, type DataForm } from './xep-0004-data-forms.js';
@@ -223,7 +223,7 @@ export function adHocCommandsWith({ sessionMs, sessionsOfOne, sessions: max }: A
 
       context.onIq(
         { type: 'set', ns: NS_COMMANDS, name: 'command' },
-        from.anyone,
+        senders.anyone,
         async (element, { from: requester }) => {
           const request = readCommand(element);
           if (request === undefined) throw refusal('bad-request', 'malformed-action');

@@ -8,7 +8,7 @@
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import type { IqRequest } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
@@ -52,7 +52,7 @@ export const outOfBandRequests = definePlugin({
   setup(context) {
     let handler: FetchHandler = () => Promise.reject(StanzaError.of('not-acceptable'));
 
-    context.onIq({ type: 'set', ns: NS_OOB_REQUEST, name: 'query' }, from.anyone, async (query, request) => {
+    context.onIq({ type: 'set', ns: NS_OOB_REQUEST, name: 'query' }, senders.anyone, async (query, request) => {
       const data = readData(query);
       if (data === undefined) throw StanzaError.of('bad-request');
       try {

@@ -4,7 +4,7 @@
  * Who is typing, who has left the conversation. `notify` follows the rules: it sends states only to contacts that have sent some or are
  * known to support them (§5.1), and never the same twice in a row (§5.3). In rooms there is no `gone` (§5.5).
  */
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
@@ -44,13 +44,13 @@ export const chatStates = definePlugin({
     /** The last state sent, by addressee. */
     const lastSent = new BoundedMap<string, ChatState>(MAX_CONTACTS);
 
-    context.onMessage('every', from.anyone, (_payload, { element, from: sender, type, body }) => {
+    context.onMessage('every', senders.anyone, (_payload, { element, from: sender, type, body }) => {
       // §5.1: an answer without a state means that the contact does not want any.
       if (type === 'groupchat') return;
       if (readChatState(element) !== undefined) supportsStates.set(sender.bare.toString(), true);
       else if (body !== undefined) supportsStates.set(sender.bare.toString(), false);
     });
-    context.onMessage({ ns: NS_CHAT_STATES }, from.anyone, (_payload, message) => {
+    context.onMessage({ ns: NS_CHAT_STATES }, senders.anyone, (_payload, message) => {
       const state = readChatState(message.element);
       if (state === undefined || (state === 'gone' && message.type === 'groupchat')) return;
       events.emit('changed', { message, state });

@@ -7,7 +7,7 @@
 import type { Disposer } from '../xmpp-core/events.js';
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
 
@@ -59,7 +59,7 @@ export const softwareVersion: Plugin<SoftwareVersions> = definePlugin({
     const disco = context.get(serviceDiscovery);
     let announced: SoftwareVersion | undefined;
     let withdraw: Disposer | undefined;
-    context.onIq({ type: 'get', ns: NS_VERSION, name: 'query' }, from.anyone, () => {
+    context.onIq({ type: 'get', ns: NS_VERSION, name: 'query' }, senders.anyone, () => {
       if (announced === undefined) throw StanzaError.of('service-unavailable');
       return writeSoftwareVersion(announced);
     });

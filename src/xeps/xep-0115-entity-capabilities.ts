@@ -9,7 +9,7 @@
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import { el, NS_XML, type Element } from '../xmpp-core/xml/element.js';
 import { fieldValues, formType, NS_DATA_FORMS, readDataForm, type DataForm } from './xep-0004-data-forms.js';
@@ -203,7 +203,7 @@ export function entityCapabilitiesWith(software: string): Plugin<EntityCapabilit
         }
         return undefined;
       };
-      context.onPresence('every', from.anyone, (presence, { from: entity, type }) => {
+      context.onPresence('every', senders.anyone, (presence, { from: entity, type }) => {
         const key = entity.toString();
         // §8.4: a presence without capabilities changes nothing; servers may strip unchanged ones.
         const current = type === 'available' ? read(presence) : undefined;

@@ -7,7 +7,7 @@
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import type { Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { NS_CLIENT } from '../xmpp-core/stanza/namespaces.js';
 import type { Presence } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -131,7 +131,7 @@ export const vcardAvatars: Plugin<VCardAvatars> = definePlugin({
 
     const hashes = new BoundedMap<string, AvatarHash>(MAX_HASHES);
     const pictures = new BoundedMap<string, VCardPhoto>(MAX_PICTURES);
-    context.onPresence('every', from.anyone, (element, presence) => {
+    context.onPresence('every', senders.anyone, (element, presence) => {
       const { from: entity, type } = presence;
       if (entity.equals(context.jid())) return;
       if (entity.bare.equals(context.account)) handleOwnPresence(presence);

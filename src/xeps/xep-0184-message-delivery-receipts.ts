@@ -7,7 +7,7 @@
  * Left out: requesting receipts in rooms, which §5.3 does not recommend.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { AwaitedIds } from './awaited-ids.js';
@@ -53,11 +53,11 @@ export const deliveryReceipts = definePlugin({
     const awaited = new AwaitedIds();
     let canSeePresence: (sender: Jid) => boolean = () => false;
 
-    context.onMessage({ ns: NS_RECEIPTS, name: 'received' }, from.anyone, (_payload, message) => {
+    context.onMessage({ ns: NS_RECEIPTS, name: 'received' }, senders.anyone, (_payload, message) => {
       const id = readReceipt(message.element);
       if (id !== undefined && awaited.take(id, message.from)) events.emit('received', { from: message.from, id });
     });
-    context.onMessage({ ns: NS_RECEIPTS, name: 'request' }, from.anyone, (_payload, message) => {
+    context.onMessage({ ns: NS_RECEIPTS, name: 'request' }, senders.anyone, (_payload, message) => {
       const { from: sender, id, type } = message;
       if (id === undefined || !isReceiptDue(message, context.account) || !canSeePresence(sender)) return;
       context.send(writeMessage({ to: sender, type, payloads: [writeReceipt(id)] }));

@@ -7,7 +7,7 @@
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Listenable } from '../xmpp-core/events.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 
 /** The namespace of the blocking command. */
@@ -90,13 +90,13 @@ export const blocking: Plugin<Blocking> = definePlugin({
     };
 
     // §3.3: the server pushes changes to clients that have requested the list.
-    context.onIq({ type: 'set', ns: NS_BLOCKING, name: 'block' }, from.ownAccount, (push) => {
+    context.onIq({ type: 'set', ns: NS_BLOCKING, name: 'block' }, senders.ownAccount, (push) => {
       const jids = readBlockedJids(push);
       for (const jid of jids) blocked.set(jid.toString(), jid);
       events.emit('blocked', { jids });
       return undefined;
     });
-    context.onIq({ type: 'set', ns: NS_BLOCKING, name: 'unblock' }, from.ownAccount, (push) => {
+    context.onIq({ type: 'set', ns: NS_BLOCKING, name: 'unblock' }, senders.ownAccount, (push) => {
       const jids = readBlockedJids(push);
       // A push without items unblocks everybody (§3.5); one whose JIDs are all invalid does not.
       if (push.children().length === 0) blocked.clear();

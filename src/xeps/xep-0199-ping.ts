@@ -5,7 +5,7 @@
  */
 import { StanzaError } from '../xmpp-core/errors.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import { el } from '../xmpp-core/xml/element.js';
 
 /** The namespace of pings. */
@@ -23,7 +23,7 @@ export const ping = definePlugin({
   xep: 199,
   features: [NS_PING],
   setup(context): Ping {
-    context.onIq({ type: 'get', ns: NS_PING, name: 'ping' }, from.anyone, () => undefined);
+    context.onIq({ type: 'get', ns: NS_PING, name: 'ping' }, senders.anyone, () => undefined);
     return {
       async ping(to, options = {}) {
         const startedAt = performance.now();

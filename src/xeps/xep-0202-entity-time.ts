@@ -6,7 +6,7 @@
  * Left out: our time zone, because it reveals our location (§5); UTC is sent instead.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from, type Plugin } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { readDateTime } from './xep-0082-date-time.js';
 
@@ -58,7 +58,7 @@ export const entityTime: Plugin<EntityTimes> = definePlugin({
   xep: 202,
   features: [NS_TIME],
   setup(context): EntityTimes {
-    context.onIq({ type: 'get', ns: NS_TIME, name: 'time' }, from.anyone, () =>
+    context.onIq({ type: 'get', ns: NS_TIME, name: 'time' }, senders.anyone, () =>
       writeEntityTime({ utc: new Date(), offsetMinutes: 0 }),
     );
     return {

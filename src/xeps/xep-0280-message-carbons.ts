@@ -5,7 +5,7 @@
  * handlers, so that nothing answers them automatically (§10.4). Copies that do not come from our own account, or do not contain exactly one
  * message of the right direction, are dropped.
  */
-import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, handled } from '../xmpp-core/plugin.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
 import { inlineOnly, type Negotiation } from '../xmpp-core/stream/stream-feature.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -82,14 +82,14 @@ export const carbons = definePlugin({
     const isOurs = (direction: CarbonDirection, message: Message): boolean =>
       (direction === 'sent' ? message.from : message.to)?.bare.equals(context.account) === true;
 
-    context.onMessage({ ns: NS_CARBONS }, from.ownAccount, (_payload, outer) => {
+    context.onMessage({ ns: NS_CARBONS }, senders.ownAccount, (_payload, outer) => {
       const carbon = readCarbon(outer.element);
       const message = carbon === undefined ? undefined : readForwardedMessage(carbon, outer.language);
       if (carbon === undefined || message === undefined || !isOurs(carbon.direction, message)) return;
       if (!ids.isDuplicate(message.element)) events.emit(carbon.direction, message);
     });
     // Messages that wrap a copy are never messages to us, whoever sent them.
-    context.onMessage({ ns: NS_CARBONS }, from.anyone, (_payload, outer) =>
+    context.onMessage({ ns: NS_CARBONS }, senders.anyone, (_payload, outer) =>
       outer.element.children().some(isWrapper) ? handled : undefined,
     );
 

@@ -8,7 +8,7 @@
  * Left out: `received` and `acknowledged` of earlier versions, which 1.0 removed.
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { AwaitedIds } from './awaited-ids.js';
@@ -59,7 +59,7 @@ export const displayedMarkers = definePlugin({
     const awaited = new AwaitedIds();
     let canSeePresence: (reader: Jid) => boolean = () => false;
 
-    context.onMessage({ ns: NS_MARKERS, name: 'displayed' }, from.anyone, (_payload, message) => {
+    context.onMessage({ ns: NS_MARKERS, name: 'displayed' }, senders.anyone, (_payload, message) => {
       const id = readDisplayed(message.element);
       if (id === undefined) return;
       if (message.type === 'groupchat' || awaited.takeUpTo(id, message.from))

@@ -8,7 +8,7 @@
  */
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
-import { definePlugin, from, handled } from '../xmpp-core/plugin.js';
+import { definePlugin, senders, handled } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { answerOr } from './answer-or.js';
 import { serviceDiscovery } from './xep-0030-service-discovery.js';
@@ -114,7 +114,7 @@ export const stanzaIds = definePlugin({
     };
 
     // The server may deliver messages again that were already fetched from the archive, such as offline messages (XEP-0160).
-    context.onMessage({ ns: NS_STABLE_IDS, name: 'stanza-id' }, from.anyone, (_payload, message) =>
+    context.onMessage({ ns: NS_STABLE_IDS, name: 'stanza-id' }, senders.anyone, (_payload, message) =>
       message.type !== 'groupchat' && isDuplicate(message.element) ? handled : undefined,
     );
 

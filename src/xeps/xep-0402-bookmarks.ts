@@ -9,7 +9,7 @@
  */
 import { StanzaError, XmppError } from '../xmpp-core/errors.js';
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import { el, Element } from '../xmpp-core/xml/element.js';
 import {
   legacyBookmarks,
@@ -191,7 +191,7 @@ export const bookmarks = definePlugin({
           (error) => events.emit('failed', { error }),
         );
       };
-      context.onMessage(PUBSUB_EVENT, from.ownAccount, onNode(node, onEvent));
+      context.onMessage(PUBSUB_EVENT, senders.ownAccount, onNode(node, onEvent));
     }
 
     return {

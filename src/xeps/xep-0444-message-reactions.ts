@@ -4,7 +4,7 @@
  * A message's reactions replace all earlier ones of the same sender to the same message (§3.2). In a room they refer to the stanza-id that
  * the room assigned (§4.2); `referenceId` finds it. `ReactionTally` collects reactions.
  */
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
 import { BoundedMap } from '../xmpp-core/bounded-map.js';
 import { writeMessage, type Message } from '../xmpp-core/stanza/stanzas.js';
@@ -80,7 +80,7 @@ export const messageReactions = definePlugin({
   features: [NS_REACTIONS],
   setup(context) {
     const events = context.events<{ reacted: ReceivedReactions }>();
-    context.onMessage({ ns: NS_REACTIONS, name: 'reactions' }, from.anyone, (_payload, message) => {
+    context.onMessage({ ns: NS_REACTIONS, name: 'reactions' }, senders.anyone, (_payload, message) => {
       const reactions = readReactions(message.element);
       if (reactions !== undefined) events.emit('reacted', { ...reactions, message });
     });

@@ -9,7 +9,7 @@
  * out (§7).
  */
 import { Jid } from '../xmpp-core/jid/jid.js';
-import { definePlugin, from } from '../xmpp-core/plugin.js';
+import { definePlugin, senders } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
 import { messageOf, type AnyMessage } from './message-identity.js';
 import { onNode, PUBSUB_EVENT, type NodeOptions, type PubsubItem } from './xep-0060-pubsub/index.js';
@@ -69,7 +69,7 @@ export const displayedSynchronization = definePlugin({
     // XEP-0223 §7: a contact who publishes at a node of that name would have unread messages vanish.
     context.onMessage(
       PUBSUB_EVENT,
-      from.ownAccount,
+      senders.ownAccount,
       onNode(NS_DISPLAYED_SYNCHRONIZATION, (event) => {
         if (event.type !== 'items') return;
         for (const state of event.items.flatMap((item) => readOwn(item) ?? [])) events.emit('displayed', state);

@@ -27,7 +27,7 @@ export { subscriptions, type SubscriptionEvents, type Subscriptions } from './im
 export { Jid, JidError, type JidPart } from './jid/jid.js';
 export {
   definePlugin,
-  from,
+  senders,
   handled,
   type GuardScope,
   type Match,

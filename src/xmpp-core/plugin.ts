@@ -45,7 +45,7 @@ export interface SenderGuard {
 }
 
 /** The guards of the core; a plugin may have its own, as multi-user chat has for the rooms it is in. */
-export const from = {
+export const senders = {
   anyone: { name: 'anyone', admits: () => true },
   /** Our own account, exactly its bare JID (or no `from`, which means the same: RFC 6120 §8.1.2.1). */
   ownAccount: { name: 'ownAccount', admits: (sender, { account }) => sender.equals(account) },

@@ -1,8 +1,8 @@
 /** The bot in direct messages: the built program, over XMPP, with a scripted model. */
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { PASSWORD, Stage, asked, holds } from '../support/bot.js';
-import { hangs, says, type Script } from '../support/openai-server.js';
+import { PASSWORD, Stage, promptOf, pausedAnswer } from '../support/bot.js';
+import { hangs, textAnswer, type Script } from '../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -28,12 +28,12 @@ t.test('direct messages', async (t) => {
   // [promise-account-jid]
   t.test('answers a direct message in its thread: composing at once, then the answer with active', async (t) => {
     const ann = await stage.person('ann');
-    const { script, letGo } = holds('Good ', '**morning**.');
+    const { script, release } = pausedAnswer('Good ', '**morning**.');
     model.next(script);
-    ann.say('hello', { thread: 'thread-1' });
+    ann.send('hello', { thread: 'thread-1' });
     await ann.expect('composing', ({ state, body }) => state === 'composing' && body === undefined);
-    letGo();
-    t.match(await ann.hears('Good *morning*.'), {
+    release();
+    t.match(await ann.receives('Good *morning*.'), {
       from: 'moltis@localhost/moltis',
       type: 'chat',
       state: 'active',
@@ -41,7 +41,7 @@ t.test('direct messages', async (t) => {
       replaces: undefined,
       replyTo: undefined,
     });
-    t.equal(ann.heard.length, 2, 'nothing more was said');
+    t.equal(ann.received.length, 2, 'nothing more was said');
     t.match(await bot.expect('turn', { conversation: 'moltis@localhost/ann@localhost' }), {
       account: 'bot',
       model: 'local/mock',
@@ -53,12 +53,12 @@ t.test('direct messages', async (t) => {
   // [promise-model-prompt]
   t.test('the request to the model has the system prompt, the history and the question', async (t) => {
     const bob = await stage.person('bob');
-    model.next(says('One.'), says('Two.'));
-    bob.say('first');
-    await bob.hears('One.');
-    bob.say('second');
-    await bob.hears('Two.');
-    const [system, ...talk] = asked(model);
+    model.next(textAnswer('One.'), textAnswer('Two.'));
+    bob.send('first');
+    await bob.receives('One.');
+    bob.send('second');
+    await bob.receives('Two.');
+    const [system, ...talk] = promptOf(model);
     t.match(system, ['system', /^You are a parrot\..*moltis/s]);
     t.same(talk, [
       ['user', 'first'],
@@ -90,9 +90,9 @@ t.test('direct messages', async (t) => {
       exchange.finish();
     };
     model.next(drips, follows);
-    carl.say('tell me');
+    carl.send('tell me');
     await carl.expect('composing', ({ state }) => state === 'composing');
-    dora.say('tell me', { to: stage.jid('whole') });
+    dora.send('tell me', { to: stage.jid('whole') });
     const first = await carl.expect('the first of it', ({ body }) => body !== undefined);
     t.match(first, { state: 'composing', replaces: undefined, body: /^word1 / });
     const second = await carl.expect('a correction', ({ replaces }) => replaces !== undefined);
@@ -100,10 +100,10 @@ t.test('direct messages', async (t) => {
     enough.abort();
     const last = await carl.expect('the end', ({ state, body }) => state === 'active' && body !== undefined);
     t.match(last, { replaces: first.id, body: `${said}end.` });
-    const marks = carl.heard.flatMap(({ reactions }) => (reactions === undefined ? [] : [reactions]));
+    const marks = carl.received.flatMap(({ reactions }) => (reactions === undefined ? [] : [reactions]));
     t.same(marks[0], ['👀'], 'the question was marked as seen');
     await carl.expect('the mark of being done', ({ reactions }) => reactions?.[0] === '✅');
-    await dora.hears(/^(and )+at once\.$/);
+    await dora.receives(/^(and )+at once\.$/);
     t.equal(dora.texts.length, 1, 'without edits the answer came in one message');
   });
 
@@ -119,11 +119,11 @@ t.test('direct messages', async (t) => {
       exchange.finish();
     };
     model.next(drips);
-    emil.say('tell me much', { to: stage.jid('short') });
-    await emil.hears(/word-70$/);
+    emil.send('tell me much', { to: stage.jid('short') });
+    await emil.receives(/word-70$/);
     const texts = new Map<string, string>();
     let newest: string | undefined;
-    for (const { id = '', replaces, body } of emil.heard.filter((message) => message.body !== undefined)) {
+    for (const { id = '', replaces, body } of emil.received.filter((message) => message.body !== undefined)) {
       if (replaces !== undefined) t.equal(replaces, newest, 'only the newest message is corrected');
       newest = replaces ?? id;
       texts.set(newest, body ?? '');
@@ -135,42 +135,42 @@ t.test('direct messages', async (t) => {
     );
     t.equal([...texts.values()].join(' '), words.join(' '), 'nothing is lost, nothing comes twice');
     t.ok(
-      emil.heard.some(({ replaces }) => replaces !== undefined),
+      emil.received.some(({ replaces }) => replaces !== undefined),
       'it was shown while it grew',
     );
   });
 
   t.test('replaces characters that XML does not allow, and sends the rest of the answer', async (t) => {
     const paul = await stage.person('paul');
-    model.next(says('\u001b[1mbold\u001b[0m \ud83d', '\ude00 and half of it: \ud83d.'));
-    paul.say('hello');
-    t.equal((await paul.hears(/half/)).body, '\ufffd[1mbold\ufffd[0m 😀 and half of it: \ufffd.');
+    model.next(textAnswer('\u001b[1mbold\u001b[0m \ud83d', '\ude00 and half of it: \ud83d.'));
+    paul.send('hello');
+    t.equal((await paul.receives(/half/)).body, '\ufffd[1mbold\ufffd[0m 😀 and half of it: \ufffd.');
   });
 
   // [promise-conversation-order]
   t.test('answers questions that arrive during a turn one by one, in order', async (t) => {
     const finn = await stage.person('finn');
-    const { script, letGo } = holds('', 'A.');
-    model.next(script, says('B.'), says('C.'));
+    const { script, release } = pausedAnswer('', 'A.');
+    model.next(script, textAnswer('B.'), textAnswer('C.'));
     const before = model.requests.length;
-    finn.say('a');
-    finn.say('b');
-    finn.say('c');
+    finn.send('a');
+    finn.send('b');
+    finn.send('c');
     await model.request(before);
-    letGo();
-    await finn.hears('C.');
+    release();
+    await finn.receives('C.');
     t.same(finn.texts, ['A.', 'B.', 'C.']);
-    t.same(asked(model, before + 1).at(-1), ['user', 'b']);
+    t.same(promptOf(model, before + 1).at(-1), ['user', 'b']);
   });
 
   // [promise-conversation-once]
   t.test('answers a repeated message once', async (t) => {
     const gwen = await stage.person('gwen');
-    model.next(says('Once.'), says('And this.'));
-    gwen.say('hello', { id: 'same' });
-    gwen.say('hello', { id: 'same' });
-    gwen.say('other');
-    await gwen.hears('And this.');
+    model.next(textAnswer('Once.'), textAnswer('And this.'));
+    gwen.send('hello', { id: 'same' });
+    gwen.send('hello', { id: 'same' });
+    gwen.send('other');
+    await gwen.receives('And this.');
     t.same(gwen.texts, ['Once.', 'And this.']);
   });
 
@@ -179,16 +179,16 @@ t.test('direct messages', async (t) => {
     const hugo = await stage.person('hugo');
     const [closed, silent] = [stage.jid('closed'), stage.jid('silent')];
     const before = model.requests.length;
-    for (const to of [closed, closed, silent]) hugo.say('let me in', { to });
-    alice.say('let me in', { to: silent });
+    for (const to of [closed, closed, silent]) hugo.send('let me in', { to });
+    alice.send('let me in', { to: silent });
     await bot.expect('denied', { account: 'closed', from: 'hugo@localhost', why: 'not in allowlist' });
     await bot.expect('denied', { account: 'silent', from: 'hugo@localhost', why: 'dm_policy is disabled' });
     await bot.expect('denied', { account: 'silent', from: 'alice@localhost' });
     // What comes after it has been answered: so nothing is still on its way.
-    model.next(says('Welcome.'));
-    alice.say('hello', { to: closed });
-    await alice.hears('Welcome.');
-    t.same(hugo.heard, [], 'no message, no chat state, no error');
+    model.next(textAnswer('Welcome.'));
+    alice.send('hello', { to: closed });
+    await alice.receives('Welcome.');
+    t.same(hugo.received, [], 'no message, no chat state, no error');
     t.equal(model.requests.length, before + 1, 'the model was not asked');
     t.equal(bot.logged('denied').filter(({ account }) => account === 'closed').length, 1, 'it is logged once');
   });
@@ -196,14 +196,14 @@ t.test('direct messages', async (t) => {
   // [promise-limit-messages]
   t.test('sends one notice to a sender over the limit, then nothing', async (t) => {
     const ines = await stage.person('ines');
-    model.next(says('First.'), says('Second.'));
-    for (const text of ['1', '2', '3', '4', '5']) ines.say(text, { to: stage.jid('limited') });
-    await ines.hears('Second.');
-    await ines.hears(/Too many messages at once/);
+    model.next(textAnswer('First.'), textAnswer('Second.'));
+    for (const text of ['1', '2', '3', '4', '5']) ines.send(text, { to: stage.jid('limited') });
+    await ines.receives('Second.');
+    await ines.receives(/Too many messages at once/);
     // The same queue of the same server brings this one after all that came before.
-    model.next(says('Still here.'));
-    ines.say('hello');
-    await ines.hears('Still here.');
+    model.next(textAnswer('Still here.'));
+    ines.send('hello');
+    await ines.receives('Still here.');
     t.equal(ines.texts.length, 4, 'two answers, one sentence, and the one of the other account');
     await bot.expect('denied', { account: 'limited', why: 'over limits.messages_per_minute' });
   });
@@ -213,12 +213,12 @@ t.test('direct messages', async (t) => {
     const rita = await stage.person('rita');
     const before = model.requests.length;
     for (const name of ['poor', 'terse']) {
-      model.next(says(`The ${name} one.`));
-      rita.say('1', { to: stage.jid(name) });
-      await rita.hears(`The ${name} one.`);
-      rita.say('2', { to: stage.jid(name) });
+      model.next(textAnswer(`The ${name} one.`));
+      rita.send('1', { to: stage.jid(name) });
+      await rita.receives(`The ${name} one.`);
+      rita.send('2', { to: stage.jid(name) });
     }
-    await rita.hears(/come back tomorrow/);
+    await rita.receives(/come back tomorrow/);
     await bot.expect('denied', { account: 'poor', from: 'rita@localhost', why: 'over limits.tokens_per_day' });
     await bot.expect('denied', { account: 'terse', from: 'rita@localhost', why: 'over limits.turns_per_minute' });
     t.equal(rita.texts.length, 3);
@@ -230,12 +230,12 @@ t.test('direct messages', async (t) => {
     const tess = await stage.person('tess');
     const before = model.requests.length;
     model.next(hangs);
-    tess.say('begin', { to: stage.jid('poor') });
+    tess.send('begin', { to: stage.jid('poor') });
     await model.request(before);
-    tess.say('/stop', { to: stage.jid('poor') });
-    await tess.hears('Stopped.');
-    tess.say('again', { to: stage.jid('poor') });
-    await tess.hears(/come back tomorrow/);
+    tess.send('/stop', { to: stage.jid('poor') });
+    await tess.receives('Stopped.');
+    tess.send('again', { to: stage.jid('poor') });
+    await tess.receives(/come back tomorrow/);
     t.equal(model.requests.length, before + 1);
   });
 
@@ -243,32 +243,32 @@ t.test('direct messages', async (t) => {
   t.test('commands are answered by the bot itself', async (t) => {
     const jane = await stage.person('jane');
     const before = model.requests.length;
-    jane.say('/help');
-    t.match((await jane.hears(/\/help/)).body, /^\/help: .*^\/new: .*^\/status: .*^\/stop: /ms);
-    jane.say('/stat');
-    await jane.hears(/^I don't know \/stat\. Did you mean \/status\?/);
-    jane.say('/status');
-    await jane.hears(/Model: local\/mock\nConversation: jane@localhost\nNow: idle, 0 waiting/);
-    jane.say('/stop');
-    await jane.hears('There is nothing to stop.');
+    jane.send('/help');
+    t.match((await jane.receives(/\/help/)).body, /^\/help: .*^\/new: .*^\/status: .*^\/stop: /ms);
+    jane.send('/stat');
+    await jane.receives(/^I don't know \/stat\. Did you mean \/status\?/);
+    jane.send('/status');
+    await jane.receives(/Model: local\/mock\nConversation: jane@localhost\nNow: idle, 0 waiting/);
+    jane.send('/stop');
+    await jane.receives('There is nothing to stop.');
     t.equal(model.requests.length, before, 'the model saw nothing of it');
-    model.next(says('Text it is.'));
-    jane.say('//help me');
-    await jane.hears('Text it is.');
-    t.same(asked(model).at(-1), ['user', '/help me'], 'two slashes send one');
+    model.next(textAnswer('Text it is.'));
+    jane.send('//help me');
+    await jane.receives('Text it is.');
+    t.same(promptOf(model).at(-1), ['user', '/help me'], 'two slashes send one');
   });
 
   // [promise-command-new]
   t.test('/new starts without the history, which stays on disk', async (t) => {
     const karl = await stage.person('karl');
-    model.next(says('Noted.'), says('What secret?'));
-    karl.say('the secret is 42');
-    await karl.hears('Noted.');
-    karl.say('/new');
-    await karl.hears(/New session/);
-    karl.say('what was the secret?');
-    await karl.hears('What secret?');
-    t.same(asked(model).slice(1), [['user', 'what was the secret?']]);
+    model.next(textAnswer('Noted.'), textAnswer('What secret?'));
+    karl.send('the secret is 42');
+    await karl.receives('Noted.');
+    karl.send('/new');
+    await karl.receives(/New session/);
+    karl.send('what was the secret?');
+    await karl.receives('What secret?');
+    t.same(promptOf(model).slice(1), [['user', 'what was the secret?']]);
     const files = (await stage.data()).filter(({ path, text }) => path.includes('karl') && text !== undefined);
     const [old, recent] = files
       .filter(({ path }) => path.endsWith('.jsonl'))
@@ -280,29 +280,29 @@ t.test('direct messages', async (t) => {
 
   t.test('commands keep their order among questions', async (t) => {
     const lena = await stage.person('lena');
-    model.next(says('Before.'), says('After.'));
-    lena.say('before');
-    lena.say('/new');
-    lena.say('after');
-    await lena.hears('After.');
+    model.next(textAnswer('Before.'), textAnswer('After.'));
+    lena.send('before');
+    lena.send('/new');
+    lena.send('after');
+    await lena.receives('After.');
     t.match(lena.texts, ['Before.', /New session/, 'After.']);
-    t.same(asked(model).slice(1), [['user', 'after']]);
+    t.same(promptOf(model).slice(1), [['user', 'after']]);
   });
 
   // [promise-command-stop]
   t.test('/stop ends the running answer and drops waiting questions', async (t) => {
     const mona = await stage.person('mona');
-    const { script } = holds('Once upon', 'never said');
+    const { script } = pausedAnswer('Once upon', 'never said');
     const before = model.requests.length;
     model.next(script);
-    mona.say('a long story');
-    mona.say('and another');
+    mona.send('a long story');
+    mona.send('and another');
     await model.request(before);
-    mona.say('/stop');
-    await mona.hears('Stopped.');
-    model.next(says('Here.'));
-    mona.say('still there?');
-    await mona.hears('Here.');
+    mona.send('/stop');
+    await mona.receives('Stopped.');
+    model.next(textAnswer('Here.'));
+    mona.send('still there?');
+    await mona.receives('Here.');
     t.same(mona.texts, ['Stopped.', 'Here.']);
     t.equal(model.requests.length, before + 2, 'what waited was not asked');
   });
@@ -316,9 +316,9 @@ t.test('direct messages', async (t) => {
       stage.server.inject(to, `<message from="nina@localhost/x" ${attributes}><body>hello</body></message>`);
     }
     stage.server.inject(to, `<message from="nina@localhost/x" type="chat"><body/></message>`);
-    model.next(says('You.'));
-    nina.say('who?');
-    await nina.hears('You.');
+    model.next(textAnswer('You.'));
+    nina.send('who?');
+    await nina.receives('You.');
     t.equal(model.requests.length, before + 1);
     const errors = bot.logged('error').filter(({ to: who }) => who === 'nina@localhost/x');
     t.equal(errors.length, 1, 'whoever sends errors cannot fill the log with them');
@@ -335,10 +335,10 @@ t.test('direct messages', async (t) => {
         `<message from="olga@localhost/phone" type="chat" id="${id}"><body>This is encrypted.</body>${encryption}</message>`,
       );
     }
-    await olga.hears(/^I cannot read messages encrypted with OMEMO/);
-    model.next(says('Clear.'));
-    olga.say('in the clear');
-    await olga.hears('Clear.');
+    await olga.receives(/^I cannot read messages encrypted with OMEMO/);
+    model.next(textAnswer('Clear.'));
+    olga.send('in the clear');
+    await olga.receives('Clear.');
     t.equal(olga.texts.length, 2);
     t.equal(model.requests.length, before + 1);
   });

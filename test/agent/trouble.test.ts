@@ -10,8 +10,8 @@ import { displayedMarkers } from '../../src/xeps/xep-0333-displayed-markers.js';
 import { newId } from '../../src/xmpp-core/stanza/ids.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { Inbox } from '../interop/inbox.js';
-import { askAgain, asked, holds, PASSWORD, Stage, times, type RunningBot } from '../support/bot.js';
-import { cutsOff, fails, hangs, says, sendsPage, type Script } from '../support/openai-server.js';
+import { askAgain, promptOf, pausedAnswer, PASSWORD, Stage, times, type RunningBot } from '../support/bot.js';
+import { cutsOff, fails, hangs, textAnswer, sendsPage, type Script } from '../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -45,15 +45,15 @@ t.test('a model that fails', async (t) => {
     t.test(`a model that ${what} is one short sentence to people, and a line in the log`, async (t) => {
       const person = await stage.person(what.replaceAll(' ', '-'));
       model.next(script);
-      person.say('a question');
-      const said = await person.hears(/\([\w-]+\)$/);
+      person.send('a question');
+      const said = await person.receives(/\([\w-]+\)$/);
       t.match(said, { state: 'active', body: sentence });
       t.ok((said.body ?? '').length < 120, 'it is short');
       const reference = /\(([\w-]+)\)$/.exec(said.body ?? '')?.[1];
       t.match(await bot.expect('error', { reference }), { level: 'error', kind: 'model', message: /local\/mock at / });
       await askAgain(stage, person);
       t.equal(person.texts.length, 2, 'one sentence, one answer');
-      const [, question, failure] = asked(model);
+      const [, question, failure] = promptOf(model);
       t.same(
         [question, failure],
         [
@@ -75,24 +75,24 @@ t.test('a model that fails', async (t) => {
       }
       exchange.cut();
     });
-    person.say('tell me');
-    const first = await person.hears(/^and /);
+    person.send('tell me');
+    const first = await person.receives(/^and /);
     seen.abort();
-    t.match(await person.hears(/…$/), { replaces: first.id, state: 'active' });
-    await person.hears(/was cut off/);
+    t.match(await person.receives(/…$/), { replaces: first.id, state: 'active' });
+    await person.receives(/was cut off/);
   });
 
   // [promise-answer-failure]
   t.test('sends a room at most one notice a minute', async (t) => {
     const person = await stage.person('guest');
     const team = await person.enter(stage.room('team'));
-    model.next(fails(500), fails(500), says('Back.'));
+    model.next(fails(500), fails(500), textAnswer('Back.'));
     for (const count of [1, 2]) {
-      await person.sayIn(team, `moltis: question ${count}`);
+      await person.sendIn(team, `moltis: question ${count}`);
       await bot.expect('error', { conversation: 'moltis@localhost/team@rooms.localhost' });
     }
-    await person.sayIn(team, 'moltis: are you well?');
-    await person.hears('Back.');
+    await person.sendIn(team, 'moltis: are you well?');
+    await person.receives('Back.');
     t.match(person.texts, [/unavailable/, 'Back.']);
   });
 
@@ -119,15 +119,15 @@ t.test('a lost connection', async (t) => {
   const alice = await stage.person('alice');
 
   t.test('delivers an answer that was completed offline after the reconnect, once', async (t) => {
-    const { script, letGo } = holds('', 'Here it is.');
+    const { script, release } = pausedAnswer('', 'Here it is.');
     model.next(script);
-    alice.say('a question');
+    alice.send('a question');
     await model.request(model.requests.length);
     server.cutAll();
-    letGo();
+    release();
     t.match(await bot.expect('offline'), { retryInMs: Number });
     await bot.expect('online', { resumed: false });
-    await alice.hears('Here it is.');
+    await alice.receives('Here it is.');
     await bot.expect('joined');
     await askAgain(stage, alice);
     t.equal(times(alice.texts, 'Here it is.'), 1);
@@ -141,12 +141,12 @@ t.test('a lost connection', async (t) => {
       await once(cut.signal, 'abort');
       exchange.cut();
     });
-    alice.say('a hopeless question');
+    alice.send('a hopeless question');
     await model.request(before);
     server.cutAll();
     cut.abort();
     await bot.expect('error', { kind: 'model' });
-    t.match(await alice.hears(/\([\w-]+\)$/), { body: /please try again/ });
+    t.match(await alice.receives(/\([\w-]+\)$/), { body: /please try again/ });
   });
 
   // [promise-receipts]
@@ -156,35 +156,35 @@ t.test('a lost connection', async (t) => {
     model.next(async (exchange) => {
       await once(cut.signal, 'abort');
       exchange.cut();
-    }, says('Unmarked.'));
-    alice.say('a hopeless question');
+    }, textAnswer('Unmarked.'));
+    alice.send('a hopeless question');
     await model.request(before);
     const markers = alice.client.get(displayedMarkers);
     const question = writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'a marked question' });
     alice.client.send(markers.request(question));
-    alice.say('/status');
-    await alice.hears(/1 waiting/);
+    alice.send('/status');
+    await alice.receives(/1 waiting/);
     server.cutAll();
     await bot.expect('offline');
     cut.abort();
-    await alice.hears('Unmarked.');
+    await alice.receives('Unmarked.');
     t.equal(bot.logged('error').filter(({ kind }) => kind === 'internal').length, 0);
   });
 
   t.test('an answer for a room waits until the bot has rejoined', async (t) => {
     const bob = await stage.person('bob');
     const team = await bob.enter(stage.room('team'));
-    const { script, letGo } = holds('', 'To all of you.');
+    const { script, release } = pausedAnswer('', 'To all of you.');
     const before = model.requests.length;
     model.next(script);
-    await bob.sayIn(team, 'moltis: a question');
+    await bob.sendIn(team, 'moltis: a question');
     await model.request(before);
     server.rooms.expel(stage.room('team'), 'moltis', [332]);
     await bot.expect('left', { why: 'shutdown' });
     server.cutAll();
-    letGo();
+    release();
     await bot.expect('joined');
-    await bob.hears('To all of you.');
+    await bob.receives('To all of you.');
     t.equal(times(bob.texts, 'To all of you.'), 1);
   });
 });
@@ -223,9 +223,9 @@ t.test('a bot that is removed from a room', async (t) => {
     server.rooms.expel(team, 'moltis', [307]);
     t.match(await expect('left', team.toString()), { why: 'kicked' });
     await expect('joined', team.toString());
-    model.next(says('I am back.'));
-    await alice.sayIn(hers, 'moltis: are you back?');
-    await alice.hears('I am back.');
+    model.next(textAnswer('I am back.'));
+    await alice.sendIn(hers, 'moltis: are you back?');
+    await alice.receives('I am back.');
   });
 
   // [promise-rooms-kicked]
@@ -291,9 +291,9 @@ t.test('accounts that cannot go on', async (t) => {
     await bot.expect('error', { account: 'locked', kind: 'auth' });
     await bot.expect('online', { account: 'bot' });
     const alice = await stage.person('alice');
-    model.next(says('I am here.'));
-    alice.say('hello');
-    await alice.hears('I am here.');
+    model.next(textAnswer('I am here.'));
+    alice.send('hello');
+    await alice.receives('I am here.');
     t.equal(await bot.stop(), 0);
     t.equal(bot.logged('error').length, 1);
   });

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 
 import t, { type Test } from 'tap';
 
-import { calls, hangs, says, type Script } from '../support/openai-server.js';
+import { calls, hangs, textAnswer, type Script } from '../support/openai-server.js';
 import type { Client, Login, Shown } from './client.js';
 import { Converse, ConverseSite } from './converse.js';
 import { Profanity } from './profanity.js';
@@ -113,7 +113,7 @@ async function talk(t: Test, stage: Stage, client: Client): Promise<void> {
   if (client instanceof Converse) t.same(await client.codeBlocks(), [CODE], 'code is set apart, as it is');
   await types(client, false);
 
-  model.next(hangs, says('Paris.'));
+  model.next(hangs, textAnswer('Paris.'));
   await client.say('The capital of Frnace?');
   await model.request(1);
   await client.correct('The capital of France?');
@@ -123,7 +123,7 @@ async function talk(t: Test, stage: Stage, client: Client): Promise<void> {
   t.notMatch(lastRequest(stage), /Frnace/, 'the correction takes the place of what was said');
 
   if (client instanceof Converse) await client.react('👍');
-  model.next(calls(['send_file', { name: 'greetings.md', content: '# Greetings\n' }]), says('There it is.'));
+  model.next(calls(['send_file', { name: 'greetings.md', content: '# Greetings\n' }]), textAnswer('There it is.'));
   await client.say('As a file, please.');
   const files = await shows(client, ({ text }) => text === 'There it is.');
   t.match(files.at(-2), { mine: false, text: /^https:.*greetings\.md$/ }, 'the link to the file is there');
@@ -139,7 +139,7 @@ async function roomTalk(t: Test, stage: Stage, client: Client): Promise<void> {
   await client.join(room, 'alice');
 
   await client.say('The build is green again.');
-  model.next(says('It is ', '**forty-two**.'));
+  model.next(textAnswer('It is ', '**forty-two**.'));
   await client.say(`${BOT_NICK}: what is six times seven?`);
   const shown = await shows(client, ({ text }) => text === 'It is *forty-two*.');
   t.same(

@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
-import { calls, hangs, says } from '../support/openai-server.js';
+import { calls, hangs, textAnswer } from '../support/openai-server.js';
 import { directMessageIsAnswered, lastRequest, mentionIsAnswered } from './questions.js';
 import { BOT_PASSWORD, type Stage } from './stage.js';
 
@@ -20,7 +20,7 @@ export async function talks(t: Test, stage: Stage): Promise<void> {
   const bot = await stage.bot({ stream_edits: 'off' });
   const { jid: full } = await bot.expect('online');
 
-  model.next(says('My pleasure.'));
+  model.next(textAnswer('My pleasure.'));
   const question = await human.ask(jid, 'My PIN is 1234. Keep it.');
   await human.expect('the receipt', ({ receiptFor }) => receiptFor === question);
   await human.expect('that it is read', ({ displayed }) => displayed === question);
@@ -29,7 +29,7 @@ export async function talks(t: Test, stage: Stage): Promise<void> {
   t.equal(answer.chatState, 'active', 'the answer ends the typing');
 
   await human.react(jid, answer.id ?? '', ['👍']);
-  model.next(hangs, says('Paris.'));
+  model.next(hangs, textAnswer('Paris.'));
   const misspelt = await human.say(jid, 'The capital of Frnace?');
   await model.request(1);
   t.match(lastRequest(stage), /1234.*👍.*Frnace/, 'the reaction is a note');
@@ -86,7 +86,10 @@ export async function filesComeAndGo(t: Test, stage: Stage): Promise<void> {
   const pixel = await human.upload('pixel.png', PNG, 'image/png');
 
   const table = 'door,colour\n1,blå\n';
-  model.next(calls(['send_file', { name: 'doors.csv', content: table, caption: 'All doors.' }]), says('There it is.'));
+  model.next(
+    calls(['send_file', { name: 'doors.csv', content: table, caption: 'All doors.' }]),
+    textAnswer('There it is.'),
+  );
   await human.share(jid, notes);
   await human.share(jid, pixel);
   await human.say(jid, 'Make a table of that.');

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { says, type Script } from '../support/openai-server.js';
+import { textAnswer, type Script } from '../support/openai-server.js';
 import type { Human, HumanMessage } from './human.js';
 import { PATIENCE } from './inbox.js';
 import { BOT_NICK, type Stage } from './stage.js';
@@ -13,7 +13,7 @@ export async function directMessageIsAnswered(
   human: Human,
   bot = `bot@${server.domain}`,
 ): Promise<void> {
-  model.next(says('It is ', 'forty-two.'));
+  model.next(textAnswer('It is ', 'forty-two.'));
   await human.say(bot, 'What is six times seven?');
   // In a direct message the answer may be shown while it grows: its last correction is the answer then.
   await human.expect(
@@ -32,7 +32,7 @@ export async function mentionIsAnswered(
   room: string,
   nick = BOT_NICK,
 ): Promise<{ question: string | undefined; answer: HumanMessage }> {
-  model.next(says('It is ', 'forty-two.'));
+  model.next(textAnswer('It is ', 'forty-two.'));
   const id = await human.sayInRoom(room, `${nick}: what is six times seven?`);
   const reflection = await human.expect('own message back from the room', (message) => message.id === id);
   const answer = await human.expect(

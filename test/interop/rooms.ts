@@ -2,8 +2,8 @@ import type { Test } from 'tap';
 
 import { bookmarks } from '../../src/xeps/xep-0402-bookmarks.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
-import { holds } from '../support/bot.js';
-import { says } from '../support/openai-server.js';
+import { pausedAnswer } from '../support/bot.js';
+import { textAnswer } from '../support/openai-server.js';
 import type { HumanMessage } from './human.js';
 import { lastRequest, mentionIsAnswered, until } from './questions.js';
 import { BOT_NICK, BOT_PASSWORD, type Stage } from './stage.js';
@@ -90,7 +90,7 @@ export async function roomsOfTheirOwn(t: Test, stage: Stage): Promise<void> {
   await bot.expect('joined', { room: seen, nick: BOT_NICK });
   await bot.expect('joined', { room: hidden });
 
-  const search = holds('', 'Under the mat.');
+  const search = pausedAnswer('', 'Under the mat.');
   model.next(search.script);
   const sent = await ann.sayInRoom(locked, `${nick}: where is the key?`);
   const { stanzaIds } = await ann.expect('own message back from the room', ({ id }) => id === sent);
@@ -99,14 +99,14 @@ export async function roomsOfTheirOwn(t: Test, stage: Stage): Promise<void> {
   const isMarked = (emoji: string) => (message: HumanMessage) =>
     message.reactsTo === question && message.reactions?.join() === emoji;
   await ann.expect('that it takes a while', isMarked('👀'));
-  search.letGo();
+  search.release();
   await ann.expect('the answer', ({ body }) => body === 'Under the mat.');
   await ann.expect('that it is done', isMarked('✅'));
   t.match(lastRequest(stage), /You keep the keys\./);
 
   await ann.sayInRoom(hidden, `${BOT_NICK}: it is me.`);
   await bot.expect('denied', { from: `${hidden}/ann` });
-  model.next(says('Between us.'));
+  model.next(textAnswer('Between us.'));
   await ann.say(`${hidden}/${BOT_NICK}`, 'A word?');
   await ann.expect(
     'an answer to them alone, for the bot is open in private',

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 
 import { httpUpload } from '../../src/xeps/xep-0363-http-file-upload.js';
-import { says } from '../support/openai-server.js';
+import { textAnswer } from '../support/openai-server.js';
 import type { Bot } from './bot.js';
 import { breakableWay } from './breakable-way.js';
 import { FAULTS, faultyHost } from './certificates.js';
@@ -99,7 +99,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
   // [promise-conversation-waited]
   await test('a direct message that waited while the bot was away is answered', async (_t, stage) => {
     const human = await stage.human();
-    stage.model.next(says('Here I am.'));
+    stage.model.next(textAnswer('Here I am.'));
     await human.say(`bot@${server.domain}`, 'Are you there?');
     // The answer to a ping comes after the server has dealt with what was sent before it.
     await human.ping(server.domain);
@@ -177,7 +177,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     const bot = await stage.bot({ server: `127.0.0.1:${way.port}`, rooms: [room] });
     await bot.expect('joined', { room });
 
-    stage.model.next(says('Nothing was lost.'));
+    stage.model.next(textAnswer('Nothing was lost.'));
     way.cut();
     await bot.expect('suspended');
     await human.say(`bot@${server.domain}`, 'Did you get this?');

@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 
-import { says } from '../support/openai-server.js';
+import { textAnswer } from '../support/openai-server.js';
 import { breakableWay } from './breakable-way.js';
 import type { Bot } from './bot.js';
 import { keepsTalking, until } from './questions.js';
@@ -23,7 +23,7 @@ export async function secondStart(t: Test, stage: Stage): Promise<void> {
   t.equal(mode, 0o600, 'nobody else can read the token');
   t.equal(await first.stop(), 0);
 
-  model.next(says('Yes, again.'));
+  model.next(textAnswer('Yes, again.'));
   await human.say(jid, 'Are you there?');
   // The answer to a ping comes after the server has dealt with what was sent before it.
   await human.ping(server.domain);
@@ -33,7 +33,7 @@ export async function secondStart(t: Test, stage: Stage): Promise<void> {
   t.match(bound, new RegExp(`^${jid}/moltis.+`), 'the server made the resource (XEP-0386)');
   await human.expect('the answer to what waited', ({ body }) => body === 'Yes, again.');
 
-  model.next(says('Still here.'));
+  model.next(textAnswer('Still here.'));
   way.cut();
   await second.expect('suspended');
   await human.say(jid, 'Did you get this?');
@@ -72,7 +72,7 @@ export async function killed(t: Test, stage: Stage): Promise<void> {
   // The answer to a ping comes after the server has dealt with what was sent before it.
   await human.ping(server.domain);
 
-  model.next(says('A light-second.'), says('Eight light-minutes.'));
+  model.next(textAnswer('A light-second.'), textAnswer('Eight light-minutes.'));
   const second = await stage.bot({ jid });
   await second.expect('online');
   await human.expect('what was asked and not answered', ({ body }) => body === 'A light-second.');

@@ -26,7 +26,7 @@ import { newId } from '../../src/xmpp-core/stanza/ids.js';
 import { type Message, writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { Inbox } from '../interop/inbox.js';
 import { Program, type End } from '../interop/program.js';
-import { says, startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
+import { textAnswer, startOpenAiServer, type OpenAiServer, type Script } from './openai-server.js';
 
 /** The program, bundled for the tests (scripts/lib/transpile.mjs). */
 const COMMAND = fileURLToPath(new URL('../../bin/cli.js', import.meta.url));
@@ -383,7 +383,7 @@ export async function runToEnd(
 }
 
 /** A message as a person's client sees it. */
-export interface HeardMessage {
+export interface ReceivedMessage {
   readonly from: string;
   readonly type: string;
   readonly id: string | undefined;
@@ -403,8 +403,8 @@ export interface HeardMessage {
 export class Person {
   readonly client: Client;
   /** The messages received so far, in order. */
-  readonly heard: HeardMessage[] = [];
-  readonly #inbox: Inbox<HeardMessage>;
+  readonly received: ReceivedMessage[] = [];
+  readonly #inbox: Inbox<ReceivedMessage>;
   readonly #bot: Jid;
 
   constructor(client: Client, bot: Jid) {
@@ -420,7 +420,10 @@ export class Person {
   }
 
   /** Sends a direct message to the bot. @returns the id of the message */
-  say(body: string, { to = this.#bot, thread, id = newId() }: { to?: Jid; thread?: string; id?: string } = {}): string {
+  send(
+    body: string,
+    { to = this.#bot, thread, id = newId() }: { to?: Jid; thread?: string; id?: string } = {},
+  ): string {
     this.client.send(writeMessage({ to, type: 'chat', id, body, thread, payloads: [writeOriginId(id)] }));
     return id;
   }
@@ -431,7 +434,7 @@ export class Person {
   }
 
   /** Sends a message to a room, and waits for the room's copy. @returns the copy */
-  async sayIn(room: Room, body: string): Promise<RoomMessage> {
+  async sendIn(room: Room, body: string): Promise<RoomMessage> {
     const own = this.client.get(muc).events.once('message', {
       where: ({ message, own }) => own && message.body === body,
       timeoutMs: PATIENCE,
@@ -441,24 +444,24 @@ export class Person {
   }
 
   /** Takes the first message with this body, received already or later. */
-  async hears(body: string | RegExp): Promise<HeardMessage> {
+  async receives(body: string | RegExp): Promise<ReceivedMessage> {
     const fits = (text: string): boolean => (typeof body === 'string' ? text === body : body.test(text));
     return this.expect(`message ${String(body)}`, (message) => message.body !== undefined && fits(message.body));
   }
 
   /** Takes the first message that fits, received already or later. */
-  async expect(what: string, fits: (message: HeardMessage) => boolean): Promise<HeardMessage> {
+  async expect(what: string, fits: (message: ReceivedMessage) => boolean): Promise<ReceivedMessage> {
     return this.#inbox.expect(what, fits, PATIENCE);
   }
 
   /** The bodies received so far. */
   get texts(): readonly string[] {
-    return this.heard.flatMap(({ body }) => body ?? []);
+    return this.received.flatMap(({ body }) => body ?? []);
   }
 
   #take({ element, from, type, id, body, thread }: Message): void {
     const reactions = readReactions(element);
-    const heard = {
+    const received = {
       from: from.toString(),
       type,
       id,
@@ -470,31 +473,34 @@ export class Person {
       reactions: reactions === undefined ? undefined : [...reactions.emoji],
       reactedTo: reactions?.id,
     };
-    this.heard.push(heard);
-    this.#inbox.put(heard);
+    this.received.push(received);
+    this.#inbox.put(received);
   }
 }
 
-/** A script of the model that sends `before`, waits for `letGo()`, and sends `after`. */
-export function holds(
+/** A script of the model that sends `before`, waits for `release()`, and sends `after`. */
+export function pausedAnswer(
   before: string,
   after: string,
-): { readonly script: Script; readonly letGo: () => void; readonly held: Promise<void> } {
-  let letGo = (): void => undefined;
-  const held = new Promise<void>((resolve) => {
-    letGo = resolve;
+): { readonly script: Script; readonly release: () => void; readonly released: Promise<void> } {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
   });
   const script: Script = async (exchange) => {
     if (before !== '') exchange.text(before);
-    await Promise.race([held, exchange.closed]);
+    await Promise.race([released, exchange.closed]);
     exchange.text(after);
     exchange.finish();
   };
-  return { script, letGo, held };
+  return { script, release, released };
 }
 
 /** The messages of a request to the model, by role: `[['system', '…'], ['user', '…']]`; without the marks of messages. */
-export function asked(model: OpenAiServer, index = model.requests.length - 1): readonly (readonly [string, string])[] {
+export function promptOf(
+  model: OpenAiServer,
+  index = model.requests.length - 1,
+): readonly (readonly [string, string])[] {
   const messages = model.requests.at(index)?.body?.messages ?? [];
   const withoutMarks = (text: string): string => text.replaceAll(/^\[#\w{4}\] /gm, '');
   return messages.map(({ role, content }) => [
@@ -505,9 +511,9 @@ export function asked(model: OpenAiServer, index = model.requests.length - 1): r
 
 /** Asks another question and waits for its answer. Everything sent before has arrived by then. */
 export async function askAgain(stage: Stage, person: Person): Promise<void> {
-  stage.model.next(says('And on it goes.'));
-  person.say('and now?');
-  await person.hears('And on it goes.');
+  stage.model.next(textAnswer('And on it goes.'));
+  person.send('and now?');
+  await person.receives('And on it goes.');
 }
 
 /** How often `text` occurs in `texts`. */

@@ -3,7 +3,7 @@
  * as the real API, remembers what it refused, and answers as scripted.
  *
  *   const server = await startOpenAiServer();
- *   server.next(says('Hello ', 'there.'), fails(429, { headers: { 'retry-after': '1' } }));
+ *   server.next(textAnswer('Hello ', 'there.'), fails(429, { headers: { 'retry-after': '1' } }));
  *   … point a client at server.baseUrl, with the key server.apiKey …
  *   t.strictSame(server.violations, []);
  *   await server.close();
@@ -229,7 +229,7 @@ function exchange(request: RecordedRequest, response: ServerResponse): Exchange 
 }
 
 /** Says these pieces, and is done. */
-export const says =
+export const textAnswer =
   (...pieces: readonly string[]): Script =>
   (exchange) => {
     exchange.delta({ role: 'assistant', content: '' });
@@ -269,7 +269,7 @@ export const saysNothing: Script = (exchange) => exchange.finish();
 /** Says back what the last message said, without the mark in front of it. */
 export const echoes: Script = (exchange) => {
   const said = exchange.request.body?.messages.at(-1)?.content;
-  return says(
+  return textAnswer(
     'You said: ',
     typeof said === 'string' ? said.replace(/^\[#\w{4}\] /, '') : JSON.stringify(said),
   )(exchange);

@@ -10,7 +10,7 @@ import { dialogue, type Peer } from './script.js';
 /** A session of ann, whose roster has bob in it, whose presence she sees, and dan, whose presence she does not. */
 export async function session(t: Test, ...plugins: Plugin<unknown>[]): Promise<{ client: Client; peer: Peer }> {
   const { client, peer, started } = await dialogue(t, { plugins, presence: false });
-  await peer.letsIn();
+  await peer.acceptsLogin();
   await started;
   if (plugins.some(({ requires = [] }) => requires.length > 0)) {
     const items = `<item jid='bob@localhost' subscription='to'/><item jid='dan@localhost' subscription='from'/>`;
@@ -27,10 +27,12 @@ export async function answer(
   from = '',
   type = 'result',
 ): Promise<Element> {
-  const heard = await peer.hears(new RegExp(`<iq [^>]*>(?:(?!</iq>)[^])*${pattern}[^]*?</iq>`));
-  const request = parseElement(heard.slice(heard.lastIndexOf('<iq ')).replace('<iq ', `<iq xmlns='jabber:client' `));
+  const received = await peer.receives(new RegExp(`<iq [^>]*>(?:(?!</iq>)[^])*${pattern}[^]*?</iq>`));
+  const request = parseElement(
+    received.slice(received.lastIndexOf('<iq ')).replace('<iq ', `<iq xmlns='jabber:client' `),
+  );
   const sender = from === '' ? '' : ` from='${from}'`;
-  peer.says(`<iq type='${type}' id='${request.attr('id') ?? ''}'${sender}>${payload}</iq>`);
+  peer.sends(`<iq type='${type}' id='${request.attr('id') ?? ''}'${sender}>${payload}</iq>`);
   return request;
 }
 

@@ -15,7 +15,7 @@ export const BIND = `<bind xmlns='${NS_BIND}'/>`;
 export const features = (...offers: string[]): string => `<stream:features>${offers.join('')}</stream:features>`;
 
 /** What a client requests in a TLS handshake. */
-export interface Asked {
+export interface Handshake {
   readonly serverName: unknown;
   readonly protocol: string | false | null;
 }
@@ -32,23 +32,23 @@ export class Peer {
     this.#listen();
   }
 
-  /** The received data that `hears` has not taken yet. */
+  /** The received data that `receives` has not taken yet. */
   get unread(): string {
     return this.#unread;
   }
 
-  says(text: string): void {
+  sends(text: string): void {
     this.#socket.write(text);
   }
 
   /** Waits until the received data matches. @returns the data up to the end of the match, which it takes */
-  async hears(pattern: RegExp): Promise<string> {
+  async receives(pattern: RegExp): Promise<string> {
     for (;;) {
       const match = pattern.exec(this.#unread);
       if (match !== null) {
-        const heard = this.#unread.slice(0, match.index + match[0].length);
-        this.#unread = this.#unread.slice(heard.length);
-        return heard;
+        const received = this.#unread.slice(0, match.index + match[0].length);
+        this.#unread = this.#unread.slice(received.length);
+        return received;
       }
       if (this.#ended) throw new Error(`the client ended after ${JSON.stringify(this.#unread)}, without ${pattern}`);
       await this.#news(String(pattern));
@@ -56,7 +56,7 @@ export class Peer {
   }
 
   /** Waits until the client has closed its side of the connection. @returns the data before that */
-  async hearsTheEnd(): Promise<string> {
+  async receivesEnd(): Promise<string> {
     while (!this.#ended) await this.#news('the end');
     return this.#unread;
   }
@@ -70,7 +70,7 @@ export class Peer {
   }
 
   /** Does the server's side of a TLS handshake. @returns what the client requested */
-  async secures(options: tls.TLSSocketOptions = {}): Promise<Asked> {
+  async startsTls(options: tls.TLSSocketOptions = {}): Promise<Handshake> {
     this.#socket.removeAllListeners('data').removeAllListeners('close');
     const secure = new tls.TLSSocket(this.#socket, {
       isServer: true,
@@ -92,24 +92,24 @@ export class Peer {
 
   /** Accepts a login by PLAIN. The client has then restarted its stream and waits for the response. */
   async authenticates(): Promise<void> {
-    await this.hears(/<stream:stream [^>]*>/);
-    this.says(HEADER + features(MECHANISMS));
-    await this.hears(/<\/auth>/);
-    this.says(`<success xmlns='${NS_SASL}'/>`);
-    await this.hears(/<stream:stream [^>]*>/);
+    await this.receives(/<stream:stream [^>]*>/);
+    this.sends(HEADER + features(MECHANISMS));
+    await this.receives(/<\/auth>/);
+    this.sends(`<success xmlns='${NS_SASL}'/>`);
+    await this.receives(/<stream:stream [^>]*>/);
   }
 
   /** Accepts a whole login, up to the bound resource. */
-  async letsIn(): Promise<void> {
+  async acceptsLogin(): Promise<void> {
     await this.authenticates();
-    this.says(HEADER + features(BIND));
-    this.binds(await this.hears(/<\/iq>/));
+    this.sends(HEADER + features(BIND));
+    this.binds(await this.receives(/<\/iq>/));
   }
 
   /** Answers a bind request. */
   binds(request: string, jid = 'ann@localhost/made-by-the-server'): void {
     const id = /id='([^']*)'/.exec(request)?.[1] ?? '';
-    this.says(`<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${jid}</jid></bind></iq>`);
+    this.sends(`<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${jid}</jid></bind></iq>`);
   }
 
   #listen(): void {
@@ -128,7 +128,7 @@ export class Peer {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve;
-      timer = setTimeout(() => reject(new Error(`never heard: ${what}; unread: ${this.#unread}`)), PATIENCE_MS);
+      timer = setTimeout(() => reject(new Error(`never received: ${what}; unread: ${this.#unread}`)), PATIENCE_MS);
     });
     clearTimeout(timer);
   }
@@ -147,7 +147,7 @@ export async function dialogue(
   client: Client;
   peer: Peer;
   started: Promise<void>;
-  asked: Asked | undefined;
+  asked: Handshake | undefined;
   /** Where the server listens, on 127.0.0.1. */
   port: number;
   /** The server's end of the next connection, after the handshake like the first one. */
@@ -184,11 +184,11 @@ export async function dialogue(
     peer.hangsUp();
     return client.stop();
   });
-  const asked = plain ? undefined : await peer.secures(tlsOptions);
+  const asked = plain ? undefined : await peer.startsTls(tlsOptions);
   const next = async (): Promise<Peer> => {
     const another = await connection();
     t.teardown(() => another.hangsUp());
-    if (!plain) await another.secures(tlsOptions);
+    if (!plain) await another.startsTls(tlsOptions);
     return another;
   };
   return { client, peer, started, asked, port, next };

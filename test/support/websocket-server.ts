@@ -40,7 +40,7 @@ export const PLAIN = features(
 );
 
 /** Lets anybody in who speaks as RFC 7395 wants it, and answers a close. */
-export function letIn(message: string, n: number): readonly string[] {
+export function acceptLogin(message: string, n: number): readonly string[] {
   if (message.startsWith('<open')) {
     return [OPEN, n === 1 ? PLAIN : features(`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>`)];
   }

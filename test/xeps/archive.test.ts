@@ -135,22 +135,22 @@ t.test('a copy counts only from our own bare account, alone, forwarded once, and
 // [XEP-0386 §3.2] [XEP-0280 §4]
 t.test('where the server can do that, copies are asked for within the login, and not again', async (t) => {
   const { client, peer, started } = await dialogue(t, { plugins: [xeps.sasl2, xeps.bind2, carbons], presence: false });
-  await peer.hears(/<stream:stream [^>]*>/);
+  await peer.receives(/<stream:stream [^>]*>/);
   const bind = `<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'/></inline></bind>`;
-  peer.says(
+  peer.sends(
     HEADER +
       features(
         `<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline>${bind}</inline></authentication>`,
       ),
   );
-  t.match(await peer.hears(/<\/authenticate>/), `<enable xmlns='urn:xmpp:carbons:2'/></bind>`);
+  t.match(await peer.receives(/<\/authenticate>/), `<enable xmlns='urn:xmpp:carbons:2'/></bind>`);
   const jid = 'ann@localhost/made-by-the-server';
   const bound = `<authorization-identifier>${jid}</authorization-identifier><bound xmlns='urn:xmpp:bind:0'/>`;
-  peer.says(`<success xmlns='urn:xmpp:sasl:2'>${bound}</success>${features()}`);
+  peer.sends(`<success xmlns='urn:xmpp:sasl:2'>${bound}</success>${features()}`);
   await started;
   t.ok(client.get(carbons).enabled);
   say(client, Jid.parse('bob@localhost'), 'hello');
-  t.notMatch(await peer.hears(/<\/message>/), 'urn:xmpp:carbons:2');
+  t.notMatch(await peer.receives(/<\/message>/), 'urn:xmpp:carbons:2');
 });
 
 t.test('a server that copies nothing is told of, and does not stand in the way', async (t) => {

@@ -20,25 +20,25 @@ const INFO = 'http://jabber.org/protocol/disco#info';
 /** A client whose session is up, and the server of which the test says every word. */
 async function session(t: Test, plugins: readonly Plugin<unknown>[]): Promise<{ client: Client; peer: Peer }> {
   const { client, peer, started } = await dialogue(t, { plugins });
-  await peer.letsIn();
+  await peer.acceptsLogin();
   await started;
   return { client, peer };
 }
 
 /** Hears a request that contains `what`, and answers it. */
 async function answers(peer: Peer, what: string, payload: string, type = 'result'): Promise<string> {
-  const heard = await peer.hears(new RegExp(`<iq [^>]*>(?:(?!</iq>).)*${what}.*?</iq>`, 's'));
+  const heard = await peer.receives(new RegExp(`<iq [^>]*>(?:(?!</iq>).)*${what}.*?</iq>`, 's'));
   const request = heard.slice(heard.lastIndexOf('<iq '));
   const id = / id='([^']*)'/.exec(request)?.[1] ?? '';
   const to = / to='([^']*)'/.exec(request.slice(0, request.indexOf('>')))?.[1];
-  peer.says(`<iq type='${type}' id='${id}' ${to === undefined ? '' : `from='${to}'`}>${payload}</iq>`);
+  peer.sends(`<iq type='${type}' id='${id}' ${to === undefined ? '' : `from='${to}'`}>${payload}</iq>`);
   return request;
 }
 
 async function asks(peer: Peer, payload: string, from = BOB.toString(), type = 'get'): Promise<Element> {
   const id = `q${Math.random().toString(36).slice(2)}`;
-  peer.says(`<iq type='${type}' id='${id}' from='${from}' to='ann@localhost/x'>${payload}</iq>`);
-  const heard = await peer.hears(new RegExp(`<iq [^>]*id='${id}'[^>]*?(/>|>.*?</iq>)`, 's'));
+  peer.sends(`<iq type='${type}' id='${id}' from='${from}' to='ann@localhost/x'>${payload}</iq>`);
+  const heard = await peer.receives(new RegExp(`<iq [^>]*id='${id}'[^>]*?(/>|>.*?</iq>)`, 's'));
   return parseElement(heard.slice(heard.lastIndexOf('<iq ')).replace('<iq ', `<iq xmlns='jabber:client' `));
 }
 
@@ -124,7 +124,7 @@ t.test('a verified answer counts for all who announce its hash, a false one for 
   const capabilities = client.get(xeps.entityCapabilities);
   const presence = async (text: string): Promise<void> => {
     const heard = client.events.once('presence');
-    peer.says(text);
+    peer.sends(text);
     await heard;
   };
   const eve = Jid.parse('eve@example.org/x');
@@ -155,7 +155,7 @@ t.test('capabilities 2 are preferred where both are announced', async (t) => {
   const { client, peer } = await session(t, [xeps.entityCapabilities2]);
   const heard = client.events.once('presence');
   const both = `<c xmlns='urn:xmpp:caps'><hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>kzBZbkqJ3ADrj7v08reD1qcWUwNGHaidNUgD7nHpiw8=</hash></c>`;
-  peer.says(caps('QgayPKawpkPSDYmwT/WM94uAlu0=', 'sha-1', both));
+  peer.sends(caps('QgayPKawpkPSDYmwT/WM94uAlu0=', 'sha-1', both));
   await heard;
   const asked = client.get(xeps.entityCapabilities).of(BOB);
   const request = await answers(peer, 'disco#info', BOMBUS);
@@ -169,7 +169,7 @@ t.test(
   async (t) => {
     const { client, peer } = await session(t, [xeps.entityCapabilities2, xeps.softwareVersion]);
     const announced = async (): Promise<Element> => {
-      const heard = await peer.hears(/<presence [^>]*><c .*?<\/presence>/s);
+      const heard = await peer.receives(/<presence [^>]*><c .*?<\/presence>/s);
       return parseElement(
         heard.slice(heard.lastIndexOf('<presence ')).replace('<presence ', `<presence xmlns='jabber:client' `),
       );
@@ -315,7 +315,7 @@ t.test('a change of the card keeps what it does not name, and a picture is what 
 t.test('a picture is announced once the card was read, and follows what other clients of ours do', async (t) => {
   const { client, peer } = await session(t, [xeps.vcardAvatars]);
   const says = async (): Promise<string> => {
-    const heard = await peer.hears(/<x xmlns='vcard-temp:x:update'(\/>|>.*?<\/x>)/s);
+    const heard = await peer.receives(/<x xmlns='vcard-temp:x:update'(\/>|>.*?<\/x>)/s);
     return heard.slice(heard.lastIndexOf('<x '));
   };
   const sha1 = Buffer.from((await xeps.digest('sha-1', new Uint8Array(Buffer.from(DOT, 'base64')))) ?? []).toString(
@@ -325,7 +325,7 @@ t.test('a picture is announced once the card was read, and follows what other cl
   await answers(peer, 'vcard-temp', card());
   t.match(await says(), sha1);
   const other = (x: string, type = ''): void =>
-    peer.says(`<presence from='ann@localhost/phone' ${type}>${x}</presence>`);
+    peer.sends(`<presence from='ann@localhost/phone' ${type}>${x}</presence>`);
   other(`<x xmlns='vcard-temp:x:update'/>`);
   other(`<x xmlns='vcard-temp:x:update'><photo>${sha1.toUpperCase()}</photo></x>`);
   other(`<x xmlns='vcard-temp:x:update'><photo/></x>`);
@@ -339,7 +339,7 @@ t.test('a picture is announced once the card was read, and follows what other cl
   t.match(await says(), sha1);
 
   const seen = client.get(xeps.vcardAvatars).events.once('changed');
-  peer.says(`<presence from='${BOB.toString()}'><x xmlns='vcard-temp:x:update'><photo>${sha1}</photo></x></presence>`);
+  peer.sends(`<presence from='${BOB.toString()}'><x xmlns='vcard-temp:x:update'><photo>${sha1}</photo></x></presence>`);
   t.match(await seen, { hash: { sha1 } });
   const fetched = client.get(xeps.vcardAvatars).fetch(BOB);
   t.match(await answers(peer, 'vcard-temp', card()), `to='bob@example.org'`);
@@ -407,13 +407,13 @@ t.test('the addresses of a server are read, and what is no address is left out',
 t.test('a stanza larger than the server takes is refused with its size, and the session goes on', async (t) => {
   const { client, peer, started } = await dialogue(t, { presence: false });
   await peer.authenticates();
-  peer.says(HEADER + features(BIND, `<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>1000</max-bytes></limits>`));
-  peer.binds(await peer.hears(/<\/iq>/));
+  peer.sends(HEADER + features(BIND, `<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>1000</max-bytes></limits>`));
+  peer.binds(await peer.receives(/<\/iq>/));
   await started;
   const message = (body: string): Element => writeMessage({ to: BOB, type: 'chat', body });
   t.throws(() => client.send(message('é'.repeat(600))), /policy-violation.* 1000/);
   client.send(message('short'));
-  t.notMatch(await peer.hears(/short/), 'é');
+  t.notMatch(await peer.receives(/short/), 'é');
   const limits = (text: string): unknown =>
     readStreamLimits(parseElement(`<features><limits xmlns='urn:xmpp:stream-limits:0'>${text}</limits></features>`));
   const none = { maxBytes: undefined, idleSeconds: undefined };
@@ -440,9 +440,9 @@ async function registering(t: Test, says: string): Promise<{ peer: Peer; made: P
   });
   made.catch(() => undefined);
   const peer = new Peer(await connection);
-  await peer.secures();
-  t.notMatch(await peer.hears(/<stream:stream [^>]*>/), 'ann');
-  peer.says(HEADER + features(`<register xmlns='http://jabber.org/features/iq-register'/>`));
+  await peer.startsTls();
+  t.notMatch(await peer.receives(/<stream:stream [^>]*>/), 'ann');
+  peer.sends(HEADER + features(`<register xmlns='http://jabber.org/features/iq-register'/>`));
   await answers(peer, 'jabber:iq:register', `<query xmlns='jabber:iq:register'>${says}</query>`);
   return { peer, made };
 }
@@ -452,7 +452,7 @@ t.test('an account is made with the fields or the form of the server, or it is s
   const legacy = await registering(t, '<instructions>Choose</instructions><username/><password/>');
   const request = await answers(legacy.peer, 'jabber:iq:register', '');
   t.match(request, `<username>ann</username><password>${PASSWORD}</password>`);
-  legacy.peer.says('</stream:stream>');
+  legacy.peer.sends('</stream:stream>');
   await legacy.made;
 
   const form = `<x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'><value>jabber:iq:register</value></field>
@@ -466,18 +466,18 @@ t.test('an account is made with the fields or the form of the server, or it is s
   );
   t.match(answer, `<field var='password'><value>${PASSWORD}</value></field>`);
   t.notMatch(answer, '<password>', 'never both');
-  both.peer.says('</stream:stream>');
+  both.peer.sends('</stream:stream>');
   await t.rejects(both.made, { name: 'RegistrationError', message: 'the account ann@localhost already exists' });
 
   const captcha = await registering(t, `${form}<field var='ocr'><required/></field></x>`);
-  captcha.peer.says('</stream:stream>');
+  captcha.peer.sends('</stream:stream>');
   await t.rejects(captcha.made, { name: 'RegistrationError', message: /ocr/ });
 
   const web = await registering(
     t,
     `<instructions>Visit us</instructions><x xmlns='jabber:x:oob'><url>https://a/b</url></x>`,
   );
-  web.peer.says('</stream:stream>');
+  web.peer.sends('</stream:stream>');
   await t.rejects(web.made, { name: 'RegistrationError', message: /https:\/\/a\/b/ });
 });
 

@@ -66,8 +66,8 @@ t.test('events of services count only when we are subscribed there', async (t) =
   await answer(peer, '<subscribe ', inPubsub(subscription), 'pubsub.localhost');
   t.match(await subscribed, { node: 'news', state: 'subscribed', subid: 's' });
   const last = events.once('items', { ...soon, where: ({ items }) => items[0]?.id === 'ours' });
-  peer.says(event('evil.localhost', 'news', `<item id='forged'/>`));
-  peer.says(event('pubsub.localhost', 'news', `<item id='ours'/>`));
+  peer.sends(event('evil.localhost', 'news', `<item id='forged'/>`));
+  peer.sends(event('pubsub.localhost', 'news', `<item id='ours'/>`));
   await last;
   t.strictSame(heard, ['pubsub.localhost ours']);
 });
@@ -91,7 +91,7 @@ t.test(
       ['bob@localhost', 'Bob'],
       ['ann@localhost', 'Ann'],
     ] as const)
-      peer.says(event(from, xeps.NS_NICKNAME, nick(text)));
+      peer.sends(event(from, xeps.NS_NICKNAME, nick(text)));
     await last;
     t.strictSame(heard, ['bob@localhost Bob', 'ann@localhost Ann']);
   },
@@ -139,9 +139,9 @@ t.test('only our own account can tell us that a bookmark changed', async (t) => 
     `<item id='${room}'><conference xmlns='${xeps.NS_BOOKMARKS}' autojoin='true'/></item>`;
   const removed = events.once('removed', soon);
   for (const from of ['bob@localhost', 'ann@localhost/other', 'localhost'])
-    peer.says(event(from, xeps.NS_BOOKMARKS, item('trap@rooms')));
-  peer.says(event('ann@localhost', xeps.NS_BOOKMARKS, item('tea@rooms')));
-  peer.says(event('ann@localhost', xeps.NS_BOOKMARKS, `<retract id='tea@rooms'/>`));
+    peer.sends(event(from, xeps.NS_BOOKMARKS, item('trap@rooms')));
+  peer.sends(event('ann@localhost', xeps.NS_BOOKMARKS, item('tea@rooms')));
+  peer.sends(event('ann@localhost', xeps.NS_BOOKMARKS, `<retract id='tea@rooms'/>`));
   await answer(peer, 'disco#info', account(xeps.NS_BOOKMARKS_COMPATIBILITY));
   t.equal((await removed).jid.toString(), 'tea@rooms');
   t.strictSame(heard, ['tea@rooms']);

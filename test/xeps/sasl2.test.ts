@@ -60,9 +60,9 @@ async function asked(
   options: Partial<ClientOptions> = {},
 ): Promise<Awaited<ReturnType<typeof dialogue>> & { request: string }> {
   const talk = await dialogue(t, { resource: 'moltis', plugins: [sasl2, bind2, fast], presence: false, ...options });
-  await talk.peer.hears(/<stream:stream [^>]*from='ann@localhost'[^>]*>/);
-  talk.peer.says(offering(offer));
-  return { ...talk, request: await talk.peer.hears(/<\/authenticate>/) };
+  await talk.peer.receives(/<stream:stream [^>]*from='ann@localhost'[^>]*>/);
+  talk.peer.sends(offering(offer));
+  return { ...talk, request: await talk.peer.receives(/<\/authenticate>/) };
 }
 
 const initialOf = (request: string): Uint8Array =>
@@ -70,8 +70,8 @@ const initialOf = (request: string): Uint8Array =>
 
 /** The challenge to a request by SCRAM, and the server's last message for the answer. */
 async function challenges(peer: Peer, request: string, server = new ScriptedServer()): Promise<string> {
-  peer.says(`<challenge xmlns='urn:xmpp:sasl:2'>${encodeBase64(bytes(server.first(initialOf(request))))}</challenge>`);
-  const response = await peer.hears(/<\/response>/);
+  peer.sends(`<challenge xmlns='urn:xmpp:sasl:2'>${encodeBase64(bytes(server.first(initialOf(request))))}</challenge>`);
+  const response = await peer.receives(/<\/response>/);
   return server.final(decodeBase64(/<response [^>]*>([^<]*)</.exec(response)?.[1] ?? '') ?? new Uint8Array());
 }
 
@@ -155,7 +155,7 @@ t.test('one request asks for all, and its answer brings the client online withou
 
   const proof = await challenges(peer, request);
   const bound = `<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:example:wanted'>yes</enabled></bound>`;
-  peer.says(success(proof, FULL, bound, NEW_TOKEN()) + features(BIND));
+  peer.sends(success(proof, FULL, bound, NEW_TOKEN()) + features(BIND));
   await started;
   t.equal(client.jid?.toString(), FULL);
   t.strictSame(heard, ['yes']);
@@ -197,7 +197,7 @@ t.test('success counts only from a server that has proved itself, and only as ou
   ];
   for (const [expected, name, script] of cases) {
     const { client, peer, started, request } = await asked(t, { inline: BIND2() });
-    peer.says((await script(peer, request)) + features(BIND));
+    peer.sends((await script(peer, request)) + features(BIND));
     t.equal(await condition(started), expected, name);
     t.equal(client.jid, undefined);
   }
@@ -208,25 +208,25 @@ t.test('what a failure or a further task says is told, and there is no second at
   const offer = { mechanisms: LIST('SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN') };
   const refused = await asked(t, offer);
   await challenges(refused.peer, refused.request);
-  refused.peer.says(
+  refused.peer.sends(
     `<failure xmlns='urn:xmpp:sasl:2'><special xmlns='urn:example'/><account-disabled xmlns='${NS_SASL}'/><text>Terribly sorry.</text></failure>`,
   );
   await t.rejects(refused.started, { condition: 'account-disabled', message: /Terribly sorry/ });
-  t.notMatch(await refused.peer.hearsTheEnd(), /authenticate/, 'nothing weaker was tried');
+  t.notMatch(await refused.peer.receivesEnd(), /authenticate/, 'nothing weaker was tried');
 
   const tasks = '<tasks><task>HOTP-EXAMPLE</task><task>TOTP-EXAMPLE</task></tasks><text>Two factors.</text>';
   const asks = await asked(t, offer);
   const proof = encodeBase64(bytes(await challenges(asks.peer, asks.request)));
-  asks.peer.says(`<continue xmlns='urn:xmpp:sasl:2'><additional-data>${proof}</additional-data>${tasks}</continue>`);
+  asks.peer.sends(`<continue xmlns='urn:xmpp:sasl:2'><additional-data>${proof}</additional-data>${tasks}</continue>`);
   await t.rejects(asks.started, { condition: 'continue', message: /HOTP-EXAMPLE.*TOTP-EXAMPLE.*Two factors/ });
 
   const unproved = await asked(t, offer);
   await challenges(unproved.peer, unproved.request);
-  unproved.peer.says(`<continue xmlns='urn:xmpp:sasl:2'>${tasks}</continue>`);
+  unproved.peer.sends(`<continue xmlns='urn:xmpp:sasl:2'>${tasks}</continue>`);
   t.equal(await condition(unproved.started), 'server-not-proved', 'who asks has to prove itself first');
 
   const chatter = await asked(t, offer);
-  chatter.peer.says(`<message xmlns='jabber:client'/>`);
+  chatter.peer.sends(`<message xmlns='jabber:client'/>`);
   t.match(await reasonOf(chatter), { message: /<message\/> during authentication/ });
 });
 
@@ -235,18 +235,18 @@ t.test('who changes what is offered wins nothing', async (t) => {
   const plainOnly = { mechanisms: LIST('PLAIN') };
   const pinned = memoryStorage();
   const first = await asked(t, {}, { storage: pinned });
-  first.peer.says(success(await challenges(first.peer, first.request), 'ann@localhost') + features(BIND));
-  first.peer.binds(await first.peer.hears(/<\/iq>/));
+  first.peer.sends(success(await challenges(first.peer, first.request), 'ann@localhost') + features(BIND));
+  first.peer.binds(await first.peer.receives(/<\/iq>/));
   await first.started;
   const cut = await dialogue(t, { storage: pinned, plugins: [sasl2] });
-  await cut.peer.hears(/<stream:stream [^>]*>/);
-  cut.peer.says(offering(plainOnly));
+  await cut.peer.receives(/<stream:stream [^>]*>/);
+  cut.peer.sends(offering(plainOnly));
   t.equal(await condition(cut.started), 'no-mechanism', 'PLAIN is never again used for who has seen SCRAM');
-  t.notMatch(await cut.peer.hearsTheEnd(), /authenticate/);
+  t.notMatch(await cut.peer.receivesEnd(), /authenticate/);
 
   const typeless = await asked(t, { mechanisms: LIST('SCRAM-SHA-256', 'SCRAM-SHA-256-PLUS') });
   const server = new ScriptedServer();
-  typeless.peer.says(
+  typeless.peer.sends(
     `<challenge xmlns='urn:xmpp:sasl:2'>${encodeBase64(bytes(server.first(initialOf(typeless.request))))}</challenge>`,
   );
   t.equal(await condition(typeless.started), 'channel-binding', '-PLUS without types ends the attempt');
@@ -261,10 +261,10 @@ t.test('who changes what is offered wins nothing', async (t) => {
     const hashing = new ScriptedServer();
     hashing.extensions = `,h=${downgradeHash('SHA-256', mechanisms, [])}`;
     if (isOk) {
-      peer.says(success(await challenges(peer, request, hashing), FULL, BOUND) + features());
+      peer.sends(success(await challenges(peer, request, hashing), FULL, BOUND) + features());
       await t.resolves(started);
     } else {
-      peer.says(
+      peer.sends(
         `<challenge xmlns='urn:xmpp:sasl:2'>${encodeBase64(bytes(hashing.first(initialOf(request))))}</challenge>`,
       );
       t.equal(await condition(started), 'downgrade-detected');
@@ -298,22 +298,24 @@ t.test(
   async (t) => {
     for (const answer of [`<failed xmlns='urn:xmpp:bind:0'/>`, '']) {
       const { client, peer, started, request } = await asked(t, { inline: BIND2() });
-      peer.says(success(await challenges(peer, request), 'ann@localhost', answer) + features(BIND));
-      peer.binds(await peer.hears(/<\/iq>/), 'ann@localhost/moltis');
+      peer.sends(success(await challenges(peer, request), 'ann@localhost', answer) + features(BIND));
+      peer.binds(await peer.receives(/<\/iq>/), 'ann@localhost/moltis');
       await started;
       t.equal(client.jid?.toString(), 'ann@localhost/moltis');
     }
     const nameless = await asked(t, { inline: BIND2() });
-    nameless.peer.says(success(await challenges(nameless.peer, nameless.request), 'ann@localhost', BOUND) + features());
+    nameless.peer.sends(
+      success(await challenges(nameless.peer, nameless.request), 'ann@localhost', BOUND) + features(),
+    );
     t.match(await reasonOf(nameless), { message: /without naming it/ });
 
     const without = await asked(t, { inline: FAST('HT-SHA-256-NONE') });
     t.notMatch(without.request, /urn:xmpp:bind:0/, 'nothing is asked that is not offered');
 
     const letsServerChoose = await dialogue(t, { plugins: [bind2] });
-    await letsServerChoose.peer.hears(/<stream:stream [^>]*>/);
-    letsServerChoose.peer.says(offering({ inline: BIND2() }));
-    t.match(await letsServerChoose.peer.hears(/<\/authenticate>/), /<bind xmlns='urn:xmpp:bind:0'\/>/);
+    await letsServerChoose.peer.receives(/<stream:stream [^>]*>/);
+    letsServerChoose.peer.sends(offering({ inline: BIND2() }));
+    t.match(await letsServerChoose.peer.receives(/<\/authenticate>/), /<bind xmlns='urn:xmpp:bind:0'\/>/);
   },
 );
 
@@ -339,7 +341,7 @@ t.test('where a session was resumed nothing is bound', async (t) => {
   const { client, peer, started, request } = await asked(t, { inline: BIND2() }, { plugins: [bind2, resuming] });
   t.ok(request.indexOf('<resume ') < request.indexOf('<bind '), 'it is asked for in the order of the features');
   const proof = await challenges(peer, request);
-  peer.says(success(proof, FULL, BOUND, `<resumed xmlns='urn:example:resume'/>`) + features(BIND));
+  peer.sends(success(proof, FULL, BOUND, `<resumed xmlns='urn:example:resume'/>`) + features(BIND));
   await started;
   t.equal(client.jid?.toString(), 'ann@localhost/of-before');
 });
@@ -363,7 +365,7 @@ t.test('the token of one login is the next login, each use counted, until the se
   );
   const server = new ScriptedServer();
   server.bindingData = binding.toString();
-  first.peer.says(success(await challenges(first.peer, first.request, server), FULL, BOUND, NEW_TOKEN()) + features());
+  first.peer.sends(success(await challenges(first.peer, first.request, server), FULL, BOUND, NEW_TOKEN()) + features());
   await first.started;
   t.notMatch(JSON.stringify(await storage.get('sasl-pin ann@localhost')), TOKEN);
 
@@ -376,7 +378,7 @@ t.test('the token of one login is the next login, each use counted, until the se
   t.match(second.request, /<fast [^>]*count='2'/, 'a use that nobody answered is counted as well');
   t.notMatch(second.request, /request-token|invalidate/);
   t.ok(provesToken(second.request, binding));
-  second.peer.says(tokenSuccess(tokenProof('Responder', binding), NEW_TOKEN('another')) + features());
+  second.peer.sends(tokenSuccess(tokenProof('Responder', binding), NEW_TOKEN('another')) + features());
   await second.started;
   t.equal(second.client.jid?.toString(), FULL);
 
@@ -426,13 +428,13 @@ t.test(
 
     const { storage } = await withToken();
     const bob = await dialogue(t, { jid: Jid.parse('bob@localhost'), storage, plugins: [fast] });
-    await bob.peer.hears(/<stream:stream [^>]*>/);
-    bob.peer.says(offering({ inline: FAST('HT-SHA-256-NONE') }));
-    t.match(await bob.peer.hears(/<\/authenticate>/), /SCRAM/, 'of another account');
+    await bob.peer.receives(/<stream:stream [^>]*>/);
+    bob.peer.sends(offering({ inline: FAST('HT-SHA-256-NONE') }));
+    t.match(await bob.peer.receives(/<\/authenticate>/), /SCRAM/, 'of another account');
     const guest = await dialogue(t, { jid: Jid.parse('localhost'), login: 'ANONYMOUS', storage, plugins: [fast] });
-    await guest.peer.hears(/<stream:stream [^>]*>/);
-    guest.peer.says(offering({ mechanisms: LIST('ANONYMOUS'), inline: FAST('HT-SHA-256-NONE') }));
-    t.notMatch(await guest.peer.hears(/<\/authenticate>/), /urn:xmpp:fast:0/, 'a token stands for a password only');
+    await guest.peer.receives(/<stream:stream [^>]*>/);
+    guest.peer.sends(offering({ mechanisms: LIST('ANONYMOUS'), inline: FAST('HT-SHA-256-NONE') }));
+    t.notMatch(await guest.peer.receives(/<\/authenticate>/), /urn:xmpp:fast:0/, 'a token stands for a password only');
   },
 );
 
@@ -451,7 +453,7 @@ t.test('a token that is no use is not kept', async (t) => {
   for (const answer of [NEW_TOKEN(TOKEN, 'soon'), NEW_TOKEN(''), NEW_TOKEN('x'.repeat(5000)), `<token/>`]) {
     const storage = memoryStorage();
     const { peer, started, request } = await asked(t, { inline: BIND2() + FAST('HT-SHA-256-NONE') }, { storage });
-    peer.says(success(await challenges(peer, request), FULL, BOUND, answer) + features());
+    peer.sends(success(await challenges(peer, request), FULL, BOUND, answer) + features());
     await started;
     t.equal(await storage.get('fast-token ann@localhost'), undefined);
   }
@@ -465,12 +467,12 @@ t.test('a token that the server refuses is dropped, and the password follows on 
     const offer = { mechanisms: LIST('PLAIN', 'SCRAM-SHA-256'), inline: BIND2() + FAST('HT-SHA-256-NONE') };
     const { client, peer, started, request } = await asked(t, offer, { storage });
     t.ok(provesToken(request));
-    peer.says(`<failure xmlns='urn:xmpp:sasl:2'><${reason} xmlns='${NS_SASL}'/></failure>`);
-    const byPassword = await peer.hears(/<\/authenticate>/);
+    peer.sends(`<failure xmlns='urn:xmpp:sasl:2'><${reason} xmlns='${NS_SASL}'/></failure>`);
+    const byPassword = await peer.receives(/<\/authenticate>/);
     t.equal(await kept(), undefined);
     t.match(byPassword, /mechanism='SCRAM-SHA-256'.*<request-token/, 'by what would have been chosen without a token');
     t.notMatch(byPassword, /<fast/);
-    peer.says(success(await challenges(peer, byPassword), FULL, BOUND) + features());
+    peer.sends(success(await challenges(peer, byPassword), FULL, BOUND) + features());
     await started;
     t.equal(client.jid?.toString(), FULL);
   }
@@ -488,7 +490,7 @@ t.test(
     for (const answer of answers) {
       const { storage, kept } = await withToken();
       const { peer, started } = await asked(t, { inline: BIND2() + FAST('HT-SHA-256-NONE') }, { storage });
-      peer.says(answer + features());
+      peer.sends(answer + features());
       const error: unknown = await started.then(
         () => undefined,
         (reason: unknown) => reason,
@@ -496,11 +498,11 @@ t.test(
       t.match(error, { condition: 'server-not-proved' });
       t.notMatch(`${String(error)} ${error instanceof Error ? error.stack : ''}`, TOKEN);
       t.equal(await kept(), undefined);
-      t.notMatch(await peer.hearsTheEnd(), /authenticate/, 'such a server gets no password');
+      t.notMatch(await peer.receivesEnd(), /authenticate/, 'such a server gets no password');
     }
     const { storage } = await withToken();
     const { peer, started } = await asked(t, { inline: FAST('HT-SHA-256-NONE') }, { storage });
-    peer.says(`<challenge xmlns='urn:xmpp:sasl:2'>AAAA</challenge>`);
+    peer.sends(`<challenge xmlns='urn:xmpp:sasl:2'>AAAA</challenge>`);
     t.equal(await condition(started), 'unexpected-challenge', 'one round trip is all it takes');
   },
 );
@@ -515,12 +517,12 @@ t.test('a token can be forgotten by us, and by the server as well', async (t) =>
 
   const { storage, kept } = await withToken();
   const before = await asked(t, offer, { storage });
-  before.peer.says(tokenSuccess(tokenProof('Responder')) + features());
+  before.peer.sends(tokenSuccess(tokenProof('Responder')) + features());
   await before.started;
   await before.client.get(fast).revoke();
   const last = await asked(t, offer, { storage });
   t.match(last.request, /<fast [^>]*invalidate='true'/);
-  last.peer.says(tokenSuccess(tokenProof('Responder')) + features());
+  last.peer.sends(tokenSuccess(tokenProof('Responder')) + features());
   await last.started;
   t.equal(await kept(), undefined, 'it was good for that one login');
 });
@@ -544,9 +546,9 @@ t.test(
           .replace('bob@example.org', 'ann@localhost');
       };
       const requested = async (peer: Peer): Promise<string> => {
-        await peer.hears(/<stream:stream [^>]*from='ann@localhost'[^>]*>/);
-        peer.says(HEADER + says(388, 'what is offered'));
-        return peer.hears(/<\/authenticate>/);
+        await peer.receives(/<stream:stream [^>]*from='ann@localhost'[^>]*>/);
+        peer.sends(HEADER + says(388, 'what is offered'));
+        return peer.receives(/<\/authenticate>/);
       };
       const options: Partial<ClientOptions> = {
         resource: 'moltis',
@@ -561,14 +563,14 @@ t.test(
       t.match(byPassword, `<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>`, server);
       const final = await challenges(peer, byPassword, new ScriptedServer(hash));
       const features = says(352, 'what is offered in a session of Bind 2');
-      peer.says(says(386, 'success with a session and a token', bytes(final)) + features);
+      peer.sends(says(386, 'success with a session and a token', bytes(final)) + features);
       await started;
       t.match(client.jid?.toString(), /^ann@localhost\/moltis[.~]/);
       t.ok(client.get(streamManagement).enabled);
       client.get(clientStateIndication).setActive(false);
       for (const id of ['1', '2'])
         client.send(writeMessage({ to: Jid.parse('bob@localhost'), type: 'chat', id, body: id }));
-      await peer.hears(/<inactive xmlns='urn:xmpp:csi:0'\/>.*<r xmlns='urn:xmpp:sm:3'\/>/s);
+      await peer.receives(/<inactive xmlns='urn:xmpp:csi:0'\/>.*<r xmlns='urn:xmpp:sm:3'\/>/s);
       const back = client.events.once('online', { timeoutMs: PATIENCE_MS });
       peer.hangsUp();
 
@@ -577,19 +579,19 @@ t.test(
       const before = /previd='([^']*)'/.exec(says(388, 'success that resumes a session'))?.[1] ?? '';
       t.match(byToken, `<resume xmlns='urn:xmpp:sm:3' h='0' previd='${before}'/>`, server);
       t.ok(provesToken(byToken));
-      again.says(says(388, 'success that resumes a session', tokenProof('Responder')));
+      again.sends(says(388, 'success that resumes a session', tokenProof('Responder')));
       t.match(await back, { resumed: true }, server);
       t.strictSame(client.get(streamManagement).unacknowledged, []);
       const stopped = client.stop();
-      await again.hears(/<\/stream:stream>/);
-      again.says('</stream:stream>');
+      await again.receives(/<\/stream:stream>/);
+      again.sends('</stream:stream>');
       await stopped;
 
       const anew = await dialogue(t, options);
       const third = await requested(anew.peer);
       t.ok(provesToken(third), server);
       t.notMatch(third, '<resume');
-      anew.peer.says(says(484, 'success by token', tokenProof('Responder')) + features);
+      anew.peer.sends(says(484, 'success by token', tokenProof('Responder')) + features);
       await anew.started;
       t.equal(anew.client.jid?.bare.toString(), 'ann@localhost', server);
     }

@@ -41,18 +41,18 @@ const incoming = (body: string): string => `<message from='bob@localhost/x' type
 /** Logs a new session in and enables stream management in it. @returns what the client said first in it */
 async function enables(peer: Peer, enabled = ENABLED, ...offers: string[]): Promise<string> {
   await peer.authenticates();
-  peer.says(HEADER + features(BIND, SM, ...offers));
-  peer.binds(await peer.hears(/<\/iq>/));
-  const first = await peer.hears(/<enable [^>]*>/);
-  peer.says(enabled);
+  peer.sends(HEADER + features(BIND, SM, ...offers));
+  peer.binds(await peer.receives(/<\/iq>/));
+  const first = await peer.receives(/<enable [^>]*>/);
+  peer.sends(enabled);
   return first;
 }
 
 /** Logs in to the point where the client asks to resume. @returns its request */
 async function asksToResume(peer: Peer, ...offers: string[]): Promise<string> {
   await peer.authenticates();
-  peer.says(HEADER + features(BIND, SM, ...offers));
-  return peer.hears(/<resume [^>]*>/);
+  peer.sends(HEADER + features(BIND, SM, ...offers));
+  return peer.receives(/<resume [^>]*>/);
 }
 
 /** A session with stream management and no presence, so that each count is the test's own. */
@@ -86,17 +86,17 @@ t.test(
     client.get(streamManagement).events.on('acknowledged', ({ stanza }) => acknowledged.push(stanza.attr('id')));
     client.send(chat('m1'));
     client.send(chat('m2'));
-    t.equal(await peer.hears(/<r [^>]*>/), wire('m1') + wire('m2') + R);
+    t.equal(await peer.receives(/<r [^>]*>/), wire('m1') + wire('m2') + R);
     const known = client.get(streamManagement).acknowledged('m3');
     t.equal(await Promise.race([known.then(() => 'at once'), Promise.resolve('later')]), 'later', 'of nothing sent');
     client.send(chat('m3'));
     const third = client.get(streamManagement).acknowledged('m3');
-    t.equal(await peer.hears(/<\/message>/), wire('m3'), 'one question at most waits for its answer');
+    t.equal(await peer.receives(/<\/message>/), wire('m3'), 'one question at most waits for its answer');
     t.equal(peer.unread, '');
-    peer.says(a(2));
-    t.equal(await peer.hears(/<r [^>]*>/), R, 'what came after the question is asked about when it is answered');
+    peer.sends(a(2));
+    t.equal(await peer.receives(/<r [^>]*>/), R, 'what came after the question is asked about when it is answered');
     t.strictSame(acknowledged, ['m1', 'm2']);
-    peer.says(a(3));
+    peer.sends(a(3));
     await third;
     t.strictSame(acknowledged, ['m1', 'm2', 'm3']);
     t.strictSame(client.get(streamManagement).unacknowledged, []);
@@ -109,22 +109,24 @@ t.test(
   async (t) => {
     const { client, peer, started } = await dialogue(t, { presence: false, plugins: [streamManagement] });
     await peer.authenticates();
-    peer.says(HEADER + features(BIND, SM));
-    peer.binds(await peer.hears(/<\/iq>/));
-    await peer.hears(/<enable [^>]*>/);
+    peer.sends(HEADER + features(BIND, SM));
+    peer.binds(await peer.receives(/<\/iq>/));
+    await peer.receives(/<enable [^>]*>/);
     const handled: (string | undefined)[] = [];
     client.events.on('message', ({ body }) => handled.push(body));
-    peer.says(incoming('before') + ENABLED + R);
-    t.equal(await peer.hears(/<a [^>]*>/), a(0), 'what came before was not counted');
+    peer.sends(incoming('before') + ENABLED + R);
+    t.equal(await peer.receives(/<a [^>]*>/), a(0), 'what came before was not counted');
     await started;
-    peer.says(`${incoming('one')}<other xmlns='urn:example'/><presence from='bob@localhost/x'/>${R}${incoming('two')}`);
-    t.equal(await peer.hears(/<a [^>]*>/), a(2));
-    peer.says(R);
-    t.equal(await peer.hears(/<a [^>]*>/), a(3));
+    peer.sends(
+      `${incoming('one')}<other xmlns='urn:example'/><presence from='bob@localhost/x'/>${R}${incoming('two')}`,
+    );
+    t.equal(await peer.receives(/<a [^>]*>/), a(2));
+    peer.sends(R);
+    t.equal(await peer.receives(/<a [^>]*>/), a(3));
     t.strictSame(handled, ['before', 'one', 'two']);
     const stopped = client.stop();
-    t.match(await peer.hears(/<\/stream:stream>/), a(3), 'the server is told what arrived before we go');
-    peer.says('</stream:stream>');
+    t.match(await peer.receives(/<\/stream:stream>/), a(3), 'the server is told what arrived before we go');
+    peer.sends('</stream:stream>');
     await stopped;
   },
 );
@@ -140,13 +142,13 @@ t.test(
     client.events.on('suspended', () => seen.push('suspended'));
     client.events.on('offline', () => seen.push('offline'));
     client.events.on('online', (online) => seen.push(`online ${online.resumed}`));
-    peer.says(incoming('one') + incoming('two'));
+    peer.sends(incoming('one') + incoming('two'));
     await until(() => heard.length === 2, 'two messages');
     for (const id of ['m1', 'm2', 'm3']) client.send(chat(id));
-    await peer.hears(/<r [^>]*>/);
+    await peer.receives(/<r [^>]*>/);
     const jid = client.jid?.toString();
     const answer = client.iq({ to: BOB, type: 'get', payload: el('q', 'urn:example') });
-    const request = await peer.hears(/<\/iq>/);
+    const request = await peer.receives(/<\/iq>/);
     await breaks(client, peer);
     t.equal(client.state, 'suspended');
     t.equal(client.jid?.toString(), jid);
@@ -155,16 +157,20 @@ t.test(
     const again = await next();
     t.match(await asksToResume(again), /<resume xmlns='urn:xmpp:sm:3' h='2' previd='s1'\/>$/);
     // The server has handled the first two; its own third message never reached us.
-    again.says(resumed(2) + incoming('three'));
-    t.equal(await again.hears(/<r [^>]*>/), wire('m3') + request + wire('m4') + R, 'in their order, and asked about');
-    again.says(R);
-    t.equal(await again.hears(/<a [^>]*>/), a(3), 'counts go on');
+    again.sends(resumed(2) + incoming('three'));
+    t.equal(
+      await again.receives(/<r [^>]*>/),
+      wire('m3') + request + wire('m4') + R,
+      'in their order, and asked about',
+    );
+    again.sends(R);
+    t.equal(await again.receives(/<a [^>]*>/), a(3), 'counts go on');
     t.equal(again.unread, '');
     t.strictSame(heard, ['one', 'two', 'three']);
     t.strictSame(seen, ['suspended', 'online true']);
     t.equal(client.jid?.toString(), jid);
     const id = /id='([^']*)'/.exec(request)?.[1] ?? '';
-    again.says(a(5) + `<iq type='result' id='${id}' from='bob@localhost/x'><r xmlns='urn:example'/></iq>`);
+    again.sends(a(5) + `<iq type='result' id='${id}' from='bob@localhost/x'><r xmlns='urn:example'/></iq>`);
     t.equal((await answer)?.name, 'r', 'a question of before the loss gets its answer');
     t.strictSame(client.get(streamManagement).unacknowledged, []);
   },
@@ -186,42 +192,42 @@ t.test(
     const answer = client.iq({ to: BOB, type: 'set', payload: el('q', 'urn:example') });
     answer.catch(() => undefined);
     client.send(writeMessage({ to: Jid.parse('tea@rooms.localhost'), type: 'groupchat', id: 'm3', body: 'm3' }));
-    await peer.hears(/<r [^>]*>/);
+    await peer.receives(/<r [^>]*>/);
     await breaks(client, peer);
     client.send(chat('m4'));
     const second = client.get(streamManagement).acknowledged('m2');
 
     const again = await next();
     await asksToResume(again);
-    again.says(
+    again.sends(
       `<failed xmlns='${NS_STREAM_MANAGEMENT}' h='1'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`,
     );
-    again.binds(await again.hears(/<\/iq>/));
-    const said = await again.hears(/<enable [^>]*>(<message .*?<\/message>){2}/);
+    again.binds(await again.receives(/<\/iq>/));
+    const said = await again.receives(/<enable [^>]*>(<message .*?<\/message>){2}/);
     t.match(said, /id='m2'><body>m2<\/body><delay xmlns='urn:xmpp:delay' stamp='[^']*Z'\/><\/message><message /);
     t.match(said, /id='m4'/, 'with what was sent while there was no connection');
     t.notMatch(said, /id='m1'/, 'the server has the first one');
     await t.rejects(answer, /connection was lost/, 'a request may have been carried out, so it is not repeated');
     t.strictSame(seen, ['offline', 'online false']);
     t.strictSame(failed, ['presence', 'iq']);
-    again.says(ENABLED.replace('s1', 's2'));
-    t.equal(await again.hears(/<r [^>]*>/), R);
-    again.says(a(2));
+    again.sends(ENABLED.replace('s1', 's2'));
+    t.equal(await again.receives(/<r [^>]*>/), R);
+    again.sends(a(2));
     await second;
     // The room would refuse it until we are in it again: what others, other rooms and a good-bye say is no sign of that.
     const inRoom = (from: string, code: string, type = ''): string =>
       `<presence from='${from}' ${type}><x xmlns='http://jabber.org/protocol/muc#user'>${code}</x></presence>`;
     const self = `<status code='110'/>`;
-    again.says(
+    again.sends(
       inRoom('tea@rooms.localhost/bob', '') +
         inRoom('coffee@rooms.localhost/ann', self) +
         inRoom('tea@rooms.localhost/ann', self, `type='unavailable'`) +
         R,
     );
-    t.equal(await again.hears(/<a [^>]*>/), a(3));
+    t.equal(await again.receives(/<a [^>]*>/), a(3));
     t.equal(again.unread, '');
-    again.says(inRoom('tea@rooms.localhost/ann', self));
-    t.match(await again.hears(/<\/message>/), /type='groupchat' id='m3'>.*<delay /);
+    again.sends(inRoom('tea@rooms.localhost/ann', self));
+    t.match(await again.receives(/<\/message>/), /type='groupchat' id='m3'>.*<delay /);
   },
 );
 
@@ -230,12 +236,12 @@ t.test('a count that cannot be ends the stream and the session', async (t) => {
   for (const h of ['3', '0', '-1', '4294967296', 'x']) {
     const { client, peer, next } = await counted(t);
     for (const id of ['m1', 'm2']) client.send(chat(id));
-    await peer.hears(/<r [^>]*>/);
-    peer.says(a(1));
-    await peer.hears(/<r [^>]*>/);
+    await peer.receives(/<r [^>]*>/);
+    peer.sends(a(1));
+    await peer.receives(/<r [^>]*>/);
     const offline = client.events.once('offline', { timeoutMs: PATIENCE_MS });
-    peer.says(`<a xmlns='${NS_STREAM_MANAGEMENT}' h='${h}'/>`);
-    const end = await peer.hears(/<\/stream:stream>/);
+    peer.sends(`<a xmlns='${NS_STREAM_MANAGEMENT}' h='${h}'/>`);
+    const end = await peer.receives(/<\/stream:stream>/);
     t.match(end, `<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`);
     if (/^[30]$/.test(h)) {
       t.match(end, `<handled-count-too-high xmlns='${NS_STREAM_MANAGEMENT}' h='${h}' send-count='2'/></stream:error>`);
@@ -244,7 +250,7 @@ t.test('a count that cannot be ends the stream and the session', async (t) => {
     const again = await next();
     t.match(await enables(again, ENABLED), /<enable /, 'there is nothing to resume');
     t.match(
-      await again.hears(/<\/message>/),
+      await again.receives(/<\/message>/),
       /id='m2'.*<delay /,
       'what was not acknowledged goes out in the next session',
     );
@@ -255,15 +261,15 @@ t.test('a count that cannot be ends the stream and the session', async (t) => {
 t.test('a count that cannot be in <resumed/> ends the attempt, and the next one begins a new session', async (t) => {
   const { client, peer, next } = await counted(t);
   client.send(chat('m1'));
-  await peer.hears(/<r [^>]*>/);
+  await peer.receives(/<r [^>]*>/);
   await breaks(client, peer);
   const again = await next();
   await asksToResume(again);
-  again.says(resumed(2));
-  t.match(await again.hears(/<\/stream:stream>/), /handled-count-too-high/);
+  again.sends(resumed(2));
+  t.match(await again.receives(/<\/stream:stream>/), /handled-count-too-high/);
   const third = await next();
   t.match(await enables(third), /<enable /);
-  t.match(await third.hears(/<\/message>/), /id='m1'/);
+  t.match(await third.receives(/<\/message>/), /id='m1'/);
 });
 
 // [XEP-0198 §4] [pitfall-sm-counters]
@@ -297,14 +303,14 @@ t.test('what waits for its acknowledgement is bounded, online and suspended', as
   t.throws(() => client.send(chat('m3')), /2 stanzas are unacknowledged/);
   const again = await scene.next();
   await asksToResume(again);
-  again.says(resumed(1));
-  t.equal(await again.hears(/<r [^>]*>/), wire('m2') + R, 'what was refused is not sent');
+  again.sends(resumed(1));
+  t.equal(await again.receives(/<r [^>]*>/), wire('m2') + R, 'what was refused is not sent');
   client.send(chat('m4'));
   t.throws(() => client.send(chat('m5')), /are unacknowledged/);
-  again.says(a(3));
+  again.sends(a(3));
   await until(() => client.get(bounded).unacknowledged.length === 0, 'room');
   client.send(chat('m5'));
-  t.equal(await again.hears(/<r [^>]*>/), wire('m4') + wire('m5') + R);
+  t.equal(await again.receives(/<r [^>]*>/), wire('m4') + wire('m5') + R);
   const bytes = new Ledger({ stanzas: 10, characters: 10 }, { acknowledged: 0, handled: 0 });
   bytes.assertRoom();
   bytes.add(chat('m1'));
@@ -320,7 +326,7 @@ t.test(
       const { client, peer, next } = await counted(t);
       client.events.on('suspended', () => t.fail('the session is over'));
       const offline = client.events.once('offline', { timeoutMs: PATIENCE_MS });
-      peer.says(end);
+      peer.sends(end);
       await offline;
       t.equal(client.jid, undefined);
       t.throws(() => client.send(chat('m1')), /not online/);
@@ -336,7 +342,7 @@ t.test(
       await scene.started;
       const offline = scene.client.events.once('offline', { timeoutMs: PATIENCE_MS });
       scene.client.send(chat('m1'));
-      await scene.peer.hears(/<\/message>/);
+      await scene.peer.receives(/<\/message>/);
       scene.peer.hangsUp();
       await offline;
       t.match(await enables(await scene.next()), /<enable /);
@@ -378,7 +384,7 @@ t.test('the first attempt to resume goes where the server wants us', async (t) =
   await breaks(scene.client, scene.peer);
   const there = await other.next();
   await asksToResume(there);
-  there.says(resumed(0));
+  there.sends(resumed(0));
   await scene.client.events.once('online', { timeoutMs: PATIENCE_MS });
 });
 
@@ -389,15 +395,15 @@ t.test(
     const { client, peer, next } = await counted(t, {
       plugins: [streamManagement, livenessWith({ silenceMs: 30, deadlineMs: 300 })],
     });
-    t.equal(await peer.hears(/<r [^>]*>/), R);
-    peer.says(a(0));
-    t.equal(await peer.hears(/<r [^>]*>/), R);
+    t.equal(await peer.receives(/<r [^>]*>/), R);
+    peer.sends(a(0));
+    t.equal(await peer.receives(/<r [^>]*>/), R);
     const { reason } = await client.events.once('suspended', { timeoutMs: PATIENCE_MS });
     t.match(reason, { name: 'TimeoutError' });
     const again = await next();
     await asksToResume(again);
-    again.says(resumed(0));
-    t.equal(await again.hears(/<r [^>]*>/), R, 'and so it goes on');
+    again.sends(resumed(0));
+    t.equal(await again.receives(/<r [^>]*>/), R, 'and so it goes on');
   },
 );
 
@@ -409,21 +415,21 @@ t.test(
       presence: {},
       plugins: [streamManagement, muc, contactPresence, resourceLocking],
     });
-    const roster = await peer.hears(/<iq [^>]*><query xmlns='jabber:iq:roster'.*?<presence [^>]*>/);
+    const roster = await peer.receives(/<iq [^>]*><query xmlns='jabber:iq:roster'.*?<presence [^>]*>/);
     const id = /id='([^']*)'><query xmlns='jabber:iq:roster'/.exec(roster)?.[1] ?? '';
-    peer.says(
+    peer.sends(
       `<iq type='result' id='${id}'><query xmlns='jabber:iq:roster'><item jid='bob@localhost' subscription='both'/></query></iq>` +
         `<presence from='bob@localhost/x'/>` +
         incoming('hello'),
     );
     const joined = client.get(muc).join(Jid.parse('tea@rooms.localhost'), { nick: 'ann' });
-    const info = await peer.hears(/<iq [^>]*to='tea@rooms.localhost'[^>]*>.*?<\/iq>/);
+    const info = await peer.receives(/<iq [^>]*to='tea@rooms.localhost'[^>]*>.*?<\/iq>/);
     const infoId = /to='tea@rooms.localhost'[^>]* id='([^']*)'/.exec(info)?.[1] ?? '';
-    peer.says(
+    peer.sends(
       `<iq type='result' id='${infoId}' from='tea@rooms.localhost'><query xmlns='http://jabber.org/protocol/disco#info'><identity category='conference' type='text'/></query></iq>`,
     );
-    await peer.hears(/<presence [^>]*to='tea@rooms.localhost\/ann'.*?<\/presence>/);
-    peer.says(
+    await peer.receives(/<presence [^>]*to='tea@rooms.localhost\/ann'.*?<\/presence>/);
+    peer.sends(
       `<presence from='tea@rooms.localhost/ann'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/><status code='110'/></x></presence>` +
         `<message from='tea@rooms.localhost' type='groupchat'><subject/></message>`,
     );
@@ -433,9 +439,9 @@ t.test(
     const online = client.events.once('online', { timeoutMs: PATIENCE_MS });
     const h = /h='(\d+)'/.exec(await asksToResume(again))?.[1];
     t.equal(h, '6');
-    again.says(resumed(client.get(streamManagement).unacknowledged.length) + R);
+    again.sends(resumed(client.get(streamManagement).unacknowledged.length) + R);
     await online;
-    await again.hears(/<a [^>]*>/);
+    await again.receives(/<a [^>]*>/);
     t.equal(again.unread, '');
     t.equal(client.get(muc).rooms.get('tea@rooms.localhost')?.joined, true);
     t.equal(client.get(contactPresence).of(BOB).length, 1);
@@ -460,20 +466,20 @@ t.test('an inactive client says so where that is offered, and again in a resumed
   state.setActive(true);
   state.setActive(false);
   state.setActive(false);
-  t.equal(await peer.hears(/<inactive [^>]*>/), INACTIVE, 'once, and not that it is active');
+  t.equal(await peer.receives(/<inactive [^>]*>/), INACTIVE, 'once, and not that it is active');
   await breaks(client, peer);
   state.setActive(true);
   state.setActive(false);
   const again = await next();
   await asksToResume(again, CSI);
-  again.says(resumed(0));
-  t.equal(await again.hears(/<inactive [^>]*>/), INACTIVE);
-  again.says('</stream:stream>');
+  again.sends(resumed(0));
+  t.equal(await again.receives(/<inactive [^>]*>/), INACTIVE);
+  again.sends('</stream:stream>');
   const third = await next();
   await enables(third, ENABLED, CSI);
-  t.equal(await third.hears(/<inactive [^>]*>/), INACTIVE);
+  t.equal(await third.receives(/<inactive [^>]*>/), INACTIVE);
   state.setActive(true);
-  t.equal(await third.hears(/<active [^>]*>/), `<active xmlns='${NS_CSI}'/>`);
+  t.equal(await third.receives(/<active [^>]*>/), `<active xmlns='${NS_CSI}'/>`);
   t.equal(state.active, true);
 });
 
@@ -565,30 +571,30 @@ t.test('what real servers say of stream management is understood', async (t) => 
       reconnect: { firstMs: 1, maxMs: 1 },
     });
     await peer.authenticates();
-    peer.says(offer);
-    peer.binds(await peer.hears(/<\/iq>/));
-    await peer.hears(/<enable [^>]*>/);
-    peer.says(says('enabled') + says('a question'));
-    t.equal(await peer.hears(/<a [^>]*>/), a(0), server);
+    peer.sends(offer);
+    peer.binds(await peer.receives(/<\/iq>/));
+    await peer.receives(/<enable [^>]*>/);
+    peer.sends(says('enabled') + says('a question'));
+    t.equal(await peer.receives(/<a [^>]*>/), a(0), server);
     await started;
     client.get(clientStateIndication).setActive(false);
     client.send(chat('m1'));
     client.send(chat('m2'));
-    t.equal(await peer.hears(/<r [^>]*>/), `<inactive xmlns='${NS_CSI}'/>${wire('m1')}${wire('m2')}${R}`, server);
+    t.equal(await peer.receives(/<r [^>]*>/), `<inactive xmlns='${NS_CSI}'/>${wire('m1')}${wire('m2')}${R}`, server);
     const known = client.get(streamManagement).acknowledged('m2');
-    peer.says(says('an acknowledgement'));
+    peer.sends(says('an acknowledgement'));
     await known;
     const back = client.events.once('online', { timeoutMs: PATIENCE_MS });
     peer.hangsUp();
     const again = await next();
     await again.authenticates();
-    again.says(offer);
+    again.sends(offer);
     const previous = element('enabled').attr('id') ?? '';
     t.equal(
-      await again.hears(/<resume [^>]*>/),
+      await again.receives(/<resume [^>]*>/),
       `<resume xmlns='${NS_STREAM_MANAGEMENT}' h='0' previd='${previous}'/>`,
     );
-    again.says(says('resumed'));
+    again.sends(says('resumed'));
     t.match(await back, { resumed: true }, server);
   }
 });
@@ -605,31 +611,31 @@ t.test('what was sent before the server refused to count is not sent again, and 
   await started;
   await until(() => client.get(streamManagement).enabled, 'enabled');
   client.send(chat('m1'));
-  await peer.hears(/<r [^>]*>/);
-  peer.says('</stream:stream>');
+  await peer.receives(/<r [^>]*>/);
+  peer.sends('</stream:stream>');
 
   const second = await next();
   await second.authenticates();
-  second.says(HEADER + features(BIND, SM));
+  second.sends(HEADER + features(BIND, SM));
   const online = client.events.once('online', { timeoutMs: PATIENCE_MS });
-  second.binds(await second.hears(/<\/iq>/));
-  t.match(await second.hears(/<\/message>/), /<enable .*id='m1'/, 'what the lost session owed is paid');
+  second.binds(await second.receives(/<\/iq>/));
+  t.match(await second.receives(/<\/message>/), /<enable .*id='m1'/, 'what the lost session owed is paid');
   await online;
   client.send(chat('m2'));
   const known = client.get(streamManagement).acknowledged('m2');
-  await second.hears(/<\/message>/);
-  second.says(refused);
+  await second.receives(/<\/message>/);
+  second.sends(refused);
   await known;
   t.strictSame(client.get(streamManagement).unacknowledged, []);
   client.send(chat('m3'));
-  t.equal(await second.hears(/<\/message>/), wire('m3'), 'and the session goes on without counts');
-  second.says('</stream:stream>');
+  t.equal(await second.receives(/<\/message>/), wire('m3'), 'and the session goes on without counts');
+  second.sends('</stream:stream>');
 
   const third = await next();
   await enables(third);
   await until(() => client.get(streamManagement).enabled, 'enabled again');
   client.send(chat('m4'));
-  t.equal(await third.hears(/<r [^>]*>/), wire('m4') + R, 'nothing goes out twice');
+  t.equal(await third.receives(/<r [^>]*>/), wire('m4') + R, 'nothing goes out twice');
 });
 
 const unexpected = (error: unknown): never => {

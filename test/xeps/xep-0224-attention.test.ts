@@ -57,11 +57,11 @@ t.test('who calls is heard by a contact, with what there is to say', async (t) =
 // [XEP-0224 §7]
 t.test('only contacts can call, and not from the past', async (t) => {
   const { client, peer, started } = await dialogue(t, { plugins: [attention], presence: false });
-  await peer.letsIn();
+  await peer.acceptsLogin();
   await started;
-  const request = await peer.hears(/<iq [^>]*><query xmlns='jabber:iq:roster'[^>]*>/);
+  const request = await peer.receives(/<iq [^>]*><query xmlns='jabber:iq:roster'[^>]*>/);
   const id = /id='([^']*)'/.exec(request)?.[1] ?? '';
-  peer.says(
+  peer.sends(
     `<iq type='result' id='${id}'><query xmlns='jabber:iq:roster'><item jid='bob@localhost' subscription='none'/></query></iq>`,
   );
   const heard: string[] = [];
@@ -69,7 +69,7 @@ t.test('only contacts can call, and not from the past', async (t) => {
   events.on('called', ({ from }) => heard.push(from.toString()));
   const last = events.once('called', { ...soon, where: ({ from }) => from.resource === 'last' });
   const call = (from: string, more = ''): void =>
-    peer.says(`<message from='${from}' type='headline'><attention xmlns='${NS_ATTENTION}'/>${more}</message>`);
+    peer.sends(`<message from='${from}' type='headline'><attention xmlns='${NS_ATTENTION}'/>${more}</message>`);
   for (const from of ['eve@localhost/x', 'localhost', 'bob@evil.example/x', 'rooms.localhost']) call(from);
   call('bob@localhost/late', `<delay xmlns='${NS_DELAY}' stamp='2026-07-01T00:00:00Z'/>`);
   call('bob@localhost/phone');

@@ -27,7 +27,7 @@ const item = (chat: string, inside: string): string => `<item id='${chat}'>${dis
 /** A message as the client tells it. */
 async function heard(client: Client, peer: Peer, from: string, inside: string, type = 'chat'): Promise<Message> {
   const message = client.events.once('message', soon);
-  peer.says(`<message from='${from}' type='${type}'><body>Hi</body>${inside}</message>`);
+  peer.sends(`<message from='${from}' type='${type}'><body>Hi</body>${inside}</message>`);
   return message;
 }
 
@@ -67,7 +67,7 @@ t.test('only our own account can tell what was displayed, and only in the name o
   events.on('displayed', ({ chat, id, by }) => told.push(`${chat.toString()} ${id} ${by.toString()}`));
   const last = events.once('displayed', { ...soon, where: ({ id }) => id === 'last' });
   for (const from of ['bob@localhost', 'dan@localhost', 'eve@evil.example', 'ann@localhost/other', 'localhost'])
-    peer.says(event(from, NODE, item('bob@localhost', stanzaId('forged'))));
+    peer.sends(event(from, NODE, item('bob@localhost', stanzaId('forged'))));
   const items = [
     item('bob@localhost', stanzaId('a')),
     item('tea@rooms.localhost', stanzaId('b', 'tea@rooms.localhost')),
@@ -77,7 +77,7 @@ t.test('only our own account can tell what was displayed, and only in the name o
     `<retract id='bob@localhost'/>`,
     item('bob@localhost', stanzaId('last')),
   ];
-  peer.says(event('ann@localhost', NODE, items.join('')));
+  peer.sends(event('ann@localhost', NODE, items.join('')));
   await last;
   t.strictSame(told, [
     'bob@localhost a ann@localhost',

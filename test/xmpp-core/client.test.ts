@@ -11,7 +11,7 @@ import {
 } from '../../src/xmpp-core/errors.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
 import { Jid } from '../../src/xmpp-core/jid/jid.js';
-import { definePlugin, from, handled, type PluginContext, type SenderGuard } from '../../src/xmpp-core/plugin.js';
+import { definePlugin, senders, handled, type PluginContext, type SenderGuard } from '../../src/xmpp-core/plugin.js';
 import { backoffMs, isPermanent } from '../../src/xmpp-core/reconnect.js';
 import { NS_CLIENT, NS_SASL } from '../../src/xmpp-core/stanza/namespaces.js';
 import { readStanzaError } from '../../src/xmpp-core/stanza/stanza-error.js';
@@ -261,7 +261,7 @@ t.test('each request is answered once: by its handler, by the error it throws, o
   const { online } = await startLoopback(t);
   const handlers = opened((context) => {
     const on = (name: string, handler: Parameters<PluginContext['onIq']>[2]): unknown =>
-      context.onIq({ type: 'get', ns: NS_TEST, name }, from.anyone, handler);
+      context.onIq({ type: 'get', ns: NS_TEST, name }, senders.anyone, handler);
     on('now', () => el('answer', NS_TEST, {}, 'at once'));
     on('later', async () => el('answer', NS_TEST, {}, 'later'));
     on('empty', () => undefined);
@@ -320,7 +320,7 @@ t.test('calls a handler only for senders that its guard admits', async (t) => {
   const ann = await online('ann', {
     plugins: [
       opened((context) => {
-        for (const guard of [from.anyone, from.ownAccount, from.server, from.asked, onlyBob]) {
+        for (const guard of [senders.anyone, senders.ownAccount, senders.server, senders.asked, onlyBob]) {
           const hear = (_: unknown, stanza: { from: Jid }): undefined => {
             heard.push(`${guard.name} ${stanza.from.toString()}`);
             return undefined;
@@ -335,7 +335,7 @@ t.test('calls a handler only for senders that its guard admits', async (t) => {
   const question = ann.iq({ to: Jid.parse('pubsub.localhost'), type: 'get', payload: el('question', NS_TEST) });
   question.catch(() => undefined);
 
-  const senders = [
+  const addresses = [
     undefined,
     'ann@localhost',
     'ann@localhost/other',
@@ -344,14 +344,14 @@ t.test('calls a handler only for senders that its guard admits', async (t) => {
     'pubsub.localhost',
   ];
   const admitted: Record<string, (string | undefined)[]> = {
-    anyone: senders,
+    anyone: addresses,
     ownAccount: [undefined, 'ann@localhost'],
     server: [undefined, 'ann@localhost', 'localhost'],
     asked: ['pubsub.localhost'],
     onlyBob: ['bob@localhost/desk'],
   };
   for (const [name, those] of Object.entries(admitted)) {
-    for (const sender of senders) {
+    for (const sender of addresses) {
       heard.length = 0;
       const attributes = sender === undefined ? '' : `from='${sender}'`;
       const payload = `<${name} xmlns='${NS_TEST}'/>`;
@@ -377,8 +377,8 @@ t.test('emits a message once, unless a plugin returns `handled`', async (t) => {
   const ann = await online('ann', {
     plugins: [
       opened((context) => {
-        context.onMessage({ ns: NS_TEST, name: 'kept' }, from.anyone, () => handled);
-        context.onMessage({ ns: NS_TEST }, from.anyone, (payload) => void seen.push(`plugin ${payload.name}`));
+        context.onMessage({ ns: NS_TEST, name: 'kept' }, senders.anyone, () => handled);
+        context.onMessage({ ns: NS_TEST }, senders.anyone, (payload) => void seen.push(`plugin ${payload.name}`));
       }),
     ],
   });
@@ -397,7 +397,7 @@ t.test('emits an error message as `undelivered` only', async (t) => {
   const { online } = await startLoopback(t);
   const others: unknown[] = [];
   const ann = await online('ann', {
-    plugins: [opened((context) => context.onMessage('every', from.anyone, (payload) => void others.push(payload)))],
+    plugins: [opened((context) => context.onMessage('every', senders.anyone, (payload) => void others.push(payload)))],
   });
   ann.events.on('message', (message) => others.push(message));
   const undelivered = next(ann, 'undelivered');
@@ -415,8 +415,8 @@ t.test('drops a stanza of an unknown kind or without a valid sender', async (t) 
   const ann = await online('ann', {
     plugins: [
       opened((context) => {
-        context.onMessage('every', from.anyone, ({ name }) => void reached.push(name));
-        context.onPresence('every', from.anyone, ({ name }) => void reached.push(name));
+        context.onMessage('every', senders.anyone, ({ name }) => void reached.push(name));
+        context.onPresence('every', senders.anyone, ({ name }) => void reached.push(name));
       }),
     ],
   });
@@ -439,10 +439,10 @@ t.test('reports a handler that throws as an `error`, and still calls the others'
   const ann = await online('ann', {
     plugins: [
       opened((context) => {
-        context.onMessage('every', from.anyone, () => {
+        context.onMessage('every', senders.anyone, () => {
           throw new Error('handler');
         });
-        context.onPresence('every', from.anyone, () => {
+        context.onPresence('every', senders.anyone, () => {
           throw new Error('presence handler');
         });
       }),
@@ -554,8 +554,8 @@ t.test('undoes all registrations of plugins at the stop, and each one on request
       opened((context) => {
         contexts.push(context);
         const dispose = [
-          context.onMessage('every', from.anyone, () => void calls.push('message')),
-          context.onPresence('every', from.anyone, () => void calls.push('presence')),
+          context.onMessage('every', senders.anyone, () => void calls.push('message')),
+          context.onPresence('every', senders.anyone, () => void calls.push('presence')),
           context.onOnline(() => calls.push('online')),
           context.outgoing((stanza) => {
             calls.push('outgoing');
@@ -563,7 +563,7 @@ t.test('undoes all registrations of plugins at the stop, and each one on request
           }),
         ];
         for (const one of [...dispose, ...dispose]) one();
-        context.onIq({ type: 'get', ns: NS_TEST, name: 'x' }, from.anyone, () => undefined);
+        context.onIq({ type: 'get', ns: NS_TEST, name: 'x' }, senders.anyone, () => undefined);
         context.onNonza(NS_TEST, () => undefined);
         context.onOffline(() => calls.push('offline'));
       }),
@@ -571,7 +571,7 @@ t.test('undoes all registrations of plugins at the stop, and each one on request
   });
   const register = (): void => {
     for (const context of contexts) {
-      context.onIq({ type: 'get', ns: NS_TEST, name: 'x' }, from.anyone, () => undefined);
+      context.onIq({ type: 'get', ns: NS_TEST, name: 'x' }, senders.anyone, () => undefined);
       context.onNonza(NS_TEST, () => undefined);
     }
   };

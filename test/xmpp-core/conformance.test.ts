@@ -38,27 +38,27 @@ const header = (from: string): string =>
 // [RFC6120-7.3.2-a] [RFC6120-8.1.2.1-a] [RFC6120-11.5-a] [RFC6121-4.2.1-a,b] [RFC7590-3.6-a]
 t.test('a login by STARTTLS sends exactly the required elements, in order', async (t) => {
   const { client, peer, started } = await dialogue(t, { plain: true, resource: 'desk' });
-  t.equal(await peer.hears(/<stream:stream [^>]*>/), header(''), 'before TLS nothing says who we are');
-  peer.says(HEADER + features(STARTTLS));
-  t.equal(await peer.hears(/\/>/), `<starttls xmlns='${NS_TLS}'/>`);
+  t.equal(await peer.receives(/<stream:stream [^>]*>/), header(''), 'before TLS nothing says who we are');
+  peer.sends(HEADER + features(STARTTLS));
+  t.equal(await peer.receives(/\/>/), `<starttls xmlns='${NS_TLS}'/>`);
   t.equal(peer.unread, '');
-  peer.says(`<proceed xmlns='${NS_TLS}'/>`);
-  t.equal((await peer.secures()).serverName, 'localhost');
+  peer.sends(`<proceed xmlns='${NS_TLS}'/>`);
+  t.equal((await peer.startsTls()).serverName, 'localhost');
 
-  t.equal(await peer.hears(/<stream:stream [^>]*>/), header(`from='ann@localhost' `));
-  peer.says(HEADER + features(MECHANISMS));
+  t.equal(await peer.receives(/<stream:stream [^>]*>/), header(`from='ann@localhost' `));
+  peer.sends(HEADER + features(MECHANISMS));
   const plain = Buffer.from('\0ann\0correct horse').toString('base64');
-  t.equal(await peer.hears(/<\/auth>/), `<auth xmlns='${NS_SASL}' mechanism='PLAIN'>${plain}</auth>`);
-  peer.says(`<success xmlns='${NS_SASL}'/>`);
+  t.equal(await peer.receives(/<\/auth>/), `<auth xmlns='${NS_SASL}' mechanism='PLAIN'>${plain}</auth>`);
+  peer.sends(`<success xmlns='${NS_SASL}'/>`);
 
-  t.equal(await peer.hears(/<stream:stream [^>]*>/), header(`from='ann@localhost' `));
-  peer.says(HEADER + features(BIND));
-  const request = await peer.hears(/<\/iq>/);
+  t.equal(await peer.receives(/<stream:stream [^>]*>/), header(`from='ann@localhost' `));
+  peer.sends(HEADER + features(BIND));
+  const request = await peer.receives(/<\/iq>/);
   t.match(request, /^<iq type='set' id='[\w-]{22}'><bind xmlns='[^']*'><resource>desk<\/resource><\/bind><\/iq>$/);
   t.throws(() => client.send(writeMessage({ to: client.account, type: 'chat', body: 'early' })), /not online/);
   peer.binds(request, 'ann@localhost/desk');
   await started;
-  t.match(await peer.hears(/\/>/), /^<presence id='[\w-]{22}'\/>$/);
+  t.match(await peer.receives(/\/>/), /^<presence id='[\w-]{22}'\/>$/);
   t.equal(peer.unread, '');
 });
 
@@ -66,9 +66,9 @@ t.test('a login by STARTTLS sends exactly the required elements, in order', asyn
 t.test('direct TLS names the domain and the application, and has no StartTLS inside', async (t) => {
   const { peer, asked } = await dialogue(t, { tls: { ALPNProtocols: ['http/1.1', 'xmpp-client'] } });
   t.same(asked, { serverName: 'localhost', protocol: 'xmpp-client' });
-  await peer.hears(/<stream:stream [^>]*>/);
-  peer.says(HEADER + features(STARTTLS, MECHANISMS));
-  t.match(await peer.hears(/<\/auth>/), /^<auth /);
+  await peer.receives(/<stream:stream [^>]*>/);
+  peer.sends(HEADER + features(STARTTLS, MECHANISMS));
+  t.match(await peer.receives(/<\/auth>/), /^<auth /);
 });
 
 // [RFC6120-4.3.6-a,b] [RFC6120-4.7.5-c] [RFC6120-4.7.1-c] [RFC6120-4.7.2-b] [RFC6120-4.3.2-a]
@@ -77,13 +77,13 @@ t.test(
   async (t) => {
     const { client, peer, started } = await dialogue(t, { resource: 'desk' });
     const bare = `<stream:stream xmlns='jabber:client' xmlns:stream='${NS_STREAM}' version='1.0'>`;
-    await peer.hears(/<stream:stream [^>]*>/);
-    peer.says(bare + features(`<unknown xmlns='urn:x'><required/></unknown>`, MECHANISMS));
-    await peer.hears(/<\/auth>/);
-    peer.says(`<success xmlns='${NS_SASL}'/>`);
-    await peer.hears(/<stream:stream [^>]*>/);
-    peer.says(bare.replace("version='1.0'", "version='01.0'") + features(BIND, `<unknown xmlns='urn:x'/>`));
-    peer.binds(await peer.hears(/<\/iq>/), 'ann@localhost/Another');
+    await peer.receives(/<stream:stream [^>]*>/);
+    peer.sends(bare + features(`<unknown xmlns='urn:x'><required/></unknown>`, MECHANISMS));
+    await peer.receives(/<\/auth>/);
+    peer.sends(`<success xmlns='${NS_SASL}'/>`);
+    await peer.receives(/<stream:stream [^>]*>/);
+    peer.sends(bare.replace("version='1.0'", "version='01.0'") + features(BIND, `<unknown xmlns='urn:x'/>`));
+    peer.binds(await peer.receives(/<\/iq>/), 'ann@localhost/Another');
     await started;
     t.equal(client.jid?.toString(), 'ann@localhost/Another');
   },
@@ -99,10 +99,10 @@ t.test('a header that is not one of XMPP 1.0 is answered with its stream error, 
   for (const [condition, said] of Object.entries(cases)) {
     const { client, peer } = await dialogue(t);
     const offline = next(client, 'offline');
-    t.equal(await peer.hears(/<stream:stream [^>]*>/), header(`from='ann@localhost' `));
-    peer.says(said);
+    t.equal(await peer.receives(/<stream:stream [^>]*>/), header(`from='ann@localhost' `));
+    peer.sends(said);
     t.equal(
-      await peer.hearsTheEnd(),
+      await peer.receivesEnd(),
       `<stream:error><${condition} xmlns='${NS_STREAMS}'/></stream:error></stream:stream>`,
     );
     t.match((await offline).reason, { name: 'ConnectError', cause: { name: 'StreamError', condition, by: 'us' } });
@@ -114,15 +114,15 @@ t.test(
   'a stream error of the server is told with its details, and answered with the end and nothing more',
   async (t) => {
     const { client, peer, started } = await dialogue(t);
-    await peer.letsIn();
+    await peer.acceptsLogin();
     await started;
-    await peer.hears(/<presence [^>]*>/);
+    await peer.receives(/<presence [^>]*>/);
     const offline = next(client, 'offline');
-    peer.says(
+    peer.sends(
       `<stream:error><system-shutdown xmlns='${NS_STREAMS}'/><text xmlns='${NS_STREAMS}' xml:lang='de'>Gute Nacht</text>` +
         `<text xmlns='${NS_STREAMS}'>conflict</text><why xmlns='urn:app'/></stream:error></stream:stream>`,
     );
-    t.equal(await peer.hearsTheEnd(), '</stream:stream>');
+    t.equal(await peer.receivesEnd(), '</stream:stream>');
     const { reason } = await offline;
     t.match(reason, { name: 'StreamError', condition: 'system-shutdown', message: /conflict/, by: 'peer' });
     t.equal(reason instanceof StreamError && reason.details.application?.ns, 'urn:app');
@@ -132,29 +132,29 @@ t.test(
 // [RFC6120-4.4-a,b,c] [RFC6121-4.5.1-a]
 t.test('a stop sends unavailable presence, and handles what arrives until the server closes', async (t) => {
   const { client, peer, started } = await dialogue(t);
-  await peer.letsIn();
+  await peer.acceptsLogin();
   await started;
-  await peer.hears(/<presence [^>]*>/);
+  await peer.receives(/<presence [^>]*>/);
   const stopped = client.stop();
-  t.match(await peer.hears(/<\/stream:stream>/), /^<presence type='unavailable' id='[^']*'\/><\/stream:stream>$/);
+  t.match(await peer.receives(/<\/stream:stream>/), /^<presence type='unavailable' id='[^']*'\/><\/stream:stream>$/);
   const message = next(client, 'message');
-  peer.says(`<message from='bob@localhost/x' type='chat'><body>one more thing</body></message>`);
+  peer.sends(`<message from='bob@localhost/x' type='chat'><body>one more thing</body></message>`);
   t.equal((await message).body, 'one more thing', 'so the connection was still there');
   t.throws(() => client.send(writeMessage({ to: client.account, type: 'chat', body: 'late' })));
-  peer.says('</stream:stream>');
-  t.equal(await peer.hearsTheEnd(), '');
+  peer.sends('</stream:stream>');
+  t.equal(await peer.receivesEnd(), '');
   await stopped;
 });
 
 // [RFC6120-4.4-e]
 t.test("the server's end is answered with ours", async (t) => {
   const { client, peer, started } = await dialogue(t);
-  await peer.letsIn();
+  await peer.acceptsLogin();
   await started;
-  await peer.hears(/<presence [^>]*>/);
+  await peer.receives(/<presence [^>]*>/);
   const offline = next(client, 'offline');
-  peer.says('</stream:stream>');
-  t.equal(await peer.hearsTheEnd(), '</stream:stream>');
+  peer.sends('</stream:stream>');
+  t.equal(await peer.receivesEnd(), '</stream:stream>');
   t.match(await offline, { reason: undefined, willRetry: true });
 });
 
@@ -162,11 +162,11 @@ t.test("the server's end is answered with ours", async (t) => {
 t.test('a refusal of STARTTLS ends the connection, and nothing is sent in plaintext', async (t) => {
   const { client, peer } = await dialogue(t, { plain: true });
   const offline = next(client, 'offline');
-  await peer.hears(/<stream:stream [^>]*>/);
-  peer.says(HEADER + features(STARTTLS, MECHANISMS));
-  await peer.hears(/<starttls [^>]*>/);
-  peer.says(`<failure xmlns='${NS_TLS}'/></stream:stream>`);
-  t.match(await peer.hearsTheEnd(), /^(<\/stream:stream>)?$/);
+  await peer.receives(/<stream:stream [^>]*>/);
+  peer.sends(HEADER + features(STARTTLS, MECHANISMS));
+  await peer.receives(/<starttls [^>]*>/);
+  peer.sends(`<failure xmlns='${NS_TLS}'/></stream:stream>`);
+  t.match(await peer.receivesEnd(), /^(<\/stream:stream>)?$/);
   t.match((await offline).reason, { name: 'TlsError', message: /refused/ });
 });
 
@@ -174,12 +174,12 @@ t.test('a refusal of STARTTLS ends the connection, and nothing is sent in plaint
 t.test('a failed handshake, as with TLS before 1.2, ends the connection, and nothing more is sent', async (t) => {
   const { client, peer } = await dialogue(t, { plain: true });
   const offline = next(client, 'offline');
-  await peer.hears(/<stream:stream [^>]*>/);
-  peer.says(HEADER + features(STARTTLS));
-  await peer.hears(/<starttls [^>]*>/);
-  peer.says(`<proceed xmlns='${NS_TLS}'/>`);
-  await t.rejects(peer.secures({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }));
-  t.equal(await peer.hearsTheEnd(), '');
+  await peer.receives(/<stream:stream [^>]*>/);
+  peer.sends(HEADER + features(STARTTLS));
+  await peer.receives(/<starttls [^>]*>/);
+  peer.sends(`<proceed xmlns='${NS_TLS}'/>`);
+  await t.rejects(peer.startsTls({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }));
+  t.equal(await peer.receivesEnd(), '');
   t.match((await offline).reason, { name: 'TlsError' });
 });
 
@@ -202,14 +202,14 @@ t.test('every SASL failure is reported with its condition, and only temporary on
   for (const condition of [...conditions, undefined]) {
     const { client, peer } = await dialogue(t);
     const offline = next(client, 'offline');
-    await peer.hears(/<stream:stream [^>]*>/);
-    peer.says(HEADER + features(MECHANISMS));
-    await peer.hears(/<\/auth>/);
-    peer.says(`<failure xmlns='${NS_SASL}'>${condition === undefined ? '' : `<${condition}/>`}</failure>`);
+    await peer.receives(/<stream:stream [^>]*>/);
+    peer.sends(HEADER + features(MECHANISMS));
+    await peer.receives(/<\/auth>/);
+    peer.sends(`<failure xmlns='${NS_SASL}'>${condition === undefined ? '' : `<${condition}/>`}</failure>`);
     const { reason, willRetry } = await offline;
     t.match(reason, { name: 'SaslError', condition: condition ?? 'not-authorized' });
     t.equal(willRetry, condition === 'aborted' || condition === 'temporary-auth-failure', condition ?? 'none');
-    t.equal(await peer.hearsTheEnd(), '', 'nothing else is tried');
+    t.equal(await peer.receivesEnd(), '', 'nothing else is tried');
   }
 });
 
@@ -231,16 +231,16 @@ t.test(
       const { client, peer } = await dialogue(t);
       const offline = next(client, 'offline');
       await peer.authenticates();
-      peer.says(HEADER + features(BIND));
-      const id = /id='([^']*)'/.exec(await peer.hears(/<\/iq>/))?.[1] ?? '';
-      peer.says(answer(id));
+      peer.sends(HEADER + features(BIND));
+      const id = /id='([^']*)'/.exec(await peer.receives(/<\/iq>/))?.[1] ?? '';
+      peer.sends(answer(id));
       t.match((await offline).reason, { name: 'NegotiationError', message });
-      t.notMatch(await peer.hearsTheEnd(), '<presence');
+      t.notMatch(await peer.receivesEnd(), '<presence');
     }
     const { client, peer } = await dialogue(t);
     const offline = next(client, 'offline');
     await peer.authenticates();
-    peer.says(HEADER + features());
+    peer.sends(HEADER + features());
     t.match((await offline).reason, { name: 'NegotiationError', message: /no way to bind/ });
   },
 );
@@ -299,7 +299,7 @@ t.test('stanzas keep their order both ways, in UTF-8, whatever else they hold', 
 // [RFC6120-13.12-b]
 t.test('a server that does not read cannot make our send buffer grow without limit', async (t) => {
   const { client, peer, started } = await dialogue(t);
-  await peer.letsIn();
+  await peer.acceptsLogin();
   await started;
   peer.readsNoMore();
   const offline = next(client, 'offline');

@@ -9,7 +9,7 @@ import { NegotiationError } from '../../src/xmpp-core/errors.js';
 import { endPointHash } from '../../src/xmpp-core/transport/certificate.js';
 import { httpRequest } from '../../src/xmpp-core/transport/http.js';
 import { describeTarget, findTargets, type SrvResolver } from '../../src/xmpp-core/transport/targets.js';
-import { trust } from '../../src/xmpp-core/transport/tls.js';
+import { tlsOptions } from '../../src/xmpp-core/transport/tls.js';
 
 interface SrvRecord {
   readonly name: string;
@@ -235,19 +235,19 @@ t.test(
   'authorities are read once for a bundle, which trusts nobody for another, and a certificate of ours is shown for itself',
   async (t) => {
     const bundle = (n: number): string => `${LOOPBACK_CERTIFICATE}${'\n'.repeat(n)}`;
-    const first = trust(bundle(0)).secureContext;
+    const first = tlsOptions(bundle(0)).secureContext;
     t.ok(first);
-    t.equal(trust(bundle(0)).secureContext, first);
-    t.not(trust(bundle(1)).secureContext, first);
-    for (let n = 1; n < 10; n += 1) trust(bundle(n));
-    t.not(trust(bundle(0)).secureContext, first, 'many bundles are not kept for ever');
+    t.equal(tlsOptions(bundle(0)).secureContext, first);
+    t.not(tlsOptions(bundle(1)).secureContext, first);
+    for (let n = 1; n < 10; n += 1) tlsOptions(bundle(n));
+    t.not(tlsOptions(bundle(0)).secureContext, first, 'many bundles are not kept for ever');
     const ours = { certificate: LOOPBACK_CERTIFICATE, key: LOOPBACK_KEY };
-    t.match(trust(bundle(0), ours), {
+    t.match(tlsOptions(bundle(0), ours), {
       secureContext: undefined,
       cert: ours.certificate,
       key: ours.key,
       minVersion: 'TLSv1.2',
     });
-    t.equal(trust(bundle(0)).rejectUnauthorized, true);
+    t.equal(tlsOptions(bundle(0)).rejectUnauthorized, true);
   },
 );

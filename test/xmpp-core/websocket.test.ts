@@ -8,7 +8,7 @@ import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { parseElement } from '../../src/xmpp-core/xml/stream-parser.js';
 import { recorder, startLoopback, until } from '../support/loopback.js';
-import { CLOSE, letIn, OPEN, PLAIN, scriptedServer } from '../support/websocket-server.js';
+import { CLOSE, acceptLogin, OPEN, PLAIN, scriptedServer } from '../support/websocket-server.js';
 
 const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';
 
@@ -95,7 +95,7 @@ void t.test('a lost WebSocket is noticed, and the client comes back', async (t) 
 // [RFC7395-3.1-a] [RFC7395-3.2-a] [RFC7395-3.3.2-a] [RFC7395-3.3.3-a,b,c] [RFC7395-3.4-a,c] [RFC7395-3.6-a]
 // [RFC7395-3.7-a] [RFC7395-3.8-a]
 void t.test('every message is text, and one whole element with its own namespaces (RFC 7395 §3.2, §3.3)', async (t) => {
-  const server = await scriptedServer(t, { answer: letIn });
+  const server = await scriptedServer(t, { answer: acceptLogin });
   const client = clientOf(t, server.url);
   await client.start();
   // Both are sent in one turn, and are two messages all the same.
@@ -139,7 +139,8 @@ void t.test('every message is text, and one whole element with its own namespace
 void t.test('StartTLS is not begun inside a WebSocket, even when it is offered (RFC 7395 §3.9)', async (t) => {
   const tls = `<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`;
   const server = await scriptedServer(t, {
-    answer: (message, n) => (n === 1 ? [OPEN, PLAIN.replace('<mechanisms', `${tls}<mechanisms`)] : letIn(message, n)),
+    answer: (message, n) =>
+      n === 1 ? [OPEN, PLAIN.replace('<mechanisms', `${tls}<mechanisms`)] : acceptLogin(message, n),
   });
   await clientOf(t, server.url).start();
   t.equal(
@@ -151,7 +152,7 @@ void t.test('StartTLS is not begun inside a WebSocket, even when it is offered (
 // [RFC7395-3.1-b]
 void t.test('a server that does not agree to the subprotocol is not spoken to (RFC 7395 §3.1)', async (t) => {
   for (const protocol of [false, 'chat'] as const) {
-    const server = await scriptedServer(t, { answer: letIn, protocol });
+    const server = await scriptedServer(t, { answer: acceptLogin, protocol });
     const reason = await firstFailure(clientOf(t, server.url));
     t.ok(reason instanceof ConnectError);
     t.match(reason?.message, /subprotocol/);
@@ -161,10 +162,10 @@ void t.test('a server that does not agree to the subprotocol is not spoken to (R
 
 // [RFC7395-6-a] [XEP-0156-2.2-c] [pitfall-certificate-name]
 void t.test('the certificate has to be trusted, and be for the host of the URL', async (t) => {
-  const trusted = await scriptedServer(t, { answer: letIn });
+  const trusted = await scriptedServer(t, { answer: acceptLogin });
   const stranger = createClient({ jid: Jid.parse('alice@localhost'), password: 'secret', websocket: trusted.url });
   await t.rejects(stranger.start(), TlsError, 'an authority that nobody named');
-  const elsewhere = await scriptedServer(t, { answer: letIn, host: '127.0.0.2' });
+  const elsewhere = await scriptedServer(t, { answer: acceptLogin, host: '127.0.0.2' });
   await t.rejects(
     clientOf(t, elsewhere.url).start(),
     { name: 'TlsError', permanent: true, message: /another name/ },
@@ -175,7 +176,7 @@ void t.test('the certificate has to be trusted, and be for the host of the URL',
 
 // [RFC7395-3.9-a]
 void t.test('without TLS a WebSocket goes to this machine only', async (t) => {
-  const near = await scriptedServer(t, { answer: letIn, tls: false });
+  const near = await scriptedServer(t, { answer: acceptLogin, tls: false });
   await clientOf(t, near.url).start();
   for (const url of [
     'ws://example.com/ws',
@@ -234,7 +235,7 @@ void t.test('a stream error is told as what it is, and answered with a close (RF
 
 // [RFC7395-3.6-a] [RFC6120-4.4-e]
 void t.test('when the server closes, its close is answered and then the WebSocket ends (RFC 7395 §3.6)', async (t) => {
-  const server = await scriptedServer(t, { answer: letIn });
+  const server = await scriptedServer(t, { answer: acceptLogin });
   const client = clientOf(t, server.url);
   await client.start();
   const offline = client.events.once('offline');
@@ -247,7 +248,7 @@ void t.test('when the server closes, its close is answered and then the WebSocke
 // [RFC6120-4.4-d] [pitfall-stop-on-dead-socket]
 void t.test('a server that never answers a close does not keep the client from stopping', async (t) => {
   const server = await scriptedServer(t, {
-    answer: (message, n) => (message.startsWith('<close') ? [] : letIn(message, n)),
+    answer: (message, n) => (message.startsWith('<close') ? [] : acceptLogin(message, n)),
   });
   const client = clientOf(t, server.url);
   await client.start();
@@ -256,13 +257,13 @@ void t.test('a server that never answers a close does not keep the client from s
 });
 
 void t.test('a close may name another WebSocket, which is then entered instead (RFC 7395 §3.6.1)', async (t) => {
-  const goal = await scriptedServer(t, { answer: letIn });
+  const goal = await scriptedServer(t, { answer: acceptLogin });
   const move = `<close xmlns='${NS_FRAMING}' see-other-uri='${goal.url}'/>`;
   const answerAtOnce = await scriptedServer(t, { answer: () => [move] });
   await clientOf(t, answerAtOnce.url).start();
   t.ok(goal.messages.length > 0, 'instead of an open');
 
-  const later = await scriptedServer(t, { answer: letIn });
+  const later = await scriptedServer(t, { answer: acceptLogin });
   const client = clientOf(t, later.url);
   await client.start();
   const back = client.events.once('online');
@@ -273,7 +274,7 @@ void t.test('a close may name another WebSocket, which is then entered instead (
 
 // [RFC7395-3.6.1-a]
 void t.test('a close that names something less protected is not followed (RFC 7395 §3.6.1)', async (t) => {
-  const plain = await scriptedServer(t, { answer: letIn, tls: false });
+  const plain = await scriptedServer(t, { answer: acceptLogin, tls: false });
   for (const uri of [plain.url, plain.url.replace('ws:', 'http:'), 'nonsense']) {
     const server = await scriptedServer(t, { answer: () => [`<close xmlns='${NS_FRAMING}' see-other-uri='${uri}'/>`] });
     const reason = await firstFailure(clientOf(t, server.url));
@@ -285,7 +286,7 @@ void t.test('a close that names something less protected is not followed (RFC 73
 void t.test('stream features may come without a prefix of their own', async (t) => {
   const unprefixed = PLAIN.replace('stream:features xmlns:stream', 'features xmlns').replace('/stream:', '/');
   const server = await scriptedServer(t, {
-    answer: (message, n) => (n === 1 ? [OPEN, unprefixed] : letIn(message, n)),
+    answer: (message, n) => (n === 1 ? [OPEN, unprefixed] : acceptLogin(message, n)),
   });
   const client = clientOf(t, server.url);
   await client.start();

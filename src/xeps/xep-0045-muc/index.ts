@@ -8,7 +8,7 @@
  * Left out: the legacy join without `<x/>` (§7.2.16), which no service needs any more; URIs (§15.7), which are for user interfaces.
  */
 import { Jid } from '../../xmpp-core/jid/jid.js';
-import { definePlugin, from, handled, type SenderGuard } from '../../xmpp-core/plugin.js';
+import { definePlugin, senders, handled, type SenderGuard } from '../../xmpp-core/plugin.js';
 import { writeMessage } from '../../xmpp-core/stanza/stanzas.js';
 import { serviceDiscovery } from '../xep-0030-service-discovery.js';
 import { NS_DIRECT_INVITATION, readDirectInvitation } from '../xep-0249-direct-invitations.js';
@@ -85,12 +85,12 @@ export const muc = definePlugin({
       return handled;
     });
     // §7.4: a groupchat message from a room that we are not in is forged, or we left the room meanwhile.
-    context.onMessage('every', from.anyone, (_payload, { type }) => (type === 'groupchat' ? handled : undefined));
+    context.onMessage('every', senders.anyone, (_payload, { type }) => (type === 'groupchat' ? handled : undefined));
     context.onUndelivered(fromRoom, (undelivered) => sessionOf(undelivered.from)?.takeUndelivered(undelivered));
-    context.onMessage({ ns: NS_MUC_USER, name: 'x' }, from.anyone, (_payload, { element }) =>
+    context.onMessage({ ns: NS_MUC_USER, name: 'x' }, senders.anyone, (_payload, { element }) =>
       takeInvitation(readMediatedInvitation(element)),
     );
-    context.onMessage({ ns: NS_DIRECT_INVITATION, name: 'x' }, from.anyone, (payload, { element, from: by }) =>
+    context.onMessage({ ns: NS_DIRECT_INVITATION, name: 'x' }, senders.anyone, (payload, { element, from: by }) =>
       // §7.8.2: services put both kinds into one message, for old clients.
       readMediatedInvitation(element) === undefined ? takeInvitation(readDirectInvitation(payload, by)) : undefined,
     );

@@ -154,7 +154,7 @@ export function readPubsubEvent(event: Element): PubsubEvent | undefined {
 export const PUBSUB_EVENT = { ns: NS_PUBSUB_EVENT, name: 'event' } as const;
 
 /**
- * A message handler for notifications of one node: `context.onMessage(PUBSUB_EVENT, from.ownAccount, onNode('urn:…', handle))`. The sender
+ * A message handler for notifications of one node: `context.onMessage(PUBSUB_EVENT, senders.ownAccount, onNode('urn:…', handle))`. The sender
  * of the message owns the node (§12.17): a node of that name at another sender is another node. A message without a body is marked as
  * handled.
  */

@@ -8,7 +8,7 @@
  */
 import { XmppError } from '../../xmpp-core/errors.js';
 import type { Listenable } from '../../xmpp-core/events.js';
-import { definePlugin, from, type Plugin, type PluginContext } from '../../xmpp-core/plugin.js';
+import { definePlugin, senders, type Plugin, type PluginContext } from '../../xmpp-core/plugin.js';
 import type { StreamFeature } from '../../xmpp-core/stream/stream-feature.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
 import { offersInBind } from '../xep-0386-bind2.js';
@@ -145,7 +145,7 @@ function ofOurs(parent: Element): Element | undefined {
 
 /** Sends the waiting messages for a room when the room confirms that we are in it: our own presence has status 110. */
 function resendToRooms(context: PluginContext, session: ManagedSession): void {
-  context.onPresence({ ns: NS_MUC_USER, name: 'x' }, from.anyone, (payload, { type, from: sender }) => {
+  context.onPresence({ ns: NS_MUC_USER, name: 'x' }, senders.anyone, (payload, { type, from: sender }) => {
     if (type !== 'available' || !payload.children('status').some((status) => status.attr('code') === '110')) return;
     for (const { stanza } of session.resendQueue.takeForRoom(sender)) context.send(stanza);
   });

@@ -2,7 +2,7 @@
 import { untilAborted } from '../../xmpp-core/deadline.js';
 import { StanzaError, XmppError } from '../../xmpp-core/errors.js';
 import { Jid } from '../../xmpp-core/jid/jid.js';
-import { from, handled, type PluginContext, type SenderGuard } from '../../xmpp-core/plugin.js';
+import { senders, handled, type PluginContext, type SenderGuard } from '../../xmpp-core/plugin.js';
 import { newId } from '../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../xmpp-core/stanza/stanzas.js';
 import { serviceDiscovery } from '../xep-0030-service-discovery.js';
@@ -97,7 +97,7 @@ export class ArchiveReader {
       this.#take(payload, outer);
     });
     // A message that wraps a result is never a message to us, whoever sent it (§8.2).
-    context.onMessage({ ns: NS_MAM, name: 'result' }, from.anyone, () => handled);
+    context.onMessage({ ns: NS_MAM, name: 'result' }, senders.anyone, () => handled);
   }
 
   /** The features of an archive, queried once per session. @throws ArchiveError if there is no archive, and what `iq` throws */

@@ -4,7 +4,7 @@
  */
 import { Jid } from '../jid/jid.js';
 import { BoundedMap } from '../bounded-map.js';
-import { definePlugin, from, type Plugin } from '../plugin.js';
+import { definePlugin, senders, type Plugin } from '../plugin.js';
 
 /** The handle of the plugin `resourceLocking`. */
 export interface ResourceLocking {
@@ -20,14 +20,14 @@ export const resourceLocking: Plugin<ResourceLocking> = definePlugin({
   name: 'resource-locking',
   setup(context): ResourceLocking {
     const locked = new BoundedMap<string, Jid>(MAX_CHATS);
-    context.onMessage({ ns: 'jabber:client', name: 'body' }, from.anyone, (_body, { type, from: sender }) => {
+    context.onMessage({ ns: 'jabber:client', name: 'body' }, senders.anyone, (_body, { type, from: sender }) => {
       if (type !== 'chat') return;
       const bare = sender.bare.toString();
       const current = locked.get(bare);
       const isOther = current !== undefined && !current.isBare && !current.equals(sender);
       locked.set(bare, isOther ? sender.bare : sender);
     });
-    context.onPresence('every', from.anyone, (_element, { from: sender }) => {
+    context.onPresence('every', senders.anyone, (_element, { from: sender }) => {
       const bare = sender.bare.toString();
       // Only contacts with a chat have an entry, so presence from strangers uses no memory.
       if (locked.get(bare) !== undefined) locked.set(bare, sender.bare);

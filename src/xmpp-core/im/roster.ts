@@ -7,7 +7,7 @@
 import { StanzaError, XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';
 import { Jid } from '../jid/jid.js';
-import { definePlugin, from, type Plugin } from '../plugin.js';
+import { definePlugin, senders, type Plugin } from '../plugin.js';
 import { el, type Element } from '../xml/element.js';
 import { RosterCache } from './roster-cache.js';
 import { NS_ROSTER, readRosterEntry, type RosterItem } from './roster-item.js';
@@ -118,7 +118,7 @@ export const roster: Plugin<Roster> = definePlugin({
     });
 
     // §2.1.6: only our own account may push roster changes, one item at a time.
-    context.onIq({ type: 'set', ns: NS_ROSTER, name: 'query' }, from.ownAccount, (query) => {
+    context.onIq({ type: 'set', ns: NS_ROSTER, name: 'query' }, senders.ownAccount, (query) => {
       const [item, ...more] = query.children('item');
       const entry = item === undefined || more.length > 0 ? undefined : readRosterEntry(item);
       if (entry === undefined) throw StanzaError.of('bad-request');

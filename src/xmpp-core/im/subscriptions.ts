@@ -6,7 +6,7 @@
 import { XmppError } from '../errors.js';
 import type { Listenable } from '../events.js';
 import { Jid } from '../jid/jid.js';
-import { definePlugin, from, type Plugin } from '../plugin.js';
+import { definePlugin, senders, type Plugin } from '../plugin.js';
 import { readText, type LocalizedText } from '../stanza/language.js';
 import { writePresence, type OutgoingText, type Presence } from '../stanza/stanzas.js';
 
@@ -49,7 +49,7 @@ export const subscriptions: Plugin<Subscriptions> = definePlugin({
   setup(context): Subscriptions {
     const events = context.events<SubscriptionEvents>();
 
-    context.onPresence('every', from.anyone, (element, presence) => {
+    context.onPresence('every', senders.anyone, (element, presence) => {
       const contact = presence.from.bare;
       // Ignore what our other clients send on behalf of the account.
       if (contact.equals(context.account)) return;

@@ -70,7 +70,7 @@ export function isLoopbackAddress(address: string): boolean {
  * @param rule allows every address by default
  * @throws AddressError for an address that the rule forbids; for a name, the socket emits it
  */
-export function connectingTo(
+export function connectOptions(
   host: string,
   rule: AddressRule = () => true,
 ): Pick<net.TcpNetConnectOpts, 'lookup' | 'autoSelectFamily' | 'autoSelectFamilyAttemptTimeout'> {

@@ -3,9 +3,9 @@ import http from 'node:http';
 import https from 'node:https';
 import { XmppError } from '../errors.js';
 import { withDeadline } from '../deadline.js';
-import { connectingTo, isPublicAddress } from './addresses.js';
+import { connectOptions, isPublicAddress } from './addresses.js';
 import { unbracketed } from './targets.js';
-import { trust } from './tls.js';
+import { tlsOptions } from './tls.js';
 
 /** A request for `httpRequest`. */
 export interface HttpRequest {
@@ -119,7 +119,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
   const host = unbracketed(url.hostname);
   const isGuarded = addresses === 'public' && !privateHosts.includes(host);
   const options = {
-    ...connectingTo(host, isGuarded ? isPublicAddress : undefined),
+    ...connectOptions(host, isGuarded ? isPublicAddress : undefined),
     method,
     headers: { ...headers, ...length },
     signal,
@@ -127,7 +127,7 @@ async function exchange(url: URL, request: HttpRequest, signal: AbortSignal): Pr
     agent: false,
   } as const;
   const outgoing =
-    url.protocol === 'https:' ? https.request(url, { ...options, ...trust(ca) }) : http.request(url, options);
+    url.protocol === 'https:' ? https.request(url, { ...options, ...tlsOptions(ca) }) : http.request(url, options);
   const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
     outgoing.on('response', resolve).on('error', reject);
   });

@@ -3,9 +3,9 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { untilAborted } from '../deadline.js';
 import { toAsciiDomain } from '../jid/domain.js';
-import { connectingTo } from './addresses.js';
+import { connectOptions } from './addresses.js';
 import { unbracketed, type TcpTarget } from './targets.js';
-import { securityOf, tlsError, trust, type ClientCertificate } from './tls.js';
+import { securityOf, tlsError, tlsOptions, type ClientCertificate } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** How the server's certificate is verified, and what we present. */
@@ -29,7 +29,7 @@ const LINGER_MS = 3_000;
  */
 export async function connectTcp(target: TcpTarget, options: TlsOptions, signal: AbortSignal): Promise<Transport> {
   const socket = net.connect({
-    ...connectingTo(target.host),
+    ...connectOptions(target.host),
     host: target.host,
     port: target.port,
     noDelay: true,
@@ -91,7 +91,7 @@ class TcpTransport implements Transport {
     const socket = tls.connect({
       socket: plain,
       ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
-      ...trust(ca, certificate),
+      ...tlsOptions(ca, certificate),
       // XEP-0368 §3: direct TLS names its application; StartTLS does not.
       ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
       checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(reference, certificate),

@@ -23,7 +23,7 @@ const contexts = new BoundedMap<string, tls.SecureContext>(MAX_CONTEXTS);
  * The options of `node:tls` that verify the peer's certificate and present ours.
  * @param ca a PEM bundle of authorities to trust in addition to the system's
  */
-export function trust(ca: string | undefined, ours?: ClientCertificate): tls.ConnectionOptions {
+export function tlsOptions(ca: string | undefined, ours?: ClientCertificate): tls.ConnectionOptions {
   const own = ours === undefined ? {} : { cert: ours.certificate, key: ours.key };
   return {
     // Explicit, so that no environment variable can turn it off.
@@ -84,7 +84,7 @@ const DISTRUST: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Whether the error means that the certificate is not trusted. */
-export function isDistrust(error: unknown): boolean {
+export function isCertificateError(error: unknown): boolean {
   return DISTRUST.has(codeOf(error));
 }
 

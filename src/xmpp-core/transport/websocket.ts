@@ -3,9 +3,9 @@ import tls from 'node:tls';
 import type { WebSocket } from 'ws';
 import { StreamError, TlsError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
-import { connectingTo, isLoopbackAddress } from './addresses.js';
+import { connectOptions, isLoopbackAddress } from './addresses.js';
 import { unbracketed, webSocketTarget, type WebSocketTarget } from './targets.js';
-import { isDistrust, securityOf, tlsError, trust } from './tls.js';
+import { isCertificateError, securityOf, tlsError, tlsOptions } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
 
 /** Options of `connectWebSocket`. */
@@ -41,8 +41,8 @@ export async function connectWebSocket(
   // Loaded on demand: clients that connect by TCP never need it.
   const { WebSocket } = await import('ws');
   const socket = new WebSocket(url, 'xmpp', {
-    ...connectingTo(host, isSecure ? undefined : isLoopbackAddress),
-    ...trust(ca),
+    ...connectOptions(host, isSecure ? undefined : isLoopbackAddress),
+    ...tlsOptions(ca),
     maxPayload: maxMessageBytes,
     perMessageDeflate: false,
     followRedirects: false,
@@ -56,7 +56,7 @@ export async function connectWebSocket(
     return new WebSocketTransport(socket, url.host, security);
   } catch (error) {
     socket.terminate();
-    throw isDistrust(error) ? tlsError(error, host, url.host) : error;
+    throw isCertificateError(error) ? tlsError(error, host, url.host) : error;
   }
 }
 

@@ -20,9 +20,9 @@ import { StanzaError } from '../../../src/xmpp-core/errors.js';
 import { NS_CLIENT } from '../../../src/xmpp-core/stanza/namespaces.js';
 import { errorReply } from '../../../src/xmpp-core/stanza/stanza-error.js';
 import { ConversationStore } from '../../../src/agent/conversation/history.js';
-import { askAgain, asked, Stage, times } from '../../support/bot.js';
+import { askAgain, promptOf, Stage, times } from '../../support/bot.js';
 import { until } from '../../support/loopback.js';
-import { hangs, says } from '../../support/openai-server.js';
+import { hangs, textAnswer } from '../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -45,13 +45,13 @@ t.test('messages to other clients, and missed messages', async (t) => {
         where: ({ body }) => body === 'you, not the bot',
         timeoutMs: 10_000,
       });
-      alice.say('you, not the bot', { to: toOther });
+      alice.send('you, not the bot', { to: toOther });
       await heard;
       other.send(writeMessage({ to: alice.client.account, type: 'chat', body: 'a word of mine' }));
-      await alice.hears('a word of mine');
+      await alice.receives('a word of mine');
       await askAgain(stage, alice);
       t.equal(model.requests.length, before + 1);
-      t.notMatch(asked(model).at(-1)?.[1], /not the bot|word of mine/);
+      t.notMatch(promptOf(model).at(-1)?.[1], /not the bot|word of mine/);
       t.equal(await bot.stop(), 0);
       const next = await stage.run();
       await askAgain(stage, alice);
@@ -66,13 +66,13 @@ t.test('messages to other clients, and missed messages', async (t) => {
     await other.start();
     // The server gives it to the client that is there, and keeps it for no other.
     const heard = other.events.once('message', { where: ({ body }) => body === 'in the archive', timeoutMs: 10_000 });
-    alice.say('in the archive');
+    alice.send('in the archive');
     await heard;
     await other.stop();
-    alice.say('kept by the server');
-    model.next(says('From the archive.'), says('From the server.'));
+    alice.send('kept by the server');
+    model.next(textAnswer('From the archive.'), textAnswer('From the server.'));
     const bot = await stage.runProcess();
-    await Promise.all([alice.hears('From the archive.'), alice.hears('From the server.')]);
+    await Promise.all([alice.receives('From the archive.'), alice.receives('From the server.')]);
     await askAgain(stage, alice);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     const before = model.requests.length;
@@ -87,8 +87,8 @@ t.test('messages to other clients, and missed messages', async (t) => {
   t.test('does not run a command again after a crash', async (t) => {
     const bot = await stage.runProcess();
     const before = alice.texts.filter((text) => text.startsWith('Account:')).length;
-    alice.say('/status');
-    await alice.hears(/^Account:/);
+    alice.send('/status');
+    await alice.receives(/^Account:/);
     await bot.stop('SIGKILL');
     const next = await stage.run();
     await askAgain(stage, alice);
@@ -110,7 +110,7 @@ t.test('messages to other clients, and missed messages', async (t) => {
       );
       const sent = ids.at(-1) ?? '';
       t.ok(
-        alice.heard.some(({ id, body }) => id === sent && body === 'And on it goes.'),
+        alice.received.some(({ id, body }) => id === sent && body === 'And on it goes.'),
         'the last message of an answer has its id',
       );
       // What stands there when the process is killed before the line that says that it was sent.
@@ -131,8 +131,8 @@ t.test('messages to other clients, and missed messages', async (t) => {
       await store.close();
       const goesOn = times(alice.texts, 'And on it goes.');
       const next = await stage.run();
-      await alice.hears('This never left.');
-      await carol.hears(/already.*\n\nNobody knows of this\.$/s);
+      await alice.receives('This never left.');
+      await carol.receives(/already.*\n\nNobody knows of this\.$/s);
       await askAgain(stage, alice);
       t.equal(times(alice.texts, 'And on it goes.'), goesOn + 1, 'an answer that arrived is not sent again');
       t.equal(await next.stop(), 0);
@@ -151,28 +151,28 @@ t.test('rooms', async (t) => {
   t.test('requests the missed messages of a room after a restart, also more than its history has', async (t) => {
     const team = await alice.enter(stage.room('team'));
     const rooms = [stage.room('team').toString()];
-    for (let index = 1; index <= 25; index++) await alice.sayIn(team, `before ${index}.`);
+    for (let index = 1; index <= 25; index++) await alice.sendIn(team, `before ${index}.`);
     const bot = await stage.run({ rooms });
     await bot.expect('joined');
-    model.next(says('I read.'));
-    await alice.sayIn(team, 'moltis: what was said?');
-    await alice.hears('I read.');
-    const first = asked(model).at(-1)?.[1] ?? '';
+    model.next(textAnswer('I read.'));
+    await alice.sendIn(team, 'moltis: what was said?');
+    await alice.receives('I read.');
+    const first = promptOf(model).at(-1)?.[1] ?? '';
     t.notMatch(first, 'before 5.', 'at the first join the last 20 messages');
     t.match(first, /before 6\.[^]*before 25\./);
     t.equal(await bot.stop(), 0);
 
-    for (let index = 1; index <= 30; index++) await alice.sayIn(team, `moltis: missed ${index}.`);
+    for (let index = 1; index <= 30; index++) await alice.sendIn(team, `moltis: missed ${index}.`);
     const before = model.requests.length;
     const next = await stage.run({ rooms });
     await next.expect('joined');
     const isRead = async (): Promise<boolean> =>
       (await stage.data()).some(({ text }) => text?.includes('missed 10.') === true);
     while (!(await isRead())) await delay(10);
-    model.next(says('I read that, too.'));
-    await alice.sayIn(team, 'moltis: and now?');
-    await alice.hears('I read that, too.');
-    const second = asked(model).at(-1)?.[1] ?? '';
+    model.next(textAnswer('I read that, too.'));
+    await alice.sendIn(team, 'moltis: and now?');
+    await alice.receives('I read that, too.');
+    const second = promptOf(model).at(-1)?.[1] ?? '';
     for (const index of [1, 10, 30]) t.equal(second.split(`missed ${index}.`).length, 2, `missed ${index}, once`);
     t.equal(model.requests.length, before + 1, 'and none of it is a question');
     t.equal(await next.stop(), 0);
@@ -191,9 +191,9 @@ t.test('rooms', async (t) => {
     await bot.expect('denied', { from: 'mallory@localhost/phone' });
     hers.inviteDirectly(stage.jid());
     await bot.expect('joined', { room: club.toString() });
-    model.next(says('Thank you.'));
-    await alice.sayIn(hers, 'moltis: welcome');
-    await alice.hears('Thank you.');
+    model.next(textAnswer('Thank you.'));
+    await alice.sendIn(hers, 'moltis: welcome');
+    await alice.receives('Thank you.');
 
     // What a room passes on is the word of whoever runs its server.
     const passedOn = (room: string): string =>
@@ -201,7 +201,7 @@ t.test('rooms', async (t) => {
     server.inject(stage.jid().withResource('moltis'), passedOn('trap@rooms.example') + passedOn(pub.toString()));
     await bot.expect('denied', { from: 'trap@rooms.example' });
     await bot.expect('joined', { room: pub.toString() });
-    await alice.hears(
+    await alice.receives(
       'The room trap@rooms.example says that you invited me. If you did, send me: /join trap@rooms.example',
     );
     t.equal(await bot.stop(), 0);
@@ -209,11 +209,11 @@ t.test('rooms', async (t) => {
     const next = await stage.run(settings);
     await next.expect('joined', { room: club.toString() });
     await next.expect('joined', { room: pub.toString() });
-    alice.say(`/leave ${pub.toString()}`);
+    alice.send(`/leave ${pub.toString()}`);
     await next.expect('left', { room: pub.toString(), why: 'left' });
-    await alice.hears(/^I left pub@/);
-    alice.say(`/rooms`);
-    t.match((await alice.hears(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 present$/);
+    await alice.receives(/^I left pub@/);
+    alice.send(`/rooms`);
+    t.match((await alice.receives(/^club@/)).body, /^club@rooms\.localhost: as moltis, 2 present$/);
     t.equal(await next.stop(), 0);
 
     const last = await stage.run(settings);
@@ -307,9 +307,9 @@ t.test('drops unfinished work of rooms that the configuration no longer has', as
   const bot = await stage.runProcess(inRoom);
   await bot.expect('joined');
   model.next(hangs, hangs);
-  await alice.sayIn(hers, 'moltis: a question');
+  await alice.sendIn(hers, 'moltis: a question');
   await model.request(0);
-  alice.say('a question for you alone', { to: room.withResource('moltis') });
+  alice.send('a question for you alone', { to: room.withResource('moltis') });
   await model.request(1);
   t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
   for (const account of [{ group_policy: 'open' }, inRoom]) {

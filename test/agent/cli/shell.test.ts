@@ -8,14 +8,14 @@ import { LOOPBACK_CERTIFICATE } from '../../../src/loopback/certificate.js';
 import {
   PASSWORD,
   Stage,
-  asked,
+  promptOf,
   askAgain,
   runToEnd,
   startProgram,
   type BotProcess,
   type Settings,
 } from '../../support/bot.js';
-import { fails, says, startOpenAiServer } from '../../support/openai-server.js';
+import { fails, textAnswer, startOpenAiServer } from '../../support/openai-server.js';
 import { faultsOf } from '../../support/json-schema.js';
 
 // Starting programs is slow on a busy machine.
@@ -41,9 +41,9 @@ t.test('a running bot that reloads its configuration', async (t) => {
     bot.signal('SIGHUP');
   };
   const ask = async (name: string, answer: string): Promise<void> => {
-    model.next(says(answer));
-    alice.say('hello', { to: stage.jid(name) });
-    await alice.hears(answer);
+    model.next(textAnswer(answer));
+    alice.send('hello', { to: stage.jid(name) });
+    await alice.receives(answer);
   };
 
   // [promise-run-reload]
@@ -55,7 +55,7 @@ t.test('a running bot that reloads its configuration', async (t) => {
     await bot.expect('online', { account: 'wrong' });
     t.match(await bot.expect('reloaded'), { level: 'info', accounts: 3 });
     await ask('other', 'Woof.');
-    t.match(asked(model)[0], ['system', /^You are a dog\./]);
+    t.match(promptOf(model)[0], ['system', /^You are a dog\./]);
     await ask('wrong', 'Right.');
     await ask('moltis', 'Still here.');
     t.equal(onlineEvents('bot'), 1, 'what is the same was not disturbed');
@@ -101,9 +101,9 @@ t.test('a bot that cannot write any more logs it, and still shuts down cleanly',
   await askAgain(stage, alice);
   // Where the next state would be written, a folder is in the way.
   await mkdir(join(stage.dataDirectory, 'state.json.new'));
-  stage.model.next(says('I heard that.'));
-  await alice.sayIn(await alice.enter(room), 'moltis: hello');
-  await alice.hears('I heard that.');
+  stage.model.next(textAnswer('I heard that.'));
+  await alice.sendIn(await alice.enter(room), 'moltis: hello');
+  await alice.receives('I heard that.');
   t.equal(await bot.stop(), 0);
   t.match(bot.logged('error').at(-1), { kind: 'internal', message: /cannot write .*state\.json/ });
   t.match(bot.log.at(-1), { event: 'offline', reason: 'stopped' });
@@ -180,10 +180,10 @@ t.test('the log', async (t) => {
       completionTokens: 7,
       model: 'local/mock',
     });
-    mallory.say('let me in');
+    mallory.send('let me in');
     t.match(await bot.expect('denied'), { from: 'mallory@localhost', why: String });
     model.next(fails(500));
-    alice.say('what is wrong?');
+    alice.send('what is wrong?');
     t.match(await bot.expect('error'), { level: 'error', kind: 'model', message: /local\/mock at / });
     server.rooms.expel(stage.room('team'), 'moltis', [307]);
     t.match(await bot.expect('left'), { room, why: 'kicked' });
@@ -235,8 +235,8 @@ t.test('the log', async (t) => {
   t.test('shows the events of --log-level and above', async (t) => {
     const bot = await started(t, settings, ['--log-level', 'error', '--log-format', 'json']);
     model.next(fails(401));
-    alice.say('hello');
-    await alice.hears(/credentials/);
+    alice.send('hello');
+    await alice.receives(/credentials/);
     t.equal(await bot.stop(), 0);
     t.same([...new Set(bot.log.map(({ level }) => level))], ['error']);
   });
@@ -278,7 +278,7 @@ t.test('demo uses the configured model', async (t) => {
     file,
     `${account}[providers.local]\nbase_url = "${model.baseUrl}"\nmodels = ["mock"]\napi_key = "${model.apiKey}"\n`,
   );
-  model.next(says('I am configured.'));
+  model.next(textAnswer('I am configured.'));
   const { end, lines } = await runToEnd(['demo', '--config', file], {
     input: 'hello\n',
     env: { NOBODY_NEEDS_IT: 'word' },
@@ -324,9 +324,9 @@ t.test('where and how an account connects', async (t) => {
       await bot.expect('offline', { account: 'lost' });
       const alice = await stage.person('alice');
       for (const name of ['moltis', 'second']) {
-        stage.model.next(says(`${name} is here.`));
-        alice.say('hello', { to: stage.jid(name) });
-        t.match(await alice.hears(`${name} is here.`), { from: `${name}@localhost/moltis` });
+        stage.model.next(textAnswer(`${name} is here.`));
+        alice.send('hello', { to: stage.jid(name) });
+        t.match(await alice.receives(`${name} is here.`), { from: `${name}@localhost/moltis` });
       }
       t.same(server.sessions.filter((jid) => jid.endsWith('/moltis')).toSorted(), [
         'moltis@localhost/moltis',
@@ -382,9 +382,9 @@ t.test('names and places in rooms', async (t) => {
   t.test('the bot uses its configured nick, else its resource', async (t) => {
     t.match(await bot.expect('joined', { account: 'named' }), { nick: 'Robbie' });
     t.match(await bot.expect('joined', { account: 'unnamed' }), { nick: 'hal' });
-    stage.model.next(says('Yes?'));
-    await alice.sayIn(hers, 'Robbie, are you there?');
-    t.match(await alice.hears('Yes?'), { from: `${team.toString()}/Robbie` });
+    stage.model.next(textAnswer('Yes?'));
+    await alice.sendIn(hers, 'Robbie, are you there?');
+    t.match(await alice.receives('Yes?'), { from: `${team.toString()}/Robbie` });
   });
 
   // [promise-rooms-only-named]

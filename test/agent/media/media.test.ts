@@ -25,9 +25,9 @@ import { el, type Element } from '../../../src/xmpp-core/xml/element.js';
 import { serialize } from '../../../src/xmpp-core/xml/serialize.js';
 import { LOOPBACK_CERTIFICATE } from '../../../src/loopback/certificate.js';
 import { httpRequest } from '../../../src/xmpp-core/transport/http.js';
-import { Stage, asked, type Person } from '../../support/bot.js';
+import { Stage, promptOf, type Person } from '../../support/bot.js';
 import { drips, floods, gives, redirects, startMediaServer } from '../../support/media-server.js';
-import { calls, fails, says } from '../../support/openai-server.js';
+import { calls, fails, textAnswer } from '../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(240_000);
@@ -55,7 +55,7 @@ function sends(
 
 /** What the last request says last, whatever it is made of. */
 function lastWords(stage: Stage): string {
-  return asked(stage.model).at(-1)?.[1] ?? '';
+  return promptOf(stage.model).at(-1)?.[1] ?? '';
 }
 
 t.test('files that people send', async (t) => {
@@ -82,9 +82,9 @@ t.test('files that people send', async (t) => {
   /** Sends links to an account, and waits until the model was asked. @returns what it was told last */
   const asks = async (links: readonly string[], body = 'What is that?', account = 'moltis'): Promise<string> => {
     const answer = `Answer ${newId()}.`;
-    model.next(says(answer));
+    model.next(textAnswer(answer));
     sends(alice, body, { oob: links, to: stage.jid(account) });
-    await alice.hears(answer);
+    await alice.receives(answer);
     return lastWords(stage);
   };
 
@@ -96,7 +96,7 @@ t.test('files that people send', async (t) => {
       told,
       /^(?:\[#\w+\] )?What is that\?\n\[file "notes\.txt", text\/plain, 11 bytes\]\n```\n {2}Milk\n {2}Bread\n```$/,
     );
-    t.match(asked(model)[0]?.[1], /never an instruction/, 'the model is told what files are');
+    t.match(promptOf(model)[0]?.[1], /never an instruction/, 'the model is told what files are');
   });
 
   // [promise-media-fetch] [promise-media-image]
@@ -104,18 +104,18 @@ t.test('files that people send', async (t) => {
     'a picture shared by XEP-0447 goes to the model that sees, and is kept where nobody else reads it',
     async (t) => {
       const url = files.serve('/a1b2', gives('application/octet-stream', PNG));
-      model.next(says('A red dot.'), says('Still red.'));
+      model.next(textAnswer('A red dot.'), textAnswer('Still red.'));
       const file = { name: 'dot.png', mediaType: 'image/png', size: PNG.byteLength };
       sends(alice, url, { oob: [url], shared: [{ disposition: 'inline', file, urls: [url] }], to: stage.jid() });
-      await alice.hears('A red dot.');
+      await alice.receives('A red dot.');
       const told = lastWords(stage);
       t.match(told, 'picture \\"dot.png\\", image/png');
       t.match(told, `data:image/png;base64,${PNG.toString('base64')}`);
       t.notMatch(told, url, 'a body that is the link is no words');
       t.equal(files.requests.filter((path) => path === '/a1b2').length, 1, 'one file by two ways is one file');
-      alice.say('which colour?');
-      await alice.hears('Still red.');
-      t.match(JSON.stringify(asked(model)), PNG.toString('base64'), 'it is still there for the next question');
+      alice.send('which colour?');
+      await alice.receives('Still red.');
+      t.match(JSON.stringify(promptOf(model)), PNG.toString('base64'), 'it is still there for the next question');
       const kept = (await stage.data()).filter(({ path }) => /media/.test(path));
       t.strictSame(new Set(kept.map(({ mode }) => mode)), new Set([0o700, 0o600]));
       t.equal(kept.length, 2, 'the folder, and the picture');
@@ -160,9 +160,9 @@ t.test('files that people send', async (t) => {
     t.match(await asks([packed]), /its server sends it compressed\]$/);
     const file = { name: 'film.bin', size: 5_000_000_000 };
     const before = files.requests.length;
-    model.next(says('Too large.'));
+    model.next(textAnswer('Too large.'));
     sends(alice, 'hm', { shared: [{ file, urls: [files.at('localhost', '/film.bin')] }], to: stage.jid() });
-    await alice.hears('Too large.');
+    await alice.receives('Too large.');
     t.match(lastWords(stage), /"film\.bin", 5000\.0 MB, it is larger than 1 MB\]$/);
     t.equal(files.requests.length, before, 'what is said to be too large is not asked for');
   });
@@ -171,10 +171,10 @@ t.test('files that people send', async (t) => {
   t.test('a file without the hash stated by its sender is rejected', async (t) => {
     const url = files.serve('/recipe.txt', gives('text/plain', 'three eggs'));
     const told = async (...hashes: readonly (readonly [algorithm: string, value: string])[]): Promise<string> => {
-      model.next(says('Well.'));
+      model.next(textAnswer('Well.'));
       const file = { name: 'recipe.txt', hashes: new Map(hashes) };
       sends(alice, 'this', { shared: [{ file, urls: [url] }], to: stage.jid() });
-      await alice.hears('Well.');
+      await alice.receives('Well.');
       return lastWords(stage);
     };
     const hashOf = (name: string, content: string): string => createHash(name).update(content).digest('base64');
@@ -206,9 +206,9 @@ t.test('files that people send', async (t) => {
       file: { name: 'a.mp4', mediaType: 'video/mp4' },
       urls: [files.serve('/a.mp4', gives('text/plain', 'a'))],
     };
-    model.next(says('No films.'));
+    model.next(textAnswer('No films.'));
     sends(alice, 'this', { shared: [shared], to: stage.jid() });
-    await alice.hears('No films.');
+    await alice.receives('No films.');
     t.match(lastWords(stage), /"a\.mp4", video\/mp4, files of this type are not accepted here\]$/);
     t.notOk(files.requests.includes('/a.mp4'), 'what is said to be of that type is not asked for');
   });
@@ -366,24 +366,26 @@ t.test('files that the bot sends', async (t) => {
 
   // [promise-answer-long-code] [promise-account-ca]
   t.test('code longer than a message is sent as a file, between the surrounding texts', async (t) => {
-    model.next(says('Here it is:\n\n``', '`python\n', code, '```\n\nAnd a short one:\n```js\n1\n```\nGood luck!'));
+    model.next(
+      textAnswer('Here it is:\n\n``', '`python\n', code, '```\n\nAnd a short one:\n```js\n1\n```\nGood luck!'),
+    );
     const received = receives();
-    alice.say('write a program');
-    await alice.hears('Here it is:');
+    alice.send('write a program');
+    await alice.receives('Here it is:');
     const { url, content, shared } = await received;
     t.equal(content, code);
     t.match(url, /\/code\.py$/);
     t.match(shared, { file: { name: 'code.py', mediaType: 'text/plain', size: Buffer.byteLength(code) } });
-    await alice.hears(/^https:.*code\.py$/);
-    await alice.hears('And a short one:\n```\n1\n```\nGood luck!');
+    await alice.receives(/^https:.*code\.py$/);
+    await alice.receives('And a short one:\n```\n1\n```\nGood luck!');
   });
 
   // [promise-answer-long-code]
   t.test('so is code in a growing answer, and each of two long blocks', async (t) => {
-    model.next(says(`One:\n\`\`\`\n${code}\`\`\`\nTwo:\n~~~rust\n${code}~~~\n`));
-    alice.say('write two programs', { to: stage.jid('growing') });
+    model.next(textAnswer(`One:\n\`\`\`\n${code}\`\`\`\nTwo:\n~~~rust\n${code}~~~\n`));
+    alice.send('write two programs', { to: stage.jid('growing') });
     for (const expected of ['One:', /^https:.*\/code\.txt$/, 'Two:', /^https:.*\/code-2\.rs$/])
-      await alice.hears(expected);
+      await alice.receives(expected);
     t.pass();
   });
 
@@ -391,13 +393,13 @@ t.test('files that the bot sends', async (t) => {
   t.test(
     'without an upload, or where files are blocked, code is cut into messages and nothing of it is lost',
     async (t) => {
-      const script = says(`Here:\n\`\`\`python\n${code}\`\`\`\nDone.`);
+      const script = textAnswer(`Here:\n\`\`\`python\n${code}\`\`\`\nDone.`);
       const collects = async (account: string): Promise<void> => {
-        const from = alice.heard.length;
+        const from = alice.received.length;
         model.next(script);
-        alice.say('a program', { to: stage.jid(account) });
-        await alice.hears('Done.');
-        const bodies = alice.heard.slice(from).flatMap(({ body }) => body ?? []);
+        alice.send('a program', { to: stage.jid(account) });
+        await alice.receives('Done.');
+        const bodies = alice.received.slice(from).flatMap(({ body }) => body ?? []);
         const lines = bodies.slice(1, -1).flatMap((body) => {
           t.match(body, /^```\n[^]*\n```$/);
           return body.split('\n').slice(1, -1);
@@ -412,15 +414,15 @@ t.test('files that the bot sends', async (t) => {
   // [promise-answer-file]
   t.test('a file written by the model is uploaded, and its link sent after its caption', async (t) => {
     const args = { name: '../../report 1.md', content: '# Report\n', caption: 'Your report' };
-    model.next(calls(['send_file', args]), says('There you are.'));
+    model.next(calls(['send_file', args]), textAnswer('There you are.'));
     const received = receives();
-    alice.say('a report, please');
-    await alice.hears('Your report');
+    alice.send('a report, please');
+    await alice.receives('Your report');
     const { content, shared } = await received;
     t.equal(content, '# Report\n');
     t.match(shared, { file: { name: 'report 1.md', mediaType: 'text/markdown', size: 9 } });
-    await alice.hears(/^https:/);
-    await alice.hears('There you are.');
+    await alice.receives(/^https:/);
+    await alice.receives('There you are.');
   });
 
   // [promise-answer-file]
@@ -428,15 +430,18 @@ t.test('files that the bot sends', async (t) => {
     'without an upload service a text is sent as a message, and other files are refused with a notice',
     async () => {
       await withoutUpload(async () => {
-        model.next(calls(['send_file', { name: 'a.md', content: 'short' }]), says('Look.'));
-        alice.say('a file');
+        model.next(calls(['send_file', { name: 'a.md', content: 'short' }]), textAnswer('Look.'));
+        alice.send('a file');
 
-        await alice.hears('a.md:\n```\nshort\n```');
-        await alice.hears('Look.');
-        model.next(calls(['send_file', { name: 'a.png', content: 'x', media_type: 'image/png' }]), says('Sorry.'));
-        alice.say('a picture');
-        await alice.hears(/"a\.png", but I cannot send it/);
-        await alice.hears('Sorry.');
+        await alice.receives('a.md:\n```\nshort\n```');
+        await alice.receives('Look.');
+        model.next(
+          calls(['send_file', { name: 'a.png', content: 'x', media_type: 'image/png' }]),
+          textAnswer('Sorry.'),
+        );
+        alice.send('a picture');
+        await alice.receives(/"a\.png", but I cannot send it/);
+        await alice.receives('Sorry.');
       });
     },
   );
@@ -448,10 +453,10 @@ t.test('files that the bot sends', async (t) => {
       { name: 'large.txt', content: 'é'.repeat(530_000) },
     ];
     for (const file of refused) {
-      model.next(calls(['send_file', file]), says(`No ${file.name}.`));
-      alice.say('that file');
-      await alice.hears(new RegExp(`"${file.name}", but I cannot send it`));
-      await alice.hears(`No ${file.name}.`);
+      model.next(calls(['send_file', file]), textAnswer(`No ${file.name}.`));
+      alice.send('that file');
+      await alice.receives(new RegExp(`"${file.name}", but I cannot send it`));
+      await alice.receives(`No ${file.name}.`);
     }
   });
 
@@ -459,14 +464,14 @@ t.test('files that the bot sends', async (t) => {
   t.test('after /stop a file under way is not mentioned', async (t) => {
     const asksForSlot = withholdsSlot();
     model.next(calls(['send_file', { name: 'late.md', content: 'late' }]));
-    alice.say('a file');
+    alice.send('a file');
     const refuse = await asksForSlot;
-    alice.say('/stop');
-    await alice.hears('Stopped.');
+    alice.send('/stop');
+    await alice.receives('Stopped.');
     refuse();
-    model.next(says('Something else.'));
-    alice.say('and now?');
-    await alice.hears('Something else.');
+    model.next(textAnswer('Something else.'));
+    alice.send('and now?');
+    await alice.receives('Something else.');
     t.notOk(alice.texts.some((text) => text.includes('late.md')));
   });
 
@@ -479,25 +484,25 @@ t.test('files that the bot sends', async (t) => {
     const asksForSlot = withholdsSlot();
     const before = model.requests.length;
     const files = ['one', 'two'].map((name) => ['send_file', { name, content: 'the secret' }] as const);
-    model.next(calls(...files), says('Sent.'));
-    first.say('my secret as a file, please', at);
+    model.next(calls(...files), textAnswer('Sent.'));
+    first.send('my secret as a file, please', at);
     const refuse = await asksForSlot;
     first.client.get(muc).leave(open);
     await second.client.get(muc).join(open, { nick: 'sam' });
     refuse();
     await model.request(before + 1);
     t.match(results().slice(-2), [/^Error: it was not sent/, /^Error: it was not sent/]);
-    model.next(says('We have not met.'));
-    second.say('what did I say?', at);
-    await second.hears('We have not met.');
+    model.next(textAnswer('We have not met.'));
+    second.send('what did I say?', at);
+    await second.receives('We have not met.');
     t.same(second.texts, ['We have not met.']);
   });
 
   // [promise-answer-file]
   t.test('a link or picture in the model’s Markdown stays a link', async () => {
-    model.next(says('![A cat](https://example.org/cat.png) and [more](https://example.org/more).'));
-    alice.say('a cat');
-    await alice.hears(/https:\/\/example\.org\/cat\.png.*https:\/\/example\.org\/more/);
+    model.next(textAnswer('![A cat](https://example.org/cat.png) and [more](https://example.org/more).'));
+    alice.send('a cat');
+    await alice.receives(/https:\/\/example\.org\/cat\.png.*https:\/\/example\.org\/more/);
   });
 
   t.strictSame(model.violations, []);

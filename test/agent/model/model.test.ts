@@ -95,7 +95,7 @@ function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
 
 t.test('an answer', async (t) => {
   t.test('streams its text in order and ends with its usage', async (t) => {
-    const server = await serverFor(t, openai.says('Yes', ', I', ' am.'));
+    const server = await serverFor(t, openai.textAnswer('Yes', ', I', ' am.'));
     const { pieces, done, error } = await ask(createModel(providerAt(server)));
     t.equal(error, undefined);
     t.strictSame(pieces, ['Yes', ', I', ' am.']);
@@ -221,7 +221,7 @@ t.test('sends nothing that is meant for another provider', async (t) => {
   // [promise-model-key]
   t.test('whatever the environment contains', async (t) => {
     const decoy = await serverFor(t);
-    const server = await serverFor(t, openai.says('Yes.'), (exchange) => {
+    const server = await serverFor(t, openai.textAnswer('Yes.'), (exchange) => {
       exchange.raw('data: garbage\n\n');
       exchange.end();
     });
@@ -632,8 +632,8 @@ t.test('tools', async (t) => {
       const server = await serverFor(
         t,
         openai.fails(400, { message: about }),
-        openai.says('Well.'),
-        openai.says('Yes.'),
+        openai.textAnswer('Well.'),
+        openai.textAnswer('Yes.'),
         still,
         still,
       );
@@ -687,7 +687,7 @@ t.test('pictures', async (t) => {
 
   t.test('that are broken do not disable image input', async (t) => {
     const broken = openai.fails(400, { message: 'Invalid image data: could not decode the image.' });
-    const server = await serverFor(t, broken, openai.says('I cannot see it.'));
+    const server = await serverFor(t, broken, openai.textAnswer('I cannot see it.'));
     const model = createModel(providerAt(server));
     t.equal((await ask(model, { messages })).done?.notice, undefined);
     await ask(model, { messages });
@@ -728,17 +728,23 @@ t.test('a retry', async (t) => {
       openai.forgetsToFinish(''),
     ];
     for (const script of passing) {
-      const server = await serverFor(t, script, script, openai.says('At last.'));
+      const server = await serverFor(t, script, script, openai.textAnswer('At last.'));
       const model = createModel(providerAt(server, { retries: 2 }), undefined, noWait);
       t.match(await ask(model), { pieces: ['At last.'], error: undefined });
       t.equal(server.requests.length, 3);
     }
-    const slow = await serverFor(t, openai.keepsAlive, openai.says('At last.'));
+    const slow = await serverFor(t, openai.keepsAlive, openai.textAnswer('At last.'));
     const model = createModel(providerAt(slow, { retries: 1, firstTokenMs: 1_000 }), undefined, noWait);
     t.match(await ask(model), { pieces: ['At last.'], error: undefined });
     t.equal(slow.requests.length, 2);
 
-    const server = await serverFor(t, openai.fails(500), openai.fails(500), openai.fails(500), openai.says('Late.'));
+    const server = await serverFor(
+      t,
+      openai.fails(500),
+      openai.fails(500),
+      openai.fails(500),
+      openai.textAnswer('Late.'),
+    );
     const error = modelErrorOf(await ask(createModel(providerAt(server, { retries: 2 }), undefined, noWait)));
     t.equal(error.kind, 'unavailable');
     t.match(error.message, '(after 3 attempts)');
@@ -769,7 +775,7 @@ t.test('a retry', async (t) => {
       openai.fails(503, { headers: { 'retry-after': new Date(Date.now() + 20_000).toUTCString() } }),
       openai.fails(503, { headers: { 'retry-after': 'soon' } }),
       openai.fails(500),
-      openai.says('Yes.'),
+      openai.textAnswer('Yes.'),
     );
     const waits: number[] = [];
     const wait = async (ms: number): Promise<void> => void waits.push(ms);
@@ -804,7 +810,7 @@ t.test('a retry', async (t) => {
     async (t) => {
       const strict: Script = (exchange) =>
         exchange.request.body?.stream_options === undefined
-          ? openai.says('Yes.')(exchange)
+          ? openai.textAnswer('Yes.')(exchange)
           : exchange.respond(422, { detail: [{ type: 'extra_forbidden', loc: ['body', 'stream_options'] }] });
       const server = await serverFor(t, strict, openai.fails(500), strict, strict);
       const model = createModel(providerAt(server, { retries: 1 }), undefined, noWait);
@@ -913,7 +919,7 @@ t.test('an abort', async (t) => {
   });
 
   t.test('in the middle of the answer rejects with its reason, even if more text has already arrived', async (t) => {
-    const server = await serverFor(t, openai.says('One', ' two', ' three'));
+    const server = await serverFor(t, openai.textAnswer('One', ' two', ' three'));
     const controller = new AbortController();
     const pieces: string[] = [];
     const reading = (async (): Promise<void> => {

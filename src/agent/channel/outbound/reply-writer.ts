@@ -137,7 +137,7 @@ export class ReplyWriter {
   }
 
   /** Ends a cancelled answer visibly: adds an ellipsis to the message that was growing, if there is one. */
-  breakOff(): void {
+  cancel(): void {
     this.#over.abort();
     if (this.#growing === undefined) return;
     const text = this.#chunker.rest();

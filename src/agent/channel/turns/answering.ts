@@ -177,7 +177,7 @@ export class Answering {
       else background.run('answer', send);
     } catch (error) {
       // A partial answer that people have seen gets a visible end.
-      if (channel.open) writer.breakOff();
+      if (channel.open) writer.cancel();
       throw error;
     }
   }

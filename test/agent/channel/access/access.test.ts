@@ -17,8 +17,8 @@ import { writeMessage } from '../../../../src/xmpp-core/stanza/stanzas.js';
 import { memoryStorage } from '../../../../src/xmpp-core/storage.js';
 import {
   askAgain,
-  asked,
-  holds,
+  promptOf,
+  pausedAnswer,
   PASSWORD,
   runToEnd,
   Stage,
@@ -26,7 +26,7 @@ import {
   type Person,
   type Settings,
 } from '../../../support/bot.js';
-import { cutsOff, fails, hangs, says } from '../../../support/openai-server.js';
+import { cutsOff, fails, hangs, textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -67,16 +67,16 @@ t.test('strangers', async (t) => {
   t.test('a stranger and the operators get one notice each; operators themselves are answered', async (t) => {
     const carol = await stage.person('carol');
     const before = model.requests.length;
-    carol.say('hello');
-    await carol.hears(WAIT);
+    carol.send('hello');
+    await carol.receives(WAIT);
     t.match(
-      (await boss.hears(/carol@localhost/)).body,
+      (await boss.receives(/carol@localhost/)).body,
       /^carol@localhost wrote.*\n\/approve carol@localhost\n\/deny carol@localhost$/,
     );
-    carol.say('hello?');
+    carol.send('hello?');
     t.match(await bot.expect('denied', { from: 'carol@localhost' }), { account: 'bot', why: 'not in allowlist' });
     for (const person of [boss, alice]) await askAgain(stage, person);
-    t.equal(carol.heard.length, 1, 'one message, and no chat state or receipt');
+    t.equal(carol.received.length, 1, 'one message, and no chat state or receipt');
     t.equal(
       times(
         boss.texts.map((text) => text.split(' ')[0] ?? ''),
@@ -91,16 +91,16 @@ t.test('strangers', async (t) => {
   t.test('sends a stranger nothing without operators, and nothing under dm_policy disabled', async (t) => {
     const dave = await stage.person('dave');
     const [alone, off] = [stage.jid('alone'), stage.jid('off')];
-    for (const to of [alone, off]) dave.say('hello', { to });
-    boss.say('hello', { to: off });
+    for (const to of [alone, off]) dave.send('hello', { to });
+    boss.send('hello', { to: off });
     await bot.expect('denied', { account: 'alone', from: 'dave@localhost', why: 'not in allowlist' });
     await bot.expect('denied', { account: 'off', from: 'dave@localhost', why: 'dm_policy is disabled' });
     await bot.expect('denied', { account: 'off', from: 'boss@localhost', why: 'dm_policy is disabled' });
     // A server delivers in order, so what follows in another account's answer came after anything said before.
     await askAgain(stage, boss);
-    t.same(dave.heard, [], 'no message, no chat state, no receipt, no error');
+    t.same(dave.received, [], 'no message, no chat state, no receipt, no error');
     t.same(
-      boss.heard.filter(({ from }) => from.startsWith('off@')),
+      boss.received.filter(({ from }) => from.startsWith('off@')),
       [],
     );
   });
@@ -117,11 +117,11 @@ t.test('strangers', async (t) => {
     stage.server.inject(to, `<presence from="asker@example.org" type="subscribe"/>`);
     for (let count = 1; count <= 30; count++)
       message(`made-up-${count}@evil.example/x`, count % 2 === 0 ? 'chat' : 'normal');
-    const last = await boss.hears(/^made-up-10@/);
+    const last = await boss.receives(/^made-up-10@/);
     t.match(last.body, /I will not announce more for a while/);
     await bot.expect('denied', { account: 'flooded', from: 'made-up-30@evil.example' });
     await askAgain(stage, boss);
-    const told = boss.heard.filter(({ from }) => from.startsWith('flooded@'));
+    const told = boss.received.filter(({ from }) => from.startsWith('flooded@'));
     t.same(
       told.map(({ body }) => /^\S+/.exec(body ?? '')?.[0]),
       Array.from({ length: 10 }, (_, index) => `made-up-${index + 1}@evil.example`),
@@ -134,28 +134,28 @@ t.test('strangers', async (t) => {
     const heard = presences(fred);
     fred.client.get(subscriptions).request(stage.jid());
     await bot.expect('denied', { from: 'fred@localhost' });
-    fred.say('hello');
-    await fred.hears(WAIT);
-    boss.say('/approve fred@localhost');
-    await boss.hears('fred@localhost is approved.');
-    await fred.hears('An operator has let you in. Please ask me again.');
+    fred.send('hello');
+    await fred.receives(WAIT);
+    boss.send('/approve fred@localhost');
+    await boss.receives('fred@localhost is approved.');
+    await fred.receives('An operator has let you in. Please ask me again.');
     await askAgain(stage, fred);
     t.same(heard, ['approved']);
-    boss.say('/usage');
-    await boss.hears(/fred@localhost.*18/);
+    boss.send('/usage');
+    await boss.receives(/fred@localhost.*18/);
     await bot.stop();
     bot = await stage.start(settings);
     await bot.expect('online', { account: 'bot' });
     await askAgain(stage, fred);
-    boss.say('/deny fred@localhost');
-    await boss.hears('fred@localhost is denied.');
-    fred.say('hello again');
+    boss.send('/deny fred@localhost');
+    await boss.receives('fred@localhost is denied.');
+    fred.send('hello again');
     await bot.expect('denied', { from: 'fred@localhost', why: 'not in allowlist' });
     await askAgain(stage, alice);
     t.same(heard, ['approved', 'denied'], 'nor do they see its presence');
     t.equal(fred.texts.length, 4, 'after that they get nothing');
     t.equal(boss.texts.filter((text) => text.startsWith('fred@localhost wrote')).length, 1);
-    fred.say('/approve fred@localhost');
+    fred.send('/approve fred@localhost');
     await askAgain(stage, alice);
     t.equal(fred.texts.length, 4);
   });
@@ -168,17 +168,17 @@ t.test('strangers', async (t) => {
       amy.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'secret', payloads }));
     };
     sendSecret();
-    await amy.hears(/^I cannot read messages encrypted with OMEMO/);
+    await amy.receives(/^I cannot read messages encrypted with OMEMO/);
     await bot.stop();
     bot = await stage.start(settings);
     await bot.expect('online', { account: 'bot' });
     const carol = await stage.person('carol');
-    carol.say('hello again');
+    carol.send('hello again');
     await bot.expect('denied', { from: 'carol@localhost' });
     sendSecret();
     await askAgain(stage, amy);
     t.equal(amy.texts.length, 2, 'nor is the notice about encryption repeated');
-    t.same(carol.heard, []);
+    t.same(carol.received, []);
     for (const { path, mode, text } of await stage.data())
       t.equal(mode, text === undefined ? 0o700 : 0o600, `${path} is for its owner alone`);
   });
@@ -193,9 +193,9 @@ t.test('strangers', async (t) => {
     await bot.expect('denied', { from: 'erik@localhost' });
     await askAgain(stage, alice);
     t.same(annas, ['approved']);
-    t.same([eriks, erik.heard], [[], []], 'neither approved nor denied');
+    t.same([eriks, erik.received], [[], []], 'neither approved nor denied');
     const denied = anna.client.get(subscriptions).events.once('denied', { timeoutMs: 10_000 });
-    boss.say('/deny anna@localhost');
+    boss.send('/deny anna@localhost');
     t.ok(await denied, 'until an operator denies them, whoever approved them');
   });
 });
@@ -324,31 +324,31 @@ t.test('limits', async (t) => {
 
   // [promise-limit-tokens] [promise-answer-state]
   t.test('checks the tokens of the day again when a turn begins, and sends one notice', async (t) => {
-    const { script, letGo } = holds('', 'Dear.');
+    const { script, release } = pausedAnswer('', 'Dear.');
     const before = model.requests.length;
     model.next(script);
-    alice.say('one');
+    alice.send('one');
     await model.request(before);
-    for (const text of ['two', 'three', '/status']) alice.say(text);
-    await alice.hears(/2 waiting/);
-    letGo();
-    await alice.hears('Dear.');
-    await alice.hears(/come back tomorrow/);
-    alice.say('four');
+    for (const text of ['two', 'three', '/status']) alice.send(text);
+    await alice.receives(/2 waiting/);
+    release();
+    await alice.receives('Dear.');
+    await alice.receives(/come back tomorrow/);
+    alice.send('four');
     await bot.expect('denied', { from: 'alice@localhost', why: 'over limits.tokens_per_day' });
-    alice.say('/help');
-    await alice.hears(/^\/compact/);
-    alice.say('/compact');
-    await alice.hears(/come back tomorrow/);
-    alice.say('/retry');
-    await alice.hears(/come back tomorrow/);
-    alice.say('/status');
-    await alice.hears(/0 waiting/);
+    alice.send('/help');
+    await alice.receives(/^\/compact/);
+    alice.send('/compact');
+    await alice.receives(/come back tomorrow/);
+    alice.send('/retry');
+    await alice.receives(/come back tomorrow/);
+    alice.send('/status');
+    await alice.receives(/0 waiting/);
     t.match(alice.texts.slice(0, 3), [/2 waiting/, 'Dear.', /come back tomorrow/]);
     t.equal(alice.texts.length, 7, 'one notice, and commands, which cost no tokens, still work');
     t.equal(model.requests.length, before + 1);
     t.equal(
-      alice.heard.filter(({ state, from }) => state !== undefined && from.startsWith('moltis@')).at(-1)?.state,
+      alice.received.filter(({ state, from }) => state !== undefined && from.startsWith('moltis@')).at(-1)?.state,
       'active',
     );
   });
@@ -357,8 +357,8 @@ t.test('limits', async (t) => {
   t.test('sends no notice where a limit is off', async () => {
     const freda = await stage.person('freda');
     for (let count = 1; count <= 25; count++) {
-      freda.say(`${count}`, { to: stage.jid('free') });
-      await freda.hears(`You said: ${count}`);
+      freda.send(`${count}`, { to: stage.jid('free') });
+      await freda.receives(`You said: ${count}`);
     }
   });
 
@@ -367,13 +367,13 @@ t.test('limits', async (t) => {
     const greg = await stage.person('greg');
     const before = model.requests.length;
     const to = stage.jid('strict');
-    for (const text of ['1', '2']) greg.say(text, { to });
-    await greg.hears('You said: 2');
-    for (const text of ['3', '4', '5']) greg.say(text, { to });
-    await greg.hears(/Too many messages at once/);
+    for (const text of ['1', '2']) greg.send(text, { to });
+    await greg.receives('You said: 2');
+    for (const text of ['3', '4', '5']) greg.send(text, { to });
+    await greg.receives(/Too many messages at once/);
     await bot.expect('denied', { account: 'strict', from: 'greg@localhost', why: 'over limits.messages_per_minute' });
-    greg.say('hello', { to: stage.jid('free') });
-    await greg.hears('You said: hello');
+    greg.send('hello', { to: stage.jid('free') });
+    await greg.receives('You said: hello');
     t.equal(greg.texts.length, 4);
     t.equal(model.requests.length, before + 3);
   });
@@ -383,21 +383,21 @@ t.test('limits', async (t) => {
     const [cora, dora] = [await stage.person('cora'), await stage.person('dora')];
     const to = stage.jid('strict');
     const before = model.requests.length;
-    const { script, letGo } = holds('', 'First.');
+    const { script, release } = pausedAnswer('', 'First.');
     model.next(script);
-    cora.say('one', { to });
+    cora.send('one', { to });
     await model.request(before);
-    const id = cora.say('tow', { to });
+    const id = cora.send('tow', { to });
     const payloads = [writeCorrection(id)];
     cora.client.send(writeMessage({ to, type: 'chat', id: newId(), body: 'two', payloads }));
     // Another's question to the same account comes after it.
-    dora.say('three', { to });
-    await dora.hears('You said: three');
-    letGo();
-    await cora.hears('You said: tow');
+    dora.send('three', { to });
+    await dora.receives('You said: three');
+    release();
+    await cora.receives('You said: tow');
     t.same(cora.texts, ['First.', 'You said: tow']);
-    cora.say('four', { to });
-    await cora.hears(/Too many messages at once/);
+    cora.send('four', { to });
+    await cora.receives(/Too many messages at once/);
   });
 
   // [promise-limit-messages]
@@ -406,16 +406,16 @@ t.test('limits', async (t) => {
     const to = stage.jid('strict');
     const before = model.requests.length;
     model.next(hangs);
-    for (const text of ['one', 'two']) ivy.say(text, { to });
+    for (const text of ['one', 'two']) ivy.send(text, { to });
     await model.request(before);
-    ivy.say('three', { to });
-    await ivy.hears(/Too many messages at once/);
-    ivy.say('/stop', { to });
-    await ivy.hears('Stopped.');
-    for (let count = 0; count < 10; count++) ivy.say('/stop', { to });
+    ivy.send('three', { to });
+    await ivy.receives(/Too many messages at once/);
+    ivy.send('/stop', { to });
+    await ivy.receives('Stopped.');
+    for (let count = 0; count < 10; count++) ivy.send('/stop', { to });
     // Another's question to the same account comes after it.
-    jim.say('four', { to });
-    await jim.hears('You said: four');
+    jim.send('four', { to });
+    await jim.receives('You said: four');
     t.equal(ivy.texts.length, 2);
     const lines = (await stage.data()).flatMap(({ path, text = '' }) => (path.includes('ivy') ? text.split('\n') : []));
     t.equal(lines.filter((line) => line.includes('"name":"stop"')).length, 1, 'and it is not stored again');
@@ -426,11 +426,11 @@ t.test('limits', async (t) => {
     const hana = await stage.person('hana');
     const to = stage.jid('short');
     for (const text of ['the first word', `the second word ${'and more '.repeat(60)}`, 'the third word']) {
-      model.next(says('Yes.'));
-      hana.say(text, { to });
-      await hana.hears('Yes.');
+      model.next(textAnswer('Yes.'));
+      hana.send(text, { to });
+      await hana.receives('Yes.');
     }
-    const said = JSON.stringify(asked(model));
+    const said = JSON.stringify(promptOf(model));
     t.match(said, 'the third word');
     t.notMatch(said, 'the first word');
   });
@@ -445,9 +445,9 @@ t.test('limits', async (t) => {
       `<message from="${two}/moltis" type="chat" id="1"><body>Hi</body></message>`,
     );
     await bot.expect('denied', { why: 'over limits.turns_per_minute' });
-    model.next(says('Free.'));
-    alice.say('and now?', { to: stage.jid('free') });
-    await alice.hears('Free.');
+    model.next(textAnswer('Free.'));
+    alice.send('and now?', { to: stage.jid('free') });
+    await alice.receives('Free.');
     const count = model.requests.length - before - 1;
     t.ok(count >= 9 && count <= 10, `${one} and ${two} had ${count} turns`);
   });
@@ -456,17 +456,17 @@ t.test('limits', async (t) => {
   t.test('counts a repeated message once, and commands not as turns', async (t) => {
     const jane = await stage.person('jane');
     const to = stage.jid('four');
-    const [command, question] = [jane.say('/new', { to }), jane.say('hm', { to })];
-    await jane.hears(/^New session/);
-    await jane.hears('You said: hm');
-    jane.say('/new', { to, id: command });
-    jane.say('hm', { to, id: question });
+    const [command, question] = [jane.send('/new', { to }), jane.send('hm', { to })];
+    await jane.receives(/^New session/);
+    await jane.receives('You said: hm');
+    jane.send('/new', { to, id: command });
+    jane.send('hm', { to, id: question });
     const correction = { to, type: 'chat' as const, id: newId(), body: 'ham', payloads: [writeCorrection(question)] };
     for (let count = 1; count <= 2; count++) jane.client.send(writeMessage(correction));
-    jane.say('/new', { to });
-    await jane.hears(/^New session/);
-    jane.say('the fifth', { to });
-    await jane.hears(/Too many messages at once/);
+    jane.send('/new', { to });
+    await jane.receives(/^New session/);
+    jane.send('the fifth', { to });
+    await jane.receives(/Too many messages at once/);
     t.equal(jane.texts.length, 4);
   });
 
@@ -476,23 +476,23 @@ t.test('limits', async (t) => {
     async () => {
       const [ida, kim] = [await stage.person('ida'), await stage.person('kim')];
       const to = stage.jid('four');
-      kim.say('/status', { to });
-      await kim.hears(/^Account:/);
-      model.next(says('Dear.'));
-      ida.say('hello');
-      await ida.hears('Dear.');
+      kim.send('/status', { to });
+      await kim.receives(/^Account:/);
+      model.next(textAnswer('Dear.'));
+      ida.send('hello');
+      await ida.receives('Dear.');
       // The sums are written within seconds.
       const state = join(stage.dataDirectory, 'state.json');
       while (!(await readFile(state, 'utf8').catch(() => '')).includes('ida@localhost')) await delay(50);
       await bot.stop('SIGKILL');
       const again = await stage.start(settings);
       await again.expect('online', { account: 'bot' });
-      ida.say('hello again');
-      await ida.hears(/come back tomorrow/);
+      ida.send('hello again');
+      await ida.receives(/come back tomorrow/);
       await again.expect('online', { account: 'four' });
       for (let count = 1; count <= 3; count++) {
-        kim.say('/status', { to });
-        await kim.hears(/^Account:/);
+        kim.send('/status', { to });
+        await kim.receives(/^Account:/);
       }
       await again.stop();
     },
@@ -616,13 +616,13 @@ t.test('the log', async (t) => {
   t.test('contains no text of messages and no secret, whatever fails', async (t) => {
     const alice = await stage.person('alice');
     const team = await alice.enter(stage.room('team'));
-    model.next(says('canary of the answer'));
-    alice.say('canary of the question');
-    await alice.hears('canary of the answer');
-    await alice.sayIn(team, 'canary of the room’s talk');
-    model.next(says('canary of the room’s answer'));
-    await alice.sayIn(team, 'moltis: canary of the mention');
-    await alice.hears('canary of the room’s answer');
+    model.next(textAnswer('canary of the answer'));
+    alice.send('canary of the question');
+    await alice.receives('canary of the answer');
+    await alice.sendIn(team, 'canary of the room’s talk');
+    model.next(textAnswer('canary of the room’s answer'));
+    await alice.sendIn(team, 'moltis: canary of the mention');
+    await alice.receives('canary of the room’s answer');
     const echoing = `canary of the question is not allowed, key ${model.apiKey}`;
     for (const script of [
       fails(400, { message: echoing }),
@@ -631,17 +631,17 @@ t.test('the log', async (t) => {
       cutsOff('canary cut'),
     ]) {
       model.next(script);
-      alice.say('canary of another question');
+      alice.send('canary of another question');
       await bot.expect('error', { kind: 'model' });
     }
-    alice.say('/canary of a command');
-    await alice.hears(/^I don't know/);
+    alice.send('/canary of a command');
+    await alice.receives(/^I don't know/);
     model.next(hangs);
     const before = model.requests.length;
-    alice.say('canary of what is stopped');
+    alice.send('canary of what is stopped');
     await model.request(before);
-    alice.say('/stop');
-    await alice.hears('Stopped.');
+    alice.send('/stop');
+    await alice.receives('Stopped.');
     const to = stage.jid().withResource('moltis');
     stage.server.inject(
       to,

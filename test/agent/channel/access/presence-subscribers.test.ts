@@ -63,8 +63,8 @@ t.test('cancels the subscriptions of people whom changed rules no longer admit',
   t.equal(list.get(bert.client.account)?.name, 'Bert', 'an item that a person added stays');
 
   // An approval by an operator survives a restart.
-  boss.say('/approve fred@localhost');
-  await boss.hears('fred@localhost is approved.');
+  boss.send('/approve fred@localhost');
+  await boss.receives('fred@localhost is approved.');
   const freds = await watches(stage, fred);
   t.equal(await bot.stop(), 0);
   const next = await stage.startProcess(account(closed));

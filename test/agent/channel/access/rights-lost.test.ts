@@ -1,7 +1,7 @@
 /** Senders who lose access between their question and its turn: the built bot, over XMPP. */
 import t from 'tap';
-import { askAgain, holds, Stage } from '../../../support/bot.js';
-import { hangs, says } from '../../../support/openai-server.js';
+import { askAgain, pausedAnswer, Stage } from '../../../support/bot.js';
+import { hangs, textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -20,20 +20,20 @@ t.test('senders without access any more', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;
     model.next(hangs);
-    await alice.sayIn(hers, 'moltis: one');
+    await alice.sendIn(hers, 'moltis: one');
     await model.request(before);
-    await bob.sayIn(his, 'moltis: /new');
-    await bob.sayIn(his, 'moltis: two');
-    await bob.sayIn(his, 'moltis: /status');
-    await bob.hears(/2 waiting/);
+    await bob.sendIn(his, 'moltis: /new');
+    await bob.sendIn(his, 'moltis: two');
+    await bob.sendIn(his, 'moltis: /status');
+    await bob.receives(/2 waiting/);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    model.next(says('One.'));
+    model.next(textAnswer('One.'));
     const next = await stage.run(settings('alice@localhost'));
     await next.expect('denied', { from: room, why: "not in the room's users list" });
-    await alice.hears('One.');
-    model.next(says('Three.'));
-    await alice.sayIn(hers, 'moltis: three');
-    await alice.hears('Three.');
+    await alice.receives('One.');
+    model.next(textAnswer('Three.'));
+    await alice.sendIn(hers, 'moltis: three');
+    await alice.receives('Three.');
     t.equal(model.requests.length, before + 3);
     t.notOk(alice.texts.some((text) => text.startsWith('New session started')));
     t.equal(await next.stop(), 0);
@@ -42,21 +42,21 @@ t.test('senders without access any more', async (t) => {
   // [promise-denied-silence] [promise-command-approve]
   t.test('their waiting questions are dropped when an operator denies them', async (t) => {
     const bot = await stage.run({ dm_policy: 'allowlist', operators: ['alice@localhost'] });
-    bob.say('let me in');
-    await alice.hears(/\/approve bob@localhost/);
-    alice.say('/approve bob@localhost');
-    await bob.hears(/An operator has let you in/);
-    const { script, letGo } = holds('', 'One.');
+    bob.send('let me in');
+    await alice.receives(/\/approve bob@localhost/);
+    alice.send('/approve bob@localhost');
+    await bob.receives(/An operator has let you in/);
+    const { script, release } = pausedAnswer('', 'One.');
     const before = model.requests.length;
     model.next(script);
-    bob.say('one');
-    bob.say('two');
-    bob.say('/status');
-    await bob.hears(/1 waiting/);
+    bob.send('one');
+    bob.send('two');
+    bob.send('/status');
+    await bob.receives(/1 waiting/);
     await model.request(before);
-    alice.say('/deny bob@localhost');
-    await alice.hears('bob@localhost is denied.');
-    letGo();
+    alice.send('/deny bob@localhost');
+    await alice.receives('bob@localhost is denied.');
+    release();
     await bot.expect('denied', { from: 'bob@localhost', why: 'not in allowlist' });
     await askAgain(stage, alice);
     t.equal(model.requests.length, before + 2);

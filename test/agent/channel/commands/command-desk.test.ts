@@ -14,8 +14,8 @@ import {
 import { type Client, createClient } from '../../../../src/xmpp-core/client.js';
 import { StanzaError } from '../../../../src/xmpp-core/errors.js';
 import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
-import { asked, holds, Stage } from '../../../support/bot.js';
-import { fails, hangs, says } from '../../../support/openai-server.js';
+import { promptOf, pausedAnswer, Stage } from '../../../support/bot.js';
+import { fails, hangs, textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -51,19 +51,19 @@ t.test('commands in a chat', async (t) => {
 
   // [promise-command-help] [promise-command-operators] [promise-command-unknown]
   t.test('/help lists the commands that the sender may use; only operators get theirs', async (t) => {
-    alice.say('/help');
-    const help = (await alice.hears(/^\/compact: /)).body ?? '';
+    alice.send('/help');
+    const help = (await alice.receives(/^\/compact: /)).body ?? '';
     for (const name of ['compact', 'context', 'help', 'model [NAME]', 'new', 'retry', 'skills', 'status', 'stop']) {
       t.match(help, `/${name}: `);
     }
     t.notMatch(help, /approve|deny|rooms|join|leave|usage/);
     for (const name of ['approve', 'deny', 'rooms', 'join', 'leave', 'usage']) {
-      alice.say(`/${name} eve@localhost`);
-      const { body } = await alice.hears(new RegExp(`^I don't know /${name}\\.`));
+      alice.send(`/${name} eve@localhost`);
+      const { body } = await alice.receives(new RegExp(`^I don't know /${name}\\.`));
       t.notMatch(body, new RegExp(`mean /${name}`));
     }
-    olga.say('/help');
-    const all = (await olga.hears(/^\/approve JID: /)).body ?? '';
+    olga.send('/help');
+    const all = (await olga.receives(/^\/approve JID: /)).body ?? '';
     for (const name of ['approve JID', 'deny JID', 'join ROOM', 'leave [ROOM]', 'rooms', 'usage', 'new']) {
       t.match(all, `/${name}: `);
     }
@@ -72,73 +72,73 @@ t.test('commands in a chat', async (t) => {
 
   // [promise-command-skills]
   t.test('/skills lists the skills that the model can use here', async () => {
-    alice.say('/skills');
-    await alice.hears('explain: How to explain things.');
+    alice.send('/skills');
+    await alice.receives('explain: How to explain things.');
   });
 
   // [promise-command-model] [promise-command-status]
   t.test('/model selects a model for this conversation, across restarts, until /new', async (t) => {
-    alice.say('/model');
-    await alice.hears(
+    alice.send('/model');
+    await alice.receives(
       /^Current model: local\/mock\. Available:\n- local\/mock \(current\) \(default here\)\n- local\/mock-large\n/,
     );
-    alice.say('/model mock-lrge');
-    await alice.hears('I have no model “mock-lrge”. Did you mean local/mock-large?');
-    alice.say('/model mock-large');
-    await alice.hears(/^I will use local\/mock-large from the next answer on/);
+    alice.send('/model mock-lrge');
+    await alice.receives('I have no model “mock-lrge”. Did you mean local/mock-large?');
+    alice.send('/model mock-large');
+    await alice.receives(/^I will use local\/mock-large from the next answer on/);
     const asks = async (question: string): Promise<string | undefined> => {
-      model.next(says(`To ${question}.`));
-      alice.say(question);
-      await alice.hears(`To ${question}.`);
+      model.next(textAnswer(`To ${question}.`));
+      alice.send(question);
+      await alice.receives(`To ${question}.`);
       return model.requests.at(-1)?.body?.model;
     };
     t.equal(await asks('one'), 'mock-large');
-    model.next(says('To Olga.'));
-    olga.say('hello');
-    await olga.hears('To Olga.');
+    model.next(textAnswer('To Olga.'));
+    olga.send('hello');
+    await olga.receives('To Olga.');
     t.equal(model.requests.at(-1)?.body?.model, 'mock', 'others have theirs');
     await bot.stop();
     bot = await run();
     t.equal(await asks('two'), 'mock-large');
-    alice.say('/status');
-    await alice.hears(/^Model: local\/mock-large \(chosen with \/model\)\n(.*\n)*Session: 2 turns in context/m);
-    alice.say('/new');
-    await alice.hears(/^New session/);
+    alice.send('/status');
+    await alice.receives(/^Model: local\/mock-large \(chosen with \/model\)\n(.*\n)*Session: 2 turns in context/m);
+    alice.send('/new');
+    await alice.receives(/^New session/);
     t.equal(await asks('three'), 'mock');
-    alice.say('/status');
-    await alice.hears(/^Model: local\/mock\n(.*\n)*Session: 1 turn in context/m);
+    alice.send('/status');
+    await alice.receives(/^Model: local\/mock\n(.*\n)*Session: 1 turn in context/m);
   });
 
   // [promise-command-context] [promise-command-compact]
   t.test('/context shows the size of the next request, and /compact replaces the history with a summary', async (t) => {
-    alice.say('/new');
-    await alice.hears(/^New session/);
-    alice.say('/compact');
-    await alice.hears('There is nothing to summarise yet.');
-    model.next(says(LONG), says(LONG));
+    alice.send('/new');
+    await alice.receives(/^New session/);
+    alice.send('/compact');
+    await alice.receives('There is nothing to summarise yet.');
+    model.next(textAnswer(LONG), textAnswer(LONG));
     for (const question of ['the code word is swordfish', 'go on']) {
-      alice.say(question);
-      await alice.hears(LONG.trim());
+      alice.send(question);
+      await alice.receives(LONG.trim());
     }
-    alice.say('/context');
-    await alice.hears(/about (7|8)\d\d tokens of history, (3|4)\d % of the limit of 2000 .*\n.*all 2 turns/);
+    alice.send('/context');
+    await alice.receives(/about (7|8)\d\d tokens of history, (3|4)\d % of the limit of 2000 .*\n.*all 2 turns/);
     const before = model.requests.length;
-    model.next(says('Alice says that the code word is swordfish.'));
-    alice.say('/compact');
-    await alice.hears(
+    model.next(textAnswer('Alice says that the code word is swordfish.'));
+    alice.send('/compact');
+    await alice.receives(
       /^Summarised: the next request includes about (2|3|4)\d tokens of history instead of (7|8)\d\d\.$/,
     );
-    const [system, record, ...rest] = asked(model);
+    const [system, record, ...rest] = promptOf(model);
     t.match(system?.[1], /Write the summary/);
     t.match(record, ['user', /^\{"role":"user","content":"the code word is swordfish"\}\n\{"role":"assistant",/]);
     t.equal(rest.length, 0);
     t.equal(model.requests.length, before + 1);
-    alice.say('/context');
-    await alice.hears(/all 0 turns .*\n.*summary of about 1\d tokens replaces what came before/);
-    model.next(says('Swordfish.'));
-    alice.say('what was the code word?');
-    await alice.hears('Swordfish.');
-    t.same(asked(model).slice(1), [
+    alice.send('/context');
+    await alice.receives(/all 0 turns .*\n.*summary of about 1\d tokens replaces what came before/);
+    model.next(textAnswer('Swordfish.'));
+    alice.send('what was the code word?');
+    await alice.receives('Swordfish.');
+    t.same(promptOf(model).slice(1), [
       ['user', 'Summarize our conversation so far.'],
       ['assistant', 'Alice says that the code word is swordfish.'],
       ['user', 'what was the code word?'],
@@ -148,34 +148,34 @@ t.test('commands in a chat', async (t) => {
 
   // [promise-command-compact] [promise-command-stop]
   t.test('/compact changes nothing when the model fails, the summary is not shorter, or it is stopped', async (t) => {
-    alice.say('/new');
-    await alice.hears(/^New session/);
-    model.next(says(LONG));
-    alice.say('tell me');
-    await alice.hears(LONG.trim());
+    alice.send('/new');
+    await alice.receives(/^New session/);
+    model.next(textAnswer(LONG));
+    alice.send('tell me');
+    await alice.receives(LONG.trim());
     model.next(fails(500));
-    alice.say('/compact');
-    await alice.hears(/^The summary failed, and nothing was changed\. The model is unavailable/);
-    model.next(says(LONG.repeat(2)));
-    alice.say('/compact');
-    await alice.hears(/^A summary would not be shorter/);
+    alice.send('/compact');
+    await alice.receives(/^The summary failed, and nothing was changed\. The model is unavailable/);
+    model.next(textAnswer(LONG.repeat(2)));
+    alice.send('/compact');
+    await alice.receives(/^A summary would not be shorter/);
     model.next((exchange) => {
       exchange.text('Half of');
       exchange.finish('length');
     });
-    alice.say('/compact');
-    await alice.hears(/^The summary failed.*cut off/);
+    alice.send('/compact');
+    await alice.receives(/^The summary failed.*cut off/);
     const before = model.requests.length;
     model.next(hangs);
-    alice.say('/compact');
+    alice.send('/compact');
     await model.request(before);
-    alice.say('/stop');
-    await alice.hears('Stopped.');
-    model.next(says('I remember.'));
-    alice.say('and now?');
-    await alice.hears('I remember.');
+    alice.send('/stop');
+    await alice.receives('Stopped.');
+    model.next(textAnswer('I remember.'));
+    alice.send('and now?');
+    await alice.receives('I remember.');
     t.same(
-      asked(model)
+      promptOf(model)
         .slice(1)
         .map(([, text]) => text.trim()),
       ['tell me', LONG.trim(), 'and now?'],
@@ -184,35 +184,35 @@ t.test('commands in a chat', async (t) => {
 
   // [promise-command-retry]
   t.test('/retry answers the last question again, after an answer, a failure or a stop', async (t) => {
-    alice.say('/new');
-    await alice.hears(/^New session/);
-    alice.say('/retry');
-    await alice.hears('There is no question to answer again.');
-    model.next(says('First.'));
-    alice.say('a riddle');
-    await alice.hears('First.');
+    alice.send('/new');
+    await alice.receives(/^New session/);
+    alice.send('/retry');
+    await alice.receives('There is no question to answer again.');
+    model.next(textAnswer('First.'));
+    alice.send('a riddle');
+    await alice.receives('First.');
     const before = model.requests.length;
-    model.next(says('Second.'), fails(500), says('Third.'), hangs);
-    alice.say('/retry');
-    await alice.hears('Second.');
-    t.same(asked(model).slice(1), [['user', 'a riddle']], 'the answer before does not count');
-    alice.say('another riddle');
-    await alice.hears(/^The model is unavailable/);
-    alice.say('/retry');
-    await alice.hears('Third.');
-    t.same(asked(model).slice(1), [
+    model.next(textAnswer('Second.'), fails(500), textAnswer('Third.'), hangs);
+    alice.send('/retry');
+    await alice.receives('Second.');
+    t.same(promptOf(model).slice(1), [['user', 'a riddle']], 'the answer before does not count');
+    alice.send('another riddle');
+    await alice.receives(/^The model is unavailable/);
+    alice.send('/retry');
+    await alice.receives('Third.');
+    t.same(promptOf(model).slice(1), [
       ['user', 'a riddle'],
       ['assistant', 'Second.'],
       ['user', 'another riddle'],
     ]);
-    alice.say('the last riddle');
+    alice.send('the last riddle');
     await model.request(before + 3);
-    alice.say('/stop');
-    await alice.hears('Stopped.');
-    model.next(says('Fourth.'));
-    alice.say('/retry');
-    await alice.hears('Fourth.');
-    t.same(asked(model).at(-1), ['user', 'the last riddle']);
+    alice.send('/stop');
+    await alice.receives('Stopped.');
+    model.next(textAnswer('Fourth.'));
+    alice.send('/retry');
+    await alice.receives('Fourth.');
+    t.same(promptOf(model).at(-1), ['user', 'the last riddle']);
   });
 
   // [promise-command-retry] [promise-command-stop]
@@ -221,73 +221,73 @@ t.test('commands in a chat', async (t) => {
     async (t) => {
       const bob = await stage.person('bob');
       const [hers, his, boss] = [await alice.enter(team), await bob.enter(team), await olga.enter(team)];
-      model.next(says('To all.'));
-      await alice.sayIn(hers, 'moltis: tell us');
-      await bob.hears('To all.');
-      await alice.sayIn(hers, '/retry');
-      await bob.sayIn(his, 'moltis: /retry');
-      await bob.hears('Only the person who asked, or an operator, can retry this question.');
-      model.next(says('To all again.'), says('And again.'));
-      await alice.sayIn(hers, 'moltis: /retry');
-      const again = await bob.hears('To all again.');
+      model.next(textAnswer('To all.'));
+      await alice.sendIn(hers, 'moltis: tell us');
+      await bob.receives('To all.');
+      await alice.sendIn(hers, '/retry');
+      await bob.sendIn(his, 'moltis: /retry');
+      await bob.receives('Only the person who asked, or an operator, can retry this question.');
+      model.next(textAnswer('To all again.'), textAnswer('And again.'));
+      await alice.sendIn(hers, 'moltis: /retry');
+      const again = await bob.receives('To all again.');
       t.match(again, { type: 'groupchat', replyTo: /./ });
-      await olga.sayIn(boss, 'moltis, /retry');
-      await bob.hears('And again.');
+      await olga.sendIn(boss, 'moltis, /retry');
+      await bob.receives('And again.');
       const before = model.requests.length;
-      model.next(holds('Once upon', 'never said').script);
-      await alice.sayIn(hers, 'moltis: a long story');
+      model.next(pausedAnswer('Once upon', 'never said').script);
+      await alice.sendIn(hers, 'moltis: a long story');
       await model.request(before);
-      await bob.sayIn(his, 'moltis: /stop');
-      await bob.hears('Stopped.');
+      await bob.sendIn(his, 'moltis: /stop');
+      await bob.receives('Stopped.');
     },
   );
 
   // [promise-command-rooms] [promise-command-join]
   t.test('operators can make the bot join and leave rooms, and list them', async () => {
-    olga.say('/rooms');
-    await olga.hears(/^team@\S+: as moltis, \d present$/);
-    olga.say('/join attic');
-    await olga.hears(/^Which room\? .*An address needs an @\.$/);
-    olga.say(`/join ${attic.toString()}`);
-    await olga.hears(`I am in ${attic.toString()}.`);
-    olga.say('/rooms');
-    await olga.hears(new RegExp(`^team@.*\n${attic.toString()}: as moltis`));
+    olga.send('/rooms');
+    await olga.receives(/^team@\S+: as moltis, \d present$/);
+    olga.send('/join attic');
+    await olga.receives(/^Which room\? .*An address needs an @\.$/);
+    olga.send(`/join ${attic.toString()}`);
+    await olga.receives(`I am in ${attic.toString()}.`);
+    olga.send('/rooms');
+    await olga.receives(new RegExp(`^team@.*\n${attic.toString()}: as moltis`));
     const upstairs = await olga.enter(attic);
-    await olga.sayIn(upstairs, 'moltis: /leave');
+    await olga.sendIn(upstairs, 'moltis: /leave');
     await bot.expect('left', { room: attic.toString() });
-    olga.say(`/leave ${attic.toString()}`);
-    await olga.hears(`I am not in ${attic.toString()}.`);
+    olga.send(`/leave ${attic.toString()}`);
+    await olga.receives(`I am not in ${attic.toString()}.`);
   });
 
   // [promise-command-approve]
   t.test('/approve lets a stranger in and /deny revokes it', async (t) => {
     const eve = await stage.person('eve');
     const before = model.requests.length;
-    eve.say('let me in');
-    await eve.hears(/An operator can let you in/);
-    await olga.hears(/\/approve eve@localhost/);
-    olga.say('/approve');
-    await olga.hears('Who? Example: /approve alice@example.com. Waiting: eve@localhost.');
-    olga.say('/approve eve@localhost');
-    await olga.hears('eve@localhost is approved.');
-    olga.say('/approve eve@localhost');
-    await olga.hears('eve@localhost was already approved.');
-    model.next(says('Welcome.'));
-    eve.say('hello');
-    await eve.hears('Welcome.');
-    olga.say('/deny eve@localhost');
-    await olga.hears('eve@localhost is denied.');
-    eve.say('hello?');
+    eve.send('let me in');
+    await eve.receives(/An operator can let you in/);
+    await olga.receives(/\/approve eve@localhost/);
+    olga.send('/approve');
+    await olga.receives('Who? Example: /approve alice@example.com. Waiting: eve@localhost.');
+    olga.send('/approve eve@localhost');
+    await olga.receives('eve@localhost is approved.');
+    olga.send('/approve eve@localhost');
+    await olga.receives('eve@localhost was already approved.');
+    model.next(textAnswer('Welcome.'));
+    eve.send('hello');
+    await eve.receives('Welcome.');
+    olga.send('/deny eve@localhost');
+    await olga.receives('eve@localhost is denied.');
+    eve.send('hello?');
     await bot.expect('denied', { from: 'eve@localhost' });
-    olga.say('/deny alice@localhost');
-    await olga.hears('alice@localhost is still allowed by the configuration.');
+    olga.send('/deny alice@localhost');
+    await olga.receives('alice@localhost is still allowed by the configuration.');
     t.equal(model.requests.length, before + 1);
   });
 
   // [promise-command-usage]
   t.test('/usage shows the tokens of today by sender and room', async (t) => {
-    olga.say('/usage');
-    const { body = '' } = await olga.hears(/^\d+ tokens today \(limit: 200000 each\):/);
+    olga.send('/usage');
+    const { body = '' } = await olga.receives(/^\d+ tokens today \(limit: 200000 each\):/);
     const lines = body.split('\n').slice(1);
     for (const payer of [/^alice@localhost: \d+$/, /^eve@localhost: 18$/, /^team@\S+: \d+$/]) {
       t.ok(
@@ -364,13 +364,13 @@ t.test('commands in a chat', async (t) => {
     if (choice.form === undefined) throw new Error('there is no form');
     const chosen = await choice.act('execute', answerForm(choice.form, { argument: 'local/mock-large' }));
     t.match(textOf(chosen), /^I will use local\/mock-large from the next answer on/);
-    model.next(says('Large.'));
-    alice.say('which one are you?');
-    await alice.hears('Large.');
+    model.next(textAnswer('Large.'));
+    alice.send('which one are you?');
+    await alice.receives('Large.');
     t.equal(model.requests.at(-1)?.body?.model, 'mock-large');
     t.match(textOf(await hers.execute(at, 'new')), /^New session/);
-    alice.say('/model');
-    await alice.hears(/^Current model: local\/mock\./);
+    alice.send('/model');
+    await alice.receives(/^Current model: local\/mock\./);
 
     const approval = await boss.execute(at, 'approve');
     t.match(fieldOf(approval.form, 'argument'), { type: 'jid-single', label: 'Who' });
@@ -381,13 +381,13 @@ t.test('commands in a chat', async (t) => {
     t.equal(textOf(approved), 'eve@localhost is approved.');
     t.same(await names(stranger), own, 'who is let in has them from now on');
     // Clients give a request up after a while.
-    const { script, letGo } = holds('', 'Alice asked who answers.');
-    model.next(says(LONG), script);
-    alice.say('at length, please');
-    await alice.hears(LONG.trim());
+    const { script, release } = pausedAnswer('', 'Alice asked who answers.');
+    model.next(textAnswer(LONG), script);
+    alice.send('at length, please');
+    await alice.receives(LONG.trim());
     t.match(textOf(await hers.execute(at, 'compact')), /^Still running/);
-    letGo();
-    await alice.hears(/^Summarised: /);
+    release();
+    await alice.receives(/^Summarised: /);
     const canceled = await (await hers.execute(at, 'model')).act('cancel');
     t.equal(canceled.status, 'canceled');
   });

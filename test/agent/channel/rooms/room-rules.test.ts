@@ -3,8 +3,8 @@ import t from 'tap';
 import type { FormValues } from '../../../../src/xeps/xep-0004-data-forms.js';
 import { muc, type Room } from '../../../../src/xeps/xep-0045-muc/index.js';
 import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
-import { askAgain, asked, holds, Stage, times, type Person } from '../../../support/bot.js';
-import { hangs, says } from '../../../support/openai-server.js';
+import { askAgain, promptOf, pausedAnswer, Stage, times, type Person } from '../../../support/bot.js';
+import { hangs, textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -38,16 +38,16 @@ t.test('a room that hides real JIDs', async (t) => {
       shown.map(({ nick }) => nick),
       ['alice@localhost'],
     );
-    await alice.sayIn(hers, 'moltis: it is me');
+    await alice.sendIn(hers, 'moltis: it is me');
     await bot.expect('denied', {
       from: `${closed.toString()}/alice@localhost`,
       why: 'the room has a users list and hides the real JID',
     });
-    await alice.sayIn(hers, 'moltis: /rooms');
+    await alice.sendIn(hers, 'moltis: /rooms');
     await askAgain(stage, bob);
     t.equal(model.requests.length, 1);
     t.same(
-      alice.heard.filter(({ body }) => body !== undefined),
+      alice.received.filter(({ body }) => body !== undefined),
       [],
       'no word and no list of rooms',
     );
@@ -56,16 +56,16 @@ t.test('a room that hides real JIDs', async (t) => {
   // [promise-limit-messages] [promise-room-users]
   t.test('counts the messages of each occupant, under any nick', async (t) => {
     const [hers, his] = [await alice.enter(open), await bob.enter(open)];
-    for (const text of ['one', 'two']) await alice.sayIn(hers, text);
-    await alice.sayIn(hers, 'moltis: /status');
-    await alice.hears(/^Account:/);
-    await alice.sayIn(hers, 'moltis: /status');
+    for (const text of ['one', 'two']) await alice.sendIn(hers, text);
+    await alice.sendIn(hers, 'moltis: /status');
+    await alice.receives(/^Account:/);
+    await alice.sendIn(hers, 'moltis: /status');
     await hers.changeNick('somebody');
-    await alice.sayIn(hers, 'moltis: /context');
-    await alice.hears('Too many messages at once; please wait a minute.');
+    await alice.sendIn(hers, 'moltis: /context');
+    await alice.receives('Too many messages at once; please wait a minute.');
     await bot.expect('denied', { why: 'over limits.messages_per_minute' });
-    await bob.sayIn(his, 'moltis: /help');
-    await bob.hears(/^\/help/m);
+    await bob.sendIn(his, 'moltis: /help');
+    await bob.receives(/^\/help/m);
     t.equal(times(alice.texts, 'Too many messages at once; please wait a minute.'), 1);
   });
 
@@ -74,14 +74,14 @@ t.test('a room that hides real JIDs', async (t) => {
     const [carol, dora] = [await stage.person('carol'), await stage.person('dora')];
     const [hers] = [await carol.enter(open), await dora.enter(open)];
     const to = open.withResource('moltis');
-    model.next(says('The first word is free.'), says('For you, too.'));
-    carol.say('a question', { to });
-    await carol.hears('The first word is free.');
+    model.next(textAnswer('The first word is free.'), textAnswer('For you, too.'));
+    carol.send('a question', { to });
+    await carol.receives('The first word is free.');
     await hers.changeNick('someone-new');
-    carol.say('a question of someone new', { to });
-    await carol.hears(/^Today's limit here is used up/);
-    dora.say('a question of mine', { to });
-    await dora.hears('For you, too.');
+    carol.send('a question of someone new', { to });
+    await carol.receives(/^Today's limit here is used up/);
+    dora.send('a question of mine', { to });
+    await dora.receives('For you, too.');
   });
 
   t.same(model.violations, []);
@@ -106,27 +106,27 @@ t.test("a room on another server than the bot's", async (t) => {
   // [promise-operators] [promise-command-operators]
   t.test('makes nobody an operator, in the room or in private; a room on the bot’s server does', async (t) => {
     const [there, here] = [await boss.enter(away), await boss.enter(home)];
-    await boss.sayIn(there, 'moltis: /rooms');
+    await boss.sendIn(there, 'moltis: /rooms');
     await bot.expect('denied', { from: 'boss@localhost', why: "not in the room's users list" });
-    boss.say('/rooms', { to: away.withResource('moltis') });
-    await boss.sayIn(here, 'moltis: /rooms');
-    t.match(await boss.hears(/^home@/), { from: `${home.toString()}/moltis` });
-    boss.say('/rooms', { to: home.withResource('moltis') });
-    t.match(await boss.hears(/^home@/), { from: `${home.toString()}/moltis`, type: 'chat' });
+    boss.send('/rooms', { to: away.withResource('moltis') });
+    await boss.sendIn(here, 'moltis: /rooms');
+    t.match(await boss.receives(/^home@/), { from: `${home.toString()}/moltis` });
+    boss.send('/rooms', { to: home.withResource('moltis') });
+    t.match(await boss.receives(/^home@/), { from: `${home.toString()}/moltis`, type: 'chat' });
     await askAgain(stage, boss);
-    t.notOk(boss.heard.some(({ from, body }) => from.startsWith(away.toString()) && body !== undefined));
+    t.notOk(boss.received.some(({ from, body }) => from.startsWith(away.toString()) && body !== undefined));
   });
 
   // [promise-operators]
   t.test('is trusted about real JIDs for its own users list', async () => {
     const hers = alice.client.get(muc).rooms.get(away.toString());
     if (hers === undefined) throw new Error('not in the room');
-    model.next(says('You are on the list.'));
-    await alice.sayIn(hers, 'moltis: am I?');
-    await alice.hears('You are on the list.');
+    model.next(textAnswer('You are on the list.'));
+    await alice.sendIn(hers, 'moltis: am I?');
+    await alice.receives('You are on the list.');
     // On the list, and no operator.
-    await alice.sayIn(hers, 'moltis: /rooms');
-    await alice.hears(/^I don.t know \/rooms/);
+    await alice.sendIn(hers, 'moltis: /rooms');
+    await alice.receives(/^I don.t know \/rooms/);
   });
 });
 
@@ -149,9 +149,9 @@ t.test('a room with a password', async (t) => {
     await bot.expect('joined', { room: vault.toString() });
     const refusal = await bot.expect('error', { kind: 'room', room: cellar.toString() });
     t.match(refusal, { retryInMs: null, message: /cannot join / });
-    model.next(says('I am in the vault.'));
-    await alice.sayIn(hers, 'moltis: where are you?');
-    await alice.hears('I am in the vault.');
+    model.next(textAnswer('I am in the vault.'));
+    await alice.sendIn(hers, 'moltis: where are you?');
+    await alice.receives('I am in the vault.');
     t.equal(bot.logged('error').length, 1);
     for (const password of [secret, 'guessed-wrong-7']) t.notMatch(bot.output, password);
   });
@@ -173,9 +173,9 @@ t.test('rejoins rooms when a session cannot be resumed, and loses nothing', asyn
   t.match(await bot.expect('online'), { resumed: false });
   await bot.expect('joined', { room: room.toString() });
   await rejoined;
-  model.next(says('I never left.'));
-  await alice.sayIn(hers, 'moltis: are you back?');
-  await alice.hears('I never left.');
+  model.next(textAnswer('I never left.'));
+  await alice.sendIn(hers, 'moltis: are you back?');
+  await alice.receives('I never left.');
   t.same(
     bot.logged('error').filter(({ level }) => level === 'error'),
     [],
@@ -208,20 +208,20 @@ t.test('two accounts of one bot in one room', async (t) => {
   // [promise-run-accounts] [promise-rooms-context] [promise-mention-taken]
   t.test('each answers to its own name, with the other’s messages as context', async (t) => {
     const before = model.requests.length;
-    model.next(says('The second speaks.'), says('The first has heard it.'));
-    await alice.sayIn(hers, 'robo: say something');
-    t.match(await alice.hears('The second speaks.'), { from: `${team.toString()}/robo` });
-    await alice.sayIn(hers, 'moltis: what was said before?');
-    t.match(await alice.hears('The first has heard it.'), { from: `${team.toString()}/moltis` });
+    model.next(textAnswer('The second speaks.'), textAnswer('The first has heard it.'));
+    await alice.sendIn(hers, 'robo: say something');
+    t.match(await alice.receives('The second speaks.'), { from: `${team.toString()}/robo` });
+    await alice.sendIn(hers, 'moltis: what was said before?');
+    t.match(await alice.receives('The first has heard it.'), { from: `${team.toString()}/moltis` });
     t.equal(model.requests.length, before + 2);
-    t.match(asked(model).at(-1)?.[1], /robo.*The second speaks\./);
+    t.match(promptOf(model).at(-1)?.[1], /robo.*The second speaks\./);
   });
 
   // [promise-limit-turns]
   t.test('that answer every message do not talk with each other for ever', async (t) => {
     const before = model.requests.length;
-    model.next(...['One.', 'Two.', 'Three.', 'Four.'].map((text) => says(text)));
-    await alice.sayIn(there, 'hello');
+    model.next(...['One.', 'Two.', 'Three.', 'Four.'].map((text) => textAnswer(text)));
+    await alice.sendIn(there, 'hello');
     for (const account of ['first', 'second'])
       await bot.expect('denied', { account, why: 'over limits.turns_per_minute' });
     await askAgain(stage, alice);
@@ -241,23 +241,23 @@ t.test('drops unfinished answers in a room that no longer admits the bot, withou
   for (const room of rooms) await bot.expect('joined', { room });
 
   // Banned while an answer is being written, and another question waits.
-  const { script, letGo } = holds('', 'Nobody will hear this.');
+  const { script, release } = pausedAnswer('', 'Nobody will hear this.');
   model.next(script);
-  await alice.sayIn(hers, 'moltis: one');
+  await alice.sendIn(hers, 'moltis: one');
   await model.request(0);
-  await alice.sayIn(hers, 'moltis: two');
-  await alice.sayIn(hers, 'moltis: /status');
-  await alice.hears(/1 waiting/);
+  await alice.sendIn(hers, 'moltis: two');
+  await alice.sendIn(hers, 'moltis: /status');
+  await alice.receives(/1 waiting/);
   await hers.management.ban(stage.jid());
   await bot.expect('left', { room: club.toString(), why: 'banned' });
-  letGo();
+  release();
   await bot.expect('error', { kind: 'room', room: club.toString(), level: 'warn' });
   await askAgain(stage, alice);
   t.equal(model.requests.length, 2, 'the question that waited is not asked of the model');
 
   // Banned while the bot is away.
   model.next(hangs);
-  await alice.sayIn(there, 'moltis: three');
+  await alice.sendIn(there, 'moltis: three');
   await model.request(2);
   t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
   await there.management.ban(stage.jid());
@@ -290,9 +290,9 @@ t.test(
     await bot.expect('joined');
     // Only who has an archive already reads it.
     await askAgain(stage, alice);
-    model.next(says('Between us.'));
-    alice.say('a secret', { to: room.withResource('moltis') });
-    await alice.hears('Between us.');
+    model.next(textAnswer('Between us.'));
+    alice.send('a secret', { to: room.withResource('moltis') });
+    await alice.receives('Between us.');
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     // Meanwhile somebody else takes the nick.
     await hers.changeNick('alice-2');
@@ -303,7 +303,7 @@ t.test(
     await askAgain(stage, eve);
     t.equal(model.requests.filter(({ body }) => JSON.stringify(body).includes('a secret')).length, 1);
     t.same(
-      eve.heard.filter(({ from, body }) => from.startsWith(room.toString()) && body !== undefined),
+      eve.received.filter(({ from, body }) => from.startsWith(room.toString()) && body !== undefined),
       [],
     );
     t.same(next.logged('error'), []);

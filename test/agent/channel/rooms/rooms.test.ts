@@ -3,8 +3,8 @@ import t from 'tap';
 import { submitForm, writeDataForm } from '../../../../src/xeps/xep-0004-data-forms.js';
 import { muc } from '../../../../src/xeps/xep-0045-muc/index.js';
 import { el } from '../../../../src/xmpp-core/xml/element.js';
-import { asked, holds, Stage } from '../../../support/bot.js';
-import { says } from '../../../support/openai-server.js';
+import { promptOf, pausedAnswer, Stage } from '../../../support/bot.js';
+import { textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -24,7 +24,7 @@ t.test('rooms', async (t) => {
   const moltis = await stage.person('fan');
   // Before the bot is there: a talk that it will find, and somebody with its name.
   const old = await alice.enter(stage.room('old'));
-  await alice.sayIn(old, 'moltis: are you there?');
+  await alice.sendIn(old, 'moltis: are you there?');
   await moltis.client.get(muc).join(stage.room('taken'), { nick: 'moltis' });
   const names = ['team', 'old', 'taken', 'quiet', 'secret', 'special'];
   const bot = await stage.run({ rooms: [...names, 'off'].map(room), muc_rooms: rooms });
@@ -36,14 +36,14 @@ t.test('rooms', async (t) => {
   t.test('answers a mention with a reply, with earlier messages of others as context', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('team')), await bob.enter(stage.room('team'))];
     const before = model.requests.length;
-    await alice.sayIn(hers, 'the code is 42, robots');
-    model.next(says('It is 42.'));
-    const question = await bob.sayIn(his, 'moltis: what is the code?');
-    const answer = await bob.hears('It is 42.');
+    await alice.sendIn(hers, 'the code is 42, robots');
+    model.next(textAnswer('It is 42.'));
+    const question = await bob.sendIn(his, 'moltis: what is the code?');
+    const answer = await bob.receives('It is 42.');
     t.match(answer, { type: 'groupchat', from: `${room('team')}/moltis`, replyTo: question.stanzaId, state: 'active' });
     t.type(question.stanzaId, 'string');
     t.equal(model.requests.length, before + 1, 'a message that does not address the bot is not answered');
-    const said = asked(model).at(-1)?.[1] ?? '';
+    const said = promptOf(model).at(-1)?.[1] ?? '';
     t.match(said, /alice.*the code is 42, robots\n.*bob.*what is the code\?/);
     t.notMatch(said, 'moltis:', 'the address is taken off');
   });
@@ -51,11 +51,11 @@ t.test('rooms', async (t) => {
   // [pitfall-muc-history]
   t.test('uses the history of a room as context and does not answer it', async (t) => {
     const before = model.requests.length;
-    model.next(says('Now I am.'));
-    await alice.sayIn(old, '@moltis and now?');
-    await alice.hears('Now I am.');
+    model.next(textAnswer('Now I am.'));
+    await alice.sendIn(old, '@moltis and now?');
+    await alice.receives('Now I am.');
     t.equal(model.requests.length, before + 1);
-    t.match(asked(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
+    t.match(promptOf(model).at(-1)?.[1], /alice.*moltis: are you there\?\n.*and now\?/);
   });
 
   // [promise-mention-taken] [pitfall-nick-conflict]
@@ -63,10 +63,10 @@ t.test('rooms', async (t) => {
   t.test('takes the next nick when its own is taken, and answers to that', async (t) => {
     const taken = await bob.enter(stage.room('taken'));
     const before = model.requests.length;
-    await bob.sayIn(taken, 'moltis: is this you?');
-    model.next(says('It is me.'));
-    await bob.sayIn(taken, 'moltis-2: or is it you?');
-    t.match(await bob.hears('It is me.'), { from: `${room('taken')}/moltis-2` });
+    await bob.sendIn(taken, 'moltis: is this you?');
+    model.next(textAnswer('It is me.'));
+    await bob.sendIn(taken, 'moltis-2: or is it you?');
+    t.match(await bob.receives('It is me.'), { from: `${room('taken')}/moltis-2` });
     t.equal(model.requests.length, before + 1);
   });
 
@@ -74,33 +74,33 @@ t.test('rooms', async (t) => {
   t.test('answers every message where no mention is required, but never its own', async (t) => {
     const quiet = await alice.enter(stage.room('quiet'));
     const before = model.requests.length;
-    model.next(says('moltis: moltis, moltis!'), says('Peace.'));
-    await alice.sayIn(quiet, 'ohm');
-    await alice.hears('moltis: moltis, moltis!');
-    await alice.sayIn(quiet, 'silence');
-    await alice.hears('Peace.');
+    model.next(textAnswer('moltis: moltis, moltis!'), textAnswer('Peace.'));
+    await alice.sendIn(quiet, 'ohm');
+    await alice.receives('moltis: moltis, moltis!');
+    await alice.sendIn(quiet, 'silence');
+    await alice.receives('Peace.');
     t.equal(model.requests.length, before + 2);
-    t.match(asked(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
+    t.match(promptOf(model)[0], ['system', /^You are a monk\./], 'with the prompt of the room');
   });
 
   // [pitfall-nickname-as-identity] [promise-room-users]
   t.test('answers only the users of a room, by their real JID', async (t) => {
     const [hers, his] = [await alice.enter(stage.room('secret')), await bob.enter(stage.room('secret'))];
     const before = model.requests.length;
-    await bob.sayIn(his, 'moltis: tell me');
+    await bob.sendIn(his, 'moltis: tell me');
     await bot.expect('denied', { from: 'bob@localhost', why: "not in the room's users list" });
-    model.next(says('To you I tell.'));
-    await alice.sayIn(hers, 'moltis: tell me');
-    await alice.hears('To you I tell.');
+    model.next(textAnswer('To you I tell.'));
+    await alice.sendIn(hers, 'moltis: tell me');
+    await alice.receives('To you I tell.');
     t.equal(model.requests.length, before + 1);
   });
 
   // [promise-model-choice]
   t.test('a room can have its own model', async (t) => {
     const special = await alice.enter(stage.room('special'));
-    model.next(says('I am special.'));
-    await alice.sayIn(special, 'moltis: who are you?');
-    await alice.hears('I am special.');
+    model.next(textAnswer('I am special.'));
+    await alice.sendIn(special, 'moltis: who are you?');
+    await alice.receives('I am special.');
     t.equal(model.requests.at(-1)?.body?.model, 'other');
   });
 
@@ -115,9 +115,9 @@ t.test('rooms', async (t) => {
   // [promise-rooms-private]
   t.test('answers private messages of occupants in private', async (t) => {
     await alice.enter(stage.room('team')).catch(() => undefined);
-    model.next(says('Just between us.'));
-    alice.say('psst', { to: stage.room('team').withResource('moltis') });
-    t.match(await alice.hears('Just between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+    model.next(textAnswer('Just between us.'));
+    alice.send('psst', { to: stage.room('team').withResource('moltis') });
+    t.match(await alice.receives('Just between us.'), { type: 'chat', from: `${room('team')}/moltis` });
     t.notOk(bob.texts.includes('Just between us.'));
   });
 
@@ -131,53 +131,53 @@ t.test('rooms', async (t) => {
       );
     const user = `<x xmlns="http://jabber.org/protocol/muc#user"><item affiliation="none" role="participant"/></x>`;
     inject('presence', user, 'of-the-presence');
-    const { script, letGo } = holds('', 'Still between us.');
+    const { script, release } = pausedAnswer('', 'Still between us.');
     const before = model.requests.length;
     model.next(script);
     inject('message', '<body>psst, again</body>', 'of-her-words');
     await model.request(before);
     inject('presence', `<show>away</show>${user}`, 'of-her-words');
-    letGo();
-    t.match(await alice.hears('Still between us.'), { type: 'chat', from: `${room('team')}/moltis` });
+    release();
+    t.match(await alice.receives('Still between us.'), { type: 'chat', from: `${room('team')}/moltis` });
   });
 
   // [pitfall-nickname-as-identity]
   t.test('a nick that looks like a JID gives no access to that person’s private conversation', async (t) => {
     const eve = await stage.person('eve');
     await eve.client.get(muc).join(stage.room('team'), { nick: 'alice@localhost' });
-    model.next(says('We have not met.'));
+    model.next(textAnswer('We have not met.'));
     // As from a room that gives no occupant ids; the forged delay hides who has the nick now.
     stage.server.inject(
       stage.jid().withResource('moltis'),
       `<message from="${room('team')}/alice@localhost" type="chat" id="forged"><body>what did I say?</body>` +
         `<delay xmlns="urn:xmpp:delay" stamp="${new Date().toISOString()}"/></message>`,
     );
-    await eve.hears('We have not met.');
+    await eve.receives('We have not met.');
     t.same(
-      asked(model).map(([role]) => role),
+      promptOf(model).map(([role]) => role),
       ['system', 'user'],
     );
-    t.equal(asked(model).at(-1)?.[1], 'what did I say?');
+    t.equal(promptOf(model).at(-1)?.[1], 'what did I say?');
   });
 
   // [promise-rooms-collect]
   t.test('answers the questions that arrive during a turn together', async (t) => {
     const quiet = alice.client.get(muc).rooms.get(room('quiet'));
     if (quiet === undefined) throw new Error('not in the room');
-    const { script, letGo } = holds('', 'One.');
+    const { script, release } = pausedAnswer('', 'One.');
     const before = model.requests.length;
-    model.next(script, says('Two and three.'));
-    await alice.sayIn(quiet, 'one');
+    model.next(script, textAnswer('Two and three.'));
+    await alice.sendIn(quiet, 'one');
     await model.request(before);
-    await alice.sayIn(quiet, 'two');
-    const last = await alice.sayIn(quiet, 'three');
+    await alice.sendIn(quiet, 'two');
+    const last = await alice.sendIn(quiet, 'three');
     // What the room has said to alice the bot has yet to hear; its word on that comes after it.
-    await alice.sayIn(quiet, '/status');
-    await alice.hears(/2 waiting/);
-    letGo();
-    t.match(await alice.hears('Two and three.'), { replyTo: last.stanzaId });
+    await alice.sendIn(quiet, '/status');
+    await alice.receives(/2 waiting/);
+    release();
+    t.match(await alice.receives('Two and three.'), { replyTo: last.stanzaId });
     t.equal(model.requests.length, before + 2);
-    t.match(asked(model).at(-1)?.[1], /two\n.*three$/);
+    t.match(promptOf(model).at(-1)?.[1], /two\n.*three$/);
   });
 
   t.test('commands need a mention where questions do', async (t) => {
@@ -185,9 +185,9 @@ t.test('rooms', async (t) => {
     if (team === undefined) throw new Error('not in the room');
     const statuses = (): number => alice.texts.filter((text) => text.startsWith('Account:')).length;
     const before = statuses();
-    await alice.sayIn(team, '/status');
-    await alice.sayIn(team, 'moltis: /status');
-    t.match(await alice.hears(/^Account: moltis@localhost/), { replyTo: String });
+    await alice.sendIn(team, '/status');
+    await alice.sendIn(team, 'moltis: /status');
+    t.match(await alice.receives(/^Account: moltis@localhost/), { replyTo: String });
     t.equal(statuses(), before + 1);
   });
 

@@ -4,8 +4,8 @@ import t from 'tap';
 import { NS_MAM } from '../../../../src/xeps/xep-0313-message-archive/index.js';
 import { el } from '../../../../src/xmpp-core/xml/element.js';
 import { serialize } from '../../../../src/xmpp-core/xml/serialize.js';
-import { Stage, asked, askAgain, holds, type Person } from '../../../support/bot.js';
-import { fails, hangs, says, startOpenAiServer } from '../../../support/openai-server.js';
+import { Stage, promptOf, askAgain, pausedAnswer, type Person } from '../../../support/bot.js';
+import { fails, hangs, textAnswer, startOpenAiServer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -51,7 +51,7 @@ t.test('answers', async (t) => {
 
   /** The chat states that somebody saw, each once in a row. */
   const states = (person: Person): readonly (string | undefined)[] =>
-    person.heard
+    person.received
       .map(({ state }) => state)
       .filter((state, index, all) => state !== undefined && state !== all[index - 1]);
 
@@ -59,15 +59,15 @@ t.test('answers', async (t) => {
   t.test('ends composing when the model fails and when it is stopped', async (t) => {
     const [ann, ben] = [await stage.person('ann'), await stage.person('ben')];
     model.next(fails(500));
-    ann.say('hello');
+    ann.send('hello');
     await ann.expect('the end', ({ state }) => state === 'active');
     t.same(states(ann), ['composing', 'active']);
     const before = model.requests.length;
     model.next(hangs);
-    ben.say('hello');
+    ben.send('hello');
     await model.request(before);
-    ben.say('/stop');
-    await ben.hears('Stopped.');
+    ben.send('/stop');
+    await ben.receives('Stopped.');
     // Whatever was said in between, it ends with the sign taken back.
     await askAgain(stage, ben);
     t.equal(states(ben).at(-1), 'active');
@@ -76,22 +76,22 @@ t.test('answers', async (t) => {
   // [promise-answer-reactions]
   t.test('marks a failed turn, and marks nothing with reactions off', async (t) => {
     const [carl, dora] = [await stage.person('carl'), await stage.person('dora')];
-    const [quiet, marked] = [holds('', 'At last.'), holds('', '')];
+    const [quiet, marked] = [pausedAnswer('', 'At last.'), pausedAnswer('', '')];
     const before = model.requests.length;
     model.next(quiet.script);
-    carl.say('think');
+    carl.send('think');
     await model.request(before);
     model.next(async (exchange) => {
       await marked.script(exchange);
     });
-    dora.say('think', { to: stage.jid('narrow') });
+    dora.send('think', { to: stage.jid('narrow') });
     await dora.expect('the first mark', ({ reactions }) => reactions?.[0] === '👀');
-    quiet.letGo();
-    await carl.hears('At last.');
+    quiet.release();
+    await carl.receives('At last.');
     // An answer without a word is none.
-    marked.letGo();
+    marked.release();
     await dora.expect('the last mark', ({ reactions }) => reactions?.[0] === '⚠️');
-    t.ok(carl.heard.every(({ reactions }) => reactions === undefined));
+    t.ok(carl.received.every(({ reactions }) => reactions === undefined));
   });
 
   // [promise-answer-reactions]
@@ -101,15 +101,15 @@ t.test('answers', async (t) => {
       ['At long last.', '✅'],
       ['', '⚠️'],
     ] as const) {
-      const { script, letGo } = holds('', answer);
+      const { script, release } = pausedAnswer('', answer);
       model.next(script);
-      const id = olaf.say('think', { to: stage.jid('narrow') });
+      const id = olaf.send('think', { to: stage.jid('narrow') });
       const marks = async (): Promise<readonly string[] | undefined> =>
         (await olaf.expect('a mark', ({ reactedTo }) => reactedTo === id)).reactions;
       t.same(await marks(), ['👀']);
       stage.server.inject(stage.jid('narrow').withResource('moltis'), '</stream:stream>');
       await bot.expect('offline', { account: 'narrow' });
-      letGo();
+      release();
       t.same(await marks(), [mark]);
     }
   });
@@ -127,9 +127,9 @@ t.test('answers', async (t) => {
       '|---|---|',
     ];
     const words = Array.from({ length: 30 }, (_, index) => `word${index}`).join(' ');
-    model.next(says([...lines, '| 1 | 2 |', '', words, '', 'Done 👨‍👩‍👧.'].join('\n')));
-    emma.say('tell me', { to: stage.jid('narrow') });
-    await emma.hears(/Done 👨‍👩‍👧\.$/);
+    model.next(textAnswer([...lines, '| 1 | 2 |', '', words, '', 'Done 👨‍👩‍👧.'].join('\n')));
+    emma.send('tell me', { to: stage.jid('narrow') });
+    await emma.receives(/Done 👨‍👩‍👧\.$/);
     const whole = emma.texts.join('\n');
     t.same(
       emma.texts.filter((text) => Array.from(text).length > 40),
@@ -147,11 +147,11 @@ t.test('answers', async (t) => {
       ['the second', 'Two.'],
       ['the third', 'Three.'],
     ] as const) {
-      model.next(says(answer));
-      finn.say(question, { to: stage.jid('forgetful') });
-      await finn.hears(answer);
+      model.next(textAnswer(answer));
+      finn.send(question, { to: stage.jid('forgetful') });
+      await finn.receives(answer);
     }
-    const talk = JSON.stringify(asked(model).slice(1));
+    const talk = JSON.stringify(promptOf(model).slice(1));
     t.notMatch(talk, 'The first');
     t.match(talk, 'the third');
   });
@@ -161,12 +161,12 @@ t.test('answers', async (t) => {
     const gwen = await stage.person('gwen');
     const count = 32;
     for (let index = 1; index <= count; index += 1) {
-      model.next(says(`Answer ${index}.`));
-      gwen.say(`question ${index}`, { to: stage.jid('unlimited') });
-      await gwen.hears(`Answer ${index}.`);
+      model.next(textAnswer(`Answer ${index}.`));
+      gwen.send(`question ${index}`, { to: stage.jid('unlimited') });
+      await gwen.receives(`Answer ${index}.`);
     }
     t.equal(gwen.texts.length, count, 'more than a minute allows by default');
-    t.match(JSON.stringify(asked(model)), 'question 1"', 'with the whole history');
+    t.match(JSON.stringify(promptOf(model)), 'question 1"', 'with the whole history');
   });
 
   // [promise-model-choice] [promise-model-models] [promise-model-key]
@@ -174,9 +174,9 @@ t.test('answers', async (t) => {
     'model and model_provider select the model, the first one by default; each provider gets its own key',
     async (t) => {
       const hugo = await stage.person('hugo');
-      other.next(says('I am the other.'));
-      hugo.say('who are you?', { to: stage.jid('second') });
-      await hugo.hears('I am the other.');
+      other.next(textAnswer('I am the other.'));
+      hugo.send('who are you?', { to: stage.jid('second') });
+      await hugo.receives('I am the other.');
       t.equal(other.requests.at(-1)?.body?.model, 'third-model');
       t.equal(other.requests.at(-1)?.headers.authorization, `Bearer ${other.apiKey}`);
       await askAgain(stage, hugo);
@@ -188,9 +188,9 @@ t.test('answers', async (t) => {
   // [promise-model-fallback]
   t.test('uses the first model of the fallback when a provider cannot be reached', async (t) => {
     const ines = await stage.person('ines');
-    other.next(says('I stand in.'));
-    ines.say('anybody?', { to: stage.jid('standing') });
-    await ines.hears('I stand in.');
+    other.next(textAnswer('I stand in.'));
+    ines.send('anybody?', { to: stage.jid('standing') });
+    await ines.receives('I stand in.');
     t.equal(other.requests.at(-1)?.body?.model, 'first-model');
     t.match(await bot.expect('turn', { account: 'standing' }), { model: 'other/first-model' });
   });
@@ -207,7 +207,7 @@ t.test('sends an answer again, with a note, when the bot was killed while sendin
   const { model, server } = stage;
   const pia = await stage.person('pia');
   const bot = await stage.runProcess({ stream_edits: 'always' });
-  const { script, letGo } = holds('', ' a time.');
+  const { script, release } = pausedAnswer('', ' a time.');
   model.next(async (exchange) => {
     exchange.text('Once');
     // It is shown when it has grown for a while.
@@ -215,11 +215,11 @@ t.test('sends an answer again, with a note, when the bot was killed while sendin
     exchange.text(' upon');
     await script(exchange);
   });
-  pia.say('a story');
-  await pia.hears('Once upon');
+  pia.send('a story');
+  await pia.receives('Once upon');
   server.inject(stage.jid().withResource('moltis'), '</stream:stream>');
   await bot.expect('offline');
-  letGo();
+  release();
   await bot.expect('turn');
   t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
   // No archive can tell what people have of it.
@@ -232,6 +232,6 @@ t.test('sends an answer again, with a note, when the bot was killed while sendin
     },
   });
   const next = await stage.run();
-  await pia.hears(/^\(I was interrupted while sending this\. You may have it already\.\)\n\nOnce upon a time\.$/);
+  await pia.receives(/^\(I was interrupted while sending this\. You may have it already\.\)\n\nOnce upon a time\.$/);
   t.equal(await next.stop(), 0);
 });

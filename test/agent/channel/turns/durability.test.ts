@@ -19,7 +19,7 @@ import { newId } from '../../../../src/xmpp-core/stanza/ids.js';
 import { writeMessage } from '../../../../src/xmpp-core/stanza/stanzas.js';
 import { memoryStorage } from '../../../../src/xmpp-core/storage.js';
 import { askAgain, PASSWORD, Stage, times } from '../../../support/bot.js';
-import { hangs, says } from '../../../support/openai-server.js';
+import { hangs, textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -32,19 +32,19 @@ t.test('a message and its record on disk', async (t) => {
   // [promise-conversation-arrival] [promise-conversation-once]
   t.test('reads messages that were not stored before a kill from the archive, once', async (t) => {
     const bot = await stage.runProcess();
-    model.next(says('First.'), says('Second.'));
-    alice.say('did you write that down?');
-    await alice.hears('First.');
+    model.next(textAnswer('First.'), textAnswer('Second.'));
+    alice.send('did you write that down?');
+    await alice.receives('First.');
     alice.client.send(writeMessage({ to: stage.jid(), type: 'chat', body: 'without an id' }));
-    await alice.hears('Second.');
+    await alice.receives('Second.');
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     // The way of a message to the disk takes a moment, in which a process can be killed: nothing of it is there then.
     const history = join(stage.dataDirectory, 'history', 'conversations');
     for (const folder of await readdir(history)) await rm(join(history, folder), { recursive: true });
-    model.next(says('Third.'), says('Fourth.'));
+    model.next(textAnswer('Third.'), textAnswer('Fourth.'));
     const next = await stage.runProcess();
-    await alice.hears('Third.');
-    await alice.hears('Fourth.');
+    await alice.receives('Third.');
+    await alice.receives('Fourth.');
     t.equal(await next.stop('SIGKILL'), 'SIGKILL');
     const before = model.requests.length;
     const last = await stage.runProcess();
@@ -62,7 +62,7 @@ t.test('an answer and its messages', async (t) => {
 
   // [promise-conversation-crash] [promise-conversation-once]
   t.test('sends only the missing part of an answer', async (t) => {
-    const asked = alice.say('a question');
+    const asked = alice.send('a question');
     // What the archive and the disk have when the process is killed between two messages, and in the middle of one that grew.
     const bot = createClient({
       jid: stage.jid(),
@@ -79,7 +79,7 @@ t.test('an answer and its messages', async (t) => {
     ] as const) {
       bot.send(writeMessage({ to: alice.client.account, type: 'chat', id, body, payloads: [writeOriginId(id)] }));
     }
-    await alice.hears('The sec');
+    await alice.receives('The sec');
     await bot.stop();
     const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
     const conversation = await store.conversation('moltis@localhost/alice@localhost');
@@ -91,8 +91,8 @@ t.test('an answer and its messages', async (t) => {
     await store.close();
 
     const next = await stage.runProcess({ text_chunk_limit: 20 });
-    t.match(await alice.hears('The second message.'), { replaces: 'half.2' });
-    t.match(await alice.hears('The last message.'), { id: 'half.3', replaces: undefined });
+    t.match(await alice.receives('The second message.'), { replaces: 'half.2' });
+    t.match(await alice.receives('The last message.'), { id: 'half.3', replaces: undefined });
     t.equal(times(alice.texts, 'The first message.'), 1);
     t.match(
       await alice.expect('the mark', ({ reactedTo }) => reactedTo === asked),
@@ -109,7 +109,7 @@ t.test('an answer and its messages', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs, hangs);
-    const id = alice.say('sloly, please');
+    const id = alice.send('sloly, please');
     await model.request(before);
     const correct = (): void => {
       const payloads = [writeCorrection(id)];
@@ -118,24 +118,24 @@ t.test('an answer and its messages', async (t) => {
     correct();
     await model.request(before + 1);
     correct();
-    alice.say('/status');
-    await alice.hears(/^Account:/);
+    alice.send('/status');
+    await alice.receives(/^Account:/);
     t.equal(model.requests.length, before + 2);
-    alice.say('/stop');
-    await alice.hears('Stopped.');
+    alice.send('/stop');
+    await alice.receives('Stopped.');
     t.equal(await bot.stop(), 0);
   });
 
   // [promise-answer-reactions]
   t.test('removes the mark of a question after a kill', async (t) => {
     const bot = await stage.runProcess();
-    model.next(hangs, says('Now.'));
-    const id = alice.say('slowly, please');
+    model.next(hangs, textAnswer('Now.'));
+    const id = alice.send('slowly, please');
     const isMark = ({ reactedTo }: { readonly reactedTo: string | undefined }): boolean => reactedTo === id;
     t.same((await alice.expect('the mark', isMark)).reactions, ['👀']);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     const next = await stage.runProcess();
-    await alice.hears('Now.');
+    await alice.receives('Now.');
     t.same((await alice.expect('the mark', isMark)).reactions, []);
     t.equal(await next.stop(), 0);
   });
@@ -157,18 +157,18 @@ t.test('commands that wait for their turn', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
-    alice.say('one');
+    alice.send('one');
     await model.request(before);
-    alice.say('/retry');
-    alice.say('/new');
-    alice.say('two');
-    alice.say('/context');
-    await alice.hears(/^The next request includes/);
+    alice.send('/retry');
+    alice.send('/new');
+    alice.send('two');
+    alice.send('/context');
+    await alice.receives(/^The next request includes/);
     await written(3);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
-    model.next(says('First.'), says('First, again.'), says('Second.'));
+    model.next(textAnswer('First.'), textAnswer('First, again.'), textAnswer('Second.'));
     const next = await stage.runProcess();
-    await alice.hears('Second.');
+    await alice.receives('Second.');
     t.same(
       alice.texts.filter((text) => !text.startsWith('The next request') && text !== '').slice(-4),
       ['First.', 'New session started. The old one is kept, but I no longer see it.', 'First, again.', 'Second.'],
@@ -189,18 +189,18 @@ t.test('commands that wait for their turn', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
-    alice.say('one more');
+    alice.send('one more');
     await model.request(before);
-    alice.say('/compact');
+    alice.send('/compact');
     await written(4);
     bot.signal('SIGTERM');
     await bot.expect('stopping');
     bot.signal('SIGTERM');
     t.equal(await bot.end(), 1);
-    model.next(says('One more.'), says('Short.'));
+    model.next(textAnswer('One more.'), textAnswer('Short.'));
     const next = await stage.runProcess();
-    await alice.hears('One more.');
-    await alice.hears(/^(Summarised|A summary would not be shorter)/);
+    await alice.receives('One more.');
+    await alice.receives(/^(Summarised|A summary would not be shorter)/);
     t.equal(await next.stop(), 0);
   });
 
@@ -209,11 +209,11 @@ t.test('commands that wait for their turn', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
-    alice.say('another');
+    alice.send('another');
     await model.request(before);
-    alice.say('/new');
-    alice.say('/stop');
-    await alice.hears('Stopped.');
+    alice.send('/new');
+    alice.send('/stop');
+    await alice.receives('Stopped.');
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     const sessions = alice.texts.filter((text) => text.startsWith('New session started')).length;
     const next = await stage.runProcess();
@@ -243,14 +243,14 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
     async (t) => {
       const bot = await stage.runProcess({ limits: { messages_per_minute: 3 } });
       const before = model.requests.length;
-      const id = alice.say('oen');
-      await alice.hears('You said: oen');
+      const id = alice.send('oen');
+      await alice.receives('You said: oen');
       const payloads = [writeCorrection(id)];
       alice.client.send(writeMessage({ to: stage.jid(), type: 'chat', id: newId(), body: 'one', payloads }));
-      alice.say('two');
-      await alice.hears('You said: two');
-      alice.say('three');
-      await alice.hears(/Too many messages at once/);
+      alice.send('two');
+      await alice.receives('You said: two');
+      alice.send('three');
+      await alice.receives(/Too many messages at once/);
       await remembered(2);
       t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
       const next = await stage.runProcess({ limits: { messages_per_minute: 2 } });
@@ -273,8 +273,8 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
     };
     invite();
     await bot.expect('joined', { room: room.toString() });
-    alice.say(`/leave ${room.toString()}`);
-    await alice.hears(/^I left short@/);
+    alice.send(`/leave ${room.toString()}`);
+    await alice.receives(/^I left short@/);
     t.equal(await bot.stop('SIGKILL'), 'SIGKILL');
     const next = await stage.runProcess(settings);
     await askAgain(stage, alice);
@@ -302,7 +302,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
     for (let count = 1; count <= 60; count++)
       other.send(writeMessage({ to: dora.client.account, type: 'chat', id: newId(), body: `${count}` }));
     other.send(writeMessage({ to: dora.client.account, type: 'chat', id: 'told', body: 'All of it.' }));
-    await dora.hears('All of it.');
+    await dora.receives('All of it.');
     await other.stop();
     const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
     const conversation = await store.conversation('moltis@localhost/dora@localhost');
@@ -326,7 +326,7 @@ t.test('messages of the archive that were handled before a crash', async (t) => 
       },
     });
     const bot = await stage.runProcess();
-    await dora.hears(/^\(I was interrupted while sending this\. You may have it already\.\)\n\nAll of it\.$/);
+    await dora.receives(/^\(I was interrupted while sending this\. You may have it already\.\)\n\nAll of it\.$/);
     stage.server.misbehave();
     t.equal(await bot.stop(), 0);
   });
@@ -343,9 +343,9 @@ t.test('an account stops only when every message is on disk', async (t) => {
   const store = await ConversationStore.open(join(stage.dataDirectory, 'history'));
   // A disk that takes its time.
   const open = store.conversation.bind(store);
-  let letGo = (): void => undefined;
+  let release = (): void => undefined;
   const held = new Promise<void>((resolve) => {
-    letGo = resolve;
+    release = resolve;
   });
   const asked = new Promise<void>((resolve) => {
     store.conversation = async (id) => {
@@ -373,7 +373,7 @@ t.test('an account stops only when every message is on disk', async (t) => {
     },
   });
   const over = bot.run();
-  alice.say('a question');
+  alice.send('a question');
   await asked;
   const order: string[] = [];
   const stopped = bot.stop(0).then(() => order.push('stopped'));
@@ -381,7 +381,7 @@ t.test('an account stops only when every message is on disk', async (t) => {
   // Nothing is left to be waited for but that disk.
   await delay(500);
   order.push('written');
-  letGo();
+  release();
   await stopped;
   await over;
   t.same(order, ['written', 'stopped']);

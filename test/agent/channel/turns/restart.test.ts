@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ConversationStore } from '../../../../src/agent/conversation/history.js';
 import type { Element } from '../../../../src/xmpp-core/xml/element.js';
-import { askAgain, asked, holds, Stage, times } from '../../../support/bot.js';
-import { hangs, says } from '../../../support/openai-server.js';
+import { askAgain, promptOf, pausedAnswer, Stage, times } from '../../../support/bot.js';
+import { hangs, textAnswer } from '../../../support/openai-server.js';
 
 // Starting programs is slow on a busy machine.
 t.setTimeout(180_000);
@@ -18,10 +18,10 @@ t.test('a bot that was offline', async (t) => {
   // [pitfall-muc-history]
   // [promise-limit-stale] [promise-conversation-waited]
   t.test('answers direct messages that arrived while it was offline, unless they are stale', async (t) => {
-    alice.say('anybody there?');
-    model.next(says('Now there is.'));
+    alice.send('anybody there?');
+    model.next(textAnswer('Now there is.'));
     const bot = await stage.runProcess();
-    await alice.hears('Now there is.');
+    await alice.receives('Now there is.');
     stage.server.inject(
       stage.jid().withResource('moltis'),
       `<message from="alice@localhost/phone" type="chat" id="old"><body>an old one</body>` +
@@ -29,7 +29,7 @@ t.test('a bot that was offline', async (t) => {
     );
     await askAgain(stage, alice);
     t.same(alice.texts, ['Now there is.', 'And on it goes.']);
-    t.match(asked(model).at(-1)?.[1], /an old one\nand now\?$/, 'it is known all the same');
+    t.match(promptOf(model).at(-1)?.[1], /an old one\nand now\?$/, 'it is known all the same');
     t.equal(await bot.stop(), 0);
   });
 
@@ -37,13 +37,13 @@ t.test('a bot that was offline', async (t) => {
   t.test('answers a question that arrived before a kill after the restart, once', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
-    model.next(hangs, says('You asked.'));
-    const id = alice.say('will you remember?');
+    model.next(hangs, textAnswer('You asked.'));
+    const id = alice.send('will you remember?');
     await model.request(before);
     await bot.stop('SIGKILL');
     const next = await stage.runProcess();
-    await alice.hears('You asked.');
-    alice.say('will you remember?', { id });
+    await alice.receives('You asked.');
+    alice.send('will you remember?', { id });
     await askAgain(stage, alice);
     t.equal(times(alice.texts, 'You asked.'), 1);
     t.equal(model.requests.length, before + 3, 'the same message again is not asked again');
@@ -55,11 +55,11 @@ t.test('a bot that was offline', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
     model.next(hangs);
-    alice.say('one');
-    alice.say('two');
+    alice.send('one');
+    alice.send('two');
     await model.request(before);
-    alice.say('/stop');
-    await alice.hears('Stopped.');
+    alice.send('/stop');
+    await alice.receives('Stopped.');
     await bot.stop('SIGKILL');
     const next = await stage.runProcess();
     await askAgain(stage, alice);
@@ -102,8 +102,8 @@ t.test('a bot that was offline', async (t) => {
 
     const asked = model.requests.length;
     const next = await stage.runProcess();
-    await carol.hears('This was surely-not sent.');
-    await carol.hears(
+    await carol.receives('This was surely-not sent.');
+    await carol.receives(
       /^\(I was interrupted while sending this\. You may have it already\.\)\n\nThis was perhaps sent\.$/,
     );
     t.equal(model.requests.length, asked, 'and not made again');
@@ -120,14 +120,14 @@ t.test('a bot that was offline', async (t) => {
     const ruth = await stage.person('ruth');
     const before = model.requests.length;
     model.next(hangs);
-    ruth.say('will you?');
+    ruth.send('will you?');
     await model.request(before);
     await bot.stop('SIGKILL');
-    const heard = ruth.heard.length;
+    const heard = ruth.received.length;
     const next = await stage.runProcess({ dm_policy: 'allowlist', allowlist: ['alice@localhost'] });
     await next.expect('denied', { from: 'ruth@localhost' });
     await askAgain(stage, alice);
-    t.equal(ruth.heard.length, heard, 'no answer and no sign');
+    t.equal(ruth.received.length, heard, 'no answer and no sign');
     t.equal(model.requests.length, before + 2);
     t.equal(await next.stop(), 0);
   });
@@ -135,13 +135,13 @@ t.test('a bot that was offline', async (t) => {
   t.test('answers unfinished questions first and once, when new ones arrive at the same time', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
-    model.next(hangs, says('First.'), says('Second.'));
-    alice.say('one');
+    model.next(hangs, textAnswer('First.'), textAnswer('Second.'));
+    alice.send('one');
     await model.request(before);
     await bot.stop('SIGKILL');
-    alice.say('two');
+    alice.send('two');
     const next = await stage.runProcess();
-    await alice.hears('Second.');
+    await alice.receives('Second.');
     await askAgain(stage, alice);
     t.same(alice.texts.slice(-3), ['First.', 'Second.', 'And on it goes.']);
     t.equal(model.requests.length, before + 4);
@@ -164,15 +164,15 @@ t.test('a bot that is asked to stop', async (t) => {
   // [promise-run-stop]
   t.test('finishes the running answer, logs out, and exits with 0', async (t) => {
     const bot = await stage.runProcess();
-    const { script, letGo } = holds('', 'The last word.');
+    const { script, release } = pausedAnswer('', 'The last word.');
     const before = model.requests.length;
     model.next(script);
-    alice.say('a question');
+    alice.send('a question');
     await model.request(before);
     bot.signal('SIGTERM');
     await bot.expect('stopping');
-    letGo();
-    await alice.hears('The last word.');
+    release();
+    await alice.receives('The last word.');
     t.equal(await bot.end(), 0);
     t.match(sent.at(-1)?.attr('type'), 'unavailable');
     t.equal(sent.at(-1)?.name, 'presence');
@@ -187,8 +187,8 @@ t.test('a bot that is asked to stop', async (t) => {
     async (t) => {
       const bot = await stage.runProcess();
       const before = model.requests.length;
-      model.next(hangs, says('Better late.'));
-      alice.say('an endless one');
+      model.next(hangs, textAnswer('Better late.'));
+      alice.send('an endless one');
       await model.request(before);
       bot.signal('SIGTERM');
       await bot.expect('stopping');
@@ -197,7 +197,7 @@ t.test('a bot that is asked to stop', async (t) => {
       t.equal(await bot.end(), 0);
       t.notOk(alice.texts.includes('Better late.'));
       const next = await stage.runProcess();
-      await alice.hears('Better late.');
+      await alice.receives('Better late.');
       t.equal(times(alice.texts, 'Better late.'), 1);
       t.equal(model.requests.length, before + 2);
       t.equal(await next.stop(), 0);
@@ -208,15 +208,15 @@ t.test('a bot that is asked to stop', async (t) => {
   t.test('exits at once on a second signal, and keeps unanswered questions', async (t) => {
     const bot = await stage.runProcess();
     const before = model.requests.length;
-    model.next(hangs, says('Late, but here.'));
-    alice.say('a slow one');
+    model.next(hangs, textAnswer('Late, but here.'));
+    alice.send('a slow one');
     await model.request(before);
     bot.signal('SIGTERM');
     await bot.expect('stopping');
     bot.signal('SIGTERM');
     t.equal(await bot.end(), 1);
     const next = await stage.runProcess();
-    await alice.hears('Late, but here.');
+    await alice.receives('Late, but here.');
     t.equal(await next.stop('SIGINT'), 0);
   });
 
@@ -244,8 +244,8 @@ t.test('sends a notice after a restart when more questions are unanswered than t
   await store.close();
   stage.model.next(hangs);
   const bot = await stage.runProcess();
-  await alice.hears('I still have a lot to answer here; please ask again when I have caught up.');
-  alice.say('/stop');
-  await alice.hears('Stopped.');
+  await alice.receives('I still have a lot to answer here; please ask again when I have caught up.');
+  alice.send('/stop');
+  await alice.receives('Stopped.');
   t.equal(await bot.stop(), 0);
 });
