@@ -3,7 +3,7 @@ import { OfflineError, StanzaError, TimeoutError, XmppError } from './errors.js'
 import { abortReason, type Disposer } from './events.js';
 import { Jid } from './jid/jid.js';
 import {
-  senders as senders,
+  senders,
   handled,
   type GuardScope,
   type Match,
