@@ -135,7 +135,7 @@ export class XmppClient implements Client {
   /** Requesting it again would disconnect the other client (RFC 6120 §4.9.3.3). */
   #isResourceTaken = false;
   /** Until when a suspended session can be resumed, by `performance.now()`. */
-  resumableUntil = 0;
+  #resumableUntil = 0;
 
   constructor(options: ClientOptions) {
     this.#options = { ...options, jid: Jid.from(options.jid) };
@@ -275,7 +275,7 @@ export class XmppClient implements Client {
       if (onlineMs >= policy.firstMs) failures = 0;
       const willRetry = !stopping.aborted && !isPermanent(reason);
       const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
-      if (retryInMs !== undefined && performance.now() + retryInMs < this.resumableUntil) {
+      if (retryInMs !== undefined && performance.now() + retryInMs < this.#resumableUntil) {
         this.events.emit('suspended', { reason, retryInMs });
       } else {
         this.#endSession(reason);
@@ -361,7 +361,7 @@ export class XmppClient implements Client {
     if (!resumed) this.#replaceSession(entry);
     this.#stream = stream;
     this.#state = 'online';
-    this.resumableUntil = 0;
+    this.#resumableUntil = 0;
     this.#lastReceivedAt = performance.now();
     const { keeper } = this.#plugins;
     for (const element of keeper?.began({ jid, resumed }) ?? []) stream.send(element);
@@ -399,14 +399,14 @@ export class XmppClient implements Client {
       kept?.location === undefined ? redirectTarget(reason, target) : redirectedFrom(target, kept.location);
     if (kept === undefined) return this.#endSession(reason);
     this.#state = 'suspended';
-    this.resumableUntil = performance.now() + kept.ms;
+    this.#resumableUntil = performance.now() + kept.ms;
   }
 
   #endSession(reason: Error | undefined): void {
     if (this.#jid === undefined) return;
     this.#jid = undefined;
     this.#state = 'offline';
-    this.resumableUntil = 0;
+    this.#resumableUntil = 0;
     this.#plugins.keeper?.ended();
     this.#router.sessionEnded(reason);
     this.#plugins.lifecycle.emit('offline', undefined);
