@@ -49,6 +49,9 @@ type TextName = keyof typeof TEXTS;
 /** Servers limit the size of stanzas, and base64 adds a third; XEP-0153 §4.6 recommends less than 8 kB. */
 const MAX_PHOTO_BYTES = 65_536;
 
+/** The beginning of a `data:` URI in base64 (RFC 2397 §3), whose media type is not believed anyway. */
+const DATA_URI = /^data:[^,]{0,100};base64,/i;
+
 /** Reads a vCard; empty texts count as absent. */
 export function readVCard(vCard: Element): VCard {
   const texts = (Object.keys(TEXTS) as TextName[]).flatMap((name) => {
@@ -60,7 +63,8 @@ export function readVCard(vCard: Element): VCard {
 }
 
 function readPhoto(vCard: Element): VCardPhoto | undefined {
-  const base64 = vCard.child('PHOTO')?.childText('BINVAL')?.replaceAll(/\s+/g, '') ?? '';
+  // Some clients write what belongs to EXTVAL: a URI that holds the picture.
+  const base64 = (vCard.child('PHOTO')?.childText('BINVAL') ?? '').replaceAll(/\s+/g, '').replace(DATA_URI, '');
   if (base64 === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
   const bytes = new Uint8Array(Buffer.from(base64, 'base64'));
   return { mediaType: pictureType(bytes), bytes };

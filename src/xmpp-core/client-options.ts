@@ -46,6 +46,8 @@ export interface ClientOptions {
   readonly reconnect?: ReconnectPolicy | undefined;
   /** What the server may send: the size of an element, its depth and the like; see `DEFAULT_LIMITS`. */
   readonly limits?: Partial<XmlLimits> | undefined;
+  /** The bytes of a stanza while an answer is awaited that may be long, such as the roster; default 16 MiB. */
+  readonly longAnswerBytes?: number | undefined;
   /** Looks up SRV records instead of `node:dns`. */
   readonly resolver?: SrvResolver | undefined;
   /**

@@ -15,6 +15,7 @@ import { writePresence, type Message, type OutgoingPresence, type Presence } fro
 import { memoryStorage, type Storage } from './storage.js';
 import { Authenticator } from './stream/authenticator.js';
 import { bind } from './stream/bind.js';
+import { legacySession } from './stream/legacy-session.js';
 import { sasl } from './stream/sasl.js';
 import { startTls } from './stream/start-tls.js';
 import { negotiate, type Negotiation, type StreamFeature } from './stream/stream-feature.js';
@@ -98,6 +99,8 @@ interface Entry {
 }
 
 const CONNECT_TIMEOUT_MS = 30_000;
+/** A roster of 10,000 contacts is 1 to 2 MiB. */
+const LONG_ANSWER_BYTES = 16 * 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 3_000;
 
 /**
@@ -118,7 +121,7 @@ export class XmppClient implements Client {
   readonly #stopping = new AbortController();
   readonly #http: PluginHost['http'] = (request) => httpRequest({ ca: this.#options.ca, ...request });
   /** What a client negotiates by itself; plugins add to it. */
-  readonly #features: readonly StreamFeature[] = [startTls, sasl, bind];
+  readonly #features: readonly StreamFeature[] = [startTls, sasl, bind, legacySession];
   #state: ClientState = 'offline';
   #stream: XmlStream | undefined;
   #account: Jid;
@@ -328,10 +331,15 @@ export class XmppClient implements Client {
   }
 
   async #enter(target: Target, signal: AbortSignal): Promise<Entry> {
-    const { jid, ca, certificate, limits } = this.#options;
+    const { jid, ca, certificate, limits, longAnswerBytes = LONG_ANSWER_BYTES } = this.#options;
+    const isLong = (): boolean => this.#router.awaitsLongAnswer;
     const resource = this.#isResourceTaken ? undefined : this.#options.resource;
     const account = jid.bare;
-    const stream = await connectStream(target, { account, ca, certificate, limits }, signal);
+    const stream = await connectStream(
+      target,
+      { account, ca, certificate, limits, longAnswers: { bytes: longAnswerBytes, awaited: isLong } },
+      signal,
+    );
     try {
       this.#advance('negotiating');
       const authenticator = this.#authenticator;
@@ -367,6 +375,8 @@ export class XmppClient implements Client {
     for (const element of keeper?.began({ jid, resumed }) ?? []) stream.send(element);
     // What fails in these must not reach the socket that calls them.
     stream.onEnd((reason) => this.#background('stream', () => this.#lost(reason, entry)));
+    this.#announce(entry);
+    // Only now: what came early must find the plugins ready for this session.
     stream.deliverTo((element) =>
       this.#background('stream', () => {
         this.#lastReceivedAt = performance.now();
@@ -374,7 +384,6 @@ export class XmppClient implements Client {
         if (isStanza(element)) keeper?.handled();
       }),
     );
-    this.#announce(entry);
     return ended;
   }
 

@@ -80,6 +80,8 @@ export interface OutgoingIq {
   /** Default: 30 seconds. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** While we wait for the answer, stanzas may be as long as `ClientOptions.longAnswerBytes` allows. */
+  readonly longAnswer?: boolean;
   /**
    * Called with the result while it is routed, before any later stanza. The promise resolves later, when other stanzas of the same
    * chunk may have been handled already.

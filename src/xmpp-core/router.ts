@@ -54,6 +54,7 @@ interface Pending {
   readonly to: Jid;
   /** For people: the answer that is awaited. */
   readonly what: string;
+  readonly isLong: boolean;
   resolve(payload: Element | undefined): void;
   reject(error: Error): void;
 }
@@ -82,6 +83,11 @@ export class Router {
       },
       asked: (entity) => [...this.#pending.values()].some(({ to }) => to.equals(entity)),
     };
+  }
+
+  /** Whether a request waits for an answer that may be long. */
+  get awaitsLongAnswer(): boolean {
+    return [...this.#pending.values()].some(({ isLong }) => isLong);
   }
 
   onMessage(match: Match, guard: SenderGuard, handler: MessageHandler): Disposer {
@@ -131,7 +137,7 @@ export class Router {
 
   /** Sends a request and waits for its answer. See `PluginContext.iq`. */
   iq(request: OutgoingIq): Promise<Element | undefined> {
-    const { type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, onResult } = request;
+    const { type, payload, timeoutMs = DEFAULT_IQ_TIMEOUT_MS, signal, longAnswer = false, onResult } = request;
     const id = newId();
     // Its stack leads to the caller; that of an error made later leads to the socket or the timer.
     const caller = new Error();
@@ -152,6 +158,7 @@ export class Router {
       this.#pending.set(key, {
         to: addressee,
         what,
+        isLong: longAnswer,
         resolve: (result) =>
           settle(() => {
             resolve(result);

@@ -297,7 +297,7 @@ const DOT = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwA
 const card = (photo = DOT): string =>
   `<vCard xmlns='vcard-temp'><FN>Ann</FN><BDAY>1476-06-09</BDAY><PHOTO><TYPE>image/gif</TYPE><BINVAL>${photo}</BINVAL></PHOTO></vCard>`;
 
-// [XEP-0054 §3.2] [XEP-0153 §5]
+// [XEP-0054 §3.2] [XEP-0153 §5] [pitfall-vcard-data-uri]
 t.test('a change of the card keeps what it does not name, and a picture is what its bytes are', async (t) => {
   const before = xeps.readVCard(parseElement(card(`${DOT.slice(0, 20)}\n ${DOT.slice(20)}`)));
   t.equal(before.photo?.mediaType, 'image/png');
@@ -309,6 +309,13 @@ t.test('a change of the card keeps what it does not name, and a picture is what 
   const huge = Buffer.concat([Buffer.from(DOT, 'base64'), Buffer.alloc(70_000)]);
   t.throws(() => xeps.changeVCard(before.element, { photo: huge }), /smaller/);
   t.equal(xeps.readVCard(parseElement(card('***'))).photo, undefined);
+  const fromUri = xeps.readVCard(parseElement(card(`data:image/gif;charset=x;base64,${DOT}`))).photo;
+  t.same(fromUri, before.photo, 'a data: URI (RFC 2397) is what its bytes are, too');
+  t.equal(
+    xeps.readVCard(parseElement(card(`data:image/png,${DOT}`))).photo,
+    undefined,
+    'without base64 it is not read',
+  );
 });
 
 // [XEP-0153 §4.1] [XEP-0153 §4.3] [XEP-0153 §4.4]

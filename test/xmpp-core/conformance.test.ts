@@ -398,3 +398,28 @@ t.test('what a WebSocket carries declares its own namespaces', async (t) => {
   const message = messageFraming.element(writeMessage({ to: Jid.parse('a@b'), type: 'chat' }));
   t.ok(parseElement(message).is('message', NS_CLIENT));
 });
+
+// [pitfall-stanza-before-bind]
+t.test('stanzas before the bound resource are kept, up to a limit', async (t) => {
+  const early = (count: number): string => `<message from='bob@localhost/x'><body>early</body></message>`.repeat(count);
+  for (const [count, condition] of [
+    [63, undefined],
+    [64, /policy-violation/],
+  ] as const) {
+    const { client, peer, started } = await dialogue(t);
+    const bodies: (string | undefined)[] = [];
+    client.events.on('message', ({ body }) => bodies.push(body));
+    await peer.authenticates();
+    peer.sends(HEADER + features(BIND));
+    const request = await peer.receives(/<\/iq>/);
+    const outcome = Promise.race([
+      started.then(() => undefined),
+      client.events.once('offline', { timeoutMs: PATIENCE_MS }),
+    ]);
+    peer.sends(early(count));
+    peer.binds(request);
+    t.match((await outcome)?.reason?.message ?? 'online', condition ?? 'online', `${count} messages and the answer`);
+    t.equal(bodies.length, condition === undefined ? count : 0);
+    await client.stop();
+  }
+});

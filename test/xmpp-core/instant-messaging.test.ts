@@ -27,7 +27,9 @@ import { memoryStorage } from '../../src/xmpp-core/storage.js';
 import { el, type Element } from '../../src/xmpp-core/xml/element.js';
 import { serialize } from '../../src/xmpp-core/xml/serialize.js';
 import { parseElement as parse } from '../../src/xmpp-core/xml/stream-parser.js';
+import { DEFAULT_LIMITS } from '../../src/xmpp-core/xml/limits.js';
 import { PATIENCE_MS, recorder, startLoopback, until, type Recorder } from '../support/loopback.js';
+import { dialogue } from '../support/script.js';
 
 const ANN = Jid.parse('ann@localhost');
 const BOB = Jid.parse('bob@localhost');
@@ -314,21 +316,15 @@ t.test('a hostile roster is taken as far as it makes sense, is bounded, and is n
   await ann.stop();
 
   // As large as a stanza may be, again and again by pushes.
-  const name = 'x'.repeat(900_000);
+  const name = 'x'.repeat(1_000_000);
   const large = (index: number): string => push(`<item jid='c${index}@localhost' name='${name}'/>`);
   const bounded = await arrive(client('ann', { ...DESK, storage }));
-  for (let index = 0; index < 8; index++) await inject(server, bounded, large(index));
-  t.strictSame(addresses(bounded), [
-    'bob@localhost',
-    'c0@localhost',
-    'c1@localhost',
-    'c2@localhost',
-    'c3@localhost',
-    'constructor',
-  ]);
+  for (let index = 0; index < 18; index++) await inject(server, bounded, large(index));
+  const within = Array.from({ length: 15 }, (_, index) => `c${index}@localhost`);
+  t.strictSame(addresses(bounded), ['bob@localhost', ...within, 'constructor'].toSorted());
   await inject(server, bounded, push("<item jid='c0@localhost' subscription='remove'/>"));
-  await inject(server, bounded, large(7));
-  t.ok(bounded.get(roster).get(Jid.parse('c7@localhost')), 'what was removed made room');
+  await inject(server, bounded, large(17));
+  t.ok(bounded.get(roster).get(Jid.parse('c17@localhost')), 'what was removed made room');
   const small = addresses(bounded).filter((address) => address.endsWith('@localhost') && address !== 'bob@localhost');
   for (const address of small) await inject(server, bounded, push(`<item jid='${address}' subscription='remove'/>`));
   t.equal(bounded.get(roster).items.size, 2);
@@ -344,6 +340,51 @@ t.test('a hostile roster is taken as far as it makes sense, is bounded, and is n
     ['', ''],
     'a version is no place to store something with us',
   );
+});
+
+// [pitfall-roster-too-long]
+t.test('a roster may be longer than a stanza, and nothing else may', async (t) => {
+  const { server, client } = await startLoopback(t);
+  const contacts = Array.from({ length: 12_000 }, (_, index) => {
+    const group = '<group>Colleagues of the northern office</group>';
+    return `<item jid='colleague-${index}@localhost' name='Colleague number ${index}'>${group}</item>`;
+  }).join('');
+  t.ok(contacts.length > DEFAULT_LIMITS.stanzaBytes);
+  server.misbehave(rosterOf(() => `<query xmlns='${NS_ROSTER}'>${contacts}</query>`));
+  const ann = await arrive(client('ann', DESK));
+  t.equal(ann.get(roster).items.size, 12_000);
+
+  const offline = ann.events.once('offline', { timeoutMs: PATIENCE_MS });
+  server.inject(ann.jid ?? ann.account, push(`<item jid='bob@localhost' name='${'x'.repeat(1_048_576)}'/>`));
+  t.match((await offline).reason, { condition: 'policy-violation', by: 'us' });
+});
+
+// [pitfall-roster-too-long]
+t.test('the longest roster is a setting', async (t) => {
+  const answerOf = (id: string, bytes: number): string => {
+    const [before, after] = [
+      `<iq type='result' id='${id}'><query xmlns='${NS_ROSTER}'><item jid='bob@localhost' name='`,
+      `'/></query></iq>`,
+    ];
+    return before + 'x'.repeat(bytes - before.length - after.length) + after;
+  };
+  for (const [bytes, isTaken] of [
+    [20_000, true],
+    [20_001, false],
+  ] as const) {
+    const options = { plugins: [roster], limits: { stanzaBytes: 4_000 }, longAnswerBytes: 20_000 };
+    const { client, peer, started } = await dialogue(t, options);
+    await peer.acceptsLogin();
+    const request = await peer.receives(/<query xmlns='jabber:iq:roster'\/><\/iq>/);
+    await started;
+    const outcome = Promise.race([
+      onRoster(client, 'received').then(() => 'received'),
+      client.events.once('offline', { timeoutMs: PATIENCE_MS }).then(() => 'offline'),
+    ]);
+    peer.sends(answerOf(/id='([^']*)'/.exec(request)?.[1] ?? '', bytes));
+    t.equal(await outcome, isTaken ? 'received' : 'offline', `${bytes} bytes`);
+    await client.stop();
+  }
 });
 
 // [RFC6120-10.1-a]

@@ -82,6 +82,20 @@ void t.test(
   },
 );
 
+// [pitfall-websocket-space]
+void t.test('white space around a document, and alone, means nothing over a WebSocket', async (t) => {
+  const spaced = (message: string, n: number): readonly string[] =>
+    acceptLogin(message, n).flatMap((answer) => [
+      ' ',
+      `<?xml version='1.0'?>${answer}\n`,
+      `\r\n${answer === '' ? '' : ' '}`,
+    ]);
+  const server = await scriptedServer(t, { answer: spaced });
+  const client = clientOf(t, server.url);
+  await client.start();
+  t.equal(client.state, 'online');
+});
+
 // [RFC7395-3.6-b]
 void t.test('a lost WebSocket is noticed, and the client comes back', async (t) => {
   const { server, online } = await startLoopback(t);
@@ -203,7 +217,8 @@ void t.test('without TLS a WebSocket goes to this machine only', async (t) => {
 void t.test('what is no text, too long, or not one element ends the stream', async (t) => {
   const cases: readonly (readonly [string, (socket: { send(data: string | Buffer): void }) => void, RegExp])[] = [
     ['binary', (socket) => socket.send(Buffer.from(OPEN)), /binary frame/],
-    ['longer than a stanza may be', (socket) => socket.send('x'.repeat(20_000)), /payload/],
+    ['longer than a stanza may be', (socket) => socket.send(`<open a='${'x'.repeat(10_000)}'/>`), /policy-violation/],
+    ['longer than an answer may be', (socket) => socket.send('x'.repeat(20_001)), /payload/],
     ['two elements', (socket) => socket.send(`${OPEN}${OPEN}`), /not-well-formed/],
     ['half an element', (socket) => socket.send('<open '), /not-well-formed/],
     [
@@ -219,7 +234,9 @@ void t.test('what is no text, too long, or not one element ends the stream', asy
         return [];
       },
     });
-    const reason = await firstFailure(clientOf(t, server.url, { limits: { stanzaBytes: 10_000 } }));
+    const reason = await firstFailure(
+      clientOf(t, server.url, { limits: { stanzaBytes: 10_000 }, longAnswerBytes: 20_000 }),
+    );
     t.match(reason?.message, complaint, what);
   }
 });

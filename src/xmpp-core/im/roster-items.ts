@@ -2,8 +2,8 @@
 import type { Jid } from '../jid/jid.js';
 import type { RosterEntry, RosterItem } from './roster-item.js';
 
-/** Characters of all JIDs, names and groups together. With `ITEM_COST` that is about ten thousand contacts. */
-const MAX_COST = 4_000_000;
+/** Characters of all JIDs, names and groups together. With `ITEM_COST` that is more than forty thousand contacts. */
+const MAX_COST = 16_000_000;
 /** The overhead of an item or group, in the same unit. */
 const ITEM_COST = 200;
 

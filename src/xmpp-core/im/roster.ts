@@ -114,7 +114,7 @@ export const roster: Plugin<Roster> = definePlugin({
       // §2.6.2: send a version only if versioning is offered; an empty one means that we have none yet.
       const isVersioned = context.streamFeatures()?.child('ver', NS_ROSTER_VERSIONING) !== undefined;
       const payload = el('query', NS_ROSTER, { ver: isVersioned ? (version ?? '') : undefined });
-      context.background(() => context.iq({ type: 'get', payload, onResult: take }), failed);
+      context.background(() => context.iq({ type: 'get', payload, longAnswer: true, onResult: take }), failed);
     });
 
     // §2.1.6: only our own account may push roster changes, one item at a time.

@@ -14,5 +14,7 @@ export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 /** Resource binding (RFC 6120 §7). */
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
+/** The session of RFC 3921 §3. */
+export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session';
 /** The frames of a WebSocket (RFC 7395 §3.3). */
 export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';

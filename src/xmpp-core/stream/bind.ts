@@ -1,10 +1,9 @@
 /** Resource binding (RFC 6120 §7). */
 import { NegotiationError } from '../errors.js';
 import { Jid } from '../jid/jid.js';
-import { newId } from '../stanza/ids.js';
-import { NS_BIND, NS_CLIENT } from '../stanza/namespaces.js';
-import { readStanzaError } from '../stanza/stanza-error.js';
+import { NS_BIND } from '../stanza/namespaces.js';
 import { el } from '../xml/element.js';
+import { negotiationRequest } from './negotiation-request.js';
 import type { StreamFeature } from './stream-feature.js';
 
 /** Binds the configured resource, or lets the server choose one. The server decides on the full JID. */
@@ -17,18 +16,9 @@ export const bind: StreamFeature = {
   },
 
   async negotiate(_offer, negotiation) {
-    const { stream, signal, account, resource } = negotiation;
-    const id = newId();
+    const { stream, account, resource } = negotiation;
     const requested = resource === undefined ? undefined : el('resource', NS_BIND, {}, resource);
-    stream.send(el('iq', NS_CLIENT, { type: 'set', id }, el('bind', NS_BIND, {}, requested)));
-    const reply = await stream.receive(signal);
-    if (!reply.is('iq', NS_CLIENT) || reply.attr('id') !== id) {
-      throw new NegotiationError(`${stream.peer} sent <${reply.name}/> instead of the bound resource`);
-    }
-    if (reply.attr('type') === 'error') {
-      const error = readStanzaError(reply);
-      throw new NegotiationError(`${stream.peer} did not bind the resource: ${error.message}`, { cause: error });
-    }
+    const reply = await negotiationRequest(el('bind', NS_BIND, {}, requested), 'bind the resource', negotiation);
     const bound = Jid.tryParse(reply.child('bind', NS_BIND)?.childText('jid'));
     if (bound === undefined || bound.isBare || !isOf(account, bound)) {
       throw new NegotiationError(`${stream.peer} bound a JID that does not belong to ${account.toString()}`);

@@ -17,6 +17,8 @@ export interface ConnectStreamOptions {
   /** Presented to a TCP target that requests a client certificate. */
   readonly certificate?: ClientCertificate | undefined;
   readonly limits?: Partial<XmlLimits> | undefined;
+  /** How long a stanza may be while `awaited()`, where that is more than `limits` allow. */
+  readonly longAnswers?: { readonly bytes: number; awaited(): boolean } | undefined;
 }
 
 /**
@@ -25,17 +27,19 @@ export interface ConnectStreamOptions {
  */
 export async function connectStream(
   target: Target,
-  { account, ca, certificate, limits = {} }: ConnectStreamOptions,
+  { account, ca, certificate, limits, longAnswers }: ConnectStreamOptions,
   signal: AbortSignal,
 ): Promise<XmlStream> {
   // Without an account yet, there is no `from` (RFC 6120 §4.7.1).
   const from = account.localpart === '' ? undefined : account.toString();
   const address = { domain: account.domainpart, from };
+  const { stanzaBytes } = { ...DEFAULT_LIMITS, ...limits };
+  const longestBytes = Math.max(stanzaBytes, longAnswers?.bytes ?? 0);
+  const bounds = { ...limits, stanzaBytes: () => (longAnswers?.awaited() === true ? longestBytes : stanzaBytes) };
   if ('url' in target) {
-    const { stanzaBytes } = { ...DEFAULT_LIMITS, ...limits };
-    const transport = await connectWebSocket(target, { ca, maxMessageBytes: stanzaBytes }, signal);
-    return new XmlStream(transport, address, limits, messageFraming);
+    const transport = await connectWebSocket(target, { ca, maxMessageBytes: longestBytes }, signal);
+    return new XmlStream(transport, address, bounds, messageFraming);
   }
   const transport = await connectTcp(target, { domain: account.domainpart, ca, certificate }, signal);
-  return new XmlStream(transport, address, limits, documentFraming);
+  return new XmlStream(transport, address, bounds, documentFraming);
 }

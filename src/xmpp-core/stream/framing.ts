@@ -3,8 +3,9 @@
  * document in its own message (RFC 7395 §3.3). Everything else about a stream is the same.
  */
 import { NS_CLIENT, NS_FRAMING, NS_STREAM } from '../stanza/namespaces.js';
+import { isSpace } from '../xml/bytes.js';
 import { el, type Attributes, type Element } from '../xml/element.js';
-import type { XmlLimits } from '../xml/limits.js';
+import type { ParserLimits } from '../xml/limits.js';
 import { scope, serialize, serializeOpenTag } from '../xml/serialize.js';
 import { parseElement, StreamParser } from '../xml/stream-parser.js';
 
@@ -37,7 +38,7 @@ export interface Framing {
   readonly footer: string;
   /** Groups what is sent in one turn of the event loop into writes of the transport. */
   pieces(sent: readonly string[]): readonly string[];
-  reader(handlers: FrameHandlers, limits?: Partial<XmlLimits>): FrameReader;
+  reader(handlers: FrameHandlers, limits?: ParserLimits): FrameReader;
 }
 
 const STREAM_PREFIX = { stream: NS_STREAM };
@@ -66,17 +67,18 @@ export const messageFraming: Framing = {
 
 class MessageReader implements FrameReader {
   readonly #handlers: FrameHandlers;
-  readonly #limits: Partial<XmlLimits> | undefined;
+  readonly #limits: ParserLimits | undefined;
   #isOpen = false;
   #isStopped = false;
 
-  constructor(handlers: FrameHandlers, limits: Partial<XmlLimits> | undefined) {
+  constructor(handlers: FrameHandlers, limits: ParserLimits | undefined) {
     this.#handlers = handlers;
     this.#limits = limits;
   }
 
   write(message: Uint8Array): void {
-    if (this.#isStopped) return;
+    // White space alone keeps a connection alive, as between the stanzas of RFC 6120 §4.6.1.
+    if (this.#isStopped || isSpace(message)) return;
     const element = parseElement(message, this.#limits);
     // A server may answer `<open/>` with `<close/>` at once (RFC 7395 §3.4).
     if (element.is('close', NS_FRAMING)) {

@@ -41,7 +41,7 @@ export type Next =
 /** A feature that a stream can negotiate: STARTTLS, SASL, bind, and every extension of the stream. */
 export interface StreamFeature {
   readonly name: string;
-  /** Lower comes first. STARTTLS 100, SASL 200, bind 300. */
+  /** Lower comes first. STARTTLS 100, SASL 200, bind 300, the session of RFC 3921 310. */
   readonly order: number;
   /**
    * Finds the offer to accept in the server's `<stream:features/>`; `undefined` if there is nothing to do.
@@ -105,7 +105,7 @@ export async function negotiate(negotiation: Negotiation): Promise<Jid> {
     if (outcome === 'done') {
       done.add(next.feature);
     } else {
-      offers = negotiation.offers = await (outcome === 'restart' ? stream.open(signal) : stream.features(signal));
+      offers = negotiation.offers = await (outcome === 'restart' ? stream.open(signal) : stream.newFeatures(signal));
       done.clear();
     }
   }

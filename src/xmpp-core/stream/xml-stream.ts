@@ -7,12 +7,13 @@
 import { streamErrorCondition } from '../error-conditions.js';
 import { NegotiationError, StreamError, XmppError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
+import { isStanza } from '../session.js';
 import { languageOf } from '../stanza/language.js';
 import { NS_STREAM, NS_STREAMS } from '../stanza/namespaces.js';
 import { readErrorParts } from '../stanza/stanza-error.js';
 import type { Security, Transport } from '../transport/transport.js';
 import { el, type Element } from '../xml/element.js';
-import type { XmlLimits } from '../xml/limits.js';
+import type { ParserLimits } from '../xml/limits.js';
 import { documentFraming, type FrameReader, type Framing } from './framing.js';
 import { readStreamLimits, rejectOversized, type StreamLimits } from './stream-limits.js';
 
@@ -23,7 +24,7 @@ export interface StreamAddress {
   readonly from: string | undefined;
 }
 
-/** How many elements may be queued during negotiation, where each one answers a request of ours. */
+/** How many elements may wait during negotiation: nearly all answer a request of ours. */
 const MAX_QUEUED = 64;
 /** How much of a server's text goes into an error, in characters. */
 const MAX_TEXT_LENGTH = 200;
@@ -32,12 +33,14 @@ const MAX_TEXT_LENGTH = 200;
 export class XmlStream {
   readonly #transport: Transport;
   readonly #address: StreamAddress;
-  readonly #limits: Partial<XmlLimits>;
+  readonly #limits: ParserLimits;
   readonly #framing: Framing;
   #reader: FrameReader;
   #header: Element | undefined;
   #peerLimits: StreamLimits = { maxBytes: undefined, idleSeconds: undefined };
   #inbox: Element[] = [];
+  /** Stanzas that came before the session. */
+  #early: Element[] = [];
   #wake: (() => void) | undefined;
   #deliver: ((element: Element) => void) | undefined;
   #unsent: string[] = [];
@@ -49,7 +52,7 @@ export class XmlStream {
   constructor(
     transport: Transport,
     address: StreamAddress,
-    limits: Partial<XmlLimits> = {},
+    limits: ParserLimits = {},
     framing: Framing = documentFraming,
   ) {
     this.#transport = transport;
@@ -99,6 +102,7 @@ export class XmlStream {
     this.#reader = this.#newReader();
     this.#header = undefined;
     this.#inbox = [];
+    this.#early = [];
     const { domain, from } = this.#address;
     this.#write(
       this.#framing.header({
@@ -108,15 +112,18 @@ export class XmlStream {
         'xml:lang': 'en',
       }),
     );
-    return this.features(signal);
+    return this.#takeFeatures(await this.receive(signal));
   }
 
   /**
-   * Receives the `<stream:features/>` that the server sends when the stream is open, or when they change without a restart.
+   * Receives the `<stream:features/>` that the server sends when they change without a restart (XEP-0388 §2.6.1).
    * @throws NegotiationError for another element, and what `receive` throws
    */
-  async features(signal: AbortSignal): Promise<Element> {
-    const features = await this.receive(signal);
+  async newFeatures(signal: AbortSignal): Promise<Element> {
+    return this.#takeFeatures(await this.receiveAnswer(signal));
+  }
+
+  #takeFeatures(features: Element): Element {
     if (!features.is('features', NS_STREAM)) {
       throw new NegotiationError(`${this.peer} sent <${features.name}/> instead of its stream features`);
     }
@@ -143,10 +150,23 @@ export class XmlStream {
     return this.#inbox.shift() as Element;
   }
 
-  /** Delivers the queued elements, and from then on each one as it is parsed. */
+  /**
+   * Receives the next element that is no message, presence or request. Those are kept for the session: a server may send them as soon as it
+   * has bound the resource, which can be before it tells us.
+   * @throws what `receive` throws
+   */
+  async receiveAnswer(signal: AbortSignal): Promise<Element> {
+    for (;;) {
+      const element = await this.receive(signal);
+      if (!isStanza(element) || isIqAnswer(element)) return element;
+      this.#early.push(element);
+    }
+  }
+
+  /** Delivers the elements that have come so far, and from then on each one as it is parsed. */
   deliverTo(deliver: (element: Element) => void): void {
     this.#deliver = deliver;
-    for (const element of this.#inbox.splice(0)) deliver(element);
+    for (const element of [...this.#early.splice(0), ...this.#inbox.splice(0)]) deliver(element);
   }
 
   /** Calls `handler` once when the stream has ended; without a reason if it was closed normally. */
@@ -260,7 +280,7 @@ export class XmlStream {
     } else if (this.#deliver !== undefined) {
       this.#deliver(element);
     } else {
-      if (this.#inbox.length >= MAX_QUEUED)
+      if (this.#inbox.length + this.#early.length >= MAX_QUEUED)
         throw new StreamError('policy-violation', 'too much data during negotiation');
       this.#inbox.push(element);
       this.#wakeUp();
@@ -323,6 +343,11 @@ export class XmlStream {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+function isIqAnswer(stanza: Element): boolean {
+  const type = stanza.attr('type');
+  return stanza.name === 'iq' && (type === 'result' || type === 'error');
 }
 
 /** Reads a `<stream:error/>` (RFC 6120 §4.9.2). */

@@ -33,3 +33,8 @@ export function endOfName(bytes: Uint8Array, at: number): number {
   }
   return at;
 }
+
+/** Whether there is nothing but white space. */
+export function isSpace(bytes: Uint8Array): boolean {
+  return skipSpace(bytes, 0, bytes.length) === bytes.length;
+}

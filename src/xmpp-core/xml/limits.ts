@@ -12,6 +12,15 @@ export interface XmlLimits {
   readonly children: number;
 }
 
+/** What is checked while a tree is built. */
+export type TreeLimits = Omit<XmlLimits, 'stanzaBytes'>;
+
+/** Limits of a parser, of which one can change while it runs. */
+export interface ParserLimits extends Partial<TreeLimits> {
+  /** A function is called at the beginning of each stanza, whose limit its result then is. */
+  readonly stanzaBytes?: number | (() => number);
+}
+
 /** The limits where none are given: far above what real stanzas need. */
 export const DEFAULT_LIMITS: XmlLimits = Object.freeze({
   stanzaBytes: 1_048_576,

@@ -2,7 +2,7 @@
 
 import { XmppError } from '../errors.js';
 import type { Element } from './element.js';
-import type { XmlLimits } from './limits.js';
+import type { ParserLimits } from './limits.js';
 import { notWellFormed } from './violations.js';
 import { XmlReader } from './xml-reader.js';
 
@@ -25,7 +25,7 @@ export class StreamParser {
   #state: 'ready' | 'writing' | 'failed' | 'stopped' = 'ready';
   #failure: unknown;
 
-  constructor(handlers: StreamHandlers, limits?: Partial<XmlLimits>) {
+  constructor(handlers: StreamHandlers, limits?: ParserLimits) {
     this.#reader = new XmlReader(handlers, 'stream', limits);
   }
 
@@ -65,7 +65,7 @@ export class StreamParser {
  * Parses a document that is one element, such as a frame of RFC 7395.
  * @throws StreamError with the condition to send to the peer, if it is anything else or exceeds the limits
  */
-export function parseElement(text: string | Uint8Array, limits?: Partial<XmlLimits>): Element {
+export function parseElement(text: string | Uint8Array, limits?: ParserLimits): Element {
   let root: Element | undefined;
   const reader = new XmlReader(
     {

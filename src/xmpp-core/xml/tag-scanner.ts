@@ -5,7 +5,7 @@
 
 import { endOfName, skipSpace } from './bytes.js';
 import { decodeValue } from './character-data.js';
-import type { XmlLimits } from './limits.js';
+import type { TreeLimits } from './limits.js';
 import { endOfPlainValue } from './plain-runs.js';
 import type { Declaration, NameTable, QualifiedName } from './qualified-names.js';
 import type { Source } from './source.js';
@@ -40,10 +40,10 @@ export class TagScanner {
   #maxAttributes = 0;
   #fault: StreamError | undefined;
   #offsets: Int32Array;
-  readonly #limits: XmlLimits;
+  readonly #limits: TreeLimits;
   readonly #names: NameTable;
 
-  constructor(limits: XmlLimits, names: NameTable) {
+  constructor(limits: TreeLimits, names: NameTable) {
     this.#limits = limits;
     this.#names = names;
     this.#offsets = new Int32Array(PER_ATTRIBUTE * 16);

@@ -1,7 +1,7 @@
 /** Builds a tree from tags and text: resolves names, matches end tags with start tags, enforces the limits of a tree. */
 
 import { Element, type Node } from './element.js';
-import type { XmlLimits } from './limits.js';
+import type { TreeLimits } from './limits.js';
 import { checkDefault, Namespaces } from './namespaces.js';
 import { isSpelled, type NameTable, type QualifiedName } from './qualified-names.js';
 import type { Source } from './source.js';
@@ -58,12 +58,12 @@ export class TreeBuilder {
   /** Of the current tag: the names of its attributes, and its attributes in the form of `Element.attributes`. */
   readonly #attributeNames: QualifiedName[] = [];
   readonly #attributes: string[] = [];
-  readonly #limits: XmlLimits;
+  readonly #limits: TreeLimits;
   /** How many levels may be open. */
   readonly #maxDepth: number;
 
   /** @param outerLevels levels that do not count as depth: 1 for a stream, whose root is not part of a stanza */
-  constructor(limits: XmlLimits, outerLevels: number, names: NameTable) {
+  constructor(limits: TreeLimits, outerLevels: number, names: NameTable) {
     this.#limits = limits;
     this.#maxDepth = limits.depth + outerLevels;
     this.#names = names;

@@ -7,7 +7,7 @@ import { StreamError } from '../errors.js';
 import { skipSpace, endOfName } from './bytes.js';
 import { decodeCdata, decodeText } from './character-data.js';
 import type { Element } from './element.js';
-import { DEFAULT_LIMITS, type XmlLimits } from './limits.js';
+import { DEFAULT_LIMITS, type ParserLimits } from './limits.js';
 import { endOfPlainText } from './plain-runs.js';
 import { isSpelled, sharedNames } from './qualified-names.js';
 import { type Source, sourceOf } from './source.js';
@@ -39,7 +39,8 @@ export interface XmlEvents {
 /** Reads one stream or one document. */
 export class XmlReader {
   readonly #events: XmlEvents;
-  readonly #limits: XmlLimits;
+  /** The most bytes of the stanza that begins now. */
+  readonly #newStanzaBytes: () => number;
   /** Levels around the emitted elements: 1 in a stream, 0 in a document. */
   readonly #outerLevels: number;
   readonly #tag: TagScanner;
@@ -52,14 +53,18 @@ export class XmlReader {
   #stopped = false;
   /** Where the current stanza began, relative to the first byte of the current source; negative when before it. */
   #stanzaStart = 0;
+  /** The most bytes of the current stanza. */
+  #stanzaBytes: number;
 
-  constructor(events: XmlEvents, kind: 'stream' | 'document', limits: Partial<XmlLimits> = {}) {
+  constructor(events: XmlEvents, kind: 'stream' | 'document', limits: ParserLimits = {}) {
     this.#events = events;
-    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+    const { stanzaBytes, ...others } = { ...DEFAULT_LIMITS, ...limits };
+    this.#newStanzaBytes = typeof stanzaBytes === 'number' ? () => stanzaBytes : stanzaBytes;
+    this.#stanzaBytes = this.#newStanzaBytes();
     this.#outerLevels = kind === 'stream' ? 1 : 0;
     const names = sharedNames();
-    this.#tag = new TagScanner(this.#limits, names);
-    this.#tree = new TreeBuilder(this.#limits, this.#outerLevels, names);
+    this.#tag = new TagScanner(others, names);
+    this.#tree = new TreeBuilder(others, this.#outerLevels, names);
   }
 
   /** Whether the root has ended and nothing incomplete follows. */
@@ -128,7 +133,7 @@ export class XmlReader {
 
   /** Throws when the current stanza, up to this index, is too long. Always called before a token is validated. */
   #checkLength(end: number): void {
-    if (end - this.#stanzaStart > this.#limits.stanzaBytes) throw policyViolation('a stanza longer than allowed');
+    if (end - this.#stanzaStart > this.#stanzaBytes) throw policyViolation('a stanza longer than allowed');
   }
 
   /** Whether no stanza (of a stream) or root (of a document) is open, so that white space is allowed, but no text. */
@@ -138,7 +143,10 @@ export class XmlReader {
 
   /** Reads a token that begins with `<`. Returns the index after it, or `UNFINISHED` with no change of state. */
   #readMarkup(source: Source, at: number): number {
-    if (this.#isOutside()) this.#stanzaStart = at;
+    if (this.#isOutside()) {
+      this.#stanzaStart = at;
+      this.#stanzaBytes = this.#newStanzaBytes();
+    }
     if (at + 1 === source.bytes.length) return UNFINISHED;
     switch (source.bytes[at + 1]) {
       case SLASH:
