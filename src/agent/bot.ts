@@ -5,7 +5,7 @@ import { Account, type AccountOptions } from './channel/account.js';
 import type { AccountConfig, Config } from './config/config.js';
 import { lockDataDirectory } from './data-lock.js';
 import { ConversationStore } from './conversation/history.js';
-import { openFileStorage } from './file-storage.js';
+import { FileStorage } from './file-storage.js';
 import type { Log } from './log.js';
 import { MediaStore } from './media/store.js';
 import type { Model } from './model/model.js';
@@ -43,7 +43,7 @@ type SharedParts = Omit<AccountOptions, 'config' | 'modelOf' | 'providers' | 'sk
 /** Runs the accounts; `open`, `run`, and then `reload` and `stop` as needed. */
 export class Bot {
   readonly #shared: SharedParts;
-  readonly #unlock: () => Promise<void>;
+  readonly #close: () => Promise<void>;
   readonly #running = new Map<string, Running>();
   #settings: BotSettings;
   readonly #background: Background;
@@ -53,10 +53,10 @@ export class Bot {
   #stopping = false;
   #ended: () => void = () => undefined;
 
-  private constructor(settings: BotSettings, shared: SharedParts, unlock: () => Promise<void>) {
+  private constructor(settings: BotSettings, shared: SharedParts, close: () => Promise<void>) {
     this.#settings = settings;
     this.#shared = shared;
-    this.#unlock = unlock;
+    this.#close = close;
     this.#background = new Background(shared.log);
   }
 
@@ -66,13 +66,23 @@ export class Bot {
    */
   static async open({ config, modelOf, dataDirectory, log, ...rest }: BotOptions): Promise<Bot> {
     const unlock = await lockDataDirectory(dataDirectory);
-    const store = await ConversationStore.open(join(dataDirectory, 'history'), {
-      keepTokens: Math.max(KEEP_TOKENS, ...config.accounts.map((account) => account.limits.historyTokens)),
-      report: ({ problem, file, line }) => log('warn', 'history', { file, line, message: problem }),
-    });
-    const storage = await openFileStorage(join(dataDirectory, 'state.json'));
-    const media = await MediaStore.open(join(dataDirectory, 'media'));
-    return new Bot({ config, modelOf }, { log, store, storage, media, ...rest }, unlock);
+    try {
+      const store = await ConversationStore.open(join(dataDirectory, 'history'), {
+        keepTokens: Math.max(KEEP_TOKENS, ...config.accounts.map((account) => account.limits.historyTokens)),
+        report: ({ problem, file, line }) => log('warn', 'history', { file, line, message: problem }),
+      });
+      const storage = await FileStorage.open(join(dataDirectory, 'state.json'));
+      const media = await MediaStore.open(join(dataDirectory, 'media'));
+      const close = async (): Promise<void> => {
+        await Promise.all([store.close(), storage.close(), media.close()]);
+        // Last: from here on another process may write.
+        await unlock();
+      };
+      return new Bot({ config, modelOf }, { log, store, storage, media, ...rest }, close);
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
   }
 
   /**
@@ -86,8 +96,7 @@ export class Bot {
     for (const account of this.#enabled()) this.#start(account);
     this.#endWhenEmpty();
     await ended;
-    await this.#shared.store.close();
-    await this.#unlock();
+    await this.#close();
     return this.#stopping;
   }
 

@@ -13,22 +13,49 @@ export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
-/**
- * Opens a file of keys and values; a missing one is created at the first write (folder 0700, file 0600).
- * @throws StorageError when it exists and cannot be read
- */
-export async function openFileStorage(path: string): Promise<Storage> {
-  const values = new Map(Object.entries(await load(path)));
-  const writes = new Serial();
-  return {
-    get: async (key) => values.get(key),
-    set: (key, value) => {
-      if (value === undefined) values.delete(key);
-      else values.set(key, value);
-      // Each write has all values that are set by then.
-      return writes.run(() => save(path, values));
-    },
-  };
+/** A `Storage` that can be closed. */
+export class FileStorage implements Storage {
+  readonly #path: string;
+  readonly #values: Map<string, string>;
+  readonly #writes = new Serial();
+  /** A write that has not begun: it will have all values that are set until then. */
+  #nextWrite: Promise<void> | undefined;
+  #isClosed = false;
+
+  private constructor(path: string, values: Map<string, string>) {
+    this.#path = path;
+    this.#values = values;
+  }
+
+  /**
+   * Opens a file of keys and values; a missing one is created at the first write (folder 0700, file 0600).
+   * @throws StorageError when it exists and cannot be read
+   */
+  static async open(path: string): Promise<FileStorage> {
+    return new FileStorage(path, new Map(Object.entries(await load(path))));
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return this.#values.get(key);
+  }
+
+  /** @returns when the value is on the disk @throws StorageError when it cannot be written, or after `close` */
+  async set(key: string, value: string | undefined): Promise<void> {
+    if (this.#isClosed) throw new StorageError(`${this.#path} is closed, so '${key}' was not saved`);
+    if (value === undefined) this.#values.delete(key);
+    else this.#values.set(key, value);
+    this.#nextWrite ??= this.#writes.run(() => {
+      this.#nextWrite = undefined;
+      return save(this.#path, this.#values);
+    });
+    await this.#nextWrite;
+  }
+
+  /** Ends the last write. Nothing is written after it: another process may use the file then. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#writes.settled();
+  }
 }
 
 async function load(path: string): Promise<Record<string, string>> {

@@ -72,8 +72,7 @@ export class Stage {
     teardown.teardown(async () => {
       // Together: a bot that still waits for the server or the model ends when they are gone.
       await Promise.all([server.stop(), model.close(), ...[...stage.#bots].map((bot) => bot.stop())]);
-      // A bot that has stopped may still write its state.
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+      await rm(directory, { recursive: true, force: true });
     });
     return stage;
   }

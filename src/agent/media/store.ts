@@ -27,6 +27,7 @@ export class MediaStore {
   #total = 0;
   /** One change of the folder at a time. */
   readonly #changes = new Serial();
+  #isClosed = false;
 
   private constructor(directory: string, maxBytes: number) {
     this.#directory = directory;
@@ -63,8 +64,9 @@ export class MediaStore {
     await this.#makeRoom();
   }
 
-  /** Saves a picture. @returns its name in the folder @throws the error of the file system */
-  save(data: Uint8Array, extension: string): Promise<string> {
+  /** Saves a picture. @returns its name in the folder @throws the error of the file system; StorageError after `close` */
+  async save(data: Uint8Array, extension: string): Promise<string> {
+    if (this.#isClosed) throw new StorageError(`${this.#directory} is closed, so a picture was not saved`);
     const name = `${createHash('sha256').update(data).digest('hex')}.${extension}`;
     return this.#changes.run(async () => {
       const path = join(this.#directory, name);
@@ -89,6 +91,12 @@ export class MediaStore {
       if (isMissing(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Ends the last change of the folder. Nothing is changed after it: another process may use the folder then. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#changes.settled();
   }
 
   #count(name: string, size: number): void {
