@@ -243,12 +243,22 @@ export class RoomSession implements Room {
     const nick = presence.from.resource;
     // A presence from the bare JID is about the room and not about an occupant.
     if (user === undefined || nick === '') return;
-    // Only status 110 marks our own presence: the room may have changed our nick (§7.2.3, 210).
-    const isSelf = user.statuses.has(Status.self);
+    const isSelf = this.#isOwn(presence, user);
     if (presence.type === 'available') this.#takeAvailable(presence, user, isSelf);
     else if (presence.type === 'unavailable')
       this.#takeUnavailable(nick, user, isSelf || (this.joined && nick === this.#view.nick));
     this.#requests.receive(presence);
+  }
+
+  /**
+   * Whether a presence is our own. Status 110 says so, whatever our nick (§7.2.3, 210). A room older than that status shows our full JID, or
+   * answers our request under its id, which nobody else knows.
+   */
+  #isOwn({ id, from }: Presence, { statuses, jid }: MucUser): boolean {
+    const ours = this.#host.context.jid();
+    if (statuses.has(Status.self) || (ours !== undefined && jid?.equals(ours) === true)) return true;
+    const state = this.#state;
+    return state.name === 'joining' && state.id !== undefined && id === state.id && from.resource === this.#view.nick;
   }
 
   /** Takes a message from the room. */
