@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The entry point of the standalone bot: parses the command line and runs a command. */
 import { parseArgs } from 'node:util';
+import { EXIT_USAGE, exitCodeOfError } from './agent/cli/exit-codes.js';
 import { readLogFormat, readLogLevel, UsageError, type CommonOptions } from './agent/cli/options.js';
 import { ownVersion } from './agent/version.js';
 
@@ -121,5 +122,5 @@ try {
   if (error instanceof UsageError) process.stderr.write('Try moltis-xmpp --help.\n');
   if (process.env['MOLTIS_DEBUG'] !== undefined && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = error instanceof UsageError ? EXIT_USAGE : exitCodeOfError(error);
 }

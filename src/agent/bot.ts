@@ -31,6 +31,9 @@ const KEEP_TOKENS = 64_000;
 /** How long running turns may take when an account stops, in milliseconds. */
 const GRACE_MS = 10_000;
 
+/** How a bot ended: by `stop()`, or because no account is left that could go on, each for its configuration or not. */
+export type BotOutcome = 'stopped' | 'misconfigured' | 'failed';
+
 /** A running account and the revision of its configuration. */
 interface Running {
   readonly revision: string;
@@ -45,6 +48,8 @@ export class Bot {
   readonly #shared: SharedParts;
   readonly #close: () => Promise<void>;
   readonly #running = new Map<string, Running>();
+  /** The accounts that crashed, by name. All others that ended by themselves cannot work as they are configured. */
+  readonly #crashed = new Set<string>();
   #settings: BotSettings;
   readonly #background: Background;
   /** One change of settings at a time. */
@@ -87,9 +92,9 @@ export class Bot {
 
   /**
    * Runs all accounts until `stop()`, or until every account has given up.
-   * @returns true after `stop()`; false when every account gave up
+   * @returns why it ended; without an enabled account it is misconfigured
    */
-  async run(): Promise<boolean> {
+  async run(): Promise<BotOutcome> {
     const ended = new Promise<void>((resolve) => {
       this.#ended = resolve;
     });
@@ -97,7 +102,8 @@ export class Bot {
     this.#endWhenEmpty();
     await ended;
     await this.#close();
-    return this.#stopping;
+    if (this.#stopping) return 'stopped';
+    return this.#crashed.size === 0 ? 'misconfigured' : 'failed';
   }
 
   /**
@@ -125,9 +131,13 @@ export class Bot {
     const { providers, skillPaths } = whole;
     const account = new Account({ config, modelOf, providers, skillPaths, ...this.#shared });
     this.#running.set(config.name, { revision: config.revision, account });
+    this.#crashed.delete(config.name);
     this.#background.run(`account ${config.name}`, async () => {
       try {
         await account.run();
+      } catch (error) {
+        this.#crashed.add(config.name);
+        throw error;
       } finally {
         if (this.#running.get(config.name)?.account === account) this.#running.delete(config.name);
         this.#endWhenEmpty();
@@ -144,6 +154,7 @@ export class Bot {
       const obsolete = [...this.#running].filter(([name, { revision }]) => wanted.get(name) !== revision);
       await Promise.all(obsolete.map(([, { account }]) => account.stop(GRACE_MS)));
       for (const [name] of obsolete) this.#running.delete(name);
+      for (const name of this.#crashed) if (!wanted.has(name)) this.#crashed.delete(name);
       if (this.#stopping) return;
       for (const account of this.#enabled()) if (!this.#running.has(account.name)) this.#start(account);
     } finally {

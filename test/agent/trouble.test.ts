@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'smol-toml';
 import t from 'tap';
 import { Bot } from '../../src/agent/bot.js';
+import { Account } from '../../src/agent/channel/account.js';
 import { parseConfig } from '../../src/agent/config/parse-config.js';
 import { configuredModels } from '../../src/agent/model/configured-models.js';
 import { displayedMarkers } from '../../src/xeps/xep-0333-displayed-markers.js';
@@ -249,7 +250,7 @@ t.test('accounts that cannot go on', async (t) => {
   const outcome = async (account: Record<string, unknown>): Promise<RunningBot> => {
     const { ca_file, ...rest } = stage.account(account);
     const bot = await stage.start(stage.settings({ bot: ca_file === 'none' ? rest : { ca_file, ...rest } }));
-    t.equal(await bot.end(), 1);
+    t.equal(await bot.end(), 78);
     t.equal(bot.logged('error').length, 1, 'it is said once');
     t.match(bot.logged('offline'), [{ retryInMs: null }]);
     return bot;
@@ -277,6 +278,26 @@ t.test('accounts that cannot go on', async (t) => {
     });
     const unknown = await outcome({ ca_file: 'none' });
     t.match(unknown.logged('error')[0], { kind: 'tls', message: /certificate|authority|self.signed/i });
+  });
+
+  // [promise-exit-codes] [promise-log-give-up]
+  t.test('ends with 78 when every account failed for its own setting, and with 1 when one crashed', async (t) => {
+    const password = stage.account({ password: 'not-the-password' });
+    const certificate = stage.account({ jid: 'moltis@example.test' });
+    const all = await stage.start(stage.settings({ password, certificate }));
+    t.equal(await all.end(), 78);
+    t.same(new Set(all.logged('error').map(({ kind }) => kind)), new Set(['auth', 'tls']));
+
+    const first = t.capture(Account.prototype, 'run', () => {
+      first.restore();
+      return Promise.reject(new Error('a mistake'));
+    });
+    const some = await stage.start(stage.settings({ password, certificate }));
+    t.equal(await some.end(), 1);
+    t.match(
+      some.logged('error').find(({ kind }) => kind === 'internal'),
+      { message: 'a mistake' },
+    );
   });
 
   // [promise-run-accounts]

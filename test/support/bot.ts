@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'smol-toml';
 import { Bot } from '../../src/agent/bot.js';
+import { exitCodeOf } from '../../src/agent/cli/exit-codes.js';
 import { formatFinding } from '../../src/agent/config/finding.js';
 import { loadConfig } from '../../src/agent/config/load-config.js';
 import { createLog, errorText } from '../../src/agent/log.js';
@@ -341,7 +342,7 @@ class BotInProcess extends RunningBot {
   async #run(): Promise<End> {
     try {
       const bot = await this.#bot;
-      return (await bot.run()) ? 0 : 1;
+      return exitCodeOf(await bot.run());
     } catch (error) {
       this.output += `${errorText(error)}\n`;
       return 1;

@@ -1,9 +1,8 @@
 /** Handles failures that nothing else in the program handles. */
 import { writeSync } from 'node:fs';
+import { EXIT_FAULT } from './exit-codes.js';
 import { errorText, type Log } from '../log.js';
 
-/** EX_SOFTWARE of sysexits.h: a service manager starts the bot again. */
-const EXIT_CODE = 70;
 const STDERR = 2;
 
 /**
@@ -19,7 +18,7 @@ export function installLastResort(log: Log): () => void {
     const text = (error instanceof Error ? error.stack : undefined) ?? errorText(error);
     // Synchronous: buffered output would be lost when the process exits.
     writeSync(STDERR, `moltis-xmpp: ends after an uncaught exception: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`);
-    process.exit(EXIT_CODE);
+    process.exit(EXIT_FAULT);
   };
   process.on('unhandledRejection', onRejection).on('uncaughtException', onException);
   return () => {

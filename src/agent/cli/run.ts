@@ -3,16 +3,17 @@ import { homedir } from 'node:os';
 import { Background } from '../background.js';
 import { Bot, type BotSettings } from '../bot.js';
 import { formatFinding } from '../config/finding.js';
-import { findDataDirectory, loadConfig } from '../config/load-config.js';
+import { ConfigError, findDataDirectory, loadConfig } from '../config/load-config.js';
 import { errorText, type Log } from '../log.js';
 import { configuredModels } from '../model/configured-models.js';
+import { EXIT_CONFIG, exitCodeOf } from './exit-codes.js';
 import { installLastResort } from './last-resort.js';
 import { standardLog, type CommonOptions } from './options.js';
 
-/** Runs the bot until it stops. @returns the exit code: 0 after a stop, 1 if the configuration has errors or every account gave up */
+/** Runs the bot until it stops. @returns the exit code (see `exit-codes.ts`) */
 export async function run(options: CommonOptions): Promise<number> {
-  const settings = await readSettings(options);
-  if (settings === undefined) return 1;
+  const settings = await firstSettings(options);
+  if (settings === undefined) return EXIT_CONFIG;
   const log = standardLog(options);
   const removeLastResort = installLastResort(log);
   const dataDirectory = findDataDirectory({ flag: options.dataDirectory, env: process.env, home: homedir() });
@@ -21,11 +22,22 @@ export async function run(options: CommonOptions): Promise<number> {
   const removeStop = onStopSignals(() => background.run('stop', () => bot.stop()), log);
   const removeReload = onReloadSignal(() => background.run('reload', () => reload(bot, options, log)));
   try {
-    return (await bot.run()) ? 0 : 1;
+    return exitCodeOf(await bot.run());
   } finally {
     removeStop();
     removeReload();
     removeLastResort();
+  }
+}
+
+/** As `readSettings`. A file that is missing is an error of the configuration, too. */
+async function firstSettings(options: CommonOptions): Promise<BotSettings | undefined> {
+  try {
+    return await readSettings(options);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`moltis-xmpp: ${error.message}\n`);
+    return undefined;
   }
 }
 

@@ -99,27 +99,31 @@ t.test('check --json prints one JSON object', async (t) => {
 });
 
 // [promise-exit-codes] [promise-config-places]
-t.test('run reports an invalid or missing configuration and exits with 1', async (t) => {
-  for (const command of ['run', 'check']) {
+t.test('an invalid or missing configuration is reported; run exits with 78, check with 1', async (t) => {
+  for (const [command, code] of [
+    ['run', 78],
+    ['check', 1],
+  ] as const) {
     const missing = await runToEnd([command, '--config', join(folder, 'none.toml')]);
-    t.equal(missing.end, 1);
+    t.equal(missing.end, code);
     t.match(missing.output, /none\.toml/);
     t.notMatch(missing.output, /\bat .*\.js:\d+/, 'no stack trace');
     const nowhere = await runToEnd([command], { cwd: folder, env: { HOME: folder } });
-    t.equal(nowhere.end, 1);
+    t.equal(nowhere.end, code);
     t.match(nowhere.output, /moltis\.toml/);
   }
   const wrong = await runToEnd(['run', '--config', bad, '--data-dir', join(folder, 'data')]);
-  t.equal(wrong.end, 1);
+  t.equal(wrong.end, 78);
   t.match(wrong.output, /bad\.toml:4:1: /);
   t.same(wrong.lines, [], 'standard output is for events');
 });
 
-t.test('run reports that no account is enabled and exits with 1', async (t) => {
+// [promise-exit-codes]
+t.test('run reports that no account is enabled and exits with 78', async (t) => {
   const off = join(folder, 'off.toml');
   await writeFile(off, GOOD.replace('jid =', 'enabled = false\njid ='));
   const { end, output } = await runToEnd(['run', '--config', off, '--data-dir', join(folder, 'data')], { env });
-  t.equal(end, 1);
+  t.equal(end, 78);
   t.match(output, /enabled/);
 });
 

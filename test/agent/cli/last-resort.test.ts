@@ -1,4 +1,6 @@
 import t from 'tap';
+import { exitCodeOfError } from '../../../src/agent/cli/exit-codes.js';
+import { ConfigError } from '../../../src/agent/config/load-config.js';
 import { startProgram, Stage } from '../../support/bot.js';
 
 /** Makes the bot fail on a signal, as code that has a mistake would. */
@@ -7,7 +9,7 @@ const MISTAKES = `
   process.on('SIGWINCH', () => { throw new Error('a broken handler'); });
 `;
 
-// [exit-codes]
+// [promise-exit-codes]
 t.test(
   'an unhandled rejection is logged and the bot goes on; an uncaught exception ends it with one line and exit code 70',
   async (t) => {
@@ -43,3 +45,22 @@ t.test(
     );
   },
 );
+
+// [promise-exit-codes]
+t.test('an error that ends a command is a failure if it is of a kind that we expect, else a fault', (t) => {
+  const expected = [
+    new ConfigError('no file'),
+    Object.assign(new Error('no space'), { code: 'ENOSPC' }),
+    Object.assign(new TypeError('fetch failed'), { code: 'ECONNREFUSED' }),
+  ];
+  for (const error of expected) t.equal(exitCodeOfError(error), 1, error.message);
+  const faults = [
+    new Error('impossible'),
+    new TypeError('undefined is not a function'),
+    new RangeError('1'),
+    'text',
+    undefined,
+  ];
+  for (const error of faults) t.equal(exitCodeOfError(error), 70, String(error));
+  t.end();
+});

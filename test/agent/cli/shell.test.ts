@@ -255,7 +255,7 @@ t.test('stores data where the flag, the variable or the home directory says, rea
   for (const [flags, env, folder] of places) {
     // The configuration is found in the working folder.
     const { end, output } = await runToEnd(['run', ...flags], { cwd: directory, env: { HOME: directory, ...env } });
-    t.equal(end, 1);
+    t.equal(end, 78);
     t.match(output, /password is wrong/);
     const kept = join(directory, folder);
     t.equal((await stat(kept)).mode & 0o777, 0o700, folder);
