@@ -19,6 +19,8 @@ export {
   StreamError,
   TimeoutError,
   TlsError,
+  UnreachableError,
+  WrongPortError,
   XmppError,
 } from './xmpp-core/errors.js';
 export { contactPresence } from './xmpp-core/im/contact-presence.js';

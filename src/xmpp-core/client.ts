@@ -271,12 +271,14 @@ export class XmppClient implements Client {
   async #keepOnline(): Promise<Error> {
     const stopping = this.#stopping.signal;
     const policy = this.#options.reconnect ?? DEFAULT_RECONNECT;
+    let hadSession = false;
     for (let failures = 0; ; failures++) {
       const { reason, onlineMs } = await this.#oneSession();
+      hadSession ||= onlineMs > 0;
       if (isConflict(reason)) this.#isResourceTaken = true;
       // Only a session that held ends the series: a server that accepts and then drops us is still failing.
       if (onlineMs >= policy.firstMs) failures = 0;
-      const willRetry = !stopping.aborted && !isPermanent(reason);
+      const willRetry = !stopping.aborted && !isPermanent(reason, hadSession);
       const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
       if (retryInMs !== undefined && performance.now() + retryInMs < this.#resumableUntil) {
         this.events.emit('suspended', { reason, retryInMs });

@@ -4,6 +4,7 @@ import { ConnectError, NegotiationError, SaslError, StreamError, XmppError, type
 import { isPermanent } from './reconnect.js';
 import { discoverWebSockets } from './transport/host-meta.js';
 import type { HttpRequest, HttpResponse } from './transport/http.js';
+import { withPortCheck } from './transport/port-probe.js';
 import {
   describeTarget,
   findTargets,
@@ -52,7 +53,7 @@ export async function connectFirst<Session>(
       const here: Target = target;
       try {
         return await withDeadline(`connecting to ${description}`, route.timeoutMs, signal, (deadline) =>
-          enter(here, deadline),
+          'url' in here ? enter(here, deadline) : withPortCheck(here, deadline, (checked) => enter(here, checked)),
         );
       } catch (error) {
         // The servers of a domain share its accounts: if one rejects the password, all would.

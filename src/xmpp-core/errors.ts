@@ -100,15 +100,105 @@ export class NegotiationError extends XmppError {
   override readonly name: string = 'NegotiationError';
 }
 
+/** What is wrong with TLS: the certificate (up to `unknown-authority`), or that there is none or its handshake failed. */
+export type TlsProblem =
+  | 'other-name'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'revoked'
+  | 'self-signed'
+  | 'unknown-authority'
+  | 'not-offered'
+  | 'not-tls'
+  | 'closed'
+  | 'refused'
+  | 'handshake';
+
+/** What a certificate says about itself. The server wrote it, and nothing has verified it. */
+export interface CertificateFacts {
+  /** The host names and addresses that it is for, at most eight. */
+  readonly names: readonly string[];
+  readonly validFrom: Date | undefined;
+  readonly validUntil: Date | undefined;
+  /** Who issued it, if it says so. */
+  readonly issuer: string | undefined;
+}
+
+/** Trying again does not help with these: they are a matter of trust and not of the network. */
+const PERMANENT_TLS_PROBLEMS: ReadonlySet<TlsProblem> = new Set<TlsProblem>([
+  'other-name',
+  'expired',
+  'not-yet-valid',
+  'revoked',
+  'self-signed',
+  'unknown-authority',
+  'not-offered',
+]);
+
 /** TLS failed: none was offered, a certificate is not good for the domain (RFC 7590, RFC 6125), or the handshake broke. */
 export class TlsError extends NegotiationError {
   override readonly name = 'TlsError';
-  /** Whether trying again cannot help, because it is a matter of trust and not of the network. */
-  readonly permanent: boolean;
+  readonly problem: TlsProblem;
+  /** The certificate that was rejected; `undefined` when the problem is another. */
+  readonly certificate: CertificateFacts | undefined;
 
-  constructor(message: string, options: Cause & { readonly permanent: boolean }) {
+  constructor(
+    message: string,
+    options: Cause & { readonly problem: TlsProblem; readonly certificate?: CertificateFacts | undefined },
+  ) {
     super(message, options);
-    this.permanent = options.permanent;
+    this.problem = options.problem;
+    this.certificate = options.certificate;
+  }
+
+  /** Whether trying again cannot help until a person changes something. */
+  get permanent(): boolean {
+    return PERMANENT_TLS_PROBLEMS.has(this.problem);
+  }
+}
+
+/** Why no connection came about. `closed`: the server accepted it and closed it without a byte. */
+export type Unreachable = 'no-such-name' | 'dns-failed' | 'refused' | 'no-answer' | 'no-route' | 'closed' | 'other';
+
+/** No connection to one host and port. */
+export class UnreachableError extends NegotiationError {
+  override readonly name = 'UnreachableError';
+  readonly problem: Unreachable;
+  readonly host: string;
+
+  constructor(message: string, options: Cause & { readonly problem: Unreachable; readonly host: string }) {
+    super(message, options);
+    this.problem = options.problem;
+    this.host = options.host;
+  }
+}
+
+/** How TLS begins on a port for clients: by StartTLS, or with the first byte (direct TLS). */
+export type PortTls = 'starttls' | 'direct';
+
+/** What a port turned out to be for. */
+export type PortUse = PortTls | 'http' | 'other';
+
+const PORT_USES: Readonly<Record<PortUse, string>> = {
+  starttls: 'does not begin with TLS: it is a port for StartTLS',
+  direct: 'expects TLS from the first byte (direct TLS), not StartTLS',
+  http: 'is a port of a web server (HTTP), not one for XMPP clients',
+  other: 'does not speak XMPP',
+};
+
+/** The port is for something else than what it was taken for. */
+export class WrongPortError extends NegotiationError {
+  override readonly name = 'WrongPortError';
+  /** For people: `xmpp.example.com:5222`. */
+  readonly peer: string;
+  readonly expected: PortTls;
+  readonly found: PortUse;
+
+  constructor(peer: string, options: Cause & { readonly expected: PortTls; readonly found: PortUse }) {
+    super(`${peer} ${PORT_USES[options.found]}`, options);
+    this.peer = peer;
+    this.expected = options.expected;
+    this.found = options.found;
   }
 }
 

@@ -1,5 +1,5 @@
 /** When to reconnect after a lost connection, and when not to. */
-import { ConnectError, SaslError, StreamError, TlsError } from './errors.js';
+import { ConnectError, SaslError, StreamError, TlsError, WrongPortError } from './errors.js';
 
 /** How long to wait between attempts. */
 export interface ReconnectPolicy {
@@ -18,12 +18,17 @@ const CONFLICT_MS = 120_000;
 /** SASL conditions that are temporary (RFC 6120 §6.5). */
 const TEMPORARY: ReadonlySet<string> = new Set(['temporary-auth-failure', 'aborted']);
 
-/** Whether a retry cannot help until a person changes something: a password, a certificate, a setting. */
-export function isPermanent(error: unknown): boolean {
+/**
+ * Whether a retry cannot help until a person changes something: a password, a certificate, a setting.
+ * @param hadSession whether this account was online before. Then the address is right, and a certificate or a port that turned wrong will be
+ *   corrected at the server
+ */
+export function isPermanent(error: unknown, hadSession = false): boolean {
   if (error instanceof SaslError) return !TEMPORARY.has(error.condition);
-  if (error instanceof TlsError) return error.permanent;
+  if (error instanceof TlsError) return error.permanent && !hadSession;
+  if (error instanceof WrongPortError) return !hadSession;
   if (error instanceof ConnectError)
-    return error.attempts.length > 0 && error.attempts.every((one) => isPermanent(one.error));
+    return error.attempts.length > 0 && error.attempts.every((one) => isPermanent(one.error, hadSession));
   if (error instanceof StreamError) return error.by === 'peer' && error.condition === 'host-unknown';
   return false;
 }

@@ -5,9 +5,23 @@ import { stringify } from 'smol-toml';
 import t from 'tap';
 import { Bot } from '../../src/agent/bot.js';
 import { Account } from '../../src/agent/channel/account.js';
+import { errorKind, remedyFor, type ServerSettings } from '../../src/agent/channel/client/connection-trouble.js';
 import { parseConfig } from '../../src/agent/config/parse-config.js';
 import { configuredModels } from '../../src/agent/model/configured-models.js';
 import { displayedMarkers } from '../../src/xeps/xep-0333-displayed-markers.js';
+import {
+  ConnectError,
+  NegotiationError,
+  SaslError,
+  StreamError,
+  TlsError,
+  UnreachableError,
+  WrongPortError,
+  type PortUse,
+  type TlsProblem,
+  type Unreachable,
+} from '../../src/xmpp-core/errors.js';
+import { Jid } from '../../src/xmpp-core/jid/jid.js';
 import { newId } from '../../src/xmpp-core/stanza/ids.js';
 import { writeMessage } from '../../src/xmpp-core/stanza/stanzas.js';
 import { Inbox } from '../interop/inbox.js';
@@ -190,6 +204,93 @@ t.test('a lost connection', async (t) => {
   });
 });
 
+// [promise-trouble-address] [promise-trouble-certificate] [promise-trouble-port]
+t.test('each cause of a failed connection has its remedy, with the setting and the place', (t) => {
+  const table = '[channels.xmpp.bot]';
+  const plain = {
+    name: 'bot',
+    jid: Jid.parse('bot@example.com'),
+    server: undefined,
+    directTls: false,
+    websocket: undefined,
+    ca: undefined,
+  };
+  const named = { ...plain, server: { host: 'xmpp.exmaple.com', port: 5222 } };
+  const short = { ...plain, server: { host: '2001:db8::1', port: undefined } };
+  const socket = { ...plain, websocket: 'wss://example.com/ws?key=secret' };
+  const tls = (problem: TlsProblem): TlsError => new TlsError('tls', { problem });
+  const port = (found: PortUse): WrongPortError => new WrongPortError('a:1', { expected: 'starttls', found });
+  const host = (problem: Unreachable, name = 'example.com'): UnreachableError =>
+    new UnreachableError('unreachable', { problem, host: name });
+  const cases: readonly (readonly [Error, ServerSettings, string, string | undefined])[] = [
+    [new SaslError('not-authorized'), plain, 'auth', `correct jid and password in ${table}`],
+    [new SaslError('account-disabled'), plain, 'auth', 'ask the operator of the server'],
+    [new SaslError('temporary-auth-failure'), plain, 'auth', undefined],
+    [
+      tls('other-name'),
+      named,
+      'tls',
+      `correct jid = "bot@example.com" in ${table}, or have example.com added to the certificate`,
+    ],
+    [tls('other-name'), socket, 'tls', `correct websocket in ${table}`],
+    [tls('expired'), plain, 'tls', 'have it renewed on the server'],
+    [tls('not-yet-valid'), plain, 'tls', 'correct the clock of this machine'],
+    [tls('self-signed'), plain, 'tls', `if it is yours, set ca_file in ${table} to this certificate`],
+    [
+      tls('unknown-authority'),
+      plain,
+      'tls',
+      `if you trust it, set ca_file in ${table} to the certificate of this authority`,
+    ],
+    [tls('not-offered'), plain, 'tls', 'have TLS switched on at the server'],
+    [tls('not-tls'), socket, 'tls', `correct websocket in ${table}`],
+    [tls('handshake'), plain, 'tls', 'ask the operator of the server'],
+    [port('direct'), named, 'tls', `set direct_tls = true in ${table}`],
+    [port('direct'), plain, 'tls', `set server = "a:1" and direct_tls = true in ${table}`],
+    [port('starttls'), named, 'tls', `remove direct_tls in ${table}`],
+    [port('starttls'), plain, 'tls', `set server = "a:1" in ${table}`],
+    [
+      port('http'),
+      named,
+      'connect',
+      `correct server = "xmpp.exmaple.com:5222" in ${table} (clients usually connect to port 5222)`,
+    ],
+    [host('no-such-name', 'xmpp.exmaple.com'), named, 'dns', `correct server = "xmpp.exmaple.com:5222" in ${table}`],
+    [host('no-such-name'), plain, 'dns', `correct jid = "bot@example.com" or set server = "host:port" in ${table}`],
+    [
+      host('no-such-name', 'old.example.com'),
+      plain,
+      'dns',
+      `have the SRV record of example.com corrected, or set server = "host:port" in ${table}`,
+    ],
+    [host('no-such-name'), socket, 'dns', `correct websocket in ${table}`],
+    [host('dns-failed'), plain, 'dns', 'check the network of this machine'],
+    [host('refused'), short, 'connect', `start the server there, or correct server = "2001:db8::1" in ${table}`],
+    [
+      new StreamError('host-unknown', undefined, { by: 'peer' }),
+      named,
+      'stream',
+      `the server does not serve example.com: correct jid = "bot@example.com" in ${table}`,
+    ],
+    [new StreamError('system-shutdown', undefined, { by: 'peer' }), named, 'stream', undefined],
+    [
+      new ConnectError('example.com', [
+        { target: 'a', error: new Error('odd') },
+        { target: 'b', error: tls('expired') },
+      ]),
+      plain,
+      'connect',
+      'have it renewed on the server',
+    ],
+    [new NegotiationError('no WebSocket (HTTP 404)'), socket, 'connect', `correct websocket in ${table}`],
+  ];
+  for (const [error, account, kind, remedy] of cases) {
+    t.equal(errorKind(error), kind, error.message);
+    t.equal(remedyFor(error, account), remedy, `${error.message} ${remedy ?? ''}`);
+  }
+  t.end();
+});
+
 t.test('a bot that is removed from a room', async (t) => {
   const stage = await Stage.set(t);
   const { model, server } = stage;
@@ -274,10 +375,29 @@ t.test('accounts that cannot go on', async (t) => {
     const other = await outcome({ jid: 'moltis@example.test' });
     t.match(other.logged('error')[0], {
       kind: 'tls',
-      message: /example\.test.*certificate is for another name.*ca_file/,
+      message:
+        /for example\.test: its certificate is for another name: localhost, .*; correct jid = "moltis@example\.test" in \[channels\.xmpp\.bot\], or have example\.test added to the certificate, and restart the bot$/,
     });
     const unknown = await outcome({ ca_file: 'none' });
-    t.match(unknown.logged('error')[0], { kind: 'tls', message: /certificate|authority|self.signed/i });
+    t.match(unknown.logged('error')[0], {
+      kind: 'tls',
+      message: /its certificate is self-signed.*; if it is yours, set ca_file in/,
+    });
+  });
+
+  // [promise-trouble-port]
+  t.test('names the setting to change when the port is for something else', async (t) => {
+    const { startTls, directTls } = server.ports;
+    const direct = await outcome({ direct_tls: true });
+    t.match(direct.logged('error')[0], {
+      kind: 'tls',
+      message: `127.0.0.1:${startTls} does not begin with TLS: it is a port for StartTLS; remove direct_tls in [channels.xmpp.bot], and restart the bot`,
+    });
+    const late = await outcome({ server: `127.0.0.1:${directTls}` });
+    t.match(late.logged('error')[0], {
+      kind: 'tls',
+      message: `127.0.0.1:${directTls} expects TLS from the first byte (direct TLS), not StartTLS; set direct_tls = true in [channels.xmpp.bot], and restart the bot`,
+    });
   });
 
   // [promise-exit-codes] [promise-log-give-up]

@@ -45,7 +45,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     for (const fault of FAULTS) {
       // [RFC6120-13.7.2-a,b,d] [RFC6120-13.7.2.1-a] [pitfall-certificate-name] [pitfall-auth-other-name]
       // [pitfall-auth-expired] [pitfall-auth-self-signed]
-      await test(`over ${way} a certificate that is ${FAULT_IN_WORDS[fault]} is refused, and the bot ends with 1`, async (t, stage) => {
+      await test(`over ${way} a certificate that is ${FAULT_IN_WORDS[fault]} is refused, and the bot ends with 78`, async (t, stage) => {
         const bot = await stage.bot({ jid: `bot@${faultyHost(fault)}`, direct_tls: directTls });
         await givesUp(t, bot, 'tls');
       });
@@ -64,7 +64,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
     t.equal(await bot.stop(), 0);
   });
 
-  await test('over a WebSocket an authority that nobody named is refused, and the bot ends with 1', async (t, stage) => {
+  await test('over a WebSocket an authority that nobody named is refused, and the bot ends with 78', async (t, stage) => {
     const bot = await stage.bot({
       websocket: server.webSocket,
       ca_file: server.site.certificates.faulty['self-signed'].certificate,
@@ -73,7 +73,7 @@ export async function scenarios(software: ServerSoftware): Promise<void> {
   });
 
   // [promise-log-give-up] [promise-log-private]
-  await test('a wrong password is reported, and the bot ends with 1', async (t, stage) => {
+  await test('a wrong password is reported, and the bot ends with 78', async (t, stage) => {
     const bot = await stage.bot({ password: 'wrong-horse-battery-staple' });
     await givesUp(t, bot, 'auth');
     t.notMatch(bot.log, /horse-battery/, 'no password is in the log');

@@ -7,6 +7,7 @@ import {
   StreamError,
   TimeoutError,
   TlsError,
+  WrongPortError,
   XmppError,
 } from '../../src/xmpp-core/errors.js';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
@@ -110,7 +111,7 @@ t.test('sends nothing to a server without STARTTLS, and does not retry', async (
   });
   const ann = client('ann');
   const offline = next(ann, 'offline');
-  await t.rejects(ann.start(), { name: 'TlsError', permanent: true, message: /no StartTLS.*direct_tls/ });
+  await t.rejects(ann.start(), { name: 'TlsError', permanent: true, problem: 'not-offered' });
   t.match(await offline, { willRetry: false, retryInMs: undefined, reason: TlsError });
   t.strictSame(log.sent, []);
 });
@@ -143,7 +144,7 @@ t.test('a certificate of an unknown authority, or for another name, ends it befo
     const port = directTls ? server.ports.directTls : server.ports.startTls;
     const override = { host: '127.0.0.1', port, directTls };
     const untrusting = createClient({ jid: Jid.parse('ann@localhost'), password: PASSWORD, server: override });
-    await t.rejects(untrusting.start(), { name: 'TlsError', permanent: true, message: /ca_file/ });
+    await t.rejects(untrusting.start(), { name: 'TlsError', permanent: true, problem: 'self-signed' });
     const elsewhere = client('ann', { jid: Jid.parse('ann@example.org'), server: override });
     await t.rejects(elsewhere.start(), { name: 'TlsError', permanent: true, message: /another name/ });
   }
@@ -655,13 +656,13 @@ t.test('treats only errors that a person must fix as permanent', async (t) => {
   const permanent = [
     new SaslError('not-authorized'),
     new SaslError('account-disabled'),
-    new TlsError('wrong name', { permanent: true }),
+    new TlsError('wrong name', { problem: 'other-name' }),
     new StreamError('host-unknown', undefined, { by: 'peer' }),
-    new ConnectError('a', [{ target: 'b', error: new TlsError('wrong name', { permanent: true }) }]),
+    new ConnectError('a', [{ target: 'b', error: new TlsError('wrong name', { problem: 'other-name' }) }]),
   ];
   const passing = [
     new SaslError('temporary-auth-failure'),
-    new TlsError('reset', { permanent: false }),
+    new TlsError('reset', { problem: 'closed' }),
     new StreamError('conflict', undefined, { by: 'peer' }),
     new StreamError('system-shutdown', undefined, { by: 'peer' }),
     new StreamError('not-well-formed'),
@@ -671,12 +672,21 @@ t.test('treats only errors that a person must fix as permanent', async (t) => {
     undefined,
     new ConnectError('a', []),
     new ConnectError('a', [
-      { target: 'b', error: new TlsError('wrong name', { permanent: true }) },
+      { target: 'b', error: new TlsError('wrong name', { problem: 'other-name' }) },
       { target: 'c', error: new Error('ECONNREFUSED') },
     ]),
   ];
   for (const error of permanent) t.ok(isPermanent(error), error.message);
+  const wrongPort = new WrongPortError('a:1', { expected: 'starttls', found: 'http' });
+  t.ok(isPermanent(wrongPort));
   for (const error of passing) t.notOk(isPermanent(error), error?.message ?? 'closed in order');
+  // What has worked before will be mended at the server; a password that no longer works, or a domain that is gone, will not.
+  for (const error of permanent.slice(0, 2)) t.ok(isPermanent(error, true), error.message);
+  t.ok(isPermanent(new StreamError('host-unknown', undefined, { by: 'peer' }), true));
+  for (const error of [new TlsError('expired', { problem: 'expired' }), wrongPort]) {
+    t.notOk(isPermanent(error, true), error.message);
+    t.notOk(isPermanent(new ConnectError('a', [{ target: 'b', error }]), true));
+  }
 });
 
 t.test('a start that is aborted before the first session stops the client, with the reason given', async (t) => {

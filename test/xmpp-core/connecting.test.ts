@@ -3,9 +3,11 @@ import dns from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
+import tls from 'node:tls';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
 import { LoopbackServer } from '../../src/loopback/server.js';
+import { createClient } from '../../src/xmpp-core/client.js';
 import { connectFirst, type Route } from '../../src/xmpp-core/connecting.js';
 import { ConnectError, SaslError, StreamError, TlsError } from '../../src/xmpp-core/errors.js';
 import { isLoopbackAddress, isPublicAddress } from '../../src/xmpp-core/transport/addresses.js';
@@ -147,7 +149,7 @@ t.test(
     t.same(tried, ['wss://example.com/ws'], 'a domain may have nothing but a WebSocket');
 
     asked.length = 0;
-    const distrusted = refusing(() => new TlsError('another name', { permanent: true }));
+    const distrusted = refusing(() => new TlsError('another name', { problem: 'other-name' }));
     const wary = route({ resolver, http: site, websocket: 'discover' });
     await t.rejects(connectFirst(wary, distrusted.enter, never), TlsError);
     t.same(asked, [], 'a server that is not to be trusted does not send us there');
@@ -478,4 +480,149 @@ t.test('a redirect never leads from https to http', async (t) => {
     name: 'HttpError',
     message: /from https to http/,
   });
+});
+
+/** A server on 127.0.0.1 for the time of a test. @returns its port */
+async function portOf(t: Test, server: net.Server): Promise<number> {
+  const sockets = new Set<net.Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket.on('error', () => undefined));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Why a client of localhost cannot log in there. */
+async function whyNot(host: string, port: number, directTls: boolean): Promise<unknown> {
+  const client = createClient({
+    jid: 'alice@localhost',
+    password: 'secret',
+    ca: LOOPBACK_CERTIFICATE,
+    server: { host, port, directTls },
+  });
+  const offline = client.events.once('offline');
+  client.start().catch(() => undefined);
+  const { reason } = await offline;
+  await client.stop();
+  return reason;
+}
+
+const TLS_FILES = { key: LOOPBACK_KEY, cert: LOOPBACK_CERTIFICATE };
+
+// [promise-trouble-port]
+t.test('a port for something else is recognized, whether it answers, closes the connection or is silent', async (t) => {
+  const { server } = await startLoopback(t);
+  const { startTls, directTls } = server.ports;
+  const web = await portOf(
+    t,
+    http.createServer((_request, response) => response.end('welcome')),
+  );
+  const secureWeb = await portOf(
+    t,
+    https.createServer(TLS_FILES, (_request, response) => response.end('welcome')),
+  );
+  // It answers complete requests only, as some web servers do.
+  const patient = await portOf(
+    t,
+    net.createServer((socket) => {
+      let request = '';
+      socket.on('data', (chunk: Buffer) => {
+        request += chunk.toString('latin1');
+        if (request.includes('\r\n\r\n')) socket.end('HTTP/1.0 400 Bad Request\r\n\r\n');
+      });
+    }),
+  );
+  const shell = await portOf(
+    t,
+    net.createServer((socket) => socket.write('SSH-2.0-Shell\r\n')),
+  );
+  // As Prosody and ejabberd do, which close a connection for direct TLS that begins with a stream header.
+  const closes = await portOf(
+    t,
+    tls.createServer(TLS_FILES, () => undefined).on('tlsClientError', (_error, socket) => socket.destroy()),
+  );
+  const cases = [
+    ['StartTLS where TLS is direct', directTls, false, 'direct', /expects TLS from the first byte/],
+    ['StartTLS where a wrong first byte closes', closes, false, 'direct', /expects TLS from the first byte/],
+    ['direct TLS where StartTLS is', startTls, true, 'starttls', /is a port for StartTLS/],
+    ['a web server', web, false, 'http', /web server/],
+    ['a web server, by direct TLS', web, true, 'http', /web server/],
+    ['a web server with TLS', secureWeb, false, 'http', /web server/],
+    ['a web server with TLS, by direct TLS', secureWeb, true, 'http', /web server/],
+    ['a silent web server', patient, false, 'http', /web server/],
+    ['a silent web server, by direct TLS', patient, true, 'http', /web server/],
+    ['a shell', shell, false, 'other', /does not speak XMPP/],
+    ['a shell, by direct TLS', shell, true, 'other', /does not speak XMPP/],
+  ] as const;
+  const begin = performance.now();
+  await Promise.all(
+    cases.map(async ([what, port, direct, found, message]) => {
+      const reason = await whyNot('127.0.0.1', port, direct);
+      const expected = direct ? 'direct' : 'starttls';
+      t.match(reason, { name: 'WrongPortError', expected, found, peer: `127.0.0.1:${port}`, message }, what);
+      t.notMatch((reason as Error).message, /openssl|SSL routines/i);
+    }),
+  );
+  t.ok(performance.now() - begin < 15_000, 'long before the 30 seconds of a connection are over');
+});
+
+// [promise-trouble-port]
+t.test('a port that is right is not blamed for another fault', async (t) => {
+  const { server } = await startLoopback(t);
+  const { startTls, directTls } = server.ports;
+  for (const [port, direct] of [
+    [startTls, false],
+    [directTls, true],
+  ] as const) {
+    const untrusting = createClient({
+      jid: 'alice@localhost',
+      password: 'secret',
+      server: { host: '127.0.0.1', port, directTls: direct },
+    });
+    await t.rejects(untrusting.start(), { name: 'TlsError', problem: 'self-signed' });
+  }
+  const closed = await portOf(
+    t,
+    net.createServer((socket) => socket.destroy()),
+  );
+  t.match(await whyNot('127.0.0.1', closed, false), {
+    name: 'UnreachableError',
+    problem: 'closed',
+    message: /without an answer/,
+  });
+  t.match(await whyNot('127.0.0.1', closed, true), {
+    name: 'TlsError',
+    problem: 'closed',
+    message: /during the TLS handshake/,
+  });
+});
+
+// [promise-trouble-address]
+t.test('a host that cannot be reached is named with the cause', async (t) => {
+  const free = net.createServer();
+  const port = await portOf(t, free);
+  await new Promise((resolve) => free.close(resolve));
+  t.match(await whyNot('127.0.0.1', port, false), {
+    name: 'UnreachableError',
+    problem: 'refused',
+    message: `127.0.0.1:${port} refused the connection (ECONNREFUSED)`,
+  });
+  t.match(await whyNot('::1', port, false), { problem: /refused|no-route/, message: `[::1]:${port}` });
+  for (const [code, problem, message] of [
+    ['ENOTFOUND', 'no-such-name', 'there is no xmpp.exmaple.com in DNS'],
+    ['EAI_AGAIN', 'dns-failed', 'DNS gives no answer for xmpp.exmaple.com (EAI_AGAIN)'],
+    ['EHOSTUNREACH', 'no-route', 'there is no route to xmpp.exmaple.com:5222 (EHOSTUNREACH)'],
+    ['ETIMEDOUT', 'no-answer', 'xmpp.exmaple.com:5222 does not answer (ETIMEDOUT)'],
+    ['EPERM', 'other', /^no connection to xmpp\.exmaple\.com:5222: /],
+  ] as const) {
+    const lookup = (_host: string, _options: unknown, found: (error: Error) => void): void =>
+      found(Object.assign(new Error(`lookup ${code}`), { code }));
+    const failing = t.capture(dns, 'lookup', lookup);
+    t.match(await whyNot('xmpp.exmaple.com', 5222, false), { name: 'UnreachableError', problem, message });
+    failing.restore();
+  }
 });

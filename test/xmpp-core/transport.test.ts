@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -6,10 +7,13 @@ import tls from 'node:tls';
 import t, { type Test } from 'tap';
 import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../src/loopback/certificate.js';
 import { NegotiationError } from '../../src/xmpp-core/errors.js';
+import { factsOf, type Chain } from '../../src/xmpp-core/transport/certificate-facts.js';
 import { endPointHash } from '../../src/xmpp-core/transport/certificate.js';
+import { foreignUse } from '../../src/xmpp-core/transport/first-bytes.js';
 import { httpRequest } from '../../src/xmpp-core/transport/http.js';
 import { describeTarget, findTargets, type SrvResolver } from '../../src/xmpp-core/transport/targets.js';
-import { tlsOptions } from '../../src/xmpp-core/transport/tls.js';
+import { connectTcp } from '../../src/xmpp-core/transport/tcp.js';
+import { tlsError, tlsOptions } from '../../src/xmpp-core/transport/tls.js';
 
 interface SrvRecord {
   readonly name: string;
@@ -251,3 +255,144 @@ t.test(
     t.equal(tlsOptions(bundle(0)).rejectUnauthorized, true);
   },
 );
+
+const certificate = (name: string): string =>
+  readFileSync(new URL(`../../fixtures/certificates/${name}`, import.meta.url), 'utf8');
+
+/** Connects for example.org to a server with one of the recorded certificates. */
+async function rejected(t: Test, name: string, ca: string, key = name): Promise<unknown> {
+  const server = tls.createServer({ cert: certificate(`${name}.crt`), key: certificate(`${key}.key`) });
+  server.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => server.close());
+  const target = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: 'direct' } as const;
+  try {
+    (await connectTcp(target, { domain: 'example.org', ca }, AbortSignal.timeout(10_000))).destroy();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+// [pitfall-certificate-name] [promise-trouble-certificate]
+t.test('a rejected certificate is described by its names, its days and its issuer', async (t) => {
+  const authority = certificate('authority.crt');
+  const issuer = 'The authority of the recorded streams';
+  t.equal(await rejected(t, 'good', authority), undefined);
+  const cases = [
+    [
+      'wrong-name',
+      authority,
+      'other-name',
+      { names: ['elsewhere.example'] },
+      'for another name: elsewhere.example, not for example.org',
+    ],
+    ['expired', authority, 'expired', { validUntil: new Date('2021-01-01') }, 'its certificate expired on 2021-01-01'],
+    ['good', certificate('self-signed.crt'), 'unknown-authority', { issuer }, `does not trust: "${issuer}"`],
+    ['self-signed', authority, 'self-signed', { names: ['example.org'] }, 'its certificate is self-signed'],
+  ] as const;
+  for (const [name, ca, problem, facts, text] of cases) {
+    const error = await rejected(t, name, ca);
+    t.match(error, { name: 'TlsError', problem, permanent: true, certificate: facts }, name);
+    t.ok((error as Error).message.includes(text), text);
+  }
+});
+
+// [promise-trouble-certificate]
+t.test(
+  'where the certificate of an authority has expired, that one is described; what a server writes has limits',
+  (t) => {
+    const one = (name: string, until: string): Chain =>
+      ({
+        subject: { CN: name },
+        subjectaltname: `DNS:${name}`,
+        valid_from: 'Jan  1 00:00:00 2020 GMT',
+        valid_to: until,
+      }) as Chain;
+    const authority = one('authority', 'Jan  1 00:00:00 2021 GMT');
+    const leaf: Chain = { ...one('leaf', 'Jan  1 00:00:00 2100 GMT'), issuerCertificate: authority };
+    const error = Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' });
+    t.match(tlsError(error, 'a.test', 'peer', leaf).message, /the certificate of its authority expired on 2021-01-01/);
+    t.match(tlsError(error, 'a.test', 'peer', authority).message, /its certificate expired on 2021-01-01/);
+    t.match(tlsError(error, 'a.test', 'peer').message, /its certificate has expired/);
+    const circle: { issuerCertificate?: Chain } & Chain = one('circle', 'Jan  1 00:00:00 2100 GMT');
+    Object.assign(circle, { issuerCertificate: circle });
+    t.match(tlsError(error, 'a.test', 'peer', circle).certificate, { names: ['circle'] });
+
+    const early = Object.assign(new Error('not yet'), { code: 'CERT_NOT_YET_VALID' });
+    t.match(
+      tlsError(early, 'a.test', 'peer', leaf).message,
+      /not valid yet, but from 2020-01-01 on; today is \d{4}-\d\d-\d\d here/,
+    );
+
+    const names = (text: string): readonly string[] => factsOf({ ...leaf, subjectaltname: text }).names;
+    t.strictSame(names('DNS:a.test, IP Address:192.0.2.1, DNS:*.b.test, IP Address:2001:DB8:0:0:0:0:0:1'), [
+      'a.test',
+      '192.0.2.1',
+      '*.b.test',
+      '2001:DB8:0:0:0:0:0:1',
+    ]);
+    t.strictSame(names('othername:<unsupported>, DNS:"a, DNS:b.test", URI:https://c.test'), []);
+    t.equal(names(Array.from({ length: 9 }, (_, at) => `DNS:${at}.test`).join(', ')).length, 8);
+    t.equal(names(`DNS:${'a'.repeat(253)}`).length, 1);
+    t.equal(names(`DNS:${'a'.repeat(254)}`).length, 0);
+    t.strictSame(factsOf({ ...leaf, subjectaltname: undefined as unknown as string }).names, ['leaf']);
+    const subject = { CN: ['x'.repeat(101), 'second'] } as unknown as Chain['issuer'];
+    t.equal(factsOf({ ...leaf, issuer: subject }).issuer, 'x'.repeat(100));
+    t.equal(factsOf({ ...leaf, valid_to: 'never' }).validUntil, undefined);
+    t.end();
+  },
+);
+
+// [promise-trouble-port]
+t.test('an error of a handshake has words of ours, and those of OpenSSL are left out', (t) => {
+  const openSsl = (reason: string): string =>
+    `write EPROTO 80CCA1:error:0A00010B:SSL routines:ssl3_get_record:${reason}:../deps/openssl/record.c:350:\n`;
+  const cases = [
+    ['ERR_SSL_WRONG_VERSION_NUMBER', '', 'not-tls', 'peer answers without TLS'],
+    ['EPROTO', openSsl('wrong version number'), 'not-tls', 'peer answers without TLS'],
+    ['ECONNRESET', 'read ECONNRESET', 'closed', 'peer closed the connection during the TLS handshake'],
+    ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', '', 'handshake', /the server has no TLS of version 1\.2 or later/],
+    ['EPROTO', openSsl('unsupported protocol'), 'handshake', /the server has no TLS of version 1\.2 or later/],
+    ['ERR_SSL_TLSV1_UNRECOGNIZED_NAME', '', 'handshake', /no certificate for this domain/],
+    ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', '', 'handshake', /does not offer XMPP on this port/],
+    ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', '', 'handshake', /no cipher in common/],
+    ['ERR_SSL_DH_KEY_TOO_SMALL', '', 'handshake', /too weak/],
+    [
+      'ERR_SSL_SOMETHING_NEW',
+      openSsl('something new'),
+      'handshake',
+      'the TLS handshake with peer failed (ERR_SSL_SOMETHING_NEW)',
+    ],
+  ] as const;
+  for (const [code, text, problem, message] of cases) {
+    const error = tlsError(Object.assign(new Error(text), { code }), 'a.test', 'peer');
+    t.match(error, { problem, permanent: false, message });
+    t.notMatch(error.message, /openssl|routines/i);
+  }
+  t.end();
+});
+
+// [promise-trouble-port]
+t.test('first bytes that are no XML are recognized, however short the first chunk is', (t) => {
+  const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+  const cases = [
+    ['HTTP/1.1 400 Bad Request', 'http'],
+    ['H', 'http'],
+    ['Hello', 'other'],
+    ['\x15\x03\x01\x00\x02', 'direct'],
+    ['\x16\x03', 'direct'],
+    ['SSH-2.0', 'other'],
+    ['220 mail.example ESMTP', 'other'],
+    ['<', undefined],
+    ['<?xml version', undefined],
+    ['\r\n <stream:stream', undefined],
+    ['\xef\xbb\xbf<', undefined],
+    ['\xfe\xff\0<', undefined],
+    ['', undefined],
+  ] as const;
+  for (const [text, use] of cases) t.equal(foreignUse(bytes(text)), use, JSON.stringify(text));
+  t.end();
+});

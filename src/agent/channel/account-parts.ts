@@ -94,7 +94,7 @@ export function accountParts(
   const files = new MediaFetcher({ account, store: media, uploadOrigin: uploadOriginOf(client), log });
   const inbox = new Inbox({ ...shared, ...people, queue, commands, files });
   const catchUp = new CatchUp({ ...shared, rooms });
-  const connectionLog = new ConnectionLog(account.name, log);
+  const connectionLog = new ConnectionLog(account, log);
   const fed = { inbox, rooms, catchUp, unfinishedWork, presenceSubscribers, profile, connectionLog };
   const sources = new Sources({ ...shared, ...fed });
 

@@ -24,16 +24,13 @@ export function offeredTls(features: Element, stream: XmlStream): Element | unde
   if (stream.security !== undefined) return undefined;
   const offer = features.child('starttls', NS_TLS);
   if (offer !== undefined) return offer;
-  throw new TlsError(
-    `${stream.peer} offers no StartTLS, so no password was sent; if the port expects direct TLS, set direct_tls`,
-    { permanent: true },
-  );
+  throw new TlsError(`${stream.peer} offers no StartTLS, so no password was sent`, { problem: 'not-offered' });
 }
 
 /** Accepts the offer and starts TLS; the stream must then be opened again. @throws TlsError */
 export async function acceptTls(stream: XmlStream, signal: AbortSignal): Promise<void> {
   stream.send(el('starttls', NS_TLS));
   const answer = await stream.receive(signal);
-  if (!answer.is('proceed', NS_TLS)) throw new TlsError(`${stream.peer} refused to start TLS`, { permanent: false });
+  if (!answer.is('proceed', NS_TLS)) throw new TlsError(`${stream.peer} refused to start TLS`, { problem: 'refused' });
   await stream.startTls(signal);
 }

@@ -2,11 +2,15 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { untilAborted } from '../deadline.js';
+import { WrongPortError } from '../errors.js';
 import { toAsciiDomain } from '../jid/domain.js';
 import { connectOptions } from './addresses.js';
+import { watchCertificate } from './certificate-facts.js';
+import { foreignUse } from './first-bytes.js';
 import { unbracketed, type TcpTarget } from './targets.js';
 import { securityOf, tlsError, tlsOptions, type ClientCertificate } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
+import { closedWithoutAnswer, peerOf, unreachable } from './unreachable.js';
 
 /** How the server's certificate is verified, and what we present. */
 export interface TlsOptions {
@@ -25,7 +29,7 @@ const LINGER_MS = 3_000;
 
 /**
  * Connects to one target. IPv4 and IPv6 addresses of its host are tried in turn (RFC 8305, by `node:net`).
- * @throws TlsError when TLS fails; an `Error` of `node:net` when the connection fails; or the signal's reason
+ * @throws UnreachableError when the connection fails; TlsError when TLS fails; or the signal's reason
  */
 export async function connectTcp(target: TcpTarget, options: TlsOptions, signal: AbortSignal): Promise<Transport> {
   const socket = net.connect({
@@ -36,7 +40,7 @@ export async function connectTcp(target: TcpTarget, options: TlsOptions, signal:
     keepAlive: true,
   });
   try {
-    await untilAborted(signal, connected(socket, 'connect'));
+    await reached(socket, target, signal);
     const transport = new TcpTransport(socket, target, options);
     if (target.tls === 'direct') await transport.startTls(signal);
     return transport;
@@ -49,16 +53,17 @@ export async function connectTcp(target: TcpTarget, options: TlsOptions, signal:
 class TcpTransport implements Transport {
   readonly peer: string;
   readonly #options: TlsOptions;
-  readonly #direct: boolean;
+  readonly #target: TcpTarget;
   #socket: net.Socket;
   #security: Security | undefined;
   #handlers: TransportHandlers | undefined;
   #error: Error | undefined;
+  #hasAnswered = false;
 
   constructor(socket: net.Socket, target: TcpTarget, options: TlsOptions) {
-    this.peer = `${target.host}:${target.port}`;
+    this.peer = peerOf(target);
     this.#options = options;
-    this.#direct = target.tls === 'direct';
+    this.#target = target;
     this.#socket = socket;
     this.#listen(socket);
   }
@@ -93,16 +98,17 @@ class TcpTransport implements Transport {
       ...(net.isIP(reference) === 0 ? { servername: reference } : {}),
       ...tlsOptions(ca, certificate),
       // XEP-0368 §3: direct TLS names its application; StartTLS does not.
-      ...(this.#direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
+      ...(this.#target.tls === 'direct' ? { ALPNProtocols: ['xmpp-client'] } : {}),
       checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(reference, certificate),
     });
     this.#socket = socket;
+    const readCertificate = watchCertificate(socket);
     try {
       await untilAborted(signal, connected(socket, 'secureConnect'));
     } catch (error) {
       socket.destroy();
       if (signal.aborted) throw error;
-      throw tlsError(error, domain, this.peer);
+      throw tlsError(error, domain, this.peer, readCertificate());
     }
     this.#security = securityOf(socket, true);
     this.#listen(socket);
@@ -123,13 +129,38 @@ class TcpTransport implements Transport {
 
   #listen(socket: net.Socket): void {
     socket.pause();
-    socket.on('data', (chunk) => this.#handlers?.onData(chunk));
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', (error) => {
       this.#error = error;
     });
-    socket.on('close', () => this.#handlers?.onClose(this.#error));
+    socket.on('close', () => {
+      if (!this.#hasAnswered) this.#error = closedWithoutAnswer(this.#target, this.#error);
+      this.#handlers?.onClose(this.#error);
+    });
     // A 'data' listener makes node read at once; the stream resumes when it is ready.
     if (this.#handlers === undefined) socket.pause();
+  }
+
+  #read(chunk: Buffer): void {
+    if (!this.#hasAnswered) {
+      this.#hasAnswered = true;
+      const found = foreignUse(chunk);
+      // A TLS record is no surprise before TLS, and nonsense inside it.
+      if (found !== undefined && !(found === 'direct' && this.#security !== undefined)) {
+        this.#socket.destroy(new WrongPortError(this.peer, { expected: this.#target.tls, found }));
+        return;
+      }
+    }
+    this.#handlers?.onData(chunk);
+  }
+}
+
+/** Waits for the connection. @throws UnreachableError, or the signal's reason */
+async function reached(socket: net.Socket, target: TcpTarget, signal: AbortSignal): Promise<void> {
+  try {
+    await untilAborted(signal, connected(socket, 'connect'));
+  } catch (error) {
+    throw signal.aborted ? error : unreachable(target, error);
   }
 }
 
@@ -144,18 +175,11 @@ function connected(socket: net.Socket, event: 'connect' | 'secureConnect'): Prom
       resolve();
     };
     // It stays: a destroyed socket may emit another error, which is harmless.
-    const onError = (error: Error): void => reject(readable(error));
+    const onError = (error: Error): void => reject(error);
     const onClose = (): void => {
       removeListeners();
       reject(new Error('the connection was closed'));
     };
     socket.on(event, onReady).on('error', onError).on('close', onClose);
   });
-}
-
-/** For several addresses `node:net` emits an AggregateError without a message. */
-function readable(error: Error): Error {
-  if (!(error instanceof AggregateError) || error.errors.length === 0) return error;
-  const messages = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));
-  return new Error(messages.join(', '), { cause: error });
 }

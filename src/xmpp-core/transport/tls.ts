@@ -2,8 +2,9 @@
 import { BoundedMap } from '../bounded-map.js';
 import { createHash } from 'node:crypto';
 import tls from 'node:tls';
-import { TlsError } from '../errors.js';
+import { TlsError, type CertificateFacts, type TlsProblem } from '../errors.js';
 import type { ChannelBinding } from '../sasl/mechanism.js';
+import { culpritIn, factsOf, type Chain } from './certificate-facts.js';
 import { endPointHash } from './certificate.js';
 import type { Security } from './transport.js';
 
@@ -68,40 +69,99 @@ function channelBindings(socket: tls.TLSSocket): ChannelBinding[] {
   return bindings;
 }
 
-const UNKNOWN_AUTHORITY = 'its certificate is from an authority this machine does not trust; set ca_file to trust it';
-
 /** What is wrong with a certificate, by the code of `node:tls`. */
-const DISTRUST: ReadonlyMap<string, string> = new Map([
-  ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
-  ['CERT_HAS_EXPIRED', 'its certificate has expired'],
-  ['CERT_NOT_YET_VALID', 'its certificate is not valid yet; check the clock of this machine'],
-  ['CERT_REVOKED', 'its certificate was revoked'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is self-signed; if it is yours, set ca_file to it'],
-  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_AUTHORITY],
-  ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_AUTHORITY],
-  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_AUTHORITY],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_AUTHORITY],
+const DISTRUST: ReadonlyMap<string, TlsProblem> = new Map<string, TlsProblem>([
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'other-name'],
+  ['CERT_HAS_EXPIRED', 'expired'],
+  ['CERT_NOT_YET_VALID', 'not-yet-valid'],
+  ['CERT_REVOKED', 'revoked'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'unknown-authority'],
+  ['UNABLE_TO_GET_ISSUER_CERT', 'unknown-authority'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'unknown-authority'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unknown-authority'],
 ]);
 
-/** Whether the error means that the certificate is not trusted. */
-export function isCertificateError(error: unknown): boolean {
-  return DISTRUST.has(codeOf(error));
+/** Why a handshake failed, by a part of the code: the text of OpenSSL is for its developers. */
+const HANDSHAKE_FAILURES: readonly (readonly [RegExp, string])[] = [
+  [/UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION/, 'the server has no TLS of version 1.2 or later'],
+  [/UNRECOGNIZED_NAME/, 'the server has no certificate for this domain'],
+  [/NO_APPLICATION_PROTOCOL/, 'the server does not offer XMPP on this port'],
+  [/HANDSHAKE_FAILURE|NO_SHARED/, 'the server and this machine have no cipher in common'],
+  [/TOO_SMALL|TOO_WEAK|INSUFFICIENT/, 'the keys of the server are too weak'],
+  [/CERTIFICATE_REQUIRED/, 'the server requires a certificate from us'],
+];
+
+/** What the peer sent is no TLS at all. */
+const NOT_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL/;
+
+/** Whether the error means that the peer speaks TLS, and only rejects ours or has a certificate that we reject. */
+export function isFromTlsPeer(error: unknown): boolean {
+  const code = codeOf(error);
+  return DISTRUST.has(code) || (code.startsWith('ERR_SSL_') && !NOT_TLS.test(code));
 }
 
-/** Converts an error of `node:tls`. It is permanent if the certificate is not trusted, since a retry cannot help. */
-export function tlsError(error: unknown, domain: string, peer: string): TlsError {
+/** Whether the error is one of TLS, for which `tlsError` has better words. */
+export function isTlsFailure(error: unknown): boolean {
+  return DISTRUST.has(codeOf(error)) || codeOf(error).startsWith('ERR_SSL_');
+}
+
+/**
+ * Converts an error of `node:tls`.
+ * @param chain the certificate of the server, if it sent one
+ */
+export function tlsError(error: unknown, domain: string, peer: string, chain?: Chain): TlsError {
   const code = codeOf(error);
   const distrust = DISTRUST.get(code);
-  const detail = distrust ?? (error instanceof Error ? error.message : String(error));
+  if (distrust === undefined) return new TlsError(...handshakeFailure(error, peer));
+  const culprit = chain === undefined ? undefined : culpritIn(chain, distrust, Date.now());
+  const certificate = culprit === undefined ? undefined : factsOf(culprit);
+  const whose = culprit === chain ? 'its certificate' : 'the certificate of its authority';
   return new TlsError(
-    `no trusted TLS connection to ${peer} for ${domain}: ${detail}${code === '' ? '' : ` (${code})`}`,
-    {
-      cause: error,
-      permanent: distrust !== undefined,
-    },
+    `no trusted TLS connection to ${peer} for ${domain}: ${whose} ${distrustText(distrust, domain, certificate)} (${code})`,
+    { cause: error, problem: distrust, certificate },
   );
 }
 
+function handshakeFailure(error: unknown, peer: string): ConstructorParameters<typeof TlsError> {
+  const code = codeOf(error);
+  if (NOT_TLS.test(code)) return [`${peer} answers without TLS`, { cause: error, problem: 'not-tls' }];
+  if (code === '' || code === 'ECONNRESET')
+    return [`${peer} closed the connection during the TLS handshake`, { cause: error, problem: 'closed' }];
+  const why = HANDSHAKE_FAILURES.find(([pattern]) => pattern.test(code))?.[1];
+  return [
+    `the TLS handshake with ${peer} failed${why === undefined ? '' : `: ${why}`} (${code})`,
+    { cause: error, problem: 'handshake' },
+  ];
+}
+
+/** The text after "its certificate". */
+function distrustText(problem: TlsProblem, domain: string, certificate: CertificateFacts | undefined): string {
+  const { names = [], validFrom, validUntil, issuer } = certificate ?? {};
+  switch (problem) {
+    case 'other-name':
+      return `is for another name${names.length === 0 ? '' : `: ${names.join(', ')}`}, not for ${domain}`;
+    case 'expired':
+      return validUntil === undefined ? 'has expired' : `expired on ${dayOf(validUntil)}`;
+    case 'not-yet-valid':
+      return `is not valid yet${validFrom === undefined ? '' : `, but from ${dayOf(validFrom)} on`}; today is ${dayOf(new Date())} here`;
+    case 'revoked':
+      return 'was revoked';
+    case 'self-signed':
+      return 'is self-signed';
+    default:
+      return `is from an authority that this machine does not trust${issuer === undefined ? '' : `: ${JSON.stringify(issuer)}`}`;
+  }
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code !== 'EPROTO' || !(error instanceof Error)) return code;
+  // `node:tls` gives some failures of OpenSSL this code, and their own only in the text: `…:SSL routines:function:wrong version number:…`.
+  const reason = /:SSL routines:[^:]{0,99}:([^:]{1,99}):/.exec(error.message)?.[1];
+  return reason === undefined ? code : `ERR_SSL_${reason.toUpperCase().replaceAll(/\W/g, '_')}`;
 }

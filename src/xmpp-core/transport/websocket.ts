@@ -1,12 +1,15 @@
 /** XMPP over WebSocket (RFC 7395), on `ws`: each message carries one element, and the URL determines whether TLS is used. */
+import net from 'node:net';
 import tls from 'node:tls';
 import type { WebSocket } from 'ws';
-import { StreamError, TlsError } from '../errors.js';
+import { NegotiationError, StreamError, TlsError } from '../errors.js';
 import { untilAborted } from '../deadline.js';
 import { connectOptions, isLoopbackAddress } from './addresses.js';
+import { watchCertificate, type Chain } from './certificate-facts.js';
 import { unbracketed, webSocketTarget, type WebSocketTarget } from './targets.js';
-import { isCertificateError, securityOf, tlsError, tlsOptions } from './tls.js';
+import { isTlsFailure, securityOf, tlsError, tlsOptions } from './tls.js';
 import type { Security, Transport, TransportHandlers } from './transport.js';
+import { isUnreachable, unreachable } from './unreachable.js';
 
 /** Options of `connectWebSocket`. */
 export interface WebSocketOptions {
@@ -27,8 +30,8 @@ const IN_ORDER: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
 /**
  * Connects to an XMPP WebSocket. The certificate must be for the URL's own host (RFC 7395 §5).
- * @throws TlsError when the certificate is not trusted; NegotiationError for a URL that is not allowed; an `Error` of `ws` (no
- *   WebSocket, or not the subprotocol `xmpp`) or of `node:net`; or the signal's reason
+ * @throws UnreachableError when the connection fails; TlsError when TLS fails; NegotiationError for a URL that is not allowed or has no
+ *   WebSocket; an `Error` of `ws` (not the subprotocol `xmpp`, say); or the signal's reason
  */
 export async function connectWebSocket(
   target: WebSocketTarget,
@@ -40,9 +43,20 @@ export async function connectWebSocket(
   const host = unbracketed(url.hostname);
   // Loaded on demand: clients that connect by TCP never need it.
   const { WebSocket } = await import('ws');
+  let readCertificate = (): Chain | undefined => undefined;
+  const createConnection = ((options: tls.ConnectionOptions) => {
+    const carrier = tls.connect({
+      ...options,
+      ...tlsOptions(ca),
+      path: undefined,
+      servername: net.isIP(host) === 0 ? host : '',
+    });
+    readCertificate = watchCertificate(carrier);
+    return carrier;
+  }) as typeof net.createConnection;
   const socket = new WebSocket(url, 'xmpp', {
     ...connectOptions(host, isSecure ? undefined : isLoopbackAddress),
-    ...tlsOptions(ca),
+    createConnection: isSecure ? createConnection : undefined,
     maxPayload: maxMessageBytes,
     perMessageDeflate: false,
     followRedirects: false,
@@ -56,8 +70,21 @@ export async function connectWebSocket(
     return new WebSocketTransport(socket, url.host, security);
   } catch (error) {
     socket.terminate();
-    throw isCertificateError(error) ? tlsError(error, host, url.host) : error;
+    throw signal.aborted ? error : handshakeError(error, url, readCertificate());
   }
+}
+
+/** The error that says what is wrong; `error` itself where only `ws` can tell. */
+function handshakeError(error: unknown, url: URL, chain: Chain | undefined): unknown {
+  if (isTlsFailure(error)) return tlsError(error, unbracketed(url.hostname), url.host, chain);
+  if (isUnreachable(error)) return unreachable({ host: unbracketed(url.hostname), port: portOf(url) }, error);
+  const status = /^Unexpected server response: (\d{3})$/.exec(error instanceof Error ? error.message : '')?.[1];
+  if (status === undefined) return error;
+  return new NegotiationError(`${url.host} has no WebSocket at ${url.pathname} (HTTP ${status})`, { cause: error });
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'wss:' ? 443 : 80) : Number(port);
 }
 
 class WebSocketTransport implements Transport {
@@ -97,7 +124,9 @@ class WebSocketTransport implements Transport {
 
   /** RFC 7395 §3.9: STARTTLS is not used inside a WebSocket. */
   startTls(): Promise<void> {
-    return Promise.reject(new TlsError(`${this.peer}: TLS cannot start inside a WebSocket`, { permanent: true }));
+    return Promise.reject(
+      new TlsError(`${this.peer}: TLS cannot start inside a WebSocket`, { problem: 'not-offered' }),
+    );
   }
 
   end(): void {

@@ -2,21 +2,22 @@
 import type { ClientEvents } from '../../../xmpp-core/client.js';
 import { errorText, type Log } from '../../log.js';
 import { OncePerHour } from '../../once-per-hour.js';
-import { errorKind, remedyFor } from './error-kind.js';
+import { errorKind, remedyFor, type ServerSettings } from './connection-trouble.js';
 
 /** One method for each event of the client that is logged. */
 export class ConnectionLog {
-  readonly #account: string;
+  readonly #account: ServerSettings;
   readonly #log: Log;
   readonly #undelivered = new OncePerHour();
+  #wasOnline = false;
 
-  /** @param account its name in the configuration */
-  constructor(account: string, log: Log) {
+  constructor(account: ServerSettings, log: Log) {
     this.#account = account;
     this.#log = log;
   }
 
   online({ jid, resumed }: ClientEvents['online']): void {
+    this.#wasOnline = true;
     this.#log('info', 'online', { jid: jid.toString(), resumed });
   }
 
@@ -26,10 +27,11 @@ export class ConnectionLog {
 
   offline({ reason, willRetry, retryInMs }: ClientEvents['offline']): void {
     if (reason !== undefined) {
-      const kind = errorKind(reason);
-      // An error that ends the run needs a person: the message says what to do.
-      if (willRetry) this.#log('warn', 'error', { kind, message: reason.message });
-      else this.#log('error', 'error', { kind, message: `${reason.message}; ${remedyFor(kind, this.#account)}` });
+      // Settings that have worked are right, unless the error ends the run.
+      const remedy = willRetry && this.#wasOnline ? undefined : remedyFor(reason, this.#account);
+      const restart = willRetry ? '' : ', and restart the bot';
+      const message = remedy === undefined ? reason.message : `${reason.message}; ${remedy}${restart}`;
+      this.#log(willRetry ? 'warn' : 'error', 'error', { kind: errorKind(reason), message });
     }
     this.#log('info', 'offline', { reason: reason?.message ?? 'stopped', retryInMs: retryInMs ?? null });
   }
