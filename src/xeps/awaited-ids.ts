@@ -20,7 +20,7 @@ export class AwaitedIds {
    */
   add(message: Element): void {
     const id = message.attr('id');
-    const to = Jid.tryParse(message.attr('to'));
+    const to = Jid.fromWire(message.attr('to'));
     if (id === undefined || to === undefined || message.attr('type') === 'groupchat')
       throw new XmppError('only a message with an id and a single recipient can be tracked');
     // An occupant answers from the full JID; any client of another addressee may answer.

@@ -76,7 +76,7 @@ export function writeDiscoInfo({ identities, features, forms }: DiscoInfo, node?
 /** Reads the answer to an item query. Items without a valid JID are left out. */
 export function readDiscoItems(query: Element): DiscoItem[] {
   return query.children('item').flatMap((item) => {
-    const jid = Jid.tryParse(item.attr('jid'));
+    const jid = Jid.fromWire(item.attr('jid'));
     if (jid === undefined) return [];
     const node = item.attr('node');
     const name = item.attr('name');

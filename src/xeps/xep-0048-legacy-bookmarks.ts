@@ -29,7 +29,7 @@ export interface Conference {
 /** Reads the rooms in a `<storage/>`; those without a valid JID are left out. */
 export function readBookmarkStorage(storage: Element): Conference[] {
   return storage.children('conference').flatMap((conference) => {
-    const jid = Jid.tryParse(conference.attr('jid'));
+    const jid = Jid.fromWire(conference.attr('jid'));
     return jid === undefined ? [] : [readConference(conference, jid)];
   });
 }
@@ -112,7 +112,7 @@ export const legacyBookmarks = definePlugin({
 
 function isConferenceOf(jid: Jid): (element: Element) => boolean {
   return (element) =>
-    element.is('conference', NS_LEGACY_BOOKMARKS) && Jid.tryParse(element.attr('jid'))?.bare.equals(jid.bare) === true;
+    element.is('conference', NS_LEGACY_BOOKMARKS) && Jid.fromWire(element.attr('jid'))?.bare.equals(jid.bare) === true;
 }
 
 function textOf(conference: Element, name: string): string | undefined {

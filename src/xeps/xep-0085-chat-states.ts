@@ -57,7 +57,7 @@ export const chatStates = definePlugin({
     });
     // States are also sent along with messages.
     context.outgoing((stanza) => {
-      const to = stanza.name === 'message' ? Jid.tryParse(stanza.attr('to')) : undefined;
+      const to = stanza.name === 'message' ? Jid.fromWire(stanza.attr('to')) : undefined;
       const state = to === undefined ? undefined : readChatState(stanza);
       if (to !== undefined && state !== undefined) lastSent.set(to.toString(), state);
       return stanza;

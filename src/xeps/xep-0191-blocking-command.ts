@@ -17,7 +17,7 @@ const NS_BLOCKING_ERRORS = 'urn:xmpp:blocking:errors';
 
 /** Reads the JIDs of a `<blocklist/>`, `<block/>` or `<unblock/>`; invalid ones are left out. */
 export function readBlockedJids(list: Element): Jid[] {
-  return list.children('item').flatMap((item) => Jid.tryParse(item.attr('jid')) ?? []);
+  return list.children('item').flatMap((item) => Jid.fromWire(item.attr('jid')) ?? []);
 }
 
 /** Writes a `<blocklist/>`, `<block/>` or `<unblock/>`. */

@@ -13,7 +13,7 @@ export const NS_DIRECT_INVITATION = 'jabber:x:conference';
 
 /** Reads a direct invitation. @param by its sender. @returns `undefined` if it names no room */
 export function readDirectInvitation(x: Element, by: Jid): Invitation | undefined {
-  const room = Jid.tryParse(x.attr('jid'))?.bare;
+  const room = Jid.fromWire(x.attr('jid'))?.bare;
   if (room === undefined || room.localpart === '') return undefined;
   const continues = x.attr('continue')?.trim();
   return {

@@ -42,9 +42,9 @@ export function readForwarded(parent: Element): Forwarded | undefined {
  * @returns `undefined` for other stanzas, errors, and messages without a sender
  */
 export function readForwardedMessage({ stanza }: Forwarded, language: string | undefined): Message | undefined {
-  const from = Jid.tryParse(stanza.attr('from'));
+  const from = Jid.fromWire(stanza.attr('from'));
   if (stanza.name !== 'message' || stanza.attr('type') === 'error' || from === undefined) return undefined;
-  const to = Jid.tryParse(stanza.attr('to'));
+  const to = Jid.fromWire(stanza.attr('to'));
   return readMessage({ element: stanza, from, to, id: stanza.attr('id'), language: languageOf(stanza, language) });
 }
 

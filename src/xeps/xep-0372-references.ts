@@ -82,7 +82,7 @@ export const references = definePlugin({
 function jidOf(uri: string): Jid | undefined {
   const path = /^xmpp:([^?#]+)/i.exec(uri)?.[1];
   try {
-    return path === undefined ? undefined : Jid.tryParse(decodeURIComponent(path));
+    return path === undefined ? undefined : Jid.fromWire(decodeURIComponent(path));
   } catch {
     // An invalid percent-encoding.
     return undefined;

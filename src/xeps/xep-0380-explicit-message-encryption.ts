@@ -1,7 +1,7 @@
 /**
  * XEP-0380 Explicit Message Encryption, 0.4.0 (Deferred). https://xmpp.org/extensions/xep-0380.html
  *
- * Detects encrypted messages, whose body is only a fallback text, and the encryption used.
+ * Detects encrypted messages, whose body is only a fallback text or, with OTR, the secret itself; and the encryption used.
  */
 import { definePlugin } from '../xmpp-core/plugin.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
@@ -18,6 +18,8 @@ const ENCRYPTED: ReadonlyMap<string, string> = new Map([
   ['jabber:x:encrypted', 'OpenPGP'],
   ['urn:xmpp:otr:0', 'OTR'],
 ]);
+/** OTR writes its messages, fragments, queries and errors into the body (XEP-0364 §2). */
+const OTR = /^\?OTR(?:[:,|?]|v\w{0,8}\?| Error:)/;
 const MAX_NAME_LENGTH = 40;
 
 /** The display name of a message's encryption; `undefined` for a plain message. */
@@ -27,7 +29,8 @@ export function readEncryption(message: Element): string | undefined {
   if (declared !== undefined)
     return ENCRYPTED.get(namespace) ?? declared.attr('name')?.slice(0, MAX_NAME_LENGTH) ?? 'an unknown method';
   const found = message.children().find(({ ns }) => ENCRYPTED.has(ns));
-  return found === undefined ? undefined : ENCRYPTED.get(found.ns);
+  if (found !== undefined) return ENCRYPTED.get(found.ns);
+  return OTR.test(message.childText('body') ?? '') ? 'OTR' : undefined;
 }
 
 /** Writes the encryption of a message. @param name for display; only for encryptions that §4 does not list */

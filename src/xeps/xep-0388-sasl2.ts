@@ -157,7 +157,7 @@ function continueError(answer: Element): SaslError {
 
 /** §2.6.1: the identity that the server granted, which has to be our account. */
 function readAuthorized(success: Element, { account, stream }: Negotiation): Jid {
-  const authorized = Jid.tryParse(success.childText('authorization-identifier')?.trim());
+  const authorized = Jid.fromWire(success.childText('authorization-identifier')?.trim());
   if (authorized !== undefined && isOf(account, authorized)) return authorized;
   throw new SaslError(
     'foreign-identity',

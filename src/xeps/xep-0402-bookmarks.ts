@@ -41,7 +41,7 @@ export interface Bookmark extends Conference {
 
 /** Reads an item of the node; `undefined` if its id is not the JID of a room or its payload is not a bookmark. */
 export function readBookmark({ id, payload }: PubsubItem): Bookmark | undefined {
-  const jid = Jid.tryParse(id);
+  const jid = Jid.fromWire(id);
   if (jid === undefined || !jid.isBare || payload?.is('conference', NS_BOOKMARKS) !== true) return undefined;
   const extensions = payload.child('extensions')?.children();
   return { ...readConference(payload, jid), ...(extensions === undefined ? {} : { extensions }) };
@@ -126,7 +126,7 @@ export const bookmarks = definePlugin({
     };
     /** The items of a room; other clients may have written its JID differently in the id. */
     const find = async (jid: Jid): Promise<PubsubItem[]> =>
-      (await store.items(NS_BOOKMARKS)).filter(({ id }) => Jid.tryParse(id)?.equals(jid.bare) === true);
+      (await store.items(NS_BOOKMARKS)).filter(({ id }) => Jid.fromWire(id)?.equals(jid.bare) === true);
 
     const legacyStore = (node: string | undefined, place: BookmarkStorage): Store => {
       const load = async (): Promise<Element> => (await place.load()) ?? el('storage', NS_LEGACY_BOOKMARKS);
@@ -162,7 +162,7 @@ export const bookmarks = definePlugin({
       if (event.type === 'purged' || event.type === 'deleted') take([]);
       if (event.type !== 'items') return;
       const changed = event.items.flatMap((item) => readBookmark(item) ?? []);
-      const retracted = event.retracted.flatMap((id) => Jid.tryParse(id) ?? []);
+      const retracted = event.retracted.flatMap((id) => Jid.fromWire(id) ?? []);
       for (const bookmark of changed) {
         known.set(bookmark.jid.toString(), bookmark);
         events.emit('changed', { bookmark });

@@ -130,7 +130,7 @@ class Watch {
     const canPing = this.#room.joined && !this.#room.isChangingNick && this.#context.silentMs() !== undefined;
     if (!canPing) return 'undecided';
     try {
-      await this.#context.iq({ to: jid.withResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs });
+      await this.#context.iq({ to: jid.withWireResource(nick), type: 'get', payload: el('ping', NS_PING), timeoutMs });
       return selfPingVerdict(undefined);
     } catch (error) {
       return selfPingVerdict(error);

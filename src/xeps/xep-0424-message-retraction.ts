@@ -25,13 +25,38 @@ import { writeFallback } from './xep-0428-fallback-indication.js';
 /** The namespace of retractions. */
 export const NS_RETRACTION = 'urn:xmpp:message-retract:1';
 
+/** Retractions before version 0.4 were fastened to their message (XEP-0422). */
+const NS_FASTENING = 'urn:xmpp:fasten:0';
+const NS_OLD_RETRACTION = 'urn:xmpp:message-retract:0';
 const NS_MODERATION = 'urn:xmpp:message-moderate:1';
+const NS_OLD_MODERATION = 'urn:xmpp:message-moderate:0';
 const FALLBACK = '/me retracted a previous message, but it is unsupported by your client.';
 
-/** Reads the id of the message that its author retracts: in a room its stanza-id. Retractions by moderators are not read here. */
+/**
+ * Reads the id of the message that its author retracts: in a room its stanza-id. The older form of version 0.3 is read as well. Retractions by
+ * moderators are not read here.
+ */
 export function readRetraction(message: Element): string | undefined {
   const retract = message.child('retract', NS_RETRACTION);
-  return retract?.child('moderated', NS_MODERATION) === undefined ? retract?.attr('id') : undefined;
+  if (retract !== undefined)
+    return retract.child('moderated', NS_MODERATION) === undefined ? retract.attr('id') : undefined;
+  const fastened = readOldRetraction(message);
+  return fastened?.moderated === undefined ? fastened?.id : undefined;
+}
+
+/** A retraction as it was before version 0.4. */
+export interface OldRetraction {
+  readonly id: string | undefined;
+  /** The `<moderated/>` of XEP-0425 before version 0.3, if a moderator retracted the message. */
+  readonly moderated: Element | undefined;
+}
+
+/** Reads the older form; `undefined` if there is none. Its fallback names no extension: the whole body is one. */
+export function readOldRetraction(message: Element): OldRetraction | undefined {
+  const fastening = message.child('apply-to', NS_FASTENING);
+  const moderated = fastening?.child('moderated', NS_OLD_MODERATION);
+  const retract = (moderated ?? fastening)?.child('retract', NS_OLD_RETRACTION);
+  return retract === undefined ? undefined : { id: fastening?.attr('id'), moderated };
 }
 
 /** Writes a retraction. */
@@ -48,7 +73,9 @@ export interface Tombstone {
 
 /** Reads a tombstone; `undefined` if there is none. */
 export function readTombstone(message: Element): Tombstone | undefined {
-  const retracted = message.child('retracted', NS_RETRACTION);
+  const retracted =
+    message.child('retracted', NS_RETRACTION) ??
+    (message.child('moderated', NS_OLD_MODERATION) ?? message).child('retracted', NS_OLD_RETRACTION);
   if (retracted === undefined) return undefined;
   return { id: retracted.attr('id'), stamp: readDateTime(retracted.attr('stamp')) };
 }

@@ -7,8 +7,11 @@
 import { Jid } from '../xmpp-core/jid/jid.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';
 import { el, type Element } from '../xmpp-core/xml/element.js';
-import { NS_RETRACTION, readTombstone, type Tombstone } from './xep-0424-message-retraction.js';
+import { NS_RETRACTION, readOldRetraction, readTombstone, type Tombstone } from './xep-0424-message-retraction.js';
 import { readOccupantId } from './xep-0421-occupant-id.js';
+
+/** The namespace before version 0.3. */
+const NS_OLD_MODERATION = 'urn:xmpp:message-moderate:0';
 
 /** The namespace of moderation, and the feature of rooms that support it. */
 export const NS_MODERATION = 'urn:xmpp:message-moderate:1';
@@ -46,8 +49,9 @@ export function readModeratedRetraction({
   type,
 }: Pick<Message, 'element' | 'from' | 'type'>): ModeratedRetraction | undefined {
   const retract = element.child('retract', NS_RETRACTION);
-  const id = retract?.attr('id');
-  const moderation = retract === undefined ? undefined : readModeration(retract);
+  const old = readOldRetraction(element);
+  const id = retract?.attr('id') ?? old?.id;
+  const moderation = readModeration(retract?.child('moderated', NS_MODERATION) ?? old?.moderated, retract);
   if (type !== 'groupchat' || from.resource !== '' || id === undefined || moderation === undefined) return undefined;
   return { id, ...moderation };
 }
@@ -55,16 +59,17 @@ export function readModeratedRetraction({
 /** Reads the tombstone of a moderated message in an archive (§4.3); `undefined` for others, such as that of an author's own retraction. */
 export function readModeratedTombstone(message: Element): (Tombstone & Moderation) | undefined {
   const retracted = message.child('retracted', NS_RETRACTION);
-  const moderation = retracted === undefined ? undefined : readModeration(retracted);
+  const moderated = retracted?.child('moderated', NS_MODERATION) ?? message.child('moderated', NS_OLD_MODERATION);
+  const moderation = readModeration(moderated, retracted);
   const tombstone = readTombstone(message);
   return tombstone === undefined || moderation === undefined ? undefined : { ...tombstone, ...moderation };
 }
 
-function readModeration(retraction: Element): Moderation | undefined {
-  const moderated = retraction.child('moderated', NS_MODERATION);
+/** @param outer the element around it, where some rooms write the reason */
+function readModeration(moderated: Element | undefined, outer: Element | undefined): Moderation | undefined {
   if (moderated === undefined) return undefined;
   // ejabberd 24.12 uses the other namespace.
   const reason =
-    retraction.childText('reason') ?? retraction.childText('reason', NS_MODERATION) ?? moderated.childText('reason');
-  return { by: Jid.tryParse(moderated.attr('by')), occupantId: readOccupantId(moderated), reason };
+    outer?.childText('reason') ?? outer?.childText('reason', NS_MODERATION) ?? moderated.childText('reason');
+  return { by: Jid.fromWire(moderated.attr('by')), occupantId: readOccupantId(moderated), reason };
 }

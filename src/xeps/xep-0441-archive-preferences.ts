@@ -38,7 +38,7 @@ export function writeArchivePreferences({ default: byDefault, always, never }: A
 }
 
 function readJids(list: Element | undefined): Jid[] {
-  return (list?.children('jid') ?? []).flatMap(({ text }) => Jid.tryParse(text.trim()) ?? []);
+  return (list?.children('jid') ?? []).flatMap(({ text }) => Jid.fromWire(text.trim()) ?? []);
 }
 
 function isDefault(value: string | undefined): value is ArchiveDefault {

@@ -132,7 +132,7 @@ export class ReactionTally {
     const author = authorOf(received);
     const authorId = authorKey(author);
     const delay = readDelay(message.element);
-    const at = Math.min(delay?.stamp.getTime() ?? Infinity, Date.now());
+    const at = Math.min(delay?.stamp?.getTime() ?? Infinity, Date.now());
     const before = stored.get(authorId);
     if (before === undefined ? stored.size >= MAX_PEOPLE : at < before.at) return false;
     // Removed reactions stay recorded, or older ones could restore them.

@@ -24,7 +24,7 @@ export interface Reply {
 export function readReply(message: Element): Reply | undefined {
   const reply = message.child('reply', NS_REPLY);
   const id = reply?.attr('id');
-  return id === undefined ? undefined : { id, to: Jid.tryParse(reply?.attr('to')) };
+  return id === undefined ? undefined : { id, to: Jid.fromWire(reply?.attr('to')) };
 }
 
 /** Writes a reference to the message that is answered. */

@@ -31,11 +31,11 @@ export interface DisplayedState {
 
 /** Reads an item of the node; `undefined` when its id is no address, or its payload does not name exactly one message (§4.1). */
 export function readDisplayedState({ id: itemId, payload }: PubsubItem): DisplayedState | undefined {
-  const chat = Jid.tryParse(itemId);
+  const chat = Jid.fromWire(itemId);
   if (chat === undefined || payload?.is('displayed', NS_DISPLAYED_SYNCHRONIZATION) !== true) return undefined;
   const [stanzaId, ...others] = payload.children('stanza-id', NS_STABLE_IDS);
   const id = stanzaId?.attr('id') ?? '';
-  const by = Jid.tryParse(stanzaId?.attr('by'));
+  const by = Jid.fromWire(stanzaId?.attr('by'));
   return id === '' || by === undefined || others.length > 0 ? undefined : { chat, id, by };
 }
 

@@ -40,6 +40,31 @@ export function defaultErrorType(condition: StanzaErrorCondition): StanzaErrorTy
   return DEFAULT_TYPES[condition];
 }
 
+/** The codes of errors before RFC 3920, and what became of them (XEP-0086 §3). */
+const LEGACY_CODES: ReadonlyMap<string, StanzaErrorCondition> = new Map([
+  ['302', 'redirect'],
+  ['400', 'bad-request'],
+  ['401', 'not-authorized'],
+  ['403', 'forbidden'],
+  ['404', 'item-not-found'],
+  ['405', 'not-allowed'],
+  ['406', 'not-acceptable'],
+  ['407', 'registration-required'],
+  ['408', 'remote-server-timeout'],
+  ['409', 'conflict'],
+  ['500', 'internal-server-error'],
+  ['501', 'feature-not-implemented'],
+  ['502', 'service-unavailable'],
+  ['503', 'service-unavailable'],
+  ['504', 'remote-server-timeout'],
+  ['510', 'service-unavailable'],
+]);
+
+/** The condition that an old error code stands for (XEP-0086 §3). */
+export function legacyCondition(code: string | undefined): StanzaErrorCondition | undefined {
+  return code === undefined ? undefined : LEGACY_CODES.get(code.trim());
+}
+
 /** The condition of that name; one that is not of the RFC counts as `undefined-condition`. */
 export function stanzaErrorCondition(name: string | undefined): StanzaErrorCondition {
   return name !== undefined && Object.hasOwn(DEFAULT_TYPES, name)

@@ -185,12 +185,15 @@ export class Router {
 
   #routeStanza(stanza: Element, streamLanguage: string | undefined): void {
     const from = stanza.attr('from');
-    const sender = from === undefined ? this.#account() : Jid.tryParse(from);
-    if (sender === undefined) throw new XmppError(`a <${stanza.name}/> whose 'from' is not a JID was dropped`);
+    const sender = from === undefined ? this.#account() : Jid.fromWire(from);
+    if (sender === undefined)
+      throw new XmppError(
+        `a <${stanza.name}/> was dropped: its 'from' is no address: ${JSON.stringify(from?.slice(0, 100))}`,
+      );
     const received: Received = {
       element: stanza,
       from: sender,
-      to: Jid.tryParse(stanza.attr('to')),
+      to: Jid.fromWire(stanza.attr('to')),
       id: stanza.attr('id'),
       language: languageOf(stanza, streamLanguage),
     };

@@ -300,7 +300,7 @@ class BotInProcess extends RunningBot {
   output = '';
   readonly #ended: Promise<End>;
   readonly #bot: Promise<Bot>;
-  readonly #log = createLog({ format: 'json', level: 'info', colours: false, write: (line) => this.#print(line) });
+  readonly #log = createLog({ format: 'json', level: 'debug', colours: false, write: (line) => this.#print(line) });
   #isStopping = false;
 
   constructor(options: { readonly path: string; readonly dataDirectory: string }) {

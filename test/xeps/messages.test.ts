@@ -292,6 +292,25 @@ t.test('only who wrote a message can retract it', async (t) => {
   t.notOk(xeps.mayRetract(room(`id='x'><body>x</body>`), room(`id='y'>${write(xeps.writeRetraction('x'))}`)));
 });
 
+// [XEP-0424 §1] [XEP-0425 §1] [pitfall-old-retraction]
+t.test('retractions and moderations of earlier versions are read', async (t) => {
+  const fastened = (inside: string): string => `<apply-to xmlns='urn:xmpp:fasten:0' id='s'>${inside}</apply-to>`;
+  const old = `<retract xmlns='urn:xmpp:message-retract:0'/>`;
+  const by = `xmlns='urn:xmpp:message-moderate:0' by='tea@rooms.example/ann'`;
+  const moderated = fastened(`<moderated ${by}>${old}<reason>rude</reason></moderated>`);
+  const of = (payload: string, from = 'tea@rooms.example'): Message =>
+    received(`<message type='groupchat' from='${from}'>${payload}</message>`);
+  t.equal(xeps.readRetraction(of(fastened(old)).element), 's');
+  t.equal(xeps.readRetraction(of(moderated).element), undefined, 'a moderator is not the author');
+  t.equal(xeps.readRetraction(of(fastened(`<external name='body' xmlns='urn:xmpp:fasten:0'/>`)).element), undefined);
+  t.match(xeps.readModeratedRetraction(of(moderated)), { id: 's', reason: 'rude' });
+  t.equal(xeps.readModeratedRetraction(of(moderated, 'tea@rooms.example/eve')), undefined, 'an occupant has no say');
+  t.equal(xeps.readModeratedRetraction(of(fastened(old))), undefined);
+  const tombstone = `<retracted xmlns='urn:xmpp:message-retract:0' stamp='2026-01-02T03:04:05Z'/>`;
+  t.ok(xeps.readTombstone(of(tombstone).element)?.stamp);
+  t.match(xeps.readModeratedTombstone(of(`<moderated ${by}>${tombstone}</moderated>`).element), { reason: undefined });
+});
+
 // [XEP-0425 §4] [XEP-0425 §5] [pitfall-correction-spoofing]
 t.test('a moderator has taken a message back only when the room itself says so', async (t) => {
   const moderated = `<retract id='s' xmlns='urn:xmpp:message-retract:1'><moderated by='tea@rooms.example/ann' xmlns='urn:xmpp:message-moderate:1'><occupant-id xmlns='urn:xmpp:occupant-id:0' id='o'/></moderated><reason>rude</reason></retract>`;

@@ -237,7 +237,7 @@ t.test('the author of a message has the occupant id of the message, even if thei
   const { occupants } = await ann.get(muc).join(ROOM, { nick: 'ann' });
   const mine = occupants.get('ann')?.occupantId;
   const id = (text: string): string => `<occupant-id xmlns='${xeps.NS_OCCUPANT_ID}' id='${text}'/>`;
-  const delay = `<delay xmlns='urn:xmpp:delay' stamp='2026-11-23T00:00:00Z'/>`;
+  const delay = `<delay xmlns='urn:xmpp:delay' from='${ROOM.toString()}' stamp='2026-11-23T00:00:00Z'/>`;
   const says = async (nick: string, rest: string): Promise<string | undefined> => {
     const event = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
     const from = `${ROOM.toString()}/${nick}`;
@@ -256,6 +256,27 @@ t.test('the author of a message has the occupant id of the message, even if thei
   t.equal(occupants.get('bob')?.occupantId, 'of-words');
   await says('ann', id('of-words'));
   t.equal(occupants.get('ann')?.occupantId, mine, 'our own occupant id is the one in our own presence');
+});
+
+// [XEP-0045 §7.2.14] [pitfall-foreign-delay]
+t.test('the delay of the room makes history, that of anybody else only before the subject', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const ann = await online('ann', { plugins: [muc] });
+  const sent = async (delay: string): Promise<Date | undefined> => {
+    const event = ann.get(muc).events.once('message', { timeoutMs: PATIENCE_MS });
+    const head = `<message type='groupchat' from='${ROOM.toString()}/bob'>`;
+    server.inject(ann.jid ?? ann.account, `${head}<body>x</body>${delay}</message>`);
+    return (await event).delayed;
+  };
+  const stamp = '2026-01-02T03:04:05Z';
+  const by = (from: string, time = stamp): string => `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='${time}'/>`;
+  await ann.get(muc).join(ROOM, { nick: 'ann' });
+  for (const foreign of ['bob@localhost/phone', 'localhost', `${ROOM.toString()}/bob`])
+    t.equal(await sent(by(foreign)), undefined, `the delay of ${foreign}`);
+  t.equal(await sent(`<delay xmlns='urn:xmpp:delay' stamp='${stamp}'/>`), undefined, 'a delay of nobody');
+  t.equal((await sent(by(ROOM.toString())))?.toISOString(), '2026-01-02T03:04:05.000Z');
+  t.ok(await sent(by(ROOM.toString(), 'yesterday')), 'with a time that cannot be read, it is history');
+  t.ok(await sent(`<x xmlns='jabber:x:delay' from='${ROOM.toString()}' stamp='20260102T03:04:05'/>`), 'XEP-0091');
 });
 
 t.test('a groupchat message from a room that we are not in is dropped', async (t) => {

@@ -44,7 +44,7 @@ t.test('each codec reads what it writes, and reads nothing from what is no paylo
   for (const state of ['active', 'composing', 'paused', 'inactive', 'gone'] as const)
     t.equal(xeps.readChatState(wrap(xeps.writeChatState(state))), state);
   t.equal(xeps.readChatState(message(`<sleeping xmlns='http://jabber.org/protocol/chatstates'/>`)), undefined);
-  t.equal(xeps.readDelay(wrap(xeps.writeDelay({ stamp: at, from: jid })))?.stamp.getTime(), at.getTime());
+  t.equal(xeps.readDelay(wrap(xeps.writeDelay({ stamp: at, from: jid })))?.stamp?.getTime(), at.getTime());
   t.equal(xeps.readDelay(wrap(xeps.writeDelay({ stamp: at, from: jid })))?.from?.toString(), jid.toString());
   t.equal(xeps.readCorrection(wrap(xeps.writeCorrection('bad1'))), 'bad1');
   t.equal(xeps.readOriginId(wrap(xeps.writeOriginId('o'))), 'o');
@@ -74,14 +74,12 @@ t.test('each codec reads what it writes, and reads nothing from what is no paylo
   ])
     t.equal(read(empty), undefined, read.name);
   for (const payload of [
-    `<delay xmlns='urn:xmpp:delay'/>`,
-    `<delay xmlns='urn:xmpp:delay' stamp='yesterday'/>`,
     `<replace xmlns='urn:xmpp:message-correct:0'/>`,
     `<reactions xmlns='urn:xmpp:reactions:0'><reaction>👋</reaction></reactions>`,
     `<reply xmlns='urn:xmpp:reply:0'/>`,
     `<occupant-id xmlns='urn:xmpp:occupant-id:0'/>`,
   ]) {
-    const read = [xeps.readDelay, xeps.readCorrection, xeps.readReactions, xeps.readReply, xeps.readOccupantId];
+    const read = [xeps.readCorrection, xeps.readReactions, xeps.readReply, xeps.readOccupantId];
     t.ok(
       read.every((one) => one(message(payload)) === undefined),
       payload,
@@ -101,6 +99,41 @@ t.test('times are those of XEP-0082 and no others', async (t) => {
     t.equal(xeps.readDateTime(text), undefined, text);
 });
 
+// [XEP-0082 §4] [XEP-0203 §4] [pitfall-old-delay]
+t.test('a stamp is read in every form that servers send', async (t) => {
+  const at = '2026-01-02T03:04:05.000Z';
+  for (const [text, iso] of [
+    ['2026-01-02T03:04:05Z', at],
+    ['2026-01-02T03:04:05+0000', at],
+    ['2026-01-02T05:04:05+0200', at],
+    ['2026-01-02T05:04:05+02', at],
+    ['2026-01-02T03:04:05', at],
+    ['2026-01-02 03:04:05', at],
+    ['2026-01-02 03:04:05 UTC', at],
+    ['20260102T03:04:05', at],
+    [' 2026-01-02T03:04:05Z ', at],
+    ['2026-01-02T03:04:05.123456', '2026-01-02T03:04:05.123Z'],
+    ['', undefined],
+    ['yesterday', undefined],
+    ['20260230T03:04:05', undefined],
+    ['2026-01-02T25:04:05', undefined],
+    ['2026-01-02', undefined],
+  ] as const) {
+    const read = xeps.readDelay(message(`<delay xmlns='urn:xmpp:delay' stamp='${text}'/>`));
+    t.ok(read, 'whatever its stamp, the message is delayed');
+    t.equal(read?.stamp?.toISOString(), iso, text);
+  }
+  const old = `<x xmlns='jabber:x:delay' from='a@b' stamp='20260102T03:04:05'>Offline Storage</x>`;
+  const read = xeps.readDelay(message(old));
+  t.equal(read?.stamp?.toISOString(), at, 'XEP-0091 alone');
+  t.match(read, { reason: 'Offline Storage' });
+  t.equal(read?.from?.toString(), 'a@b');
+  const unreadable = `<delay xmlns='urn:xmpp:delay' stamp='?'/>`;
+  t.equal(xeps.readDelay(message(unreadable + old))?.stamp?.toISOString(), at, 'of two, the one that can be read');
+  const long = ' '.repeat(200_000);
+  t.equal(xeps.readDelay(message(`<delay xmlns='urn:xmpp:delay' stamp='2026${long}x'/>`))?.stamp, undefined);
+});
+
 // [XEP-0380 §3]
 t.test('an encrypted message is known by its declaration, or by its payload where there is none', async (t) => {
   const declared = (namespace: string, name = ''): string =>
@@ -110,6 +143,21 @@ t.test('an encrypted message is known by its declaration, or by its payload wher
   t.match(xeps.readEncryption(message(declared('urn:new'))), /unknown/);
   t.equal(xeps.readEncryption(message(declared('urn:new', 'x'.repeat(500))))?.length, 40);
   t.equal(xeps.readEncryption(message(`<encrypted xmlns='eu.siacs.conversations.axolotl'/>`)), 'OMEMO');
+});
+
+// [XEP-0380 §1] [pitfall-otr]
+t.test('an OTR message is known by its body', async (t) => {
+  for (const body of [
+    '?OTR:AAID.',
+    '?OTR,1,3,?OTR:AA',
+    '?OTR|1|2,1,3,AA',
+    '?OTRv23?\nNo plugin.',
+    '?OTR?v2?',
+    '?OTR Error: x',
+  ])
+    t.equal(xeps.readEncryption(message(`<body>${body}</body>`)), 'OTR', body);
+  for (const body of ['?OTRAS is a word', 'what is ?OTR: for', 'ls \t  \t\t\t\t \t \t \t'])
+    t.equal(xeps.readEncryption(message(`<body>${body}</body>`)), undefined, body);
 });
 
 // [XEP-0363 §5]

@@ -809,6 +809,37 @@ t.test('every condition of a stanza error is known with its type, is written and
   }
 });
 
+// [pitfall-legacy-errors]
+t.test('an error with a code only is the condition that it became (XEP-0086 §3)', async (t) => {
+  const read = (error: string): StanzaError => readStanzaError(errorStanza(error));
+  const legacy = (code: string, inside = ''): StanzaError =>
+    read(`<error xmlns='${NS_CLIENT}' code='${code}'>${inside}</error>`);
+  for (const [code, condition, type] of [
+    ['302', 'redirect', 'modify'],
+    ['400', 'bad-request', 'modify'],
+    ['401', 'not-authorized', 'auth'],
+    ['403', 'forbidden', 'auth'],
+    ['404', 'item-not-found', 'cancel'],
+    ['405', 'not-allowed', 'cancel'],
+    ['406', 'not-acceptable', 'modify'],
+    ['407', 'registration-required', 'auth'],
+    ['408', 'remote-server-timeout', 'wait'],
+    ['409', 'conflict', 'cancel'],
+    ['500', 'internal-server-error', 'cancel'],
+    ['501', 'feature-not-implemented', 'cancel'],
+    ['502', 'service-unavailable', 'cancel'],
+    ['503', 'service-unavailable', 'cancel'],
+    ['504', 'remote-server-timeout', 'wait'],
+    ['510', 'service-unavailable', 'cancel'],
+    ['999', 'undefined-condition', 'cancel'],
+    ['constructor', 'undefined-condition', 'cancel'],
+  ] as const)
+    t.match(legacy(code), { condition, type, text: undefined }, code);
+  t.match(legacy('409', 'Nick is taken'), { condition: 'conflict', text: 'Nick is taken' });
+  const both = `<error xmlns='${NS_CLIENT}' code='409' type='auth'><forbidden xmlns='${NS_STANZAS}'/></error>`;
+  t.match(read(both), { condition: 'forbidden' }, 'a condition of its own counts more');
+});
+
 // [RFC6120-8.3.2-c]
 t.test('a stanza error that is unknown, incomplete or absurd is read as far as it goes', async (t) => {
   const error = (attributes: string, inside: string): Element => {

@@ -89,7 +89,7 @@ export class Conversation {
     if (this.#parts.transcript.hasCommand(key)) await this.#write({ kind: 'done', at: this.#parts.now(), key });
   }
 
-  /** Whether a message or command with this key was received recently. */
+  /** Whether a message or command with this key or alias was received recently. */
   hasSeen(key: string): boolean {
     return this.#parts.keys.has(key);
   }
@@ -243,6 +243,7 @@ export class Conversation {
     }
     const written = this.#write(received);
     keys.add(received.key);
+    if (received.alias !== undefined) keys.add(received.alias);
     await written;
     return 'new';
   }

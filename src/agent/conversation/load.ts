@@ -21,7 +21,7 @@ export interface LoadedHistory {
   readonly state: JournalState;
   /** The records of the current session, oldest first; only the end of a long one. */
   readonly session: readonly HistoryRecord[];
-  /** The keys of recent messages and commands, of this session and earlier ones, oldest first. */
+  /** The keys and aliases of recent messages and commands, of this session and earlier ones, oldest first. */
   readonly keys: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export async function loadHistory(
       sessionBytes += bytes;
       inSession = !beginsSession(records) && sessionBytes < enough.bytes;
     }
-    const fileKeys = records.flatMap((record) => ('key' in record ? [record.key] : []));
+    const fileKeys = records.flatMap((record) => namesOf(record));
     keys.push(fileKeys);
     for (const key of fileKeys) distinctKeys.add(key); // Carried-over records are in several files.
     if (!inSession && distinctKeys.size >= enough.keys) break;
@@ -64,6 +64,12 @@ export async function loadHistory(
     session: session.toReversed().flat(),
     keys: keys.toReversed().flat(),
   };
+}
+
+/** The names by which a duplicate of what it records is recognized. */
+function namesOf(record: HistoryRecord): readonly string[] {
+  const keys = 'key' in record ? [record.key] : [];
+  return 'alias' in record && record.alias !== undefined ? [...keys, record.alias] : keys;
 }
 
 function beginsSession(records: readonly HistoryRecord[]): boolean {

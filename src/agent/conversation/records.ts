@@ -6,7 +6,7 @@
  * - `session`: the first line of every file. `conversation` is the id; `continues` means that the previous file was full.
  *   Without it a new session starts, and nothing older is shown to the model.
  * - `question`, `context`: a received message. A question needs an answer; context does not.
- *   `key` identifies duplicates, `speaker` and `text` are untrusted, `reference` is data of the channel.
+ *   `key` and `alias` identify duplicates, `speaker` and `text` are untrusted, `reference` is data of the channel.
  *   `about` is the earlier message that it replies or reacts to, as the bot remembers it.
  * - `command`: a received command, pending until settled: its `name` without the slash, and its `argument`. `from` is the sender, for
  *   the access rules. The model does not see it.
@@ -34,6 +34,8 @@ import type { ModelUsage, ToolCall } from '../model/model.js';
 export interface ReceivedMessage {
   /** Identifies duplicates of one message, however they arrive. Chosen by the channel. */
   readonly key: string;
+  /** Another name of it, by which some of its duplicates are recognized. */
+  readonly alias?: string;
   /** The sender's display name: untrusted text. */
   readonly speaker: string;
   readonly text: string;
@@ -54,8 +56,9 @@ export interface ReceivedMessage {
 /** A command received in a conversation. */
 export interface ReceivedCommand {
   readonly kind: 'command';
-  /** Identifies duplicates, like the key of a message. */
+  /** Identifies duplicates, like the key and alias of a message. */
   readonly key: string;
+  readonly alias?: string;
   readonly at: Date;
   /** Without the slash. */
   readonly name: string;
@@ -143,6 +146,7 @@ const media = z.array(
 const received = {
   v: z.literal(1),
   key: z.string(),
+  alias: z.string().exactOptional(),
   speaker: z.string(),
   text: z.string(),
   at: time,
@@ -170,6 +174,7 @@ const schema = z.discriminatedUnion('kind', [
     v: z.literal(1),
     kind: z.literal('command'),
     key: z.string(),
+    alias: z.string().exactOptional(),
     at: time,
     name: z.string(),
     argument: z.string(),

@@ -39,7 +39,7 @@ export function readList(query: Element | undefined): ListedUser[] {
   return query.children('item').map((item) => ({
     affiliation: readAffiliation(item),
     role: readRole(item),
-    jid: Jid.tryParse(item.attr('jid'))?.bare,
+    jid: Jid.fromWire(item.attr('jid'))?.bare,
     nick: item.attr('nick'),
     reason: item.childText('reason'),
   }));

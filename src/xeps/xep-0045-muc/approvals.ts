@@ -40,7 +40,7 @@ export function readApprovalRequest(message: Element): ApprovalRequest | undefin
   const kind =
     type === KINDS.voice.formType ? 'voice' : type === KINDS.registration.formType ? 'registration' : undefined;
   if (kind === undefined) return undefined;
-  return { kind, nick: fieldValue(form, KINDS[kind].nick), jid: Jid.tryParse(fieldValue(form, 'muc#jid')), form };
+  return { kind, nick: fieldValue(form, KINDS[kind].nick), jid: Jid.fromWire(fieldValue(form, 'muc#jid')), form };
 }
 
 /** Writes the answer to a request: its form, filled in. */

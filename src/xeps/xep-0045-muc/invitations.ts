@@ -37,12 +37,12 @@ export interface Decline {
 export function readMediatedInvitation(message: Element): Invitation | undefined {
   const x = message.child('x', NS_MUC_USER);
   const invite = x?.child('invite');
-  const room = Jid.tryParse(message.attr('from'));
+  const room = Jid.fromWire(message.attr('from'));
   if (invite === undefined || room === undefined || room.localpart === '' || !room.isBare) return undefined;
   const continues = invite.child('continue');
   return {
     room,
-    by: Jid.tryParse(invite.attr('from')),
+    by: Jid.fromWire(invite.attr('from')),
     reason: invite.childText('reason'),
     password: x?.childText('password'),
     continues: continues === undefined ? undefined : { thread: continues.attr('thread') },
@@ -66,7 +66,7 @@ export function writeMediatedInvitation(invitee: Jid, { reason, continues }: Inv
 export function readDecline(message: Element): Decline | undefined {
   const decline = message.child('x', NS_MUC_USER)?.child('decline');
   if (decline === undefined) return undefined;
-  return { by: Jid.tryParse(decline.attr('from')), reason: decline.childText('reason') };
+  return { by: Jid.fromWire(decline.attr('from')), reason: decline.childText('reason') };
 }
 
 /** Writes the payload of a message to the room, which passes it on to the inviter. */

@@ -80,7 +80,7 @@ export function readMucUser(stanza: Element): MucUser | undefined {
   return {
     affiliation: readAffiliation(item),
     role: readRole(item),
-    jid: Jid.tryParse(item?.attr('jid')),
+    jid: Jid.fromWire(item?.attr('jid')),
     nick: item?.attr('nick'),
     actor: readActor(item),
     reason: (destroy ?? item)?.childText('reason'),
@@ -95,7 +95,7 @@ export function readAffiliationChange(message: Element): AffiliationChange | und
   if (item?.attr('affiliation') === undefined) return undefined;
   return {
     affiliation: readAffiliation(item),
-    jid: Jid.tryParse(item.attr('jid')),
+    jid: Jid.fromWire(item.attr('jid')),
     nick: item.attr('nick'),
     actor: readActor(item),
     reason: item.childText('reason'),
@@ -142,7 +142,7 @@ function readStatuses(x: Element): ReadonlySet<number> {
 
 function readActor(item: Element | undefined): Actor | undefined {
   const actor = item?.child('actor');
-  return actor === undefined ? undefined : { nick: actor.attr('nick'), jid: Jid.tryParse(actor.attr('jid')) };
+  return actor === undefined ? undefined : { nick: actor.attr('nick'), jid: Jid.fromWire(actor.attr('jid')) };
 }
 
 function writeDetails({ reason, password }: Destruction): Element[] {

@@ -20,7 +20,7 @@ export interface Destruction {
 /** Reads a `<destroy/>` element of a room. */
 export function readDestruction(destroy: Element): Destruction {
   return {
-    alternate: Jid.tryParse(destroy.attr('jid')),
+    alternate: Jid.fromWire(destroy.attr('jid')),
     reason: destroy.childText('reason'),
     password: destroy.childText('password'),
   };

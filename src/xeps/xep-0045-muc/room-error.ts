@@ -165,7 +165,7 @@ export class RoomError extends XmppError {
     this.attempt = attempt;
     this.why = why;
     this.condition = refusal.condition;
-    this.alternate = Jid.tryParse(/^xmpp:([^?]+)/.exec(refusal.details.alternative ?? '')?.[1]);
+    this.alternate = Jid.fromWire(/^xmpp:([^?]+)/.exec(refusal.details.alternative ?? '')?.[1]);
   }
 }
 

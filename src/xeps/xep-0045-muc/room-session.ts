@@ -155,7 +155,7 @@ export class RoomSession implements Room {
   }
 
   sendPrivateMessage(nick: string, body: OutgoingText, payloads: readonly (Element | undefined)[] = []): string {
-    const to = this.jid.withResource(nick);
+    const to = this.jid.withWireResource(nick);
     // By this element our own server recognizes a private message when it copies it to our other clients.
     return this.#send(writeMessage({ to, type: 'chat', body, payloads: [...payloads, el('x', NS_MUC_USER)] }));
   }
@@ -193,7 +193,7 @@ export class RoomSession implements Room {
   }
 
   setPresence(availability: Partial<Pick<Availability, 'show' | 'status'>>): void {
-    this.#send(writePresence({ to: this.jid.withResource(this.#view.nick), ...availability }));
+    this.#send(writePresence({ to: this.jid.withWireResource(this.#view.nick), ...availability }));
   }
 
   invite(invitee: Jid | string, options: InvitationOptions = {}): string {
@@ -348,7 +348,9 @@ export class RoomSession implements Room {
   }
 
   #sendUnavailable(status?: string): void {
-    this.#host.context.send(writePresence({ to: this.jid.withResource(this.#view.nick), type: 'unavailable', status }));
+    this.#host.context.send(
+      writePresence({ to: this.jid.withWireResource(this.#view.nick), type: 'unavailable', status }),
+    );
   }
 
   #takeAvailable(presence: Presence, user: MucUser, isSelf: boolean): void {

@@ -3,7 +3,7 @@ import type { Jid } from '../../xmpp-core/jid/jid.js';
 import { readAvailability, type Message, type Presence } from '../../xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
 import { answerOr } from '../answer-or.js';
-import { readDelay } from '../xep-0203-delayed-delivery.js';
+import { readDelay, readDelayBy } from '../xep-0203-delayed-delivery.js';
 import { NS_STABLE_IDS, readStanzaId } from '../xep-0359-stable-ids.js';
 import { NS_OCCUPANT_ID, readOccupantId } from '../xep-0421-occupant-id.js';
 import type { MucUser } from './muc-user.js';
@@ -35,6 +35,8 @@ export class RoomView {
   readonly #occupants = new Occupants();
   #features: ReadonlySet<string> = new Set();
   #lastMessageAt: Date | undefined;
+  /** Whether the subject has come, which ends the history (§7.2.14). */
+  #isLive = false;
 
   constructor(options: RoomViewOptions) {
     this.#options = options;
@@ -107,6 +109,7 @@ export class RoomView {
   receive(message: Message): void {
     const event = readRoomEvent(message, this.#options.account, (one) => this.#describe(one));
     if (event === undefined) return;
+    if (event.name === 'subject') this.#isLive = true;
     if (event.name === 'message') this.#noteTime(event.payload.delayed);
     // A room with another configuration may announce other features.
     if (event.name === 'configured') this.#options.background(() => this.refreshFeatures());
@@ -115,6 +118,7 @@ export class RoomView {
 
   /** Forgets the occupants: the next join lists them again. */
   clear(): void {
+    this.#isLive = false;
     this.#occupants.clear();
   }
 
@@ -131,7 +135,7 @@ export class RoomView {
   #describe(message: Message): OccupantMessage {
     const { element } = message;
     const nick = message.from.resource;
-    const delayed = readDelay(element)?.stamp;
+    const delayed = this.#sentAt(element);
     const occupantId = this.#occupantIdOf(element);
     const ownId = this.self?.occupantId;
     return {
@@ -143,6 +147,15 @@ export class RoomView {
       delayed,
       own: occupantId === undefined || ownId === undefined ? nick === this.nick : occupantId === ownId,
     };
+  }
+
+  /**
+   * When a message of the history was sent; `undefined` for a live one. The room's own delay makes history. The delay of a client or its server
+   * says only that the message was slow on its way to the room, but not before the subject: old rooms name the occupant there.
+   */
+  #sentAt(message: Element): Date | undefined {
+    const delay = this.#isLive ? readDelayBy(message, this.#options.jid) : readDelay(message);
+    return delay === undefined ? undefined : (delay.stamp ?? new Date());
   }
 
   /**

@@ -43,7 +43,7 @@ export interface PubsubItem {
 
 /** Reads an `<item/>` in any namespace of pubsub. */
 export function readPubsubItem(item: Element): PubsubItem {
-  const publisher = Jid.tryParse(item.attr('publisher'));
+  const publisher = Jid.fromWire(item.attr('publisher'));
   const read = { id: item.attr('id'), payload: item.children()[0] };
   return publisher === undefined ? read : { ...read, publisher };
 }
@@ -71,7 +71,7 @@ const STATES: ReadonlySet<string> = new Set<SubscriptionState>(['none', 'pending
 
 /** Reads a `<subscription/>`; `undefined` without a valid JID. An unknown state counts as `none`. */
 export function readPubsubSubscription(subscription: Element): PubsubSubscription | undefined {
-  const jid = Jid.tryParse(subscription.attr('jid'));
+  const jid = Jid.fromWire(subscription.attr('jid'));
   if (jid === undefined) return undefined;
   const node = subscription.attr('node');
   const subid = subscription.attr('subid');

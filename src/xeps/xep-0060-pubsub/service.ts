@@ -234,7 +234,7 @@ export class PubsubService {
     const list = result?.child('affiliations')?.children('affiliation') ?? [];
     return new Map(
       list.flatMap((one) => {
-        const jid = Jid.tryParse(one.attr('jid'));
+        const jid = Jid.fromWire(one.attr('jid'));
         return jid === undefined ? [] : [[jid.toString(), readPubsubAffiliation(one)] as const];
       }),
     );

@@ -46,7 +46,7 @@ export class ResendQueue {
   /** Removes and returns the messages for a room that we have joined again; before that it would refuse them (XEP-0045 §7.4). */
   takeForRoom(room: Jid): readonly Unacknowledged[] {
     const isForRoom = ({ stanza }: Unacknowledged): boolean =>
-      Jid.tryParse(stanza.attr('to'))?.bare.equals(room.bare) === true;
+      Jid.fromWire(stanza.attr('to'))?.bare.equals(room.bare) === true;
     const messages = this.#forRooms.filter(isForRoom);
     this.#forRooms = this.#forRooms.filter((one) => !isForRoom(one));
     return messages.map(delayed);

@@ -77,7 +77,7 @@ export function readArchiveRequest(query: Element): ArchiveRequest | undefined {
   const page = readPageRequest(query);
   const ids = fieldValues(form, 'ids');
   const filter = {
-    with: Jid.tryParse(fieldValue(form, 'with')),
+    with: Jid.fromWire(fieldValue(form, 'with')),
     start: readDateTime(fieldValue(form, 'start')),
     end: readDateTime(fieldValue(form, 'end')),
     afterId: fieldValue(form, 'after-id'),

@@ -29,7 +29,7 @@ const SUBSCRIPTIONS: ReadonlySet<string> = new Set<Subscription>(['none', 'to', 
 
 /** Reads an `<item/>`; `undefined` if its JID is invalid. Unknown values are ignored (§2.1.2). */
 export function readRosterEntry(item: Element): RosterEntry | undefined {
-  const jid = Jid.tryParse(item.attr('jid'));
+  const jid = Jid.fromWire(item.attr('jid'));
   if (jid === undefined) return undefined;
   const subscription = item.attr('subscription') ?? '';
   if (subscription === 'remove') return { jid, removed: true };

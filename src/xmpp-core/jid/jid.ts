@@ -32,6 +32,11 @@ const QUOTED_CHARACTERS = 48;
 /** The delimiters of JIDs, URIs and XML attributes (RFC 7622 §3.3.1). */
 const NOT_IN_LOCALPART = /["&'/:<>@]/;
 
+/** RFC 6122 forbids these as well, and drops the invisible characters of a localpart: no server writes them. */
+const NOT_ON_WIRE = { localpart: /[\s"&'/:<>@\p{DI}]/u, domain: /[\s@]/ };
+/** Control characters, and those that break lines. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
 /** An XMPP address: prepared, immutable, cheap to compare. */
 export class Jid {
   /** The account or service at the domain; `''` when absent. */
@@ -62,13 +67,11 @@ export class Jid {
   static parse(text: string): Jid {
     const known = recent.use(text);
     if (known) return known;
-    // RFC 7622 §3.2: the first slash ends the bare JID, whatever follows; an at sign counts only before it.
-    const [bare, resource] = splitAtFirst('/', text);
-    const [beforeAt, afterAt] = splitAtFirst('@', bare);
-    if (beforeAt === '' && afterAt !== undefined) throw missing('localpart', 'before the "@"', text);
-    if (afterAt === '') throw missing('domainpart', 'after the "@"', text);
+    const { localpart, domainpart, resource } = splitAddress(text);
+    if (localpart === '') throw missing('localpart', 'before the "@"', text);
+    if (domainpart === '' && localpart !== undefined) throw missing('domainpart', 'after the "@"', text);
     if (resource === '') throw missing('resource', 'after the "/"', text);
-    const jid = afterAt === undefined ? Jid.of('', beforeAt, resource) : Jid.of(beforeAt, afterAt, resource);
+    const jid = Jid.of(localpart ?? '', domainpart, resource);
     if (text.length <= MAX_CACHED_LENGTH) recent.set(text === jid.#text ? jid.#text : ownCopy(text), jid);
     return jid;
   }
@@ -81,7 +84,28 @@ export class Jid {
     return typeof address === 'string' ? Jid.parse(address) : address;
   }
 
-  /** Like `parse`, for what a peer sends: `undefined` for `undefined` and for a text that is not a JID. */
+  /**
+   * Reads an address that a server wrote into a stanza. Servers that prepare addresses by RFC 6122 allow what RFC 7622 does not: such a part is
+   * taken as it was written, so that its owner is heard. It never equals a part that can be prepared, nor another spelling: no two people become
+   * one. For what people type or configure, use `parse`.
+   * @returns `undefined` for `undefined`, and for a text without the form of an address
+   */
+  static fromWire(text: string | undefined): Jid | undefined {
+    const strict = Jid.tryParse(text);
+    if (strict !== undefined || text === undefined) return strict;
+    const { localpart, domainpart, resource } = splitAddress(text);
+    const parts = [localpart ?? '', domainpart, resource ?? ''] as const;
+    if (localpart === '' || domainpart === '' || resource === '' || parts.some(isTooLong)) return undefined;
+    if (CONTROL.test(text) || NOT_ON_WIRE.localpart.test(parts[0]) || NOT_ON_WIRE.domain.test(domainpart))
+      return undefined;
+    return new Jid(
+      asWritten(parts[0], prepareLocalpart),
+      asWritten(parts[1], prepareDomainpart),
+      asWritten(parts[2], prepareResource),
+    );
+  }
+
+  /** Like `parse`, but `undefined` for `undefined` and for a text that is not a JID. */
   static tryParse(text: string | undefined): Jid | undefined {
     if (text === undefined) return undefined;
     try {
@@ -119,6 +143,11 @@ export class Jid {
     return new Jid(this.localpart, this.domainpart, prepareResource(resource));
   }
 
+  /** The same bare JID with a resource that a server wrote, such as a nick; see `fromWire`. */
+  withWireResource(resource: string): Jid {
+    return new Jid(this.localpart, this.domainpart, asWritten(resource, prepareResource));
+  }
+
   /** Whether all three parts are equal. */
   equals(other: Jid | undefined): boolean {
     return other !== undefined && this.#text === other.#text;
@@ -137,6 +166,20 @@ export class Jid {
 
 /** Recently parsed addresses: in a room or a chat the same few come up all the time. */
 const recent = new BoundedMap<string, Jid>(512);
+
+/** The part prepared, or else as it was written. */
+function asWritten(text: string, prepare: (text: string) => string): string {
+  try {
+    return prepare(text);
+  } catch (error) {
+    if (error instanceof JidError) return text;
+    throw error;
+  }
+}
+
+function isTooLong(part: string): boolean {
+  return exceedsBytes(part, MAX_PART_BYTES);
+}
 
 function prepareLocalpart(text: string): string {
   if (text === '') return '';
@@ -181,6 +224,19 @@ function missing(part: JidPart, where: string, text: string): JidError {
 /** Whether the text is longer than `bytes` in UTF-8. A UTF-16 unit takes at most three bytes, so encoding is seldom needed. */
 function exceedsBytes(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
+}
+
+/** RFC 7622 §3.2: the first slash ends the bare JID, whatever follows; an at sign counts only before it. */
+function splitAddress(text: string): {
+  readonly localpart: string | undefined;
+  readonly domainpart: string;
+  readonly resource: string | undefined;
+} {
+  const [bare, resource] = splitAtFirst('/', text);
+  const [beforeAt, afterAt] = splitAtFirst('@', bare);
+  return afterAt === undefined
+    ? { localpart: undefined, domainpart: beforeAt, resource }
+    : { localpart: beforeAt, domainpart: afterAt, resource };
 }
 
 /** The text before the first separator and the text after it, which is `undefined` without a separator. */

@@ -1,5 +1,5 @@
 /** Stanza errors on the wire (RFC 6120 §8.3). */
-import { defaultErrorType, stanzaErrorCondition, type StanzaErrorType } from '../error-conditions.js';
+import { defaultErrorType, legacyCondition, stanzaErrorCondition, type StanzaErrorType } from '../error-conditions.js';
 import { StanzaError, type ErrorDetails } from '../errors.js';
 import { el, type Element } from '../xml/element.js';
 import { languageOf, readText } from './language.js';
@@ -11,17 +11,27 @@ const TYPES: ReadonlySet<string> = new Set<StanzaErrorType>(['auth', 'cancel', '
 const MAX_TEXT_LENGTH = 500;
 
 /**
- * Reads the error of a stanza of type `error`. A missing `<error/>` or an unknown condition counts as `undefined-condition`; an
- * unknown type as the default type of the condition.
+ * Reads the error of a stanza of type `error`. Without a condition of RFC 6120, the old code counts (XEP-0086), and without that it is
+ * `undefined-condition`. An unknown type counts as the default type of the condition.
  * @param language the language of the stream, which texts inherit
  */
 export function readStanzaError(stanza: Element, language?: string): StanzaError {
   const error = stanza.child('error');
   if (error === undefined) return StanzaError.of('undefined-condition');
   const { defined, text, details } = readErrorParts(error, NS_STANZAS, languageOf(stanza, language));
-  const condition = stanzaErrorCondition(defined);
+  const named = stanzaErrorCondition(defined);
+  const legacy = named === 'undefined-condition' ? legacyCondition(error.attr('code')) : undefined;
+  const condition = legacy ?? named;
   const type = error.attr('type') ?? '';
-  return new StanzaError(isType(type) ? type : defaultErrorType(condition), condition, text, error.attr('by'), details);
+  // Old errors have their text directly inside.
+  const oldText = legacy === undefined ? '' : error.text.trim().slice(0, MAX_TEXT_LENGTH);
+  return new StanzaError(
+    isType(type) ? type : defaultErrorType(condition),
+    condition,
+    text ?? (oldText === '' ? undefined : oldText),
+    error.attr('by'),
+    details,
+  );
 }
 
 /** Writes the `<error/>` child of a stanza. @param ns the namespace of the stanza */

@@ -19,7 +19,7 @@ export const bind: StreamFeature = {
     const { stream, account, resource } = negotiation;
     const requested = resource === undefined ? undefined : el('resource', NS_BIND, {}, resource);
     const reply = await negotiationRequest(el('bind', NS_BIND, {}, requested), 'bind the resource', negotiation);
-    const bound = Jid.tryParse(reply.child('bind', NS_BIND)?.childText('jid'));
+    const bound = Jid.fromWire(reply.child('bind', NS_BIND)?.childText('jid'));
     if (bound === undefined || bound.isBare || !isOf(account, bound)) {
       throw new NegotiationError(`${stream.peer} bound a JID that does not belong to ${account.toString()}`);
     }

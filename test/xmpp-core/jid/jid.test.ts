@@ -174,6 +174,61 @@ t.test('tryParse gives nothing for what is no JID, and for nothing', async (t) =
   t.equal(Jid.tryParse('a@b')?.toString(), 'a@b');
 });
 
+// [pitfall-wire-addresses]
+t.test('an address that our server wrote is one, even if RFC 7622 forbids it', async (t) => {
+  for (const text of [
+    'tea@rooms.localhost/Dana · at work',
+    'tea@rooms.localhost/\u{1F469}\u200D\u{1F4BB}',
+    'tea@rooms.localhost/❤️',
+    'tea@rooms.localhost/\u200EDana',
+    'tea@rooms.localhost/da\u00ADna',
+    'i♥xmpp@localhost',
+    'i♥xmpp@localhost/phone',
+    'bob@under_score.example',
+    'tea@rooms.localhost/١2۳',
+  ]) {
+    const jid = Jid.fromWire(text);
+    t.equal(jid?.toString(), text, text);
+    t.ok(jid?.equals(Jid.fromWire(text)), 'it equals itself');
+    t.ok(Jid.fromWire(jid?.toString())?.equals(jid), 'also when it was stored');
+    t.equal(Jid.fromWire(jid?.bare.toString())?.equals(jid?.bare), true);
+  }
+  t.equal(Jid.fromWire('BOB@Localhost/Desk')?.toString(), 'bob@localhost/Desk', 'what can be prepared is prepared');
+  t.equal(Jid.fromWire('I♥XMPP@LOCALHOST/x')?.toString(), 'I♥XMPP@localhost/x', 'and the other parts still are');
+  const nick = Jid.parse('tea@rooms.localhost').withWireResource('Dana · at work');
+  t.ok(nick.equals(Jid.fromWire('tea@rooms.localhost/Dana · at work')));
+  t.throws(() => Jid.parse('i♥xmpp@localhost'), { name: 'JidError' }, 'who types it gets an error');
+});
+
+// [pitfall-wire-addresses]
+t.test('no two people become one, and what no server writes is no address', async (t) => {
+  const people = ['i♥xmpp@localhost', 'I♥XMPP@localhost', 'i♡xmpp@localhost', 'ixmpp@localhost'];
+  t.equal(new Set(people.map((text) => Jid.fromWire(text)?.toString())).size, people.length);
+  const room = 'tea@rooms.localhost';
+  t.notOk(Jid.fromWire(`${room}/da\u00ADna`)?.equals(Jid.parse(`${room}/dana`)));
+  t.notOk(Jid.fromWire(`${room}/dana\u200E`)?.equals(Jid.fromWire(`${room}/dana`)));
+  const part = '♥'.repeat(341);
+  t.ok(Jid.fromWire(`${part}@localhost`), '1023 bytes');
+  for (const text of [
+    '@localhost',
+    'bob@',
+    'bob@localhost/',
+    '',
+    'bo♥b b@localhost',
+    'b<♥@localhost',
+    'i❤\uFE0Fxmpp@localhost',
+    'x@y@z',
+    'bob@local host',
+    '\u200B@localhost',
+    `${room}/a\u2028♥`,
+    `${room}/a\u0085·`,
+    `${part}x@localhost`,
+    `${room}/${part}x·`,
+  ])
+    t.equal(Jid.fromWire(text), undefined, encodeURIComponent(text).slice(0, 40));
+  t.equal(Jid.fromWire(undefined), undefined);
+});
+
 t.test('a JID gives its bare one, another resource, its text and its JSON', async (t) => {
   const jid = Jid.of('Juliet', 'Example.com', 'Balcony');
   t.equal(jid.toString(), 'juliet@example.com/Balcony');

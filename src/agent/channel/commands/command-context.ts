@@ -42,6 +42,7 @@ export interface CommandRequest {
   readonly argument: string;
   /** Identifies the message: one that arrives twice, as after a resumption, runs once. */
   readonly key: string;
+  readonly alias?: string | undefined;
   readonly place: Place;
   readonly at: Date;
   readonly isOperator: boolean;

@@ -48,7 +48,7 @@ export class CommandDesk {
   /** Runs a command that was recorded before the last stop. Whether its sender is an operator is decided by the current rules. */
   resume(command: ReceivedCommand, place: Place, conversation: Conversation): void {
     const { account } = this.#options;
-    const from = Jid.tryParse(command.from);
+    const from = Jid.fromWire(command.from);
     const isOurs = place.kind === 'direct' ? isOperator(account, place.to) : isOperatorIn(account, place.to.bare, from);
     const given = { ...command, place, payer: payerAt(place), isOperator: isOurs };
     this.#answerLater(given, conversation);
@@ -74,8 +74,9 @@ export class CommandDesk {
   }
 
   #record(given: CommandRequest, conversation: Conversation): Promise<'new' | 'duplicate'> {
-    const { key, at, name, argument, author, from, place } = given;
-    return conversation.addCommand({ kind: 'command', key, at, name, argument, author, from, reference: place });
+    const { key, alias, at, name, argument, author, from, place } = given;
+    const names = { key, ...(alias === undefined ? {} : { alias }) };
+    return conversation.addCommand({ kind: 'command', ...names, at, name, argument, author, from, reference: place });
   }
 
   #answerLater(given: CommandRequest, conversation: Conversation): void {

@@ -70,7 +70,7 @@ export class CatchUp {
     }
   }
 
-  #read({ id, message, archive, at = new Date() }: ArchivedMessage): Missed | undefined {
+  #read({ id, message, archive, at }: ArchivedMessage): Missed | undefined {
     const { account, rooms } = this.#options;
     const { element, from, to, type } = message;
     if (type === 'groupchat' || from.bare.equals(account.jid)) return undefined;
@@ -79,7 +79,7 @@ export class CatchUp {
     const direct = element.child('x', NS_DIRECT_INVITATION);
     const invitation =
       readMediatedInvitation(element) ?? (direct === undefined ? undefined : readDirectInvitation(direct, from));
-    if (invitation !== undefined) return { kind: 'invitation', invitation, at };
+    if (invitation !== undefined) return { kind: 'invitation', invitation, at: at ?? new Date() };
     // An archived private message of an occupant looks like any other message from the room's JID.
     if (rooms.has(from)) return undefined;
     const known = [writeDelay({ stamp: at, from: archive }), writeStanzaId(id, archive)];

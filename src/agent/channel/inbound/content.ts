@@ -41,8 +41,8 @@ export function readContent(message: Message): Content | undefined {
   const { element } = message;
   const encryption = readEncryption(element);
   const links = encryption === undefined ? readLinks(element) : [];
-  const text = encryption === undefined ? wordsOf(message, links) : '';
   const change = readChange(element);
+  const text = encryption === undefined ? wordsOf(message, links) : '';
   const isEmpty = text === '' && links.length === 0 && (change === undefined || change.kind === 'correction');
   if (encryption === undefined ? isEmpty : !hasSecret(message)) return undefined;
   return { text, links, change, reply: readReply(element), mentions: mentionsOf(message), encryption };

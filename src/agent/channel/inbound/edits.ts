@@ -8,7 +8,8 @@ import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import { ownMessages } from '../places/own-messages.js';
 import type { Task } from '../turns/tasks.js';
-import { isAdmitted, senderKey, stanzaKey, type IncomingMessage } from './incoming-message.js';
+import { isAdmitted, type IncomingMessage } from './incoming-message.js';
+import { stanzaKey } from './message-keys.js';
 
 /** Parts of the edits. */
 export interface EditsOptions {
@@ -67,8 +68,8 @@ export class Edits {
   }
 
   async #retract(message: IncomingMessage, id: string, conversation: Conversation): Promise<void> {
-    const names = new Set([stanzaKey(id), senderKey(message.from, id)]);
-    const original = conversation.find((one) => one.author === message.author && (one.id === id || names.has(one.key)));
+    const isIt = (one: ReceivedMessage): boolean => one.id === id || one.key === stanzaKey(id);
+    const original = conversation.find((one) => one.author === message.author && isIt(one));
     if (original === undefined) this.#ignored(message, id, conversation);
     else await this.#remove(original, conversation);
   }
@@ -90,12 +91,22 @@ export class Edits {
     emoji: readonly string[],
     conversation: Conversation,
   ): Promise<void> {
-    const { key, speaker, at, author, place } = message;
+    const { key, alias, speaker, at, author, place } = message;
     const own = this.#options.client.get(ownMessages).find(place.to, id);
     if (own === undefined || !isAdmitted(message) || own.reactions >= MAX_REACTIONS) return;
     own.reactions += 1;
     const about = { text: own.excerpt, reaction: emoji.slice(0, MAX_EMOJI) };
-    await conversation.addMessage({ key, speaker, text: '', at, author, about, kind: 'context', reference: place });
+    await conversation.addMessage({
+      key,
+      ...(alias === undefined ? {} : { alias }),
+      speaker,
+      text: '',
+      at,
+      author,
+      about,
+      kind: 'context',
+      reference: place,
+    });
   }
 
   /** Logs a change that is not applied. @returns whether its message is somebody else's */

@@ -144,29 +144,30 @@ export class Inbox {
   async #handle(message: IncomingMessage): Promise<void> {
     const { store, commands, admission } = this.#options;
     const { key, place, content, isOperator, author, from, payer, sender, at } = message;
-    if (this.#seen.has(key)) return;
+    if (isKnown(message, (name) => this.#seen.has(name))) return this.#drop(message);
     if (content.change !== undefined) {
       // Every change costs a write, so it counts for the limits. In a room every message is stored anyway.
       const isDropped = place.kind !== 'room' && admission.isFlood(sender, at);
       if (!isDropped) await this.#change(message, await store.conversation(message.conversation));
-      this.#seen.add(key);
+      this.#remember(message);
       return;
     }
     const parsed: ParsedMessage = message.asks ? parseCommand(message.text) : { kind: 'text', text: content.text };
     const conversation = await store.conversation(message.conversation);
-    const isNew = !conversation.hasSeen(key);
-    const mayAsk = !message.asks || !isNew || this.#isWithinLimits(message, parsed);
+    if (isKnown(message, (name) => conversation.hasSeen(name))) return this.#drop(message);
+    const mayAsk = !message.asks || this.#isWithinLimits(message, parsed);
     // Messages of a room are always kept, as context. What a person sends over the limit is not written to disk.
-    if (!mayAsk && place.kind !== 'room') return this.#seen.add(key);
+    if (!mayAsk && place.kind !== 'room') return this.#remember(message);
     if (parsed.kind === 'command' && mayAsk) {
       const { name, argument } = parsed;
-      await commands.take({ name, argument, key, place, at, isOperator, from, author, payer }, conversation);
+      const { alias } = message;
+      await commands.take({ name, argument, key, alias, place, at, isOperator, from, author, payer }, conversation);
       return;
     }
-    const joined = mayAsk && isNew ? this.#captions.join(message) : undefined;
+    const joined = mayAsk ? this.#captions.join(message) : undefined;
     const asks = mayAsk && (message.asks || joined?.asked === true);
     const text = parsed.kind === 'text' ? parsed.text : message.text;
-    if (!(await this.#record(message, text, conversation, asks ? 'question' : 'context'))) return;
+    await this.#record(message, text, conversation, asks ? 'question' : 'context');
     // Only now: after a crash in between, one of the two is still answered.
     if (joined?.asked === true) await conversation.fail([joined.key]);
     const piece = this.#captions.note(message, joined, asks);
@@ -178,19 +179,31 @@ export class Inbox {
     if (!isDone && message.text !== '') await this.#record(message, message.text, conversation, 'context');
   }
 
-  /** Writes a message to disk. @returns whether it is new */
+  /** A copy of a message that was handled. */
+  #drop({ conversation, from }: IncomingMessage): void {
+    this.#options.log('debug', 'duplicate', { conversation, from });
+  }
+
+  /** For what is in no conversation. */
+  #remember({ key, alias }: IncomingMessage): void {
+    this.#seen.add(key);
+    if (alias !== undefined) this.#seen.add(alias);
+  }
+
+  /** Writes a message to disk. */
   async #record(
     message: IncomingMessage,
     text: string,
     conversation: Conversation,
     kind: ReceivedMessage['kind'],
-  ): Promise<boolean> {
-    const { key, speaker, at, author, content, place } = message;
+  ): Promise<void> {
+    const { key, alias, speaker, at, author, content, place } = message;
     const { links: media } = content;
     const id = content.change?.id ?? message.id;
     const about = repliedTo(message, conversation, this.#options.client);
-    const recorded = await conversation.addMessage({
+    await conversation.addMessage({
       key,
+      ...(alias === undefined ? {} : { alias }),
       speaker,
       text,
       at,
@@ -201,8 +214,7 @@ export class Inbox {
       ...(media.length === 0 ? {} : { media }),
       reference: place,
     });
-    if (recorded === 'new') this.#options.log('debug', 'heard', { conversation: message.conversation, kind });
-    return recorded === 'new';
+    this.#options.log('debug', 'heard', { conversation: message.conversation, kind });
   }
 
   /** Counts a question or command. Sends its author the notice, if there is one. */
@@ -256,4 +268,9 @@ export class Inbox {
       `I cannot read messages encrypted with ${encryption}. Please turn encryption off for our chat.`,
     );
   }
+}
+
+/** Whether a message, or a copy of it, is known under one of its names. */
+function isKnown({ key, copies }: IncomingMessage, isName: (name: string) => boolean): boolean {
+  return isName(key) || copies.some(isName);
 }

@@ -5,10 +5,11 @@ import type { ReceivedMessage } from '../../conversation/records.js';
 import type { MediaLink } from '../../media/link.js';
 import type { Access } from '../access/rules.js';
 import type { Content } from './content.js';
+import type { MessageKeys } from './message-keys.js';
 import type { Place } from '../places/place.js';
 
 /** A message as the inbox handles it. */
-export interface IncomingMessage {
+export interface IncomingMessage extends MessageKeys {
   /** The id of its conversation. */
   readonly conversation: string;
   /** The key that its tokens count for: see `payerAt`. */
@@ -22,8 +23,6 @@ export interface IncomingMessage {
   readonly isOperator: boolean;
   /** The name that the model sees: a nick or a localpart. */
   readonly speaker: string;
-  /** Identifies the message: one that arrives twice has the same key. */
-  readonly key: string;
   /** The id that its author gave it. */
   readonly id: string | undefined;
   readonly content: Content;
@@ -53,14 +52,4 @@ export function isOnlyFile({ text, content }: IncomingMessage): boolean {
 /** The files of a recorded message that are still to be fetched. */
 export function linksOf({ media = [] }: ReceivedMessage): MediaLink[] {
   return media.flatMap(({ url, ...known }) => (url === undefined ? [] : { url, ...known }));
-}
-
-/** The key of a message to which a room gave an id. */
-export function stanzaKey(id: string): string {
-  return `stanza-id ${id}`;
-}
-
-/** The key of any other message: its sender, and the id that they gave it. */
-export function senderKey(sender: string, id: string): string {
-  return `id ${sender} ${id}`;
 }

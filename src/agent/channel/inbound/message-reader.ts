@@ -5,7 +5,7 @@ import { newId } from '../../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import { readMucUser, type RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
 import { readDelay } from '../../../xeps/xep-0203-delayed-delivery.js';
-import { readOriginId, readStanzaId } from '../../../xeps/xep-0359-stable-ids.js';
+import { readStanzaId } from '../../../xeps/xep-0359-stable-ids.js';
 import type { AccountConfig } from '../../config/config.js';
 import type { Admission, RoomFacts } from '../access/admission.js';
 import { isOperator, isOperatorIn } from '../access/rules.js';
@@ -14,7 +14,8 @@ import { ownMessages } from '../places/own-messages.js';
 import type { Place } from '../places/place.js';
 import { readAddressing } from './addressing.js';
 import { readContent, type Content } from './content.js';
-import { senderKey, stanzaKey, type IncomingMessage } from './incoming-message.js';
+import type { IncomingMessage } from './incoming-message.js';
+import { keysOf } from './message-keys.js';
 
 /** Parts of the reader. */
 export interface MessageReaderOptions {
@@ -51,7 +52,10 @@ export class MessageReader {
     )
       return undefined;
     const sender = peer.toString();
-    const at = readDelay(message.element)?.stamp ?? new Date();
+    const delay = readDelay(message.element);
+    const at = delay?.stamp ?? new Date();
+    // One that is delayed by an unknown time may be of last year.
+    const isStale = this.isStale(at) || (delay !== undefined && delay.stamp === undefined);
     const place: Place = {
       kind: 'direct',
       to: peer,
@@ -66,14 +70,14 @@ export class MessageReader {
       author: sender,
       isOperator: isOperator(account, peer),
       speaker: peer.localpart,
-      key: keyOf(sender, message, readStanzaId(message.element, client.account)),
+      ...keysOf({ message, content, at, stanzaId: readStanzaId(message.element, client.account) }),
       id: message.id,
       content,
       text: content.text,
       at,
       place,
       access: admission.direct(peer, { at }),
-      asks: !this.isStale(at) && content.change === undefined,
+      asks: !isStale && content.change === undefined,
       source: message,
     };
   }
@@ -106,7 +110,7 @@ export class MessageReader {
       author,
       isOperator: isOperatorIn(account, room.jid, realJid),
       speaker: nick,
-      key: keyOf(from, message),
+      ...keysOf({ message, content, at, stanzaId: undefined }),
       id: message.id,
       content,
       text: content.text,
@@ -137,6 +141,7 @@ export class MessageReader {
     });
     const realJid = occupant?.realJid;
     const from = `${room.jid.toString()}/${nick}`;
+    const at = delayed ?? new Date();
     const access = admission.roomMessage(room.jid, realJid, addressed, rooms);
     const place: Place = {
       kind: 'room',
@@ -153,11 +158,11 @@ export class MessageReader {
       author: client.get(identities).author(source),
       isOperator: isOperatorIn(account, room.jid, realJid),
       speaker: nick,
-      key: stanzaId === undefined ? keyOf(from, message) : stanzaKey(stanzaId),
+      ...keysOf({ message, content, at, stanzaId }),
       id: message.id,
       content,
       text,
-      at: delayed ?? new Date(),
+      at,
       place,
       access,
       asks: access.allowed && delayed === undefined && content.change === undefined,
@@ -173,7 +178,7 @@ export class MessageReader {
   /** Whether a message addresses the bot without its name: by a reply to one of its messages, or a reference to its JID here or in the room. */
   #pointsAtUs({ reply, mentions }: Content, room: Jid, nick: string): boolean {
     const { client, account } = this.#options;
-    const self = room.withResource(nick);
+    const self = room.withWireResource(nick);
     if (mentions.some((jid) => jid.equals(self) || jid.bare.equals(account.jid))) return true;
     if (reply === undefined) return false;
     return reply.to?.equals(self) === true || client.get(ownMessages).find(room, reply.id) !== undefined;
@@ -182,9 +187,4 @@ export class MessageReader {
   #id(peer: Jid): string {
     return `${this.#options.account.jid.toString()}/${peer.toString()}`;
   }
-}
-
-/** The key of a message to which no room gave an id. @param archiveId of a direct message: some senders give theirs no id */
-function keyOf(sender: string, { element, id }: Message, archiveId?: string): string {
-  return senderKey(sender, readOriginId(element) ?? id ?? archiveId ?? newId());
 }

@@ -2,7 +2,8 @@
 import type { Client } from '../../../xmpp-core/client.js';
 import type { RelatedMessage, Conversation } from '../../conversation/history.js';
 import { excerptOf, ownMessages } from '../places/own-messages.js';
-import { stanzaKey, type IncomingMessage } from './incoming-message.js';
+import type { IncomingMessage } from './incoming-message.js';
+import { stanzaKey } from './message-keys.js';
 
 /** The message that a reply refers to (XEP-0461), from the bot's own records, not from the quote; `undefined` when it has no record. */
 export function repliedTo(

@@ -48,7 +48,7 @@ export const ownMessages = definePlugin({
     };
 
     context.outgoing((stanza) => {
-      const to = stanza.name === 'message' ? Jid.tryParse(stanza.attr('to')) : undefined;
+      const to = stanza.name === 'message' ? Jid.fromWire(stanza.attr('to')) : undefined;
       const inRoom = to !== undefined && context.get(muc).rooms.has(to.bare.toString());
       if (to !== undefined) note(inRoom ? to : to.bare, stanza, []);
       return stanza;

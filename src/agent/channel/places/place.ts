@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Jid } from '../../../xmpp-core/jid/jid.js';
 
 const jid = z.string().transform((text, context) => {
-  const parsed = Jid.tryParse(text);
+  const parsed = Jid.fromWire(text);
   if (parsed !== undefined) return parsed;
   context.addIssue({ code: 'custom', message: 'not a JID' });
   return z.NEVER;

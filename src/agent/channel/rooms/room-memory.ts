@@ -50,7 +50,7 @@ export class RoomMemory {
   /** Reads what an earlier run wrote. @param rooms the configured ones */
   async load(rooms: readonly Jid[]): Promise<void> {
     for (const stored of (await readStoredJson(this.#storage, `rooms ${this.#account}`, schema)) ?? []) {
-      const room = Jid.tryParse(stored.room)?.bare;
+      const room = Jid.fromWire(stored.room)?.bare;
       if (room !== undefined) this.#stays.set(room.toString(), { ...stored, room });
     }
     for (const [room, at] of (await readStoredJson(this.#storage, this.#leftKey, times)) ?? [])

@@ -9,6 +9,7 @@ import { SeenMessages } from '../../../../src/agent/channel/inbound/seen.js';
 import { StrangerBook } from '../../../../src/agent/channel/access/stranger-book.js';
 import { TokenLedger } from '../../../../src/agent/channel/access/token-ledger.js';
 import { writeCorrection } from '../../../../src/xeps/xep-0308-message-correction.js';
+import { writeOriginId } from '../../../../src/xeps/xep-0359-stable-ids.js';
 import { writeEncryption } from '../../../../src/xeps/xep-0380-explicit-message-encryption.js';
 import { roster } from '../../../../src/xmpp-core/im/roster.js';
 import { subscriptions } from '../../../../src/xmpp-core/im/subscriptions.js';
@@ -461,7 +462,9 @@ t.test('limits', async (t) => {
     await jane.receives('You said: hm');
     jane.send('/new', { to, id: command });
     jane.send('hm', { to, id: question });
-    const correction = { to, type: 'chat' as const, id: newId(), body: 'ham', payloads: [writeCorrection(question)] };
+    const id = newId();
+    const payloads = [writeOriginId(id), writeCorrection(question)];
+    const correction = { to, type: 'chat' as const, id, body: 'ham', payloads };
     for (let count = 1; count <= 2; count++) jane.client.send(writeMessage(correction));
     jane.send('/new', { to });
     await jane.receives(/^New session/);

@@ -28,6 +28,7 @@ function changeBy(author: string, kind: 'correction' | 'retraction', text = ''):
     isOperator: false,
     speaker: author,
     key: `${author} ${kind} ${text}`,
+    copies: [],
     id: 'm2',
     content: { text, links: [], change, reply: undefined, mentions: [], encryption: undefined },
     text,

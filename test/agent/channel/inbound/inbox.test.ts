@@ -18,7 +18,7 @@ import { writeQuotedReply, writeReply } from '../../../../src/xeps/xep-0461-mess
 import type { Jid } from '../../../../src/xmpp-core/jid/jid.js';
 import { newId } from '../../../../src/xmpp-core/stanza/ids.js';
 import { writeMessage } from '../../../../src/xmpp-core/stanza/stanzas.js';
-import type { Element } from '../../../../src/xmpp-core/xml/element.js';
+import { el, type Element } from '../../../../src/xmpp-core/xml/element.js';
 import { askAgain, promptOf, pausedAnswer, Stage, times, type Person } from '../../../support/bot.js';
 import { hangs, textAnswer, type OpenAiServer } from '../../../support/openai-server.js';
 
@@ -326,6 +326,38 @@ t.test('changes of earlier messages', async (t) => {
   });
 
   // [promise-conversation-each]
+  // [promise-conversation-once] [pitfall-ids-used-again]
+  t.test('answers a client that uses its ids again; a copy of a message is in the log only', async (t) => {
+    const ina = await stage.person('ina');
+    for (const text of ['one', 'two', 'two']) {
+      model.next(textAnswer(`To ${text}.`));
+      ina.client.send(writeMessage({ to, type: 'chat', id: '1', body: text }));
+      await ina.receives(`To ${text}.`);
+    }
+    model.next(textAnswer('To three.'));
+    const before = model.requests.length;
+    const id = send(ina, 'three', { to });
+    await ina.receives('To three.');
+    send(ina, 'three', { to, id });
+    t.match(await bot.expect('duplicate'), { level: 'debug', conversation: /ina@localhost$/ });
+    t.equal(model.requests.length, before + 1);
+  });
+
+  // [promise-limit-stale] [pitfall-old-delay]
+  t.test('a question that was delayed by a day, or by an unknown time, becomes context', async () => {
+    const olaf = await stage.person('olaf');
+    const before = model.requests.length;
+    for (const [text, delayed] of [
+      ['long ago', el('delay', 'urn:xmpp:delay', { stamp: '2026-01-02T03:04:05+0000' })],
+      ['long before', el('x', 'jabber:x:delay', { stamp: '20260102T03:04:05' })],
+      ['some day', el('delay', 'urn:xmpp:delay', { stamp: 'some day' })],
+    ] as const)
+      send(olaf, text, { to, payloads: [delayed] });
+    await askAgain(stage, olaf);
+    t.equal(model.requests.length, before + 1);
+    t.match(allAsked(model), /long ago.*long before.*some day/s);
+  });
+
   t.test('each person, with all their clients, and each room has one conversation', async (t) => {
     const gina = await stage.person('gina');
     gina.send('my cat is called Minka');
@@ -353,6 +385,11 @@ t.test('changes of earlier messages', async (t) => {
     const encryption = writeEncryption('eu.siacs.conversations.axolotl');
     for (const text of ['secret one', 'secret two']) send(erin, text, { to, payloads: [encryption] });
     await erin.receives(/OMEMO/);
+    // [pitfall-otr]
+    send(erin, '?OTRv23?\nA secret chat was requested.', { to });
+    // [pitfall-old-retraction]
+    const retraction = el('apply-to', 'urn:xmpp:fasten:0', { id: 'x' }, el('retract', 'urn:xmpp:message-retract:0'));
+    send(erin, 'This person retracted a secret.', { to, payloads: [retraction] });
     await askAgain(stage, erin);
     t.equal(model.requests.length, before + 1);
     t.notMatch(allAsked(model), /noon|secret/);
