@@ -18,7 +18,8 @@ export function readDateTime(text: string | undefined): Date | undefined {
 }
 
 /** The old format of §4 and the usual mistakes: a space for the T, no time zone, a time zone without colon. */
-const LEGACY = /^(\d{4})-?(\d{2})-?(\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d{1,9})? ?(?:(Z|UTC|GMT)|([+-]\d{2}):?(\d{2})?)?$/i;
+const LEGACY =
+  /^(\d{4})-?(\d{2})-?(\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d{1,9})? ?(?:(Z|UTC|GMT)|([+-]\d{2}):?(\d{2})?)?$/i;
 
 /** Reads a DateTime, also in the old format (§4) and as careless servers write it. Without a time zone it is UTC. */
 export function readAnyDateTime(text: string | undefined): Date | undefined {
