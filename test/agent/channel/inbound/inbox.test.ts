@@ -374,7 +374,7 @@ t.test('changes of earlier messages', async (t) => {
     t.notMatch(await settleRoom(), 'Minka');
   });
 
-  // [promise-encrypted] [promise-rooms-self]
+  // [promise-encrypted] [promise-rooms-self] [pitfall-otr] [pitfall-old-retraction]
   t.test('the model gets no announcements of servers and no encrypted messages', async (t) => {
     const erin = await stage.person('erin');
     const before = model.requests.length;
@@ -385,9 +385,7 @@ t.test('changes of earlier messages', async (t) => {
     const encryption = writeEncryption('eu.siacs.conversations.axolotl');
     for (const text of ['secret one', 'secret two']) send(erin, text, { to, payloads: [encryption] });
     await erin.receives(/OMEMO/);
-    // [pitfall-otr]
     send(erin, '?OTRv23?\nA secret chat was requested.', { to });
-    // [pitfall-old-retraction]
     const retraction = el('apply-to', 'urn:xmpp:fasten:0', { id: 'x' }, el('retract', 'urn:xmpp:message-retract:0'));
     send(erin, 'This person retracted a secret.', { to, payloads: [retraction] });
     await askAgain(stage, erin);
