@@ -276,6 +276,11 @@ t.test('the delay of the room makes history, that of anybody else only before th
   t.equal(await sent(`<delay xmlns='urn:xmpp:delay' stamp='${stamp}'/>`), undefined, 'a delay of nobody');
   t.equal((await sent(by(ROOM.toString())))?.toISOString(), '2026-01-02T03:04:05.000Z');
   t.ok(await sent(by(ROOM.toString(), 'yesterday')), 'with a time that cannot be read, it is history');
+  const secondsAgo = (seconds: number): string => new Date(Date.now() - seconds * 1_000).toISOString();
+  t.equal(await sent(by(ROOM.toString(), secondsAgo(0))), undefined, 'some rooms stamp live messages, too');
+  t.equal(await sent(by(ROOM.toString(), secondsAgo(25))), undefined, 'by a clock that is slow');
+  t.equal(await sent(by(ROOM.toString(), secondsAgo(-25))), undefined, 'or fast');
+  t.ok(await sent(by(ROOM.toString(), secondsAgo(35))), 'what is older is history');
   t.ok(await sent(`<x xmlns='jabber:x:delay' from='${ROOM.toString()}' stamp='20260102T03:04:05'/>`), 'XEP-0091');
 });
 

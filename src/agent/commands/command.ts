@@ -82,6 +82,11 @@ export interface Operations {
   deny(contact: Jid): Promise<boolean>;
   /** Whether the contact's direct messages are answered, by any rule. */
   isAdmitted(contact: Jid): boolean;
+  /**
+   * The contact with this very address, if they are waiting, approved or denied. Our server may allow addresses that RFC 7622 does not, which
+   * cannot be typed in another way.
+   */
+  findContact(address: string): Jid | undefined;
   /** The bare JIDs of pending contact requests. */
   pendingRequests(): readonly string[];
   rooms(): readonly RoomSummary[];

@@ -10,7 +10,7 @@ const approve: Command = {
   immediate: true,
   argument: { label: 'Who', kind: 'jid' },
   async run({ operations }, argument) {
-    const who = readAddress(argument);
+    const who = operations.findContact(argument) ?? readAddress(argument);
     if (typeof who === 'string') return whom('approve', who, operations.pendingRequests());
     const isNew = await operations.approve(who);
     if (!operations.isAdmitted(who)) return `${who.toString()} is approved, but dm_policy lets nobody in.`;
@@ -26,7 +26,7 @@ const deny: Command = {
   immediate: true,
   argument: { label: 'Who', kind: 'jid' },
   async run({ operations }, argument) {
-    const who = readAddress(argument);
+    const who = operations.findContact(argument) ?? readAddress(argument);
     if (typeof who === 'string') return whom('deny', who, operations.pendingRequests());
     const wasKnown = await operations.deny(who);
     if (operations.isAdmitted(who)) return `${who.toString()} is still allowed by the configuration.`;
@@ -78,7 +78,8 @@ const leave: Command = {
     choices: ({ operations }) => ({ values: operations.rooms().map(({ jid }) => jid.toString()) }),
   },
   async run({ operations, room: here }, argument) {
-    const room = argument === '' && here !== undefined ? here : readAddress(argument);
+    const known = operations.rooms().find(({ jid }) => jid.toString() === argument)?.jid;
+    const room = argument === '' && here !== undefined ? here : (known ?? readAddress(argument));
     if (typeof room === 'string') return `Which room? /rooms lists my rooms. ${room}`.trim();
     return (await operations.leave(room)) ? `I left ${room.toString()}.` : `I am not in ${room.toString()}.`;
   },

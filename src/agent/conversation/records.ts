@@ -46,6 +46,8 @@ export interface ReceivedMessage {
   readonly author?: string;
   /** The message id set by its author, which a correction refers to. */
   readonly id?: string;
+  /** Another id set by its author, which retractions and replies may refer to. */
+  readonly originId?: string;
   /** What it replies or reacts to. */
   readonly about?: RelatedMessage;
   readonly media?: readonly Attachment[];
@@ -152,6 +154,7 @@ const received = {
   at: time,
   author: z.string().exactOptional(),
   id: z.string().exactOptional(),
+  originId: z.string().exactOptional(),
   about: z
     .object({ speaker: z.string().exactOptional(), text: z.string(), reaction: z.array(z.string()).exactOptional() })
     .exactOptional(),

@@ -27,6 +27,9 @@ export interface RoomViewOptions {
 
 const DISCO_TIMEOUT_MS = 10_000;
 
+/** After the subject, a message that the room itself stamped so recently is a live one. */
+const LIVE_MS = 30_000;
+
 /** The view of one room. It outlives a single stay, so that the next join can ask for the messages since. */
 export class RoomView {
   /** Our nick as the room knows it; while we are not in the room, the nick that we ask for. */
@@ -151,11 +154,15 @@ export class RoomView {
 
   /**
    * When a message of the history was sent; `undefined` for a live one. The room's own delay makes history. The delay of a client or its server
-   * says only that the message was slow on its way to the room, but not before the subject: old rooms name the occupant there.
+   * says only that the message was slow on its way to the room, but not before the subject: old rooms name the occupant there. Some rooms stamp
+   * live messages, too, with the time of that moment.
    */
   #sentAt(message: Element): Date | undefined {
     const delay = this.#isLive ? readDelayBy(message, this.#options.jid) : readDelay(message);
-    return delay === undefined ? undefined : (delay.stamp ?? new Date());
+    if (delay === undefined) return undefined;
+    const { stamp } = delay;
+    const isNow = stamp !== undefined && Date.now() - stamp.getTime() <= LIVE_MS;
+    return this.#isLive && isNow ? undefined : (stamp ?? new Date());
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Strangers who write to the bot: they learn that an operator can let them in, and operators get a request to decide on. */
 import type { Client } from '../../../xmpp-core/client.js';
-import type { Jid } from '../../../xmpp-core/jid/jid.js';
+import { Jid } from '../../../xmpp-core/jid/jid.js';
 import type { AccountConfig } from '../../config/config.js';
 import { replyChannelTo } from '../outbound/reply-channel.js';
 import type { PresenceSubscribers } from './presence-subscribers.js';
@@ -29,6 +29,11 @@ export class ContactRequests {
   /** The canonical bare JIDs of those who wait for a decision, the oldest first. */
   waiting(): readonly string[] {
     return this.#options.book.waiting;
+  }
+
+  /** The stranger who wrote, or was approved or denied, under this very address. */
+  find(address: string): Jid | undefined {
+    return this.#options.book.knows(address) ? Jid.fromWire(address) : undefined;
   }
 
   /** Handles a direct message of somebody who is not let in. The first one notifies them and the operators; without operators nothing is sent. */

@@ -78,12 +78,17 @@ export class StrangerBook {
     return [...this.#waiting.keys()];
   }
 
+  /** Whether this person wrote, or was approved or denied. */
+  knows(jid: string): boolean {
+    return [this.#approved, this.#waiting, this.#denied].some((known) => known.has(jid));
+  }
+
   /** Records a message of a stranger. Rejects when an announcement could not be stored; then it must not be made. */
   async recordAttempt(jid: string): Promise<ContactAttempt> {
     const now = this.#now();
     this.#announced = this.#announced.filter((at) => now - at < DAY_MS);
     for (const [denied, at] of this.#denied) if (now - at >= DAY_MS) this.#denied.delete(denied);
-    if ([this.#approved, this.#waiting, this.#denied].some((known) => known.has(jid))) return { kind: 'silence' };
+    if (this.knows(jid)) return { kind: 'silence' };
     const lately = this.#announced.filter((at) => now - at < HOUR_MS).length;
     if (lately >= HOURLY || this.#announced.length >= DAILY) {
       this.#unannounced += 1;

@@ -156,6 +156,7 @@ function operations({ account, limits, admission, contactRequests, rooms }: Comm
     approve: (who) => contactRequests.approve(who),
     deny: (who) => contactRequests.deny(who),
     isAdmitted: (who) => admission.direct(who).allowed,
+    findContact: (address) => contactRequests.find(address),
     pendingRequests: () => contactRequests.waiting(),
     rooms: () => rooms.list(),
     join: (room) => rooms.join(room),

@@ -68,7 +68,7 @@ export class Edits {
   }
 
   async #retract(message: IncomingMessage, id: string, conversation: Conversation): Promise<void> {
-    const isIt = (one: ReceivedMessage): boolean => one.id === id || one.key === stanzaKey(id);
+    const isIt = (one: ReceivedMessage): boolean => [one.id, one.originId].includes(id) || one.key === stanzaKey(id);
     const original = conversation.find((one) => one.author === message.author && isIt(one));
     if (original === undefined) this.#ignored(message, id, conversation);
     else await this.#remove(original, conversation);

@@ -197,7 +197,7 @@ export class Inbox {
     conversation: Conversation,
     kind: ReceivedMessage['kind'],
   ): Promise<void> {
-    const { key, alias, speaker, at, author, content, place } = message;
+    const { key, alias, originId, speaker, at, author, content, place } = message;
     const { links: media } = content;
     const id = content.change?.id ?? message.id;
     const about = repliedTo(message, conversation, this.#options.client);
@@ -210,6 +210,7 @@ export class Inbox {
       kind,
       author,
       ...(id === undefined ? {} : { id }),
+      ...(originId === undefined ? {} : { originId }),
       ...(about === undefined ? {} : { about }),
       ...(media.length === 0 ? {} : { media }),
       reference: place,

@@ -18,6 +18,8 @@ export interface MessageKeys {
   readonly alias?: string;
   /** The keys and aliases that a copy of it may have been recorded under, beside `key`. */
   readonly copies: readonly string[];
+  /** The origin id (XEP-0359) that its author gave it, if that is not its `id`: retractions before XEP-0424 0.4 and replies refer to it. */
+  readonly originId?: string;
 }
 
 /** What the keys are made of. */
@@ -43,10 +45,11 @@ export function keysOf({ message, content, at, stanzaId }: Identified): MessageK
   const [now, ...around] = [period, period - 1, period + 1];
   const unstamped = [now, ...around].map((one) => `message ${name} ${one}`);
   const stamped = [now, ...around].map((one) => `stamped ${name} ${one}`);
-  if (stanzaId === undefined) return { key: `message ${name} ${now}`, copies: [...unstamped, ...stamped] };
+  const extra = originId === undefined || originId === message.id ? {} : { originId };
+  if (stanzaId === undefined) return { ...extra, key: `message ${name} ${now}`, copies: [...unstamped, ...stamped] };
   // With another stanza id it is another message, even if all else is equal; unless its sender, who gave it an origin id, sent it again.
   const copies = originId === undefined ? unstamped : [...unstamped, ...stamped];
-  return { key: stanzaKey(stanzaId), alias: `stamped ${name} ${now}`, copies };
+  return { ...extra, key: stanzaKey(stanzaId), alias: `stamped ${name} ${now}`, copies };
 }
 
 /** The key of a message with this stanza id. */

@@ -17,6 +17,8 @@ export function repliedTo(
   if (own !== undefined) return { text: own.excerpt };
   // In a room only the room's id identifies a message (XEP-0461 §4.1): occupants can reuse the ids of other messages.
   const isIt = place.kind === 'room' ? stanzaKey(reply.id) : undefined;
-  const original = conversation.find(({ key, id }) => (isIt === undefined ? id === reply.id : key === isIt));
+  const original = conversation.find(({ key, id, originId }) =>
+    isIt === undefined ? [id, originId].includes(reply.id) : key === isIt,
+  );
   return original === undefined ? undefined : { speaker: original.speaker, text: excerptOf(original.text) };
 }

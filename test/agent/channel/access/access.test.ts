@@ -129,6 +129,28 @@ t.test('strangers', async (t) => {
     );
   });
 
+  // [promise-command-approve] [pitfall-wire-addresses]
+  t.test('a stranger whose address RFC 7622 forbids can be let in, and nobody else with them', async () => {
+    const says = (from: string): void =>
+      stage.server.inject(
+        stage.jid().withResource('moltis'),
+        `<message from="${from}/x" type="chat" id="${from}"><body>hello</body></message>`,
+      );
+    says('i♥xmpp@localhost');
+    await boss.receives(/^i♥xmpp@localhost wrote.*\n\/approve i♥xmpp@localhost/);
+    boss.send('/approve i♡xmpp@localhost');
+    await boss.receives(/not a valid address/);
+    boss.send('/approve i♥xmpp@localhost');
+    await boss.receives('i♥xmpp@localhost is approved.');
+    const before = model.requests.length;
+    says('I♥XMPP@localhost');
+    await bot.expect('denied', { from: 'I♥XMPP@localhost', why: 'not in allowlist' });
+    says('i♥xmpp@localhost');
+    await model.request(before);
+    boss.send('/deny i♥xmpp@localhost');
+    await boss.receives('i♥xmpp@localhost is denied.');
+  });
+
   // [promise-command-approve] [promise-command-usage] [promise-subscriptions] [promise-limit-kept] [promise-allowlist]
   t.test('/approve lets a stranger in for good and approves their presence request; /deny revokes both', async () => {
     const fred = await stage.person('fred', WATCHER);

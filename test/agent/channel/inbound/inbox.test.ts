@@ -161,7 +161,7 @@ t.test('changes of earlier messages', async (t) => {
     t.equal(model.requests.length, before + 3, 'no correction was answered');
   });
 
-  // [promise-conversation-retraction]
+  // [promise-conversation-retraction] [pitfall-old-retraction]
   t.test('a retracted question is not answered, waiting or running, and leaves the history', async (t) => {
     const dora = await stage.person('dora');
     const before = model.requests.length;
@@ -176,6 +176,14 @@ t.test('changes of earlier messages', async (t) => {
     t.notMatch(allAsked(model), /swordfish|retracted/);
     t.same(dora.texts, ['And on it goes.']);
     t.equal(model.requests.length, before + 2);
+    model.next(hangs);
+    const pin = { to, type: 'chat' as const, id: newId(), body: 'my pin is 4711' };
+    dora.client.send(writeMessage({ ...pin, payloads: [writeOriginId('o1')] }));
+    await model.request(before + 2);
+    const old = el('apply-to', 'urn:xmpp:fasten:0', { id: 'o1' }, el('retract', 'urn:xmpp:message-retract:0'));
+    send(dora, 'Dora retracted a message.', { to, payloads: [old] });
+    await askAgain(stage, dora);
+    t.notMatch(allAsked(model), /4711|retracted/, 'a retraction of before XEP-0424 0.4 refers to the origin id');
     const third = dora.send('this stays');
     await dora.receives(/You said: .*this stays/);
     retraction.retract(to, 'chat', third);
@@ -325,7 +333,6 @@ t.test('changes of earlier messages', async (t) => {
     second.client.get(muc).leave(open);
   });
 
-  // [promise-conversation-each]
   // [promise-conversation-once] [pitfall-ids-used-again]
   t.test('answers a client that uses its ids again; a copy of a message is in the log only', async (t) => {
     const ina = await stage.person('ina');
@@ -358,6 +365,7 @@ t.test('changes of earlier messages', async (t) => {
     t.match(lastAsked(model), /long ago.*long before.*some day.*and now\?/s, 'all in one, before the first question');
   });
 
+  // [promise-conversation-each]
   t.test('each person, with all their clients, and each room has one conversation', async (t) => {
     const gina = await stage.person('gina');
     gina.send('my cat is called Minka');
