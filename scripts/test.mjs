@@ -14,7 +14,8 @@ import process from 'node:process';
 import { finished } from 'node:stream/promises';
 import { Parser } from 'tap-parser';
 import { stringify } from 'yaml';
-import { transpileAll } from './lib/transpile.mjs';
+import { filesOf } from './lib/tests.mjs';
+import { bundleAll } from './lib/transpile.mjs';
 
 const BUILD = '.build';
 const OUTPUT = 'artifacts/tests';
@@ -26,13 +27,14 @@ const FILE_SECONDS = 240;
 const OUTPUT_SHOWN = 4_000;
 
 const words = process.argv.slice(2);
-const waiting = transpileAll(BUILD, { bundle: true })
-  .filter((file) => file.endsWith('.test.js') && !file.includes('/interop/'))
+const tests = filesOf('test', '.test.ts')
+  .filter((file) => !file.includes('/interop/'))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+if (tests.length === 0) throw new Error(`no test file has ${words.join(' or ')} in its path`);
 // First those that start bots: they take longest.
 const startsBots = (file) => Number(readFileSync(file, 'utf8').includes('support/bot.js'));
-waiting.sort((one, other) => startsBots(other) - startsBots(one));
-if (waiting.length === 0) throw new Error(`no test file has ${words.join(' or ')} in its path`);
+tests.sort((one, other) => startsBots(other) - startsBots(one));
+const waiting = bundleAll(BUILD, tests);
 
 rmSync(OUTPUT, { recursive: true, force: true });
 const results = [];
