@@ -8,9 +8,11 @@ import process from 'node:process';
 const running = [];
 
 export class Domain {
-  /** @param onerror takes an error and the name of the event that brought it */
-  constructor(onerror) {
-    this.onerror = onerror;
+  #take;
+
+  /** @param take takes an error and the name of the event that brought it */
+  constructor(take) {
+    this.#take = take;
     if (running.length === 0) process.on('uncaughtException', fail);
     running.push(this);
   }
@@ -20,9 +22,13 @@ export class Domain {
     running.splice(running.indexOf(this), 1);
     if (running.length === 0) process.off('uncaughtException', fail);
   }
+
+  fail(error, event) {
+    this.#take(error, event);
+  }
 }
 
 function fail(error, event) {
   // A test with a listener of its own expects the error.
-  if (process.listenerCount('uncaughtException') === 1) running.at(-1).onerror(error, event);
+  if (process.listenerCount('uncaughtException') === 1) running.at(-1).fail(error, event);
 }
