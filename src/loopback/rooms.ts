@@ -10,7 +10,7 @@ import { writeDiscoInfo, writeDiscoItems, NS_DISCO_INFO, NS_DISCO_ITEMS } from '
 import { childForm } from '../xeps/xep-0004-data-forms.js';
 import { NS_MUC_ADMIN, readList } from '../xeps/xep-0045-muc/admin.js';
 import { NS_MUC } from '../xeps/xep-0045-muc/join.js';
-import { NS_MUC_USER, Status, writeMucUser, type Affiliation } from '../xeps/xep-0045-muc/muc-user.js';
+import { NS_MUC_USER, Status, writeMucUser, type Affiliation, type Role } from '../xeps/xep-0045-muc/muc-user.js';
 import { NS_MUC_OWNER, writeConfiguration } from '../xeps/xep-0045-muc/owner.js';
 import { readDateTime } from '../xeps/xep-0082-date-time.js';
 import { NS_DELAY, writeDelay } from '../xeps/xep-0203-delayed-delivery.js';
@@ -196,6 +196,7 @@ export class Rooms {
       this.#deliver(id === undefined ? privateMessage : privateMessage.withNodes(id));
       return;
     }
+    if (roleOf(room, affiliationOf(room, from)) === 'visitor') throw StanzaError.of('forbidden');
     const trusted = message.nodes.filter((node) => typeof node === 'string' || !this.#isForged(node, room));
     const clean = new Element('message', NS_CLIENT, message.attributes, [
       ...trusted,
@@ -240,8 +241,17 @@ export class Rooms {
       const gone = [...room.occupants.values()].filter((occupant) => occupant.jid.bare.equals(jid));
       const status = affiliation === 'outcast' ? Status.banned : Status.affiliationLost;
       const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.settings.membersOnly);
-      if (isOut) for (const occupant of gone) this.#remove(room, occupant, [status]);
+      for (const occupant of gone) {
+        if (isOut) this.#remove(room, occupant, [status]);
+        else this.#showChange(room, occupant);
+      }
     }
+  }
+
+  /** Tells everybody the role and affiliation of an occupant (§9.3). */
+  #showChange(room: LoopbackRoom, occupant: Occupant): void {
+    for (const { jid } of room.occupants.values())
+      this.#sendPresence(room, occupant, jid, jid === occupant.jid ? [Status.self] : []);
   }
 
   /** Sends `to` the presence of an occupant. @param gone set if the occupant has left; `into` is the new nickname, after a change */
@@ -256,7 +266,7 @@ export class Rooms {
     const isShown = room.settings.showsJids || affiliationOf(room, to) === 'owner' || to.equals(about.jid);
     const user = writeMucUser({
       affiliation,
-      role: gone !== undefined ? 'none' : affiliation === 'owner' ? 'moderator' : 'participant',
+      role: gone === undefined ? roleOf(room, affiliation) : 'none',
       jid: isShown ? about.jid : undefined,
       nick: gone?.into,
       statuses: new Set(statuses),
@@ -282,6 +292,11 @@ function createdBy(owner: Jid, jid: Jid): LoopbackRoom {
 
 function affiliationOf({ affiliations }: LoopbackRoom, { bare }: Jid): Affiliation {
   return affiliations.get(bare.toString()) ?? 'none';
+}
+
+function roleOf({ settings }: LoopbackRoom, affiliation: Affiliation): Role {
+  if (affiliation === 'owner') return 'moderator';
+  return settings.moderated && affiliation === 'none' ? 'visitor' : 'participant';
 }
 
 /** @throws StanzaError if the room does not admit the newcomer (§7.2.5 to §7.2.7) */

@@ -126,8 +126,8 @@ export async function register(options: RegistrationOptions): Promise<void> {
   };
   const stream = await connectFirst(
     route,
-    async (target, deadline) => {
-      const opened = await connectStream(target, { account, ca }, deadline);
+    async (target, deadline, onAnswer) => {
+      const opened = await connectStream(target, { account, ca, onAnswer }, deadline);
       try {
         await secure(opened, deadline);
         return opened;

@@ -1,6 +1,6 @@
 /** An XMPP client: it holds one session with the account's server, and reconnects when it is lost. */
 import type { ClientOptions } from './client-options.js';
-import { connectFirst, redirectTarget } from './connecting.js';
+import { connectFirst, redirectTarget, type Route } from './connecting.js';
 import { inBackground } from './background.js';
 import { OfflineError, StreamError, XmppError } from './errors.js';
 import { abortReason, Events, type Listenable } from './events.js';
@@ -129,6 +129,7 @@ export class XmppClient implements Client {
   #offers: Element | undefined;
   #presence: OutgoingPresence | false;
   #lastReceivedAt = 0;
+  #hadSession = false;
   /** Ends the wait between two sessions. */
   #wakeUp: (() => void) | undefined;
   /** Resolves when the client has come to its end; never rejects. */
@@ -271,14 +272,13 @@ export class XmppClient implements Client {
   async #keepOnline(): Promise<Error> {
     const stopping = this.#stopping.signal;
     const policy = this.#options.reconnect ?? DEFAULT_RECONNECT;
-    let hadSession = false;
     for (let failures = 0; ; failures++) {
       const { reason, onlineMs } = await this.#oneSession();
-      hadSession ||= onlineMs > 0;
+      this.#hadSession ||= onlineMs > 0;
       if (isConflict(reason)) this.#isResourceTaken = true;
       // Only a session that held ends the series: a server that accepts and then drops us is still failing.
       if (onlineMs >= policy.firstMs) failures = 0;
-      const willRetry = !stopping.aborted && !isPermanent(reason, hadSession);
+      const willRetry = !stopping.aborted && !isPermanent(reason, this.#hadSession);
       const retryInMs = willRetry ? backoffMs(failures, reason, policy, Math.random()) : undefined;
       if (retryInMs !== undefined && performance.now() + retryInMs < this.#resumableUntil) {
         this.events.emit('suspended', { reason, retryInMs });
@@ -326,20 +326,28 @@ export class XmppClient implements Client {
     this.#advance('connecting');
     const { server, websocket, resolver, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const http = this.#http;
-    const route = { domain: this.account.domainpart, server, websocket, resolver, timeoutMs: connectTimeoutMs, http };
+    const route: Route = {
+      domain: this.account.domainpart,
+      server,
+      websocket,
+      resolver,
+      timeoutMs: connectTimeoutMs,
+      checksPorts: !this.#hadSession,
+      http,
+    };
     const first = this.#redirect;
     this.#redirect = undefined;
-    return connectFirst(route, (target, signal) => this.#enter(target, signal), this.#stopping.signal, first);
+    return connectFirst(route, (...to) => this.#enter(...to), this.#stopping.signal, first);
   }
 
-  async #enter(target: Target, signal: AbortSignal): Promise<Entry> {
+  async #enter(target: Target, signal: AbortSignal, onAnswer: () => void): Promise<Entry> {
     const { jid, ca, certificate, limits, longAnswerBytes = LONG_ANSWER_BYTES } = this.#options;
     const isLong = (): boolean => this.#router.awaitsLongAnswer;
     const resource = this.#isResourceTaken ? undefined : this.#options.resource;
     const account = jid.bare;
     const stream = await connectStream(
       target,
-      { account, ca, certificate, limits, longAnswers: { bytes: longAnswerBytes, awaited: isLong } },
+      { account, ca, certificate, onAnswer, limits, longAnswers: { bytes: longAnswerBytes, awaited: isLong } },
       signal,
     );
     try {

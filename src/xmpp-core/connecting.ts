@@ -26,6 +26,8 @@ export interface Route {
   readonly resolver?: SrvResolver | undefined;
   /** The deadline of each lookup and each target, in milliseconds. */
   readonly timeoutMs: number;
+  /** Whether to find out what a port that behaves unexpectedly is for; `true` unless given. Not needed for ports that have worked. */
+  readonly checksPorts?: boolean | undefined;
   readonly http: (request: HttpRequest) => Promise<HttpResponse>;
 }
 
@@ -34,14 +36,14 @@ const MAX_REDIRECTS = 5;
 
 /**
  * Tries the targets of a domain until one accepts us.
- * @param enter connects to one target and negotiates with it
+ * @param enter connects to one target and negotiates with it; it calls `onAnswer` when the first bytes arrive
  * @param first a target to try before all others: the redirect of the last session
  * @returns the result of `enter`
  * @throws ConnectError with all attempts; the NegotiationError of the only attempt; SaslError at once; or the signal's reason
  */
 export async function connectFirst<Session>(
   route: Route,
-  enter: (target: Target, signal: AbortSignal) => Promise<Session>,
+  enter: (target: Target, signal: AbortSignal, onAnswer: () => void) => Promise<Session>,
   signal: AbortSignal,
   first?: Target,
 ): Promise<Session> {
@@ -53,7 +55,9 @@ export async function connectFirst<Session>(
       const here: Target = target;
       try {
         return await withDeadline(`connecting to ${description}`, route.timeoutMs, signal, (deadline) =>
-          'url' in here ? enter(here, deadline) : withPortCheck(here, deadline, (checked) => enter(here, checked)),
+          'url' in here || route.checksPorts === false
+            ? enter(here, deadline, () => undefined)
+            : withPortCheck(here, deadline, (...checked) => enter(here, ...checked)),
         );
       } catch (error) {
         // The servers of a domain share its accounts: if one rejects the password, all would.

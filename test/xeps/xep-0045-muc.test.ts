@@ -104,6 +104,85 @@ t.test(
   },
 );
 
+// [XEP-0045 §6.2] [pitfall-muc-no-room]
+t.test(
+  'an address where there can be no room is refused at once, and nothing is sent there but questions',
+  async (t) => {
+    const { server, online } = await startLoopback(t);
+    const info = (to: string, id: string, rest: string): string =>
+      `<iq type='result' from='${to}' id='${id}'><query xmlns='http://jabber.org/protocol/disco#info'>${rest}</query></iq>`;
+    const error = (to: string, id: string, condition: string): string =>
+      `<iq type='error' from='${to}' id='${id}'><error type='cancel'><${condition} xmlns='${NS_STANZAS}'/></error></iq>`;
+    const is = (category: string, type: string): string => `<identity category='${category}' type='${type}'/>`;
+    const refused = error;
+    const described = info;
+    type Reply = readonly [reply: typeof info, what: string];
+    const service = (category: string, type: string): Reply => [described, is(category, type)];
+    const says = (condition: string): Reply => [refused, condition];
+    // What Prosody and ejabberd answer for these addresses.
+    const cases: readonly (readonly [what: string, room: Reply, service: Reply, why: string])[] = [
+      ['an account', says('service-unavailable'), service('server', 'im'), 'not-a-room'],
+      ['an account that asks for a subscription', says('subscription-required'), service('server', 'im'), 'not-a-room'],
+      ['a contact', service('account', 'registered'), service('server', 'im'), 'not-a-room'],
+      ['an upload service', says('service-unavailable'), service('store', 'file'), 'not-a-service'],
+      ['an upload service for every address', service('store', 'file'), service('store', 'file'), 'not-a-service'],
+      ['a server without others', says('not-allowed'), says('not-allowed'), 'unreachable'],
+    ];
+    for (const [what, room, host, why] of cases) {
+      const log = recorder((element) => {
+        const to = element.attr('to') ?? '';
+        if (element.name !== 'iq' || !to.endsWith('elsewhere.test')) return undefined;
+        const [reply, text] = to.includes('@') ? room : host;
+        return reply(to, element.attr('id') ?? '', text);
+      });
+      server.misbehave(log);
+      const ann = await online('ann', { plugins: [muc] });
+      const address = 'tea@elsewhere.test';
+      await t.rejects(ann.get(muc).join(address, { nick: 'ann' }), { name: 'RoomError', attempt: 'join', why }, what);
+      const message = ann.events.once('message', { timeoutMs: PATIENCE_MS });
+      server.inject(
+        ann.jid ?? ann.account,
+        `<message type='chat' from='${address}'><body>I am no room</body></message>`,
+      );
+      t.match(await message, { body: 'I am no room' });
+      await ann.stop();
+      t.strictSame(
+        log.sent.filter((one) => one.name === 'presence' && one.attr('to') !== undefined),
+        [],
+        'neither a join nor a departure',
+      );
+    }
+  },
+);
+
+// [XEP-0045 §6.2] [pitfall-muc-no-room]
+t.test('a service that says nothing against rooms is asked for one', async (t) => {
+  const { server, online } = await startLoopback(t);
+  const error = (condition: string): string => `<error type='cancel'><${condition} xmlns='${NS_STANZAS}'/></error>`;
+  const info = (rest: string): string => `<query xmlns='http://jabber.org/protocol/disco#info'>${rest}</query>`;
+  const replies: readonly (readonly ['result' | 'error', string])[] = [
+    ['result', info(`<identity category='conference' type='irc'/>`)],
+    ['result', info(`<identity category='gateway' type='irc'/>`)],
+    ['result', info(`<identity category='component' type='generic'/><feature var='${xeps.NS_MUC}'/>`)],
+    ['error', error('service-unavailable')],
+    ['error', error('forbidden')],
+  ];
+  for (const [type, payload] of replies) {
+    server.misbehave({
+      answer: (element) => {
+        const to = element.attr('to') ?? '';
+        if (element.child('query', 'http://jabber.org/protocol/disco#info') === undefined) return undefined;
+        const attributes = (kind: string): string => `type='${kind}' from='${to}' id='${element.attr('id') ?? ''}'`;
+        if (to === ROOM_TEXT) return `<iq ${attributes('error')}>${error('service-unavailable')}</iq>`;
+        return to === ROOM.domainpart ? `<iq ${attributes(type)}>${payload}</iq>` : undefined;
+      },
+    });
+    const ann = await online('ann', { plugins: [muc] });
+    t.ok((await ann.get(muc).join(ROOM, { nick: 'ann' })).joined, payload);
+    await ann.stop();
+  }
+});
+
 // [XEP-0045 §7.2.13] [XEP-0045 §7.5] [XEP-0421 §3] [pitfall-own-messages]
 t.test(
   'history is marked as delayed, our own messages as ours, and private messages have their own event',

@@ -69,7 +69,8 @@ export const muc = definePlugin({
       context,
       events,
       sessions,
-      readFeatures: async (room, signal) => (await discovery.information(room, signal)).features,
+      readFeatures: (room, signal) => discovery.features(room, signal),
+      checkService: (room, signal) => discovery.checkService(room, signal),
     };
     const recent = new RecentInvitations();
     const takeInvitation = (invitation: Invitation | undefined): typeof handled | undefined => {
@@ -111,7 +112,8 @@ export const muc = definePlugin({
       rooms,
       /**
        * Joins a room and keeps us in it: it is joined again after a reconnect, until `leave`.
-       * @throws what `Room.join` throws; the room stays in `rooms` then, and `Room.join` can be tried again
+       * @throws what `Room.join` throws; the room stays in `rooms` then, and `Room.join` can be tried again, unless there can be no room at
+       *   that address
        */
       async join(address: Jid | string, options: RoomOptions, signal?: AbortSignal): Promise<Room> {
         const jid = Jid.from(address);

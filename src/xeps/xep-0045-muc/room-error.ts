@@ -28,6 +28,8 @@ export type RoomRefusal =
   | 'nick-reserved'
   | 'full'
   | 'no-such-room'
+  | 'not-a-room'
+  | 'not-a-service'
   | 'no-such-occupant'
   | 'no-such-message'
   | 'creation-restricted'
@@ -146,21 +148,39 @@ const MEANINGS: Readonly<Record<RoomAttempt, Meanings>> = {
   },
 };
 
+/** What the service of an address says about itself can rule a join out. The error is then ours, and not that of a room. */
+const WRONG_ADDRESS = {
+  'not-a-room': { why: 'not-a-room', text: 'this is an address for an account, and not for a room' },
+  'not-a-service': { why: 'not-a-service', text: 'the service at this address has no rooms' },
+  unreachable: { why: 'unreachable', text: 'our server does not let us contact this service' },
+} satisfies Partial<Record<RoomRefusal, Meaning>>;
+
+/** Why an address cannot be joined. */
+export type WrongAddress = keyof typeof WRONG_ADDRESS;
+
 /** A room or its service refused what we tried. */
 export class RoomError extends XmppError {
   override readonly name = 'RoomError';
   readonly room: Jid;
   readonly attempt: RoomAttempt;
   readonly why: RoomRefusal;
+  /** The message without the room. */
+  readonly reason: string;
   /** The condition of the room's error. */
   readonly condition: StanzaErrorCondition;
   /** The new address of the room, if the room names it. */
   readonly alternate: Jid | undefined;
 
-  constructor(room: Jid, attempt: RoomAttempt, refusal: StanzaError) {
-    const meaning = MEANINGS[attempt][refusal.condition] ?? ANYWHERE[refusal.condition];
+  /** @param address why the address is wrong, if that was found out before the room was asked */
+  constructor(room: Jid, attempt: RoomAttempt, refusal: StanzaError, address?: WrongAddress) {
+    const meaning =
+      address === undefined
+        ? (MEANINGS[attempt][refusal.condition] ?? ANYWHERE[refusal.condition])
+        : WRONG_ADDRESS[address];
     const { why, text } = meaning ?? { why: 'other', text: `'${attempt}' was refused` };
-    super(`${room.toString()}: ${text} (${refusal.reason})`, { cause: refusal });
+    const reason = `${text} (${refusal.reason})`;
+    super(`${room.toString()}: ${reason}`, { cause: refusal });
+    this.reason = reason;
     this.room = room;
     this.attempt = attempt;
     this.why = why;

@@ -79,6 +79,11 @@ export function hasRooms({ features, identities }: DiscoInfo): boolean {
   return features.has(NS_MUC) && identities.some(({ category }) => category === 'conference');
 }
 
+/** Whether there may be rooms at a service. Gateways have rooms that only their users see. */
+export function mayHaveRooms({ features, identities }: DiscoInfo): boolean {
+  return features.has(NS_MUC) || identities.some(({ category }) => category === 'conference' || category === 'gateway');
+}
+
 function count(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

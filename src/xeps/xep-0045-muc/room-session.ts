@@ -42,9 +42,18 @@ export interface RoomHost {
   readonly sessions: Map<string, RoomSession>;
   /** Reads the features that a room announces. */
   readonly readFeatures: (room: Jid, signal: AbortSignal) => Promise<ReadonlySet<string>>;
+  /** Finds out whether there can be a room. @throws RoomError if not */
+  readonly checkService: (room: Jid, signal: AbortSignal) => Promise<void>;
 }
 
 const JOIN_TIMEOUT_MS = 30_000;
+/** Answers to a discovery that come from an account or another service. A room that does not exist answers `item-not-found`. */
+const NOT_OF_A_ROOM: ReadonlySet<string> = new Set([
+  'service-unavailable',
+  'feature-not-implemented',
+  'subscription-required',
+  'not-allowed',
+]);
 /** How many nicks are tried before a conflict is final. */
 const MAX_NICKS = 20;
 
@@ -135,6 +144,8 @@ export class RoomSession implements Room {
         return;
       } catch (error) {
         this.#withdraw(error);
+        // Messages from there are no room's.
+        if (error instanceof RoomError) this.#unregister();
         if (!(error instanceof StanzaError)) throw error;
         if (error.condition !== 'conflict' || attempt === most) throw new RoomError(this.jid, 'join', error);
       }
@@ -143,7 +154,7 @@ export class RoomSession implements Room {
 
   leave(status?: string): void {
     const state = this.#state;
-    if (this.#isRegistered()) this.#host.sessions.delete(this.jid.toString());
+    this.#unregister();
     if (state.name === 'joining') state.reject(new XmppError(`${this.jid.toString()} was left before it was joined`));
     if (state.name !== 'in') return;
     this.#sendUnavailable(status);
@@ -285,6 +296,10 @@ export class RoomSession implements Room {
     this.#host.sessions.set(key, this);
   }
 
+  #unregister(): void {
+    if (this.#isRegistered()) this.#host.sessions.delete(this.jid.toString());
+  }
+
   #isRegistered(): boolean {
     return this.#host.sessions.get(this.jid.toString()) === this;
   }
@@ -304,7 +319,8 @@ export class RoomSession implements Room {
 
   async #requestEntry(joining: Joining, signal: AbortSignal): Promise<void> {
     // The features decide which ids of the room can be trusted, so they have to be known before the first message arrives.
-    await this.#view.refreshFeatures(signal);
+    const refusal = await this.#view.refreshFeatures(signal);
+    if (refusal !== undefined && NOT_OF_A_ROOM.has(refusal.condition)) await this.#host.checkService(this.jid, signal);
     // The join may have been cancelled meanwhile.
     if (this.#state !== joining || signal.aborted) return;
     const { password } = this.options;
@@ -332,7 +348,7 @@ export class RoomSession implements Room {
 
   /** Cleans up after a join that failed. Unless the room itself refused, it may have let us in or be about to. */
   #withdraw(error: unknown): void {
-    const isRefusal = error instanceof StanzaError && !this.joined;
+    const isRefusal = (error instanceof StanzaError || error instanceof RoomError) && !this.joined;
     this.#reset();
     if (!isRefusal && this.#host.context.silentMs() !== undefined) this.#sendUnavailable();
   }

@@ -1,8 +1,8 @@
 /** What we know about a room while we are in it: its occupants, which of them we are, its features, and who sent a message. */
+import { StanzaError, TimeoutError } from '../../xmpp-core/errors.js';
 import type { Jid } from '../../xmpp-core/jid/jid.js';
 import { readAvailability, type Message, type Presence } from '../../xmpp-core/stanza/stanzas.js';
 import type { Element } from '../../xmpp-core/xml/element.js';
-import { answerOr } from '../answer-or.js';
 import { readDelay, readDelayBy } from '../xep-0203-delayed-delivery.js';
 import { NS_STABLE_IDS, readStanzaId } from '../xep-0359-stable-ids.js';
 import { NS_OCCUPANT_ID, readOccupantId } from '../xep-0421-occupant-id.js';
@@ -66,10 +66,21 @@ export class RoomView {
     return this.#lastMessageAt;
   }
 
-  /** Asks the room for its features. A room that does not answer has none. @throws OfflineError, the signal's reason */
-  async refreshFeatures(signal: AbortSignal = AbortSignal.timeout(DISCO_TIMEOUT_MS)): Promise<void> {
+  /**
+   * Asks the room for its features. A room that does not answer has none.
+   * @returns the error that it answers with
+   * @throws OfflineError, the signal's reason
+   */
+  async refreshFeatures(signal: AbortSignal = AbortSignal.timeout(DISCO_TIMEOUT_MS)): Promise<StanzaError | undefined> {
     const { jid, readFeatures } = this.#options;
-    this.#features = await answerOr(readFeatures(jid, signal), new Set<string>());
+    try {
+      this.#features = await readFeatures(jid, signal);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof StanzaError) && !(error instanceof TimeoutError)) throw error;
+      this.#features = new Set();
+      return error instanceof StanzaError ? error : undefined;
+    }
   }
 
   /** Takes the presence of an occupant who is there. */

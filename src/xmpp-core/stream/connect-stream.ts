@@ -16,6 +16,8 @@ export interface ConnectStreamOptions {
   readonly ca?: string | undefined;
   /** Presented to a TCP target that requests a client certificate. */
   readonly certificate?: ClientCertificate | undefined;
+  /** Called when the first bytes of the stream arrive from a TCP target. */
+  readonly onAnswer?: (() => void) | undefined;
   readonly limits?: Partial<XmlLimits> | undefined;
   /** How long a stanza may be while `awaited()`, where that is more than `limits` allow. */
   readonly longAnswers?: { readonly bytes: number; awaited(): boolean } | undefined;
@@ -27,7 +29,7 @@ export interface ConnectStreamOptions {
  */
 export async function connectStream(
   target: Target,
-  { account, ca, certificate, limits, longAnswers }: ConnectStreamOptions,
+  { account, ca, certificate, onAnswer, limits, longAnswers }: ConnectStreamOptions,
   signal: AbortSignal,
 ): Promise<XmlStream> {
   // Without an account yet, there is no `from` (RFC 6120 §4.7.1).
@@ -40,6 +42,6 @@ export async function connectStream(
     const transport = await connectWebSocket(target, { ca, maxMessageBytes: longestBytes }, signal);
     return new XmlStream(transport, address, bounds, messageFraming);
   }
-  const transport = await connectTcp(target, { domain: account.domainpart, ca, certificate }, signal);
+  const transport = await connectTcp(target, { domain: account.domainpart, ca, certificate, onAnswer }, signal);
   return new XmlStream(transport, address, bounds, documentFraming);
 }

@@ -14,7 +14,7 @@ import { isFromTlsPeer } from './tls.js';
 import { peerOf } from './unreachable.js';
 
 /** How long a port may say nothing before it is probed. */
-const SILENCE_MS = 3_000;
+const SILENCE_MS = 4_000;
 const PROBE_MS = 2_000;
 /** Not XMPP and not TLS: every web server answers it, and an XMPP server answers it with a stream error. */
 const REQUEST = 'GET / HTTP/1.0\r\n\r\n';
@@ -22,13 +22,14 @@ const REQUEST = 'GET / HTTP/1.0\r\n\r\n';
 const SUSPICIOUS: ReadonlySet<string> = new Set(['closed', 'not-tls', 'handshake']);
 
 /**
- * Runs `work`, which connects to the target and negotiates. A port that stays silent or does not do what was expected of it is probed.
+ * Runs `work`, which connects to the target and negotiates. A port that stays silent or closes the connection is probed.
+ * @param work calls `onAnswer` when the port has sent something
  * @throws WrongPortError when the port is for something else; else what `work` throws
  */
 export async function withPortCheck<T>(
   target: TcpTarget,
   signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, onAnswer: () => void) => Promise<T>,
 ): Promise<T> {
   const given = new AbortController();
   const over = new AbortController();
@@ -40,14 +41,17 @@ export async function withPortCheck<T>(
     };
     inBackground(probe, (error) => given.abort(error));
   }, SILENCE_MS);
+  const endProbe = (): void => {
+    clearTimeout(timer);
+    over.abort();
+  };
   try {
-    return await work(AbortSignal.any([signal, given.signal]));
+    return await work(AbortSignal.any([signal, given.signal]), endProbe);
   } catch (error) {
     if (signal.aborted || !isSuspicious(error)) throw error;
     throw (await wrongPort(target, signal, error)) ?? error;
   } finally {
-    clearTimeout(timer);
-    over.abort();
+    endProbe();
   }
 }
 

@@ -20,6 +20,8 @@ export interface TlsOptions {
   readonly ca?: string | undefined;
   /** Presented to a server that requests a client certificate. */
   readonly certificate?: ClientCertificate | undefined;
+  /** Called when the first bytes of the stream arrive. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 /** The most unsent bytes that we buffer for a peer that does not read. */
@@ -144,6 +146,7 @@ class TcpTransport implements Transport {
   #read(chunk: Buffer): void {
     if (!this.#hasAnswered) {
       this.#hasAnswered = true;
+      this.#options.onAnswer?.();
       const found = foreignUse(chunk);
       // A TLS record is no surprise before TLS, and nonsense inside it.
       if (found !== undefined && !(found === 'direct' && this.#security !== undefined)) {

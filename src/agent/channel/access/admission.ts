@@ -15,6 +15,8 @@ export interface RoomFacts {
   vouchedBy(room: Jid): Jid | undefined;
   /** The real JID of an occupant, where the room shows it. @param occupant the full JID in the room */
   realJidOf(occupant: Jid): Jid | undefined;
+  /** Whether the bot may write in a room. */
+  hasVoice(room: Jid): boolean;
   /** Whether the occupant at a place is still the one who wrote from there; true for other places. */
   isSameOccupant(place: Place): boolean;
 }
@@ -73,6 +75,7 @@ export class Admission {
       sender,
       addressed,
       vouchedBy: rooms.vouchedBy(room),
+      hasVoice: rooms.hasVoice(room),
     });
   }
 

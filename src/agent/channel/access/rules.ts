@@ -9,8 +9,9 @@ import type { JidPattern } from '../../config/jid-pattern.js';
  * - `list`: not in the allowlist (or in the room's `users`). The sender of a direct message is then a stranger, whom an operator can let in.
  * - `hidden`: a list decides, but the room hides the real JID.
  * - `mention`: the message does not address the bot. It is not logged as denied, and becomes context.
+ * - `voice`: the room is moderated, and the bot may not write there (XEP-0045 §7.2.6).
  */
-export type DenyingRule = 'policy' | 'list' | 'hidden' | 'mention';
+export type DenyingRule = 'policy' | 'list' | 'hidden' | 'mention' | 'voice';
 
 /** The result of a rule. `why` is for the log and is never sent. */
 export type Access =
@@ -24,6 +25,8 @@ export interface RoomMessageFacts {
   readonly addressed: boolean;
   /** The operator who asked the bot into the room, if one did. */
   readonly vouchedBy?: Jid | undefined;
+  /** Whether the bot may write in the room; it may unless given. */
+  readonly hasVoice?: boolean;
 }
 
 const ALLOWED: Access = { allowed: true };
@@ -103,7 +106,7 @@ export function roomAccess(
 export function roomMessageAccess(
   account: Pick<AccountConfig, 'jid' | 'groupPolicy' | 'groupAllowlist' | 'operators'>,
   room: Pick<RoomConfig, 'jid' | 'enabled' | 'users' | 'mentionMode'>,
-  { sender, addressed, vouchedBy }: RoomMessageFacts,
+  { sender, addressed, vouchedBy, hasVoice = true }: RoomMessageFacts,
 ): Access {
   const isOurs = isOperatorIn(account, room.jid, sender);
   const entry = roomAccess(account, room, isOurs ? sender : vouchedBy);
@@ -112,7 +115,8 @@ export function roomMessageAccess(
     if (sender === undefined) return denied('hidden', 'the room has a users list and hides the real JID');
     if (!matchesAny(room.users, sender)) return denied('list', "not in the room's users list");
   }
-  return mentionRule(room, addressed);
+  const mention = mentionRule(room, addressed);
+  return mention.allowed && !hasVoice ? denied('voice', 'the bot has no voice in the room') : mention;
 }
 
 function mentionRule({ mentionMode }: Pick<RoomConfig, 'mentionMode'>, addressed: boolean): Access {

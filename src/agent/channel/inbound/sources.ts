@@ -64,6 +64,7 @@ export class Sources {
       background.run('room archive', () => this.#readArchive(room));
     });
     events.on('left', (left) => rooms.left(left));
+    events.on('occupantChanged', (change) => rooms.changed(change));
     events.on('joinFailed', ({ room, error }) => rooms.joinFailed(room.jid, error));
     events.on('invited', (invitation) => background.run('invitation', () => rooms.takeInvitation(invitation)));
     events.on('message', (message) => {

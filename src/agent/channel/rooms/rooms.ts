@@ -12,6 +12,7 @@ import {
   type MucEvents,
   type Room,
   type RoomMessage,
+  type RoomRefusal,
 } from '../../../xeps/xep-0045-muc/index.js';
 import { NS_MAM } from '../../../xeps/xep-0313-message-archive/index.js';
 import { bookmarks } from '../../../xeps/xep-0402-bookmarks.js';
@@ -28,6 +29,7 @@ import { isSameOccupant } from '../places/identities.js';
 import type { Place } from '../places/place.js';
 import { missedMessages } from './room-archive.js';
 import { RoomMemory } from './room-memory.js';
+import { joinTrouble, voiceTrouble } from './room-trouble.js';
 
 /** Parts of the rooms. */
 export interface RoomsOptions {
@@ -54,6 +56,8 @@ const REFUSED: ReadonlySet<string> = new Set([
   'not-allowed',
   'jid-malformed',
 ]);
+/** There can be no room at such an address. */
+const NO_ROOM: ReadonlySet<RoomRefusal> = new Set<RoomRefusal>(['not-a-room', 'not-a-service']);
 /** Another account of the bot may be creating the room; it is open a moment later. */
 const LOCKED_MS = 2_000;
 const LOCKED_ATTEMPTS = 3;
@@ -70,6 +74,8 @@ export class Rooms implements RoomFacts {
   readonly #wanted = new Map<string, Jid>();
   /** Rooms that refused the last join for good, by bare JID. */
   readonly #refused = new Set<string>();
+  /** Addresses that turned out to be no room, by bare JID: a message from there is an ordinary one. */
+  readonly #noRooms = new Set<string>();
   /** The bot is in a room, or knows that it will not be. The payload is a bare JID. */
   readonly #decisions: Events<{ readonly decided: string }>;
   readonly #asked = new OncePerHour();
@@ -107,6 +113,10 @@ export class Rooms implements RoomFacts {
     return this.#room(occupant)?.occupants.get(occupant.resource)?.realJid;
   }
 
+  hasVoice(room: Jid): boolean {
+    return this.#room(room)?.self?.role !== 'visitor';
+  }
+
   isSameOccupant(place: Place): boolean {
     return isSameOccupant(this.#options.client, place);
   }
@@ -135,7 +145,7 @@ export class Rooms implements RoomFacts {
   /** Joins the rooms of a new session. Those that were joined before are rejoined by the plugin. Not for a resumed session. */
   enterAll(): void {
     for (const room of this.#wanted.values()) {
-      if (this.has(room)) continue;
+      if (this.has(room) || this.#noRooms.has(room.toString())) continue;
       const access = this.#entry(room);
       if (access.allowed) this.#options.background.run('join', () => this.#tryToEnter(room));
       else this.#options.denials.log(room.toString(), access.why);
@@ -170,7 +180,7 @@ export class Rooms implements RoomFacts {
       await this.#enter(room);
     } catch (error) {
       if (!wasWanted) await this.#giveUp(room);
-      return `I cannot join ${key}: ${errorText(error)}`;
+      return `I cannot join ${key}: ${joinTrouble(error, room, account)}`;
     }
     if (!wasWanted) background.run('bookmark', () => this.#bookmark(room));
     return undefined;
@@ -247,6 +257,18 @@ export class Rooms implements RoomFacts {
     this.#options.log('info', 'joined', { room: room.jid.toString(), nick });
     this.#refused.delete(room.jid.toString());
     this.#decisions.emit('decided', room.jid.toString());
+    if (!this.hasVoice(room.jid)) this.#warnOfSilence(room.jid);
+  }
+
+  /** An occupant of a room changed, who may be the bot: moderators can take its voice away. */
+  changed({ room, occupant, before }: MucEvents['occupantChanged']): void {
+    const isOwn = occupant.nick === room.nick && occupant.role !== before.role;
+    if (isOwn && !this.hasVoice(room.jid)) this.#warnOfSilence(room.jid);
+  }
+
+  #warnOfSilence(room: Jid): void {
+    const { account, log } = this.#options;
+    log('warn', 'error', { kind: 'room', room: room.toString(), message: voiceTrouble(room, account) });
   }
 
   /** The messages that the room's archive has of the bot's absence, the oldest first; none where there is no archive. */
@@ -263,15 +285,17 @@ export class Rooms implements RoomFacts {
 
   /** A join failed. Tries again later, unless only a person can change the reason. */
   joinFailed(jid: Jid, error: unknown): void {
-    const { client, log, rejoinMs, stopping } = this.#options;
+    const { account, client, log, rejoinMs, stopping } = this.#options;
     // The next session joins all rooms.
     if (stopping.aborted || client.state === 'offline') return;
     const room = jid.toString();
-    const isFinal = error instanceof RoomError && REFUSED.has(error.condition);
+    const isNoRoom = error instanceof RoomError && NO_ROOM.has(error.why);
+    const isFinal = isNoRoom || (error instanceof RoomError && REFUSED.has(error.condition));
+    if (isNoRoom) this.#noRooms.add(room);
     log('error', 'error', {
       kind: 'room',
       room,
-      message: `cannot join ${room}: ${errorText(error)}`,
+      message: `cannot join ${room}: ${joinTrouble(error, jid, account)}`,
       retryInMs: isFinal ? null : rejoinMs,
     });
     if (!isFinal) return this.#enterLater(jid);

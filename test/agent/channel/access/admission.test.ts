@@ -30,6 +30,7 @@ const direct: Place = { kind: 'direct', to: Jid.parse(ALICE) };
 const rooms = (there: Readonly<Record<string, string>> = {}): RoomFacts => ({
   has: (room) => room.bare.equals(TEAM),
   vouchedBy: () => undefined,
+  hasVoice: () => true,
   realJidOf: ({ resource }) => Jid.tryParse(there[resource]),
   isSameOccupant: (place) => place.kind !== 'private' || there[place.to.resource] === place.occupant,
 });

@@ -157,6 +157,90 @@ t.test('a room with a password', async (t) => {
   });
 });
 
+// [promise-rooms-trouble]
+t.test('a room that cannot be joined is logged with the cause and with what to do', async (t) => {
+  const stage = await Stage.set(t);
+  const alice = await stage.person('alice');
+  const [club, vault, safe, den] = ['club', 'vault', 'safe', 'den'].map((name) => stage.room(name)) as [
+    Jid,
+    Jid,
+    Jid,
+    Jid,
+  ];
+  const locked = { 'muc#roomconfig_passwordprotectedroom': true, 'muc#roomconfig_roomsecret': 'open-sesame-42' };
+  await found(alice, club, { 'muc#roomconfig_membersonly': true });
+  await found(alice, vault, locked);
+  await found(alice, safe, locked);
+  await (await found(alice, den, {})).management.ban(stage.jid());
+  const [person, upload] = ['alice@localhost', 'tea@upload.localhost'];
+  const bot = await stage.run({
+    rooms: [...[club, vault, safe, den].map(String), person, upload],
+    muc_rooms: { [safe.toString()]: { password: 'guessed-wrong-7' } },
+    operators: [person],
+  });
+  const expected: readonly (readonly [room: string, message: string])[] = [
+    [club.toString(), 'only members may enter; ask an owner of the room to add moltis@localhost as a member'],
+    [
+      vault.toString(),
+      `the room requires a password; set password in [channels.xmpp.bot.muc_rooms."${vault.toString()}"]`,
+    ],
+    [
+      safe.toString(),
+      `the room does not accept the password; correct password in [channels.xmpp.bot.muc_rooms."${safe.toString()}"]`,
+    ],
+    [den.toString(), 'moltis@localhost is banned from the room; ask an owner or admin of the room to lift the ban'],
+    [
+      person,
+      'this is the address of an account, and not of a room; correct "alice@localhost" in rooms of [channels.xmpp.bot]: rooms are at a chat service, such as conference.localhost',
+    ],
+    [
+      upload,
+      'upload.localhost is no chat-room service; correct "tea@upload.localhost" in rooms of [channels.xmpp.bot]',
+    ],
+  ];
+  for (const [room, message] of expected) {
+    const logged = await bot.expect('error', { kind: 'room', room }, 5_000);
+    t.match(logged, { level: 'error', message: `cannot join ${room}: ${message}`, retryInMs: null });
+  }
+  t.notMatch(bot.output, /open-sesame-42|guessed-wrong-7/);
+  alice.send('/join tea@upload.localhost');
+  await alice.receives(`I cannot join tea@upload.localhost: ${expected.at(-1)?.[1] ?? ''}`);
+  alice.send('/join coffee@upload.localhost');
+  await alice.receives(
+    'I cannot join coffee@upload.localhost: upload.localhost is no chat-room service; check the address',
+  );
+});
+
+// [promise-rooms-voice]
+t.test('a moderated room where the bot has no voice is a warning at the join, and costs no answers', async (t) => {
+  const stage = await Stage.set(t);
+  const { model } = stage;
+  const [alice, room] = [await stage.person('alice'), stage.room('stage')];
+  const hers = await found(alice, room, { 'muc#roomconfig_moderatedroom': true });
+  const bot = await stage.run({ rooms: [room.toString()] });
+  const warning = {
+    level: 'warn',
+    message: `${room.toString()} is moderated, and moltis@localhost has no voice there, so it answers nobody in it; ask a moderator of the room to give it voice`,
+  };
+  t.match(await bot.expect('error', { kind: 'room', room: room.toString() }), warning);
+  await alice.sendIn(hers, 'moltis: hello');
+  await bot.expect('denied', { from: 'alice@localhost', why: 'the bot has no voice in the room' });
+  t.equal(model.requests.length, 0);
+
+  const seen = (role: string): Promise<unknown> =>
+    hers.events.once('occupantChanged', { where: ({ occupant }) => occupant.role === role, timeoutMs: 10_000 });
+  const given = seen('participant');
+  await hers.management.setAffiliation(stage.jid(), 'member');
+  await given;
+  model.next(textAnswer('Here I am.'));
+  await alice.sendIn(hers, 'moltis: and now?');
+  await alice.receives('Here I am.');
+  t.equal(bot.logged('error').length, 1);
+
+  await hers.management.setAffiliation(stage.jid(), 'none');
+  t.match(await bot.expect('error', { kind: 'room', room: room.toString() }), warning);
+});
+
 // [promise-rooms-join] [promise-account-back] [promise-rooms-history]
 t.test('rejoins rooms when a session cannot be resumed, and loses nothing', async (t) => {
   // The server keeps no session for longer than a moment.
