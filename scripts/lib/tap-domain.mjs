@@ -23,12 +23,12 @@ export class Domain {
     if (running.length === 0) process.off('uncaughtException', fail);
   }
 
-  fail(error, event) {
+  onerror(error, event) {
     this.#take(error, event);
   }
 }
 
 function fail(error, event) {
   // A test with a listener of its own expects the error.
-  if (process.listenerCount('uncaughtException') === 1) running.at(-1).fail(error, event);
+  if (process.listenerCount('uncaughtException') === 1) running.at(-1).onerror(error, event);
 }
