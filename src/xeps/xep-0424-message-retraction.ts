@@ -2,7 +2,8 @@
  * XEP-0424 Message Retraction, 0.4.2 (Proposed). https://xmpp.org/extensions/xep-0424.html
  *
  * Retracts a message, which other clients may honour. Only its author may retract it (§5): applications that store messages check
- * `mayRetract`. Retractions by moderators of a room are XEP-0425. An archive may replace retracted messages by tombstones (§4).
+ * `mayRetract`. Retractions by moderators of a room are XEP-0425. An archive may replace retracted messages by tombstones (§4). The form of before
+ * version 0.4, with XEP-0422, is read as well.
  */
 import { definePlugin } from '../xmpp-core/plugin.js';
 import type { Jid } from '../xmpp-core/jid/jid.js';
@@ -90,11 +91,14 @@ export function mayRetract(original: AnyMessage, retraction: AnyMessage, options
   const originalMessage = messageOf(original);
   const retractionMessage = messageOf(retraction);
   const isRoom = originalMessage.type === 'groupchat';
-  // §5.1: in rooms that assign no ids, the sender's id is used.
-  const id = stanzaReferenceId(original) ?? (isRoom ? readOriginId(originalMessage.element) : undefined);
+  const id = readRetraction(retractionMessage.element);
+  const originId = readOriginId(originalMessage.element);
+  // §5.1: in rooms that assign no ids, the sender's id is used. Before version 0.4 it was used everywhere.
+  const names = [stanzaReferenceId(original) ?? (isRoom ? originId : undefined)];
+  if (readOldRetraction(retractionMessage.element) !== undefined) names.push(originId);
   return (
     id !== undefined &&
-    readRetraction(retractionMessage.element) === id &&
+    names.includes(id) &&
     isRoom === (retractionMessage.type === 'groupchat') &&
     isSameAuthor(authorOf(original), authorOf(retraction), options)
   );

@@ -2,7 +2,8 @@
  * XEP-0425 Moderated Message Retraction, 0.3.0 (Experimental). https://xmpp.org/extensions/xep-0425.html
  *
  * The notice of a room that a moderator retracted somebody's message, and the tombstone in its place. It counts only from the room itself
- * (§5): an occupant could forge it. The moderator's request is written here and sent by multi-user chat (`room.management.moderate`).
+ * (§5): an occupant could forge it. The moderator's request is written here and sent by multi-user chat (`room.management.moderate`). The form of
+ * before version 0.3, with XEP-0422, is read as well.
  */
 import { Jid } from '../xmpp-core/jid/jid.js';
 import type { Message } from '../xmpp-core/stanza/stanzas.js';

@@ -292,6 +292,28 @@ t.test('only who wrote a message can retract it', async (t) => {
   t.notOk(xeps.mayRetract(room(`id='x'><body>x</body>`), room(`id='y'>${write(xeps.writeRetraction('x'))}`)));
 });
 
+// [XEP-0424 §5] [pitfall-old-retraction]
+t.test('before version 0.4, a retraction names the id that the sender gave, in rooms as well', async (t) => {
+  const old = `<apply-to xmlns='urn:xmpp:fasten:0' id='o'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to>`;
+  const [text, today] = [`<body>x</body>${write(xeps.writeOriginId('o'))}`, write(xeps.writeRetraction('o'))];
+  const direct = (who: string, rest: string): xeps.AnyMessage =>
+    received(`<message type='chat' from='${who}@a.example/1' ${rest}</message>`);
+  const room = (who: string, rest: string): xeps.AnyMessage =>
+    inRoom(`<message type='groupchat' from='tea@rooms.example/${who}' ${rest}</message>`, {
+      occupantId: who,
+      stanzaId: 's',
+    });
+  for (const from of [direct, room]) {
+    t.ok(xeps.mayRetract(from('ann', `id='x'>${text}`), from('ann', `id='y'>${old}`)));
+    t.notOk(xeps.mayRetract(from('ann', `id='x'>${text}`), from('eve', `id='y'>${old}`)), 'only its author');
+    t.notOk(
+      xeps.mayRetract(from('ann', `id='x'>${text}`), from('ann', `id='y'>${today}`)),
+      'today it names another id',
+    );
+    t.notOk(xeps.mayRetract(from('ann', `id='x'><body>x</body>`), from('ann', `id='y'>${old}`)), 'another message');
+  }
+});
+
 // [XEP-0424 §1] [XEP-0425 §1] [pitfall-old-retraction]
 t.test('retractions and moderations of earlier versions are read', async (t) => {
   const fastened = (inside: string): string => `<apply-to xmlns='urn:xmpp:fasten:0' id='s'>${inside}</apply-to>`;
