@@ -140,11 +140,12 @@ t.test('direct messages', async (t) => {
     );
   });
 
-  t.test('replaces characters that XML does not allow, and sends the rest of the answer', async (t) => {
+  // [promise-answer-clean]
+  t.test('removes control characters, and replaces half characters', async (t) => {
     const paul = await stage.person('paul');
     model.next(textAnswer('\u001b[1mbold\u001b[0m \ud83d', '\ude00 and half of it: \ud83d.'));
     paul.send('hello');
-    t.equal((await paul.receives(/half/)).body, '\ufffd[1mbold\ufffd[0m 😀 and half of it: \ufffd.');
+    t.equal((await paul.receives(/half/)).body, '[1mbold[0m 😀 and half of it: \ufffd.');
   });
 
   // [promise-conversation-order]

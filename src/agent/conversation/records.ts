@@ -12,7 +12,7 @@
  *   the access rules. The model does not see it.
  * - `done`: the command `key` ran or was dropped.
  * - `answer`: the model's answer to the questions `keys`; written before it is sent, with an `id`.
- *   `steps` are the tool calls that led to it; `begun` means that part of it was shown while it grew.
+ *   `steps` are the tool calls that led to it, with what goes back to the model in `echo`; `begun` means that part of it was shown while it grew.
  * - `sending`: the answer `id` is about to be sent; from here on it may have arrived.
  * - `delivered`: the answer `id` was sent.
  * - `failed`: the questions or commands `keys` get no answer; `reason` is the sentence that was sent instead, if any.
@@ -28,6 +28,7 @@
  */
 import { z } from 'zod';
 import type { ContentHash } from '../media/content-hash.js';
+import type { Echo } from '../model/echo.js';
 import type { ModelUsage, ToolCall } from '../model/model.js';
 
 /** A message received in a conversation. */
@@ -107,6 +108,8 @@ export interface Step {
   /** The model's text before the calls. */
   readonly text: string;
   readonly calls: readonly (ToolCall & { readonly result: string })[];
+  /** What goes back to the model with the calls. */
+  readonly echo?: Echo;
 }
 
 /** An answer of the model. */
@@ -161,6 +164,8 @@ const received = {
   media: media.exactOptional(),
   reference: z.unknown().exactOptional(),
 };
+const fields = z.record(z.string(), z.unknown());
+const echo = z.object({ from: z.string(), message: fields.exactOptional(), calls: fields.exactOptional() });
 const call = z.object({ id: z.string(), name: z.string(), arguments: z.string(), result: z.string() });
 
 const schema = z.discriminatedUnion('kind', [
@@ -195,7 +200,7 @@ const schema = z.discriminatedUnion('kind', [
     text: z.string(),
     model: z.string().exactOptional(),
     usage: z.object({ promptTokens: z.number(), completionTokens: z.number(), estimated: z.boolean() }).exactOptional(),
-    steps: z.array(z.object({ text: z.string(), calls: z.array(call) })).exactOptional(),
+    steps: z.array(z.object({ text: z.string(), calls: z.array(call), echo: echo.exactOptional() })).exactOptional(),
     reference: z.unknown().exactOptional(),
     begun: z.boolean().exactOptional(),
   }),

@@ -95,11 +95,12 @@ export function promptOf(transcript: Transcript, options: PromptOptions): Prompt
 
 /** The tool calls and the answer of a turn. Calls and results stay together, because a turn is never cut. */
 function answerOf({ steps, answer }: Turn): PromptMessage[] {
-  const calls = steps.flatMap(({ text, calls }): PromptMessage[] => [
+  const calls = steps.flatMap(({ text, calls, echo }): PromptMessage[] => [
     {
       role: 'assistant',
       content: text,
       toolCalls: calls.map(({ id, name, arguments: given }) => ({ id, name, arguments: given })),
+      ...(echo === undefined ? {} : { echo }),
     },
     ...calls.map(({ id, result }) => ({ role: 'tool' as const, content: result, toolCallId: id })),
   ]);

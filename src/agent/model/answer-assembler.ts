@@ -1,6 +1,8 @@
 /** Assembles an answer from the chunks of a stream. */
+import { AnswerText, type AnswerPiece } from './answer-text.js';
+import { EchoCollector } from './echo.js';
 import type { ModelEvent, ModelRequest, ModelUsage } from './model.js';
-import type { Chunk } from './openai-chunk.js';
+import type { Chunk, ReportedUsage } from './openai-chunk.js';
 import { toFinishReason } from './openai-chunk.js';
 import type { ErrorFactory } from './provider.js';
 import { estimateUsage } from './tokens.js';
@@ -9,36 +11,92 @@ import { ToolCallAssembler } from './tool-call-assembler.js';
 /** Requests set no token limit, so a model that loops is stopped at this length. */
 const MAX_CHARACTERS = 1_000_000;
 
+const NO_CONTENT = { text: '', reasoning: '', refusal: '', toolCalls: [] } as const;
+
+/** What a chunk brings. */
+export interface AddedChunk {
+  /** Text to show. */
+  readonly text: string;
+  /** Whether the answer begins with that text, since what was shown before were thoughts. */
+  readonly restarts: boolean;
+  /** Keepalives, roles and empty deltas make no progress. */
+  readonly isProgress: boolean;
+}
+
 /** Collects the chunks of one answer. */
 export class AnswerAssembler {
+  readonly #filter = new AnswerText();
+  readonly #echo = new EchoCollector();
   #text = '';
   #reasoning = '';
   #refusal = '';
   readonly #toolCalls = new ToolCallAssembler();
   #argumentsLength = 0;
   #finishReason: string | undefined;
-  #usage: ModelUsage | undefined;
+  #hasBegun = false;
+  #hasEnded = false;
+  #usage: ReportedUsage | undefined;
 
-  /** Adds a chunk. @returns whether it made progress; keepalives, roles and empty deltas do not */
-  add(chunk: Chunk): boolean {
-    const hasContent = chunk.text + chunk.reasoning + chunk.refusal !== '' || chunk.toolCalls.length > 0;
-    const finishes = chunk.finishReason !== undefined && !this.isFinished;
-    this.#text += chunk.text;
-    this.#reasoning += chunk.reasoning;
-    this.#refusal += chunk.refusal;
-    for (const piece of chunk.toolCalls) {
+  /**
+   * Adds a chunk.
+   */
+  add(chunk: Chunk): AddedChunk {
+    this.#hasBegun = true;
+    // Some servers end a stream with the whole message once more.
+    const { text, reasoning, refusal, toolCalls } = chunk.isWhole && !this.#isEmpty ? NO_CONTENT : chunk;
+    const hasContent = text + reasoning + refusal !== '' || toolCalls.length > 0;
+    const finishes = chunk.finishReason !== undefined && !hasContent && !this.#hasEnded;
+    const shown = this.#take(this.#filter.push(text));
+    this.#reasoning += reasoning;
+    this.#echo.add(chunk.delta);
+    this.#refusal += refusal;
+    for (const piece of toolCalls) {
       this.#toolCalls.add(piece);
       this.#argumentsLength += piece.arguments.length + piece.name.length;
     }
-    this.#finishReason ??= chunk.finishReason;
+    this.#finishReason = chunk.finishReason ?? this.#finishReason;
+    this.#hasEnded = finishes || (this.#hasEnded && !hasContent);
     this.#usage = chunk.usage ?? this.#usage;
     if (this.isTooLong) this.#finishReason ??= 'length';
-    return hasContent || finishes;
+    return { ...shown, isProgress: hasContent || finishes };
+  }
+
+  /** Ends the text. @returns what was held back */
+  endText(): Pick<AddedChunk, 'text' | 'restarts'> {
+    return this.#take(this.#filter.end());
+  }
+
+  #take({ text, hidden, restarts }: AnswerPiece): Pick<AddedChunk, 'text' | 'restarts'> {
+    this.#text = restarts ? text : this.#text + text;
+    // Thoughts cost tokens as well.
+    this.#reasoning += hidden;
+    return { text, restarts };
+  }
+
+  /** The server has said that the answer is complete. Some give no finish reason. */
+  end(): void {
+    if (!this.#isEmpty) this.#finishReason ??= 'stop';
+  }
+
+  get #isEmpty(): boolean {
+    return (
+      this.#text + this.#reasoning + this.#refusal === '' && this.#argumentsLength === 0 && !this.#filter.isHolding
+    );
+  }
+
+  /** Whether a chunk has arrived. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /** Whether a finish reason has arrived: from then on the answer stands, whatever happens to the stream. */
   get isFinished(): boolean {
     return this.#finishReason !== undefined;
+  }
+
+  /** Whether the last chunk with anything in it brought nothing but the finish reason. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Whether the answer has reached the maximum length and must end here. */
@@ -57,9 +115,12 @@ export class AnswerAssembler {
     if (this.#finishReason === undefined) throw fail('truncated', 'ended its stream without a finish reason');
     if (this.#finishReason === 'error') throw fail('unavailable', 'ended its answer with an error');
     // A filter may have cut off a call in the middle.
-    const toolCalls = this.#finishReason === 'content_filter' ? [] : this.#toolCalls.finish();
+    const isFiltered = toFinishReason(this.#finishReason) === 'content-filter';
+    const { calls, extras } = this.#toolCalls.finish();
+    const toolCalls = isFiltered ? [] : calls;
+    const echo = toolCalls.length === 0 ? undefined : this.#echo.finish(model, extras);
     const callArguments = toolCalls.map((call) => call.arguments).join('');
-    const declined = this.#refusal !== '' || this.#finishReason === 'content_filter';
+    const declined = this.#refusal !== '' || isFiltered;
     if (this.#text.trim() === '' && toolCalls.length === 0 && (declined || !allowEmpty)) {
       throw declined
         ? fail('refused', 'declined to answer')
@@ -70,8 +131,21 @@ export class AnswerAssembler {
       model,
       // Many servers report `stop` although there are tool calls.
       finishReason: toolCalls.length > 0 ? 'tool-calls' : toFinishReason(this.#finishReason),
-      usage: this.#usage ?? estimateUsage(messages, this.#text + this.#reasoning + callArguments),
+      usage: completed(this.#usage, estimateUsage(messages, this.#text + this.#reasoning + callArguments)),
       ...(toolCalls.length > 0 && { toolCalls }),
+      ...(echo !== undefined && { echo }),
     };
   }
+}
+
+/** What a server reports as nothing is estimated: otherwise no limit of tokens would ever be reached. */
+function completed(reported: ReportedUsage | undefined, estimate: ModelUsage): ModelUsage {
+  const { promptTokens = 0, completionTokens = 0 } = reported ?? {};
+  const isComplete = promptTokens > 0 && (completionTokens > 0 || estimate.completionTokens === 0);
+  if (isComplete) return { promptTokens, completionTokens, estimated: false };
+  return {
+    promptTokens: promptTokens > 0 ? promptTokens : estimate.promptTokens,
+    completionTokens: completionTokens > 0 ? completionTokens : estimate.completionTokens,
+    estimated: true,
+  };
 }

@@ -1,5 +1,7 @@
 /** The agent's interface to language models: a request goes in, an answer streams out, or a `ModelError` is thrown. */
 
+import type { Echo } from './echo.js';
+
 /**
  * One message of a request. `content` is always plain text, so that code that only needs text can ignore the other fields.
  */
@@ -12,6 +14,8 @@ export interface ChatMessage {
   readonly images?: readonly ModelImage[];
   /** Role `assistant`: tool calls. A message of role `tool` follows for each. */
   readonly toolCalls?: readonly ToolCall[];
+  /** What goes back with them, if the model asked is the one that they came from. */
+  readonly echo?: Echo;
   /** Role `tool`: the `id` of the call whose result is in `content`. */
   readonly toolCallId?: string;
 }
@@ -54,9 +58,11 @@ export interface ModelUsage {
  */
 export type FinishReason = 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'other';
 
-/** A piece of text as it arrives; then, exactly once and last, `done`. */
+/** A piece of text as it arrives, or what to do with those before; then, exactly once and last, `done`. */
 export type ModelEvent =
   | { readonly type: 'text'; readonly text: string }
+  /** The text so far were thoughts: the answer begins with the next text. */
+  | { readonly type: 'restart' }
   | {
       readonly type: 'done';
       /** The `name` of the model that answered, which may be the fallback. */
@@ -65,6 +71,8 @@ export type ModelEvent =
       readonly usage: ModelUsage;
       /** Tool calls whose results the model needs to continue; absent when there are none. */
       readonly toolCalls?: readonly ToolCall[];
+      /** What has to go back with them. */
+      readonly echo?: Echo;
       /** The first model's error, when a fallback answered. For the log. */
       readonly insteadOf?: ModelError;
       /** For the log, once: a feature that the server rejected and that is not used any more. */
@@ -119,6 +127,8 @@ export type ModelErrorKind =
   | 'refused'
   /** The conversation does not fit the model's context. */
   | 'too-long'
+  /** The model wrote a tool call that its provider cannot read, which is chance. */
+  | 'bad-call'
   /** The provider rejects the request: wrong model name, wrong base_url, an unknown parameter. */
   | 'bad-request';
 
@@ -135,6 +145,7 @@ const PUBLIC_TEXT: Readonly<Record<ModelErrorKind, string>> = {
   empty: 'The model gave no answer; please rephrase your question.',
   refused: 'The model declined to answer that.',
   'too-long': 'Our conversation is too long for the model; /new starts a fresh one.',
+  'bad-call': 'The model stumbled over one of its tools; please try again.',
   'bad-request': 'The model rejected the request; my operator needs to look into it.',
 };
 

@@ -4,6 +4,10 @@ import type { ToolCallPiece } from './tool-call-assembler.js';
 
 /** The fields of a chunk that we use. */
 export interface Chunk {
+  /** Whether it is the whole message, and not the next piece of it. */
+  readonly isWhole: boolean;
+  /** All of it, for what has to go back to the provider. */
+  readonly delta: Readonly<Record<string, unknown>>;
   /** Text of the answer. */
   readonly text: string;
   /** Reasoning before the answer: not shown, but it counts as progress and costs tokens. */
@@ -11,26 +15,56 @@ export interface Chunk {
   /** Text of a refusal. */
   readonly refusal: string;
   readonly toolCalls: readonly ToolCallPiece[];
-  /** The provider's own finish reason. */
+  /** The provider's own finish reason, in small letters. */
   readonly finishReason: string | undefined;
-  readonly usage: ModelUsage | undefined;
+  readonly usage: ReportedUsage | undefined;
 }
 
-/** Reads a chunk; `undefined` when `value` is not an object. Missing and mistyped fields count as absent. */
+/** The tokens that a provider reports. */
+export type ReportedUsage = Omit<ModelUsage, 'estimated'>;
+
+/**
+ * Reads a chunk, or a whole completion in place of a stream; `undefined` when `value` is neither. Missing and mistyped fields count as
+ * absent.
+ */
 export function readChunk(value: unknown): Chunk | undefined {
   if (!isObject(value)) return undefined;
+  if (!('choices' in value) && !('usage' in value)) return undefined;
   const choice = Array.isArray(value['choices']) ? objectOf((value['choices'] as unknown[])[0]) : {};
-  const delta = objectOf(choice['delta']);
-  const finishReason = choice['finish_reason'];
+  const isWhole = !isObject(choice['delta']) && isObject(choice['message']);
+  const delta = objectOf(isWhole ? choice['message'] : choice['delta']);
   return {
+    isWhole,
+    delta,
     text: textOf(delta['content'], 'text'),
     // DeepSeek and vLLM send reasoning_content, OpenRouter and Ollama reasoning, Mistral a part of the content.
     reasoning: stringOf(delta['reasoning_content'] ?? delta['reasoning']) + textOf(delta['content'], 'thinking'),
     refusal: stringOf(delta['refusal']),
     toolCalls: Array.isArray(delta['tool_calls']) ? delta['tool_calls'].map(readToolCall) : [],
-    finishReason: typeof finishReason === 'string' && finishReason !== '' ? finishReason : undefined,
-    usage: readUsage(value['usage']),
+    finishReason: readFinishReason(choice['finish_reason']),
+    // Moonshot writes it into the choice, Groq into a field of its own.
+    usage: readUsage(value['usage']) ?? readUsage(choice['usage']) ?? readUsage(objectOf(value['x_groq'])['usage']),
   };
+}
+
+/**
+ * Finds an error in an event of a response with status 200: under `error`, or as the object itself (vLLM), or MiniMax's `base_resp`.
+ * @param name the name of the event
+ */
+export function errorIn(value: unknown, name: string): unknown {
+  if (!isObject(value)) return name === 'error' ? value : undefined;
+  const { error, base_resp: response, object, type, status_code: status } = value;
+  if (error !== undefined && error !== null && error !== '' && error !== false) return error;
+  const { status_code: code } = objectOf(response);
+  if (typeof code === 'number' && code !== 0) return response;
+  const isError = name === 'error' || object === 'error' || type === 'error' || (isCount(status) && status >= 400);
+  return isError ? value : undefined;
+}
+
+/** In small letters: some providers write `STOP`. `null` is also sent as a text. */
+function readFinishReason(value: unknown): string | undefined {
+  const reason = stringOf(value).toLowerCase();
+  return reason === '' || reason === 'null' ? undefined : reason;
 }
 
 /** Maps a provider's finish reason to ours. */
@@ -45,17 +79,24 @@ export function toFinishReason(reason: string): FinishReason {
     case 'model_length':
       return 'length';
     case 'content_filter':
+    case 'safety':
+    case 'recitation':
+    case 'blocklist':
+    case 'prohibited_content':
+    case 'spii':
+    case 'sensitive':
       return 'content-filter';
     default:
       return 'other';
   }
 }
 
-function readUsage(value: unknown): ModelUsage | undefined {
+/** Zeros are no report: some servers send them in the last chunk, or always. */
+function readUsage(value: unknown): ReportedUsage | undefined {
   const usage = objectOf(value);
   const [promptTokens, completionTokens] = [usage['prompt_tokens'], usage['completion_tokens']];
-  return isCount(promptTokens) && isCount(completionTokens)
-    ? { promptTokens, completionTokens, estimated: false }
+  return isCount(promptTokens) && isCount(completionTokens) && promptTokens + completionTokens > 0
+    ? { promptTokens, completionTokens }
     : undefined;
 }
 
@@ -69,6 +110,7 @@ function readToolCall(value: unknown): ToolCallPiece {
     name: stringOf(call['name']),
     // Some servers send the arguments as an object instead of a JSON string.
     arguments: isObject(given) ? JSON.stringify(given) : stringOf(given),
+    ...(piece['extra_content'] === undefined ? {} : { extra: piece['extra_content'] }),
   };
 }
 

@@ -1,6 +1,8 @@
 /** Maps the errors of the `openai` package, `fetch` and the parser to `ModelError`s. */
 import type { ModelError, ModelErrorKind } from './model.js';
-import { NoStreamError } from './openai-fetch.js';
+import { EventParser, EventTooLong } from './event-stream.js';
+import { errorIn } from './openai-chunk.js';
+import { NoAnswerError } from './openai-fetch.js';
 import type { ErrorFactory } from './provider.js';
 
 /**
@@ -8,65 +10,140 @@ import type { ErrorFactory } from './provider.js';
  * @param answering whether the answer had started, so that a lost connection means a truncated answer
  */
 export function toModelError(error: unknown, answering: boolean, fail: ErrorFactory): ModelError {
-  const { cause, error: event } = Object(error) as { readonly cause?: unknown; readonly error?: unknown };
-  if (cause instanceof NoStreamError) return responseFailure(cause, fail);
-  // For an event with an `error`, the package throws an error with that value as its `error`.
-  if (event !== undefined) return eventFailure(event, fail);
-  // The parser's message quotes the answer, which must not be logged.
-  if (error instanceof SyntaxError) return fail('malformed', 'sent an unreadable event');
+  const { cause } = Object(error) as { readonly cause?: unknown };
+  if (cause instanceof NoAnswerError) return responseFailure(cause, fail);
+  if (error instanceof EventTooLong) return fail('malformed', 'sent an unreadable event');
   return answering
     ? fail('truncated', 'lost the connection in the middle of its answer', { said: faultOf(error) })
     : fail('unreachable', 'could not be reached', { said: faultOf(error) });
 }
 
-function responseFailure({ status, headers, body }: NoStreamError, fail: ErrorFactory): ModelError {
-  const content = parse(body);
+function responseFailure({ status, headers, body }: NoAnswerError, fail: ErrorFactory): ModelError {
   if (status < 300) {
-    const { error } = Object(content) as { readonly error?: unknown };
-    if (error !== undefined) return eventFailure(error, fail);
     const type = headers.get('content-type') ?? 'nothing';
-    // A page shows which server answered; JSON may be the answer itself, which must not be logged.
-    const said = typeof content === 'string' ? content : '';
-    return fail('malformed', `answered ${status} with ${type} instead of an event stream`, { said, status });
+    // A page shows which server answered.
+    return fail('malformed', `answered ${status} with ${type} instead of an answer`, { said: body, status });
   }
   if (status < 400) {
     const said = headers.get('location') ?? '';
     return fail('bad-request', `answered ${status}, a redirect, which is not followed`, { said, status });
   }
-  const { text, code } = textAndCode(content);
-  const retryAfterMs = retryAfterOf(headers);
-  return fail(kindOf(status, code, text), `answered ${status}`, { said: text, status, retryAfterMs });
+  const failure = readFailure(contentOf(body));
+  const retryAfterMs = retryAfterOf(headers) ?? failure.retryAfterMs;
+  return fail(kindOf(status, failure), `answered ${status}`, { said: failure.text, status, retryAfterMs });
 }
 
-/** An error after a status of 200. OpenRouter puts the intended status in `code`. */
-function eventFailure(error: unknown, fail: ErrorFactory): ModelError {
-  const { text, code } = textAndCode(error);
-  const status = typeof code === 'number' && code >= 400 && code < 600 ? code : undefined;
-  return fail(kindOf(status ?? 500, code, text), 'sent an error instead of an answer', { said: text, status });
+/** An error in a response with status 200. OpenRouter puts the intended status in `code`, others in `status_code`. */
+export function eventFailure(error: unknown, fail: ErrorFactory): ModelError {
+  const failure = readFailure(error);
+  const { status, retryAfterMs } = failure;
+  return fail(kindOf(status ?? 500, failure), 'sent an error instead of an answer', {
+    said: failure.text,
+    status,
+    retryAfterMs,
+  });
 }
 
-function kindOf(status: number, code: unknown, text: string): ModelErrorKind {
-  if (code === 'context_length_exceeded' || /context (?:length|window|size)|prompt is too long/i.test(text)) {
-    return 'too-long';
-  }
+/** What a provider says of a failure. */
+interface Failure {
+  readonly text: string;
+  /** Its own code or type, in small letters. */
+  readonly code: string;
+  /** The HTTP status that it names in the body. */
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+}
+
+/** The wordings of providers, since many use one status for everything: Anthropic, Gemini, Moonshot, Zhipu, xAI, MiniMax, Groq and the local servers. */
+const WORDINGS: readonly (readonly [ModelErrorKind, RegExp])[] = [
+  ['bad-call', /tool_use_failed|failed to call a function|tool call validation failed/],
+  [
+    'too-long',
+    /context_length_exceeded|context (?:length|window|size|limit)|prompt is too long|input token count|too many (?:input )?tokens|input tokens? .{0,40}exceed|max_prompt_tokens|(?:reduce|shorten) (?:your|the) (?:message|prompt|input)|input is too long/,
+  ],
+  [
+    'quota',
+    /insufficient[_ ](?:quota|balance|funds|credits?)|exceeded_current_quota|credit balance|(?:out|run out|all available) (?:of )?credits|spending limit|payment required|recharge|余额不足|欠费/,
+  ],
+  [
+    'auth',
+    /api[_ ]key[_ ](?:not valid|invalid|is invalid)|(?:invalid|incorrect|wrong|missing)[_ ](?:api[_ ]?key|authentication|credentials)|authentication[_ ]error|unauthorized|permission[_ ]denied/,
+  ],
+  ['rate-limited', /rate[_ ]limit|too many requests|resource_exhausted|quota exceeded|exceeded .{0,20}quota/],
+  ['unavailable', /overloaded/],
+];
+
+/** Providers of which a number says it: MiniMax (1008: balance, 1004 and 2049: key, 1002: rate, 1039: length), Zhipu (1113: balance). */
+const NUMBERS: ReadonlyMap<string, ModelErrorKind> = new Map([
+  ['1008', 'quota'],
+  ['1113', 'quota'],
+  ['1004', 'auth'],
+  ['2049', 'auth'],
+  ['1002', 'rate-limited'],
+  ['1039', 'too-long'],
+]);
+
+function kindOf(status: number, { text, code, retryAfterMs }: Failure): ModelErrorKind {
+  // Who says when to come back expects us.
+  if (status === 429 && retryAfterMs !== undefined && code !== 'insufficient_quota') return 'rate-limited';
+  const words = `${code} ${text.slice(0, MAX_WORDS).toLowerCase()}`;
+  const known = NUMBERS.get(code) ?? WORDINGS.find(([, wording]) => wording.test(words))?.[0];
+  if (status === 413) return 'too-long';
+  if (known !== undefined) return known;
   if (status === 401 || status === 403) return 'auth';
-  if (status === 402 || code === 'insufficient_quota') return 'quota';
+  if (status === 402) return 'quota';
   if (status === 429) return 'rate-limited';
   if (status >= 500 || status === 408 || status === 409 || status === 425) return 'unavailable';
   return 'bad-request';
 }
 
+/** How much of a text is searched for a wording. */
+const MAX_WORDS = 2_000;
+/** How deep an error is looked for inside others. */
+const MAX_DEPTH = 4;
+
 /**
- * The text and code of an error, in the shapes found in practice: `{error: {message, code}}` (OpenAI), the same in a list
- * (Gemini), `{error: "text"}` (Ollama), `{message}`, `{detail: "text"}` (FastAPI servers), plain text. Others are shown as JSON.
+ * Reads an error in the shapes found in practice: `{error: {message, code}}` (OpenAI), the same in a list (Gemini), `{error: "text"}` (Ollama),
+ * `{message}`, `{message: {detail: […]}}` (Mistral), `{detail: "text"}` (FastAPI servers), `{status_msg, status_code}` (MiniMax), plain text.
+ * Others are shown as JSON, unless they may be an answer.
  */
-function textAndCode(content: unknown): { readonly text: string; readonly code?: unknown } {
-  if (typeof content === 'string') return { text: content };
-  if (Array.isArray(content)) return textAndCode(content[0] ?? '');
-  const { error, message, detail, code } = Object(content) as Record<'error' | 'message' | 'detail' | 'code', unknown>;
-  if (error !== undefined && error !== null) return textAndCode(error);
-  const words = message ?? (Array.isArray(detail) ? detail.map(fieldError).join('; ') : detail);
-  return { text: typeof words === 'string' ? words : (JSON.stringify(content) ?? ''), code };
+function readFailure(content: unknown, depth = 0): Failure {
+  if (typeof content === 'string') return { text: content, code: '', status: undefined, retryAfterMs: undefined };
+  if (Array.isArray(content)) return readFailure((content as unknown[])[0] ?? '', depth);
+  const fields = Object(content) as Readonly<Record<string, unknown>>;
+  const { error, message, detail, details, status_msg: statusMessage } = fields;
+  const inner = error ?? (typeof message === 'object' ? message : undefined);
+  if (inner !== undefined && inner !== null && depth < MAX_DEPTH) {
+    const failure = readFailure(inner, depth + 1);
+    return { ...failure, code: failure.code === '' ? codeOf(fields) : failure.code };
+  }
+  const words = message ?? statusMessage ?? (Array.isArray(detail) ? detail.map(fieldError).join('; ') : detail);
+  const text = typeof words === 'string' ? words : 'choices' in fields ? '' : JSON.stringify(fields);
+  return { text, code: codeOf(fields), status: statusOf(fields), retryAfterMs: retryDelayOf(details) };
+}
+
+function codeOf({ code, type, status, status_code: statusCode }: Readonly<Record<string, unknown>>): string {
+  const given = [code, statusCode, status, type].filter((one) => typeof one === 'string' || typeof one === 'number');
+  // The types are less exact than the codes, and the wordings look at all of them.
+  return given
+    .map((one) => String(one).toLowerCase().slice(0, 60))
+    .join(' ')
+    .trim();
+}
+
+function statusOf({ code, status_code: statusCode }: Readonly<Record<string, unknown>>): number | undefined {
+  return [code, statusCode].map(Number).find((one) => one >= 400 && one < 600);
+}
+
+/** Gemini's `google.rpc.RetryInfo`: `"37s"`. */
+function retryDelayOf(details: unknown): number | undefined {
+  if (!Array.isArray(details)) return undefined;
+  for (const detail of details.slice(0, 10)) {
+    const { retryDelay } = Object(detail) as { readonly retryDelay?: unknown };
+    const seconds = /^(\d{1,6}(?:\.\d{1,9})?)s$/.exec(String(retryDelay))?.[1];
+    if (seconds !== undefined) return Number(seconds) * 1_000;
+  }
+  return undefined;
 }
 
 /** FastAPI's error about one field. Its `input` is left out: that is our request, with people's messages. */
@@ -75,12 +152,26 @@ function fieldError(value: unknown): string {
   return `${Array.isArray(loc) ? loc.join('.') : 'request'}: ${String(msg)}`;
 }
 
-/** Parses JSON; returns anything else as text. */
-function parse(body: string): unknown {
+/** The error in a body. An event stream may hold the model's words, which must not be logged: only its errors count. */
+function contentOf(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
   } catch {
-    return body;
+    if (!/^\s*(?:data|event|id|retry|error)?:/.test(body)) return body;
+  }
+  const parser = new EventParser();
+  for (const { name, data } of [...parser.push(`${body}\n`), ...parser.end()]) {
+    const error = errorIn(parsed(data), name);
+    if (error !== undefined) return error;
+  }
+  return '';
+}
+
+function parsed(data: string): unknown {
+  try {
+    return JSON.parse(data) as unknown;
+  } catch {
+    return data;
   }
 }
 

@@ -8,24 +8,21 @@
 
 /** Error bodies are cut at this length. */
 const ERROR_BODY_BYTES = 64 * 1024;
-/** The maximum size of one event, usually a few hundred bytes. The package needs quadratic time to assemble an event. */
-const EVENT_BYTES = 1024 * 1024;
-
-const LF = 0x0a;
-const CR = 0x0d;
+/** How many pieces of white space may come before the text. */
+const MAX_PEEKED = 64;
 
 type Fetch = (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** The response is not an event stream but an error or a web page. */
-export class NoStreamError extends Error {
-  override readonly name = 'NoStreamError';
+/** The response is an error or a web page, and no answer. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
   readonly status: number;
   readonly headers: Headers;
   /** The body as text, cut to 64 KiB. */
   readonly body: string;
 
   constructor(response: Response, body: string) {
-    super('the answer is not an event stream');
+    super('the response is no answer');
     this.status = response.status;
     this.headers = response.headers;
     this.body = body;
@@ -33,9 +30,9 @@ export class NoStreamError extends Error {
 }
 
 /**
- * A `fetch` for the `openai` package that sends only its JSON body and our headers, follows no redirect, and returns only event
- * streams.
- * @throws NoStreamError for any other response; the package passes it on as the `cause` of its own error
+ * A `fetch` for the `openai` package that sends only its JSON body and our headers, follows no redirect, and returns only what can be an
+ * answer. Its label says little: servers call streams JSON or HTML. So a page is known by its first character.
+ * @throws NoAnswerError for any other response; the package passes it on as the `cause` of its own error
  */
 export function openAiFetch(apiKey: { reveal(): string } | undefined): Fetch {
   return async (url, init) => {
@@ -53,17 +50,41 @@ export function openAiFetch(apiKey: { reveal(): string } | undefined): Fetch {
       // Following a redirect would send the conversation to a host that nobody configured.
       redirect: 'manual',
     });
-    const { body, status, statusText } = response;
-    if (body === null || !isStream(response)) {
-      throw new NoStreamError(response, await new Response(body?.pipeThrough(firstBytes(ERROR_BODY_BYTES))).text());
-    }
-    return new Response(body.pipeThrough(eventsUpTo(EVENT_BYTES)), { status, statusText, headers: response.headers });
+    const { body, ok, status, statusText, headers: received } = response;
+    const [first, all] = await peeked(body);
+    if (ok && !isPage(first)) return new Response(all, { status, statusText, headers: received });
+    throw new NoAnswerError(response, await new Response(all?.pipeThrough(firstBytes(ERROR_BODY_BYTES))).text());
   };
 }
 
-/** Whether a response may be an event stream: some servers omit the content type, but none labels a stream HTML or JSON. */
-function isStream(response: Response): boolean {
-  return response.ok && !/\b(?:html|json)\b/i.test(response.headers.get('content-type') ?? '');
+/** Reads the beginning of a body, up to its first text. @returns that, and the whole body */
+async function peeked(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+): Promise<[string, ReadableStream<Uint8Array<ArrayBuffer>> | null]> {
+  if (body === null) return ['', null];
+  const reader = body.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let text = '';
+  let isEnded = false;
+  while (!isEnded && text.trim() === '' && chunks.length < MAX_PEEKED) {
+    const { done, value } = await reader.read();
+    isEnded = done;
+    if (value !== undefined) chunks.push(value);
+    text += new TextDecoder().decode(value);
+  }
+  const all = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const next = chunks.shift() ?? (await reader.read()).value;
+      if (next === undefined) controller.close();
+      else controller.enqueue(next);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return [text.trimStart(), all];
+}
+
+function isPage(text: string): boolean {
+  return text.startsWith('<');
 }
 
 /** Passes on the first `limit` bytes and ends the stream there. */
@@ -74,22 +95,6 @@ function firstBytes(limit: number): TransformStream<Uint8Array, Uint8Array> {
       controller.enqueue(chunk.subarray(0, left));
       left -= chunk.length;
       if (left <= 0) controller.terminate();
-    },
-  });
-}
-
-/** Passes everything on, and fails when more than `limit` bytes arrive without the empty line that ends an event. */
-function eventsUpTo(limit: number): TransformStream<Uint8Array, Uint8Array> {
-  let size = 0;
-  let previous = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      for (const byte of chunk) {
-        size = byte === LF && previous === LF ? 0 : size + 1;
-        if (byte !== CR) previous = byte;
-      }
-      if (size > limit) throw new SyntaxError(`an event of more than ${limit} bytes`);
-      controller.enqueue(chunk);
     },
   });
 }

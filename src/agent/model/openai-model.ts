@@ -49,7 +49,7 @@ export function createModel(provider: ModelProvider, fallback?: Model, wait: typ
         return;
       } catch (error) {
         if (hasContent || request.signal.aborted || !(error instanceof ModelError)) throw error;
-        const feature = rejectedFeature(error, request, without);
+        const feature = rejectedFeature(error, request, without, attempt >= provider.retries);
         if (feature !== undefined) {
           without.add(feature);
           // Remembered only once the model has answered without it: the error may have been about something else.

@@ -1,13 +1,14 @@
 /** One attempt at an OpenAI-compatible endpoint: turns its stream of chunks into an answer, or a `ModelError`. */
 import type OpenAI from 'openai';
 import { abortReason } from '../../xmpp-core/events.js';
-import { AnswerAssembler } from './answer-assembler.js';
+import { AnswerAssembler, type AddedChunk } from './answer-assembler.js';
 import { RequestDeadline } from './request-deadline.js';
 import type { ModelEvent, ModelRequest } from './model.js';
 import { ModelError } from './model.js';
-import { readChunk } from './openai-chunk.js';
-import { toModelError } from './openai-failure.js';
-import { errorFactory, modelName } from './provider.js';
+import { readEvents, type ServerEvent } from './event-stream.js';
+import { errorIn, readChunk, type Chunk } from './openai-chunk.js';
+import { eventFailure, toModelError } from './openai-failure.js';
+import { errorFactory, modelName, type ErrorFactory } from './provider.js';
 import type { ModelProvider } from './provider.js';
 import { requestBody, type OptionalFeature } from './request-body.js';
 
@@ -30,33 +31,40 @@ export async function* askOnce(
   const deadline = new RequestDeadline(request.signal);
   const answer = new AnswerAssembler();
   let answering = false;
+  /** Whether there was an event that is no part of an answer, as heartbeats are. */
+  let foreign = false;
   try {
     deadline.signal.throwIfAborted();
     deadline.restart(firstTokenMs, () => fail('timeout', `sent no content within ${firstTokenMs} ms`));
-    const body = requestBody(provider.model, request, without);
-    const stream = await client.chat.completions.create(body, { signal: deadline.signal });
+    const body = requestBody(provider, request, without);
+    const response = await client.chat.completions.create(body, { signal: deadline.signal }).asResponse();
     answering = true;
-    for await (const event of stream as AsyncIterable<unknown>) {
-      const chunk = readChunk(event);
-      if (chunk === undefined) {
-        // Only the names of the fields: their content may be the answer, which must not be logged.
-        const said = Object.keys(Object(event) as object).join(', ');
-        throw fail('malformed', 'sent an event that is not a completion chunk', { said });
+    for await (const event of readEvents(response.body ?? [])) {
+      if (event.data === '[DONE]') {
+        answer.end();
+        break;
       }
-      const isProgress = answer.add(chunk);
-      if (chunk.text !== '') {
+      const chunk = chunkOf(event, fail);
+      if (chunk === undefined) {
+        foreign = true;
+        continue;
+      }
+      const { isProgress, ...shown } = answer.add(chunk);
+      const events = eventsOf(shown);
+      if (events.length > 0) {
         deadline.pause();
-        yield { type: 'text', text: chunk.text };
+        yield* events;
         deadline.signal.throwIfAborted();
       }
       if (isProgress) {
-        deadline.restart(answer.isFinished ? AFTER_FINISH_MS : idleMs, () =>
+        // Some servers give a finish reason with every piece; only one that comes alone is the end.
+        deadline.restart(answer.hasEnded ? AFTER_FINISH_MS : idleMs, () =>
           fail('stalled', `sent no more content for ${idleMs} ms`),
         );
       }
       if (answer.isTooLong) break;
     }
-    // The package ends an aborted stream like a complete one.
+    // An aborted body can end like a complete one.
     deadline.signal.throwIfAborted();
   } catch (error) {
     request.signal.throwIfAborted();
@@ -65,5 +73,29 @@ export async function* askOnce(
   } finally {
     deadline.close();
   }
+  yield* eventsOf(answer.endText());
+  if (foreign && !answer.hasBegun) throw fail('malformed', 'sent events that are no completion');
   yield answer.finish(modelName(provider), request, fail);
+}
+
+function eventsOf({ text, restarts }: Pick<AddedChunk, 'text' | 'restarts'>): readonly ModelEvent[] {
+  const events: ModelEvent[] = restarts ? [{ type: 'restart' }] : [];
+  return text === '' ? events : [...events, { type: 'text', text }];
+}
+
+/** The chunk in an event; `undefined` for one that only keeps the connection alive. @throws ModelError for an error, or what is no chunk */
+function chunkOf({ name, data }: ServerEvent, fail: ErrorFactory): Chunk | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    // A word, such as `ping`; or an error in plain text.
+    if (name === 'error') throw eventFailure(data, fail);
+    if (!/^[[{"]/.test(data)) return undefined;
+    // The parser's message quotes the answer, which must not be logged.
+    throw fail('malformed', 'sent an unreadable event');
+  }
+  const error = errorIn(value, name);
+  if (error !== undefined) throw eventFailure(error, fail);
+  return readChunk(value);
 }

@@ -34,11 +34,12 @@ const REMEDY: Readonly<Record<ModelErrorKind, (provider: string) => string>> = {
   empty: () => 'try again, or use another model',
   refused: () => 'rephrase the question, or use another model',
   'too-long': () => 'lower history_tokens, or use a model with a larger context',
+  'bad-call': () => 'try again, or use another model',
   'bad-request': (provider) => `check model and base_url of [providers.${provider}]`,
 };
 
 /** The name for people and logs: `openai/gpt-4o`. */
-export function modelName({ name, model }: ModelProvider): string {
+export function modelName({ name, model }: Pick<ModelProvider, 'name' | 'model'>): string {
   return `${name}/${model}`;
 }
 

@@ -2,25 +2,29 @@
 import type OpenAI from 'openai';
 import type { ChatMessage, ModelImage, ModelRequest, ToolCall } from './model.js';
 import { escapeControlTokens } from './control-tokens.js';
+import { modelName, type ModelProvider } from './provider.js';
 
 /** The JSON body. */
 export type RequestBody = OpenAI.ChatCompletionCreateParamsStreaming;
 
 /** Features that not every server supports, and a request can do without. */
-export type OptionalFeature = 'usage' | 'images' | 'tools';
+export type OptionalFeature = 'usage' | 'images' | 'tools' | 'names' | 'system';
 
 /** The body of a request, without the features in `without`. */
 export function requestBody(
-  model: string,
+  { name, model }: Pick<ModelProvider, 'name' | 'model'>,
   { messages, tools = [] }: ModelRequest,
   without: ReadonlySet<OptionalFeature>,
 ): RequestBody {
   const offered = without.has('tools') ? [] : tools;
   // Without tools, calls in the conversation become text: some servers reject calls, and some models cannot read them.
-  const readable = offered.length === 0 ? messages.map(callsAsText) : messages;
+  let readable = offered.length === 0 ? messages.map(callsAsText) : messages;
+  if (without.has('system')) readable = systemAsUser(readable);
+  if (without.has('images')) readable = readable.map(imagesAsText);
+  if (without.has('names')) readable = readable.map(({ name: _, ...message }) => message);
   return {
     model,
-    messages: readable.map((message) => messageOf(without.has('images') ? imagesAsText(message) : message)),
+    messages: readable.map((message) => messageOf(message, modelName({ name, model }))),
     stream: true,
     ...(!without.has('usage') && { stream_options: { include_usage: true } }),
     ...(offered.length > 0 && {
@@ -29,15 +33,18 @@ export function requestBody(
   };
 }
 
-function messageOf(message: ChatMessage): RequestBody['messages'][number] {
+/** @param asked the name of the model, which gets back what came from it */
+function messageOf(message: ChatMessage, asked: string): RequestBody['messages'][number] {
   const { role, images = [], toolCalls = [], toolCallId = '' } = message;
+  const echo = message.echo?.from === asked ? message.echo : undefined;
   const content = role === 'system' ? message.content : escapeControlTokens(message.content);
   const name = apiName(message.name);
   const named = name === '' ? {} : { name };
   if (role === 'tool') return { role, content, tool_call_id: toolCallId };
   if (role === 'user' && images.length > 0) return { role, content: partsOf(content, images), ...named };
   if (role !== 'assistant' || toolCalls.length === 0) return { role, content, ...named };
-  return { role, content: content === '' ? null : content, tool_calls: toolCalls.map(toolCallOf), ...named };
+  const calls = toolCalls.map((call) => toolCallOf(call, echo?.calls?.[call.id]));
+  return { role, content: content === '' ? null : content, tool_calls: calls, ...named, ...echo?.message };
 }
 
 /** A message with tool calls or their results as plain text. */
@@ -51,6 +58,14 @@ function callsAsText(message: ChatMessage): ChatMessage {
   if (toolCalls.length === 0) return message;
   const used = `(I used ${toolCalls.map(({ name, arguments: given }) => `${name} ${given}`).join(', ')})`;
   return { role: 'assistant', content: content === '' ? used : `${content}\n${used}` };
+}
+
+/** The system's words in front of the first message of a user, for models without a system role. */
+function systemAsUser(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content);
+  const [first, ...rest] = messages.filter(({ role }) => role !== 'system');
+  if (first?.role === 'user') return [{ ...first, content: [...system, first.content].join('\n\n') }, ...rest];
+  return [{ role: 'user', content: system.join('\n\n') }, ...(first === undefined ? [] : [first]), ...rest];
 }
 
 /** A message with a text in place of its pictures. */
@@ -74,8 +89,9 @@ function apiName(name = ''): string {
 }
 
 /** Servers parse the arguments, to render them for the model: invalid JSON would make every later request fail. */
-function toolCallOf({ id, name, arguments: given }: ToolCall): OpenAI.ChatCompletionMessageToolCall {
-  return { id, type: 'function', function: { name, arguments: isJsonObject(given) ? given : '{}' } };
+function toolCallOf({ id, name, arguments: given }: ToolCall, extra: unknown): OpenAI.ChatCompletionMessageToolCall {
+  const call = { id, type: 'function' as const, function: { name, arguments: isJsonObject(given) ? given : '{}' } };
+  return extra === undefined ? call : Object.assign(call, { extra_content: extra });
 }
 
 function isJsonObject(text: string): boolean {

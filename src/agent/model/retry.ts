@@ -14,6 +14,7 @@ const TRANSIENT: ReadonlySet<ModelErrorKind> = new Set([
   'timeout',
   'stalled',
   'truncated',
+  'bad-call',
 ]);
 
 /**

@@ -21,6 +21,8 @@ export interface LoopOptions {
   readonly signal: AbortSignal;
   /** Called with each piece of text as it arrives. */
   readonly onText: (text: string) => void;
+  /** The text so far is replaced by `before`, the text of earlier rounds: the rest were thoughts. */
+  readonly onRestart?: (before: string) => void;
   /** Called with the usage of each round, including failed and stopped ones. */
   readonly onUsage: (usage: ModelUsage) => void;
   /** Called for events that belong in the log. */
@@ -70,6 +72,7 @@ export async function answerWithTools(options: LoopOptions): Promise<LoopResult>
   let usage: ModelUsage | undefined;
   // The texts of several rounds form one answer, separated by blank lines.
   let gap = '';
+  let before = '';
   const write = (text: string): void => {
     options.onText(gap + text);
     gap = '';
@@ -79,9 +82,16 @@ export async function answerWithTools(options: LoopOptions): Promise<LoopResult>
     const tools = isLast ? [] : [...options.tools.values()].map(({ definition }) => definition);
     // After text or a visible action in an earlier round, the last round may be empty.
     const allowEmpty = calls.answered || steps.some(({ text }) => text.trim() !== '');
-    const round = await askOnce({ ...options, onText: write }, { messages, tools, allowEmpty, signal: options.signal });
+    const onRestart = (): void => {
+      options.onRestart?.(before);
+      gap = before === '' ? '' : '\n\n';
+    };
+    const round = await askOnce(
+      { ...options, onText: write, onRestart },
+      { messages, tools, allowEmpty, signal: options.signal },
+    );
     usage = usage === undefined ? round.done.usage : sum(usage, round.done.usage);
-    const { toolCalls, model } = round.done;
+    const { toolCalls, echo, model } = round.done;
     if (toolCalls === undefined || isLast) {
       if (round.text.trim() === '' && !allowEmpty)
         throw new ModelError('empty', `${model} asked for more tools after the last round and gave no answer`);
@@ -89,9 +99,11 @@ export async function answerWithTools(options: LoopOptions): Promise<LoopResult>
     }
 
     const completed = await calls.runAll(toolCalls);
-    steps.push({ text: round.text, calls: completed });
-    messages.push({ role: 'assistant', content: round.text, toolCalls });
+    const kept = echo === undefined ? {} : { echo };
+    steps.push({ text: round.text, calls: completed, ...kept });
+    messages.push({ role: 'assistant', content: round.text, toolCalls, ...kept });
     for (const { id, result } of completed) messages.push({ role: 'tool', content: result, toolCallId: id });
+    before = fullText({ text: '', steps });
     if (round.text.trim() !== '') gap = '\n\n';
   }
 }
@@ -102,7 +114,7 @@ export function fullText({ text, steps = [] }: { readonly text: string; readonly
 }
 
 async function askOnce(
-  { model, onText, onUsage, onReport }: LoopOptions,
+  { model, onText, onRestart, onUsage, onReport }: LoopOptions,
   request: ModelRequest,
 ): Promise<{ readonly text: string; readonly done: Done }> {
   let text = '';
@@ -111,6 +123,11 @@ async function askOnce(
       if (event.type === 'text') {
         text += event.text;
         onText(event.text);
+        continue;
+      }
+      if (event.type === 'restart') {
+        text = '';
+        onRestart?.('');
         continue;
       }
       for (const message of [event.insteadOf?.message, event.notice])

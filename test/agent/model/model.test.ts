@@ -13,6 +13,7 @@ import type {
   ToolDefinition,
 } from '../../../src/agent/model/model.js';
 import { ModelError } from '../../../src/agent/model/model.js';
+import { AnswerText, type AnswerPiece } from '../../../src/agent/model/answer-text.js';
 import { createModel } from '../../../src/agent/model/openai-model.js';
 import type { ModelProvider } from '../../../src/agent/model/provider.js';
 import { createScriptedModel } from '../../../src/agent/model/scripted-model.js';
@@ -68,6 +69,7 @@ async function ask(
   try {
     for await (const event of model.answer({ messages, signal, ...more })) {
       if (event.type === 'done') done = event;
+      else if (event.type === 'restart') pieces.push('(restart)');
       else {
         pieces.push(event.text);
         heard();
@@ -169,8 +171,10 @@ t.test('an answer', async (t) => {
   });
 
   t.test('is complete with its finish reason, even if the connection stays open or breaks', async (t) => {
-    const finishes: Script = (exchange) =>
-      exchange.event({ choices: [{ delta: { content: 'All of it.' }, finish_reason: 'stop' }] });
+    const finishes: Script = (exchange) => {
+      for (const choice of [{ delta: { content: 'All of it.' } }, { delta: {}, finish_reason: 'stop' }])
+        exchange.event({ choices: [choice] });
+    };
     const heard = gate();
     const server = await serverFor(t, finishes, async (exchange) => {
       await finishes(exchange);
@@ -335,7 +339,8 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
       'a web page: 502 Bad Gateway',
     ],
     ['a page with status 200', openai.sendsPage(200, 'Log in'), 'malformed', 200, 'a web page: Log in'],
-    ['JSON in place of a stream', shape(200, { choices: [] }), 'malformed', 200],
+    ['JSON that is no completion', shape(200, { oops: 'said-so' }), 'malformed'],
+    ['a completion without choices', shape(200, { choices: [] }), 'truncated'],
     [
       'an error with status 200',
       shape(200, { error: { code: 429, message: 'said-so' } }),
@@ -392,10 +397,13 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     const server = await serverFor(
       t,
       openai.cutsOff('Half', heard.opened),
-      openai.forgetsToFinish('Half'),
       (exchange) => {
         exchange.text('Half');
-        exchange.raw('data: garbage\n\n');
+        exchange.end();
+      },
+      (exchange) => {
+        exchange.text('Half');
+        exchange.raw('data: {"choices":[\n\n');
         exchange.end();
       },
     );
@@ -531,10 +539,116 @@ t.test('tools', async (t) => {
       'with the name again in each piece, or arguments that are no text',
     );
     t.strictSame(
-      await callsOf(t, call('now', '{}', { index: 0, id: 'x' }), call('now', '{}', { index: 1, id: 'x' })),
-      [['now', '{}{}']],
+      await callsOf(t, call('now', '{"a"', { index: 0, id: 'x' }), call('now', ':1}', { index: 1, id: 'x' })),
+      [['now', '{"a":1}']],
       'one id is one call',
     );
+  });
+
+  // [pitfall-merged-calls]
+  t.test('that a server put into one are two calls', async (t) => {
+    const [a, b] = ['{"q":"}{"}', '{"q":"b"}'];
+    const two = [
+      ['look_up', a],
+      ['look_up', b],
+    ];
+    const same = { index: 0, id: 'x' };
+    t.strictSame(
+      await callsOf(t, call('look_up', a, { index: 0 }), call('look_up', b, { index: 0 })),
+      two,
+      'one index',
+    );
+    t.strictSame(await callsOf(t, call('look_up', a, same), call('look_up', b, same)), two, 'one id');
+    t.strictSame(await callsOf(t, call('look_up', `${a}${b}`, same)), two, 'one text');
+    t.strictSame(await callsOf(t, call('look_up', `${a} \n ${b}\n`, same)), two, 'one text, with space between');
+    t.strictSame(await callsOf(t, call('look_up', `${a}{"q"`, same)), [['look_up', `${a}{"q"`]], 'half a call is none');
+    t.strictSame(await callsOf(t, call('now', '{}', same), call('now', '', same)), [['now', '{}']], 'a name again');
+  });
+
+  // [pitfall-merged-calls]
+  t.test('have the names and arguments that models wrap up', async (t) => {
+    for (const name of [
+      'functions.now',
+      'function.now',
+      'default_api:now',
+      'tools.now',
+      'now<|channel|>commentary',
+      ' now\n',
+    ])
+      t.strictSame(await callsOf(t, call(name, '{}')), [['now', '{}']], name);
+    for (const [written, meant] of [
+      ['null', '{}'],
+      [' null ', '{}'],
+      ['"{\\"q\\":\\"x\\"}"', '{"q":"x"}'],
+      ['"q"', '"q"'],
+      ['', ''],
+      ['{"q":"x"}\n', '{"q":"x"}\n'],
+    ] as const)
+      t.strictSame(await callsOf(t, call('now', written)), [['now', meant]], written);
+  });
+
+  // [promise-model-echo] [pitfall-thought-signature]
+  t.test('get back what has to go with them, from the model that they came from, and nobody else does', async (t) => {
+    const extra = { google: { thought_signature: 'c2ln' } };
+    const server = await serverFor(
+      t,
+      (exchange) => {
+        exchange.delta({ reasoning_content: 'I should ' });
+        exchange.delta({ reasoning_content: 'look.' });
+        exchange.delta({ reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'I ' }] });
+        exchange.delta({ reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'look', signature: 's' }] });
+        exchange.delta({ reasoning_details: [{ type: 'reasoning.encrypted', index: 1, data: 'abc' }] });
+        exchange.delta({ tool_calls: [{ ...call('now', '{}', { index: 0, id: 'x' }), extra_content: extra }] });
+        exchange.finish('tool_calls');
+      },
+      openai.textAnswer('Noon.'),
+      openai.textAnswer('Noon.'),
+    );
+    const model = createModel(providerAt(server));
+    const { done } = await ask(model, { tools: [NOW] });
+    const { toolCalls = [], echo } = done ?? {};
+    const messages: readonly ChatMessage[] = [
+      ...QUESTION,
+      { role: 'assistant', content: '', toolCalls, ...(echo && { echo }) },
+      { role: 'tool', content: '12:00', toolCallId: 'x' },
+    ];
+    await ask(model, { messages, tools: [NOW] });
+    const sent = server.requests[1]?.body?.messages.at(-2);
+    t.match(sent, {
+      reasoning_content: 'I should look.',
+      reasoning_details: [
+        { type: 'reasoning.text', index: 0, text: 'I look', signature: 's' },
+        { type: 'reasoning.encrypted', index: 1, data: 'abc' },
+      ],
+      tool_calls: [{ id: 'x', extra_content: extra }],
+    });
+    await ask(createModel({ ...providerAt(server), name: 'other' }), { messages, tools: [NOW] });
+    t.notMatch(JSON.stringify(server.requests[2]?.body), /reasoning|extra_content|signature/, 'another provider');
+  });
+
+  // [pitfall-tool-use-failed]
+  t.test('that came out wrong are chance: the model is asked again, and at last without tools', async (t) => {
+    const wrong = openai.fails(400, { code: 'tool_use_failed', message: 'Failed to call a function.' });
+    for (const [retries, failures, tools] of [
+      [2, 1, [1, 1]],
+      [2, 3, [1, 1, 1, 0]],
+      [0, 1, [1, 0]],
+    ] as const) {
+      const server = await serverFor(
+        t,
+        ...Array.from({ length: failures }, () => wrong),
+        openai.textAnswer('It is noon.'),
+        openai.textAnswer('Again.'),
+      );
+      const model = createModel(providerAt(server, { retries }), undefined, noWait);
+      const { pieces, done } = await ask(model, { tools: [NOW] });
+      t.strictSame(pieces, ['It is noon.']);
+      t.equal(done?.notice, undefined, 'tools stay in use');
+      const offered = server.requests.map(({ body }) => (Array.isArray(body?.['tools']) ? body['tools'].length : 0));
+      t.strictSame(offered, tools, `${retries} retries, ${failures} failures`);
+      await ask(model, { tools: [NOW] });
+      t.ok(server.requests.at(-1)?.body?.['tools']);
+    }
   });
 
   t.test('that are called with garbage do no harm', async (t) => {
@@ -546,7 +660,7 @@ t.test('tools', async (t) => {
         call('functions.now\n', 'so: what', { index: -1, id: 9 }),
         call('', '', { index: 3 }),
       ),
-      [['functions_now', 'so: what']],
+      [['now', 'so: what']],
     );
     const many = Array.from({ length: 100 }, (_, index) => call('now', '{}', { index, id: `id${index}` }));
     t.equal((await callsOf(t, ...many)).length, 32);
@@ -697,6 +811,330 @@ t.test('pictures', async (t) => {
 });
 
 // [promise-prompt-safety]
+// [pitfall-no-system-role]
+t.test(
+  'a model without a system role gets the prompt with the first message, and so does each later request',
+  async (t) => {
+    for (const [status, message] of [
+      [400, 'Developer instruction is not enabled for models/gemma-3-27b-it'],
+      [500, 'System role not supported'],
+    ] as const) {
+      const server = await serverFor(
+        t,
+        openai.fails(status, { message }),
+        openai.textAnswer('One.'),
+        openai.textAnswer('Two.'),
+      );
+      const model = createModel(providerAt(server));
+      const messages: readonly ChatMessage[] = [{ role: 'system', content: 'Be kind.' }, ...QUESTION];
+      const { done } = await ask(model, { messages });
+      t.match(done?.notice, /system/, 'the log says so once');
+      t.equal((await ask(model, { messages })).done?.notice, undefined);
+      for (const { body } of server.requests.slice(1)) {
+        t.strictSame(
+          body?.messages.map(({ role }) => role),
+          ['user'],
+        );
+        t.match(body?.messages[0]?.content, /^Be kind\.\n\n/);
+      }
+      t.equal(server.requests.length, 3);
+    }
+  },
+);
+
+// [pitfall-no-system-role]
+t.test('a server that refuses names of speakers gets none from then on', async (t) => {
+  const detail = [
+    { loc: ['body', 'messages', 0, 'user', 'name'], msg: 'Extra inputs are not permitted', input: 'Ann' },
+  ];
+  const refuses: Script = (exchange) => exchange.respond(422, { object: 'error', message: { detail } });
+  const server = await serverFor(t, refuses, openai.textAnswer('One.'), openai.textAnswer('Two.'));
+  const model = createModel(providerAt(server));
+  const messages: readonly ChatMessage[] = [{ role: 'user', content: 'hello', name: 'Ann' }];
+  for (const text of ['One.', 'Two.']) t.strictSame((await ask(model, { messages })).pieces, [text]);
+  t.strictSame(
+    server.requests.map(({ body }) => body?.messages[0]?.name),
+    ['Ann', undefined, undefined],
+  );
+});
+
+t.test('what servers send in place of an event stream', async (t) => {
+  const whole = {
+    choices: [{ message: { role: 'assistant', content: 'Hello!' }, finish_reason: 'stop' }],
+    usage: openai.USAGE,
+  };
+  const chunk = (delta: object, more: object = {}): string => JSON.stringify({ choices: [{ delta, ...more }] });
+  const raw =
+    (text: string): Script =>
+    (exchange) => {
+      exchange.raw(text);
+      exchange.end();
+    };
+  const labelled =
+    (text: string, type: string): Script =>
+    (exchange) =>
+      exchange.respond(200, text, { 'content-type': type });
+  const events = `data: ${chunk({ content: 'Hel' })}\n\ndata: ${chunk({ content: 'lo!' })}\n\ndata: ${chunk({}, { finish_reason: 'stop' })}\n\n`;
+
+  // [pitfall-no-event-stream]
+  t.test('is read, whatever it is called', async (t) => {
+    const cases: readonly (readonly [string, Script])[] = [
+      ['a whole completion', (exchange) => exchange.respond(200, whole)],
+      ['a completion over several lines', labelled(JSON.stringify(whole, null, 2), 'application/json')],
+      ['a completion in an event stream', raw(`${JSON.stringify(whole)}\n\ndata: [DONE]\n\n`)],
+      ['a stream called JSON', labelled(events, 'application/json')],
+      ['a stream called HTML', labelled(events, 'text/html')],
+      ['a stream with CRLF', raw(events.replaceAll('\n', '\r\n'))],
+      ['a stream with CR', raw(events.replaceAll('\n', '\r'))],
+      ['a stream with a byte order mark', raw(`\uFEFF${events}`)],
+      ['single line ends', raw(`${events.replaceAll('\n\n', '\n')}data: [DONE]\n`)],
+      ['no space, and comments', raw(`: hi\n\n${events.replaceAll('data: ', 'data:')}`)],
+      ['JSON, one object a line', raw(events.replaceAll('data: ', '').replaceAll('\n\n', '\n'))],
+      ['several lines of data', raw(events.replaceAll('{"choices":', '{\ndata: "choices":'))],
+      ['the whole message at the end', raw(`${events.slice(0, -2)}\n\ndata: ${JSON.stringify(whole)}\n\n`)],
+      ['an end without an empty line', raw(events.trimEnd())],
+      ['an end without a finish reason', raw(`data: ${chunk({ content: 'Hello!' })}\n\ndata: [DONE]\n\n`)],
+    ];
+    for (const [what, script] of cases) {
+      const outcome = await ask(createModel(providerAt(await serverFor(t, script))));
+      t.equal(outcome.pieces.join(''), 'Hello!', what);
+      t.equal(outcome.done?.finishReason, 'stop', what);
+    }
+  });
+
+  // [pitfall-heartbeats]
+  t.test('heartbeats and empty events are passed over', async (t) => {
+    const beats = [
+      'data:',
+      'data: ',
+      'data: null',
+      'event: ping',
+      'event: ping\ndata:',
+      'retry: 3000',
+      'data: {"type":"ping"}',
+      'id: 7',
+      ': x',
+    ];
+    for (const beat of beats) {
+      const between = events.replaceAll('\n\n', `\n\n${beat}\n\n`);
+      const outcome = await ask(createModel(providerAt(await serverFor(t, raw(`${beat}\n\n${between}`)))));
+      t.equal(outcome.pieces.join(''), 'Hello!', beat);
+    }
+    const silent: Script = async (exchange) => {
+      for (const beat of beats) exchange.raw(`${beat}\n\n`);
+      await exchange.closed;
+    };
+    const model = createModel(providerAt(await serverFor(t, silent), { firstTokenMs: 50 }));
+    t.equal(modelErrorOf(await ask(model)).kind, 'timeout', 'they are no content');
+  });
+
+  // [pitfall-finish-everywhere]
+  t.test('a finish reason with every piece does not end the answer; one that comes alone does', async (t) => {
+    const pause = gate();
+    const server = await serverFor(t, async (exchange) => {
+      exchange.event({ choices: [{ delta: { content: 'One, ' }, finish_reason: 'STOP' }] });
+      await pause.opened;
+      exchange.event({ choices: [{ delta: { content: 'two.' }, finish_reason: 'STOP' }] });
+      exchange.event({ choices: [{ delta: {}, finish_reason: 'null' }] });
+      exchange.end();
+    });
+    const asking = ask(createModel(providerAt(server, { idleMs: 60_000 })));
+    setTimeout(pause.open, 1_500);
+    t.match(await asking, { pieces: ['One, ', 'two.'], done: { finishReason: 'stop' } });
+  });
+
+  // [pitfall-finish-everywhere]
+  t.test('finish reasons in capitals are understood', async (t) => {
+    for (const [reason, finishReason] of [
+      ['MAX_TOKENS', 'length'],
+      ['STOP', 'stop'],
+      ['End_Turn', 'stop'],
+    ] as const) {
+      const script = raw(`data: ${chunk({ content: 'One' })}\n\ndata: ${chunk({}, { finish_reason: reason })}\n\n`);
+      t.equal((await ask(createModel(providerAt(await serverFor(t, script))))).done?.finishReason, finishReason);
+    }
+    const filtered = raw(`data: ${chunk({}, { finish_reason: 'SAFETY' })}\n\n`);
+    t.equal(modelErrorOf(await ask(createModel(providerAt(await serverFor(t, filtered))))).kind, 'refused');
+  });
+
+  // [promise-limit-tokens] [pitfall-usage]
+  t.test('usage is read where it is, and zeros are estimated', async (t) => {
+    const used = { prompt_tokens: 19, completion_tokens: 2 };
+    const zero = { prompt_tokens: 0, completion_tokens: 0 };
+    const of = async (...chunks: readonly object[]): Promise<unknown> => {
+      const server = await serverFor(t, (exchange) => {
+        for (const one of chunks) exchange.event(one);
+        exchange.end();
+      });
+      return (await ask(createModel(providerAt(server)), { messages: [{ role: 'user', content: '1234' }] })).done
+        ?.usage;
+    };
+    const text = { choices: [{ delta: { content: '12345678' } }] };
+    const end = { choices: [{ delta: {}, finish_reason: 'stop' }] };
+    const reported = { promptTokens: 19, completionTokens: 2, estimated: false };
+    t.strictSame(await of(text, { choices: [{ ...end.choices[0], usage: used }] }), reported, 'in the choice');
+    t.strictSame(await of(text, { ...end, x_groq: { usage: used } }), reported, 'under x_groq');
+    t.strictSame(await of({ ...text, usage: used }, { ...end, usage: zero }), reported, 'running, and then zero');
+    const estimated = { promptTokens: 5, completionTokens: 2, estimated: true };
+    t.strictSame(await of({ ...text, usage: zero }, { ...end, usage: zero }), estimated, 'only zeros');
+    t.strictSame(
+      await of(text, { ...end, usage: { prompt_tokens: 5, completion_tokens: 0 } }),
+      estimated,
+      'half of it',
+    );
+  });
+
+  // [promise-log-private] [pitfall-answer-in-log]
+  t.test('no word of an answer is in an error, however the answer is packed', async (t) => {
+    const secret = chunk({ content: 'Rosebud' });
+    const cases: readonly Script[] = [
+      (exchange) => exchange.respond(500, `data: ${secret}\n\n`, { 'content-type': 'text/event-stream' }),
+      (exchange) => exchange.respond(400, { choices: [{ message: { content: 'Rosebud' } }] }),
+      labelled(`{"choices":[{"message":{"content":"Rosebud ${'x'.repeat(100_000)}"}`, 'application/json'),
+      labelled(`data: ${secret.slice(0, -1)}\n\n`, 'application/json'),
+      labelled('Rosebud', 'text/plain'),
+      raw(`data: {"message":"Rosebud"}\n\n`),
+      raw(`data: [1, "Rosebud"\n\n`),
+    ];
+    for (const [index, script] of cases.entries()) {
+      const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, script)))));
+      t.notMatch(error.message, /Rosebud/, `case ${index}: ${error.message}`);
+    }
+  });
+
+  // [pitfall-errors-in-streams]
+  t.test('an error in a stream has its kind and its words', async (t) => {
+    const cases: readonly (readonly [text: string, kind: ModelErrorKind, said: string])[] = [
+      [
+        'error: {"code":400,"message":"the request exceeds the available context size"}',
+        'too-long',
+        'exceeds the available',
+      ],
+      ['data: {"object":"error","message":"maximum context length is 4096","code":400}', 'too-long', '4096'],
+      [
+        'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}',
+        'unavailable',
+        'Overloaded',
+      ],
+      [
+        'data: {"choices":null,"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}',
+        'quota',
+        'insufficient',
+      ],
+      ['data: {"error":{"message":"quota exceeded"}}', 'rate-limited', 'quota exceeded'],
+      ['event: error\ndata: something broke', 'unavailable', 'something broke'],
+      ['data: {"error":"said-so","status_code":401}', 'unavailable', 'said-so'],
+    ];
+    for (const [text, kind, said] of cases) {
+      const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, raw(`${text}\n\n`))))));
+      t.equal(error.kind, kind, text);
+      t.match(error.message, said);
+    }
+    const harmless = raw(
+      `data: {"error":null,"base_resp":{"status_code":0},${chunk({ content: 'Hello!' }).slice(1)}\n\ndata: [DONE]\n\n`,
+    );
+    t.strictSame((await ask(createModel(providerAt(await serverFor(t, harmless))))).pieces, ['Hello!']);
+  });
+
+  // [pitfall-error-wordings]
+  t.test('each provider words its errors in its own way', async (t) => {
+    const cases: readonly (readonly [status: number, body: unknown, kind: ModelErrorKind])[] = [
+      [400, { error: { message: 'Your credit balance is too low to access the Anthropic API.' } }, 'quota'],
+      [
+        429,
+        { error: { message: 'suspended due to insufficient balance', type: 'exceeded_current_quota_error' } },
+        'quota',
+      ],
+      [
+        403,
+        { error: 'Your team has either used all available credits or reached its monthly spending limit.' },
+        'quota',
+      ],
+      [400, { error: { code: '1113', message: '您的账户已欠费' } }, 'quota'],
+      [400, [{ error: { code: 400, message: 'API key not valid. Please pass a valid API key.' } }], 'auth'],
+      [400, { error: 'Incorrect API key provided: x' }, 'auth'],
+      [400, { error: { message: 'input length and `max_tokens` exceed context limit: 9 + 9 > 10' } }, 'too-long'],
+      [
+        400,
+        [{ error: { message: 'The input token count (9) exceeds the maximum number of tokens allowed (8).' } }],
+        'too-long',
+      ],
+      [413, { error: { message: 'Request too large for model', code: 'rate_limit_exceeded' } }, 'too-long'],
+      [
+        400,
+        { code: 20015, message: 'number of input tokens (9) has exceeded max_prompt_tokens (8) limit.' },
+        'too-long',
+      ],
+      [400, { error: { message: 'there is no such parameter' } }, 'bad-request'],
+    ];
+    for (const [status, body, kind] of cases) {
+      const script: Script = (exchange) => exchange.respond(status, body);
+      const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, script)))));
+      t.equal(error.kind, kind, JSON.stringify(body));
+    }
+    const retryInfo = [{ error: { code: 429, message: 'check your plan', details: [{ retryDelay: '37s' }] } }];
+    const later = await serverFor(t, (exchange) => exchange.respond(429, retryInfo));
+    t.match(modelErrorOf(await ask(createModel(providerAt(later)))), { kind: 'rate-limited', retryAfterMs: 37_000 });
+  });
+});
+
+// [promise-answer-clean] [pitfall-thoughts-shown]
+t.test('thoughts, marks and control characters are no part of an answer, however it is cut', (t) => {
+  const harmony =
+    '<|channel|>analysis<|message|>They greet.<|end|><|start|>assistant<|channel|>final<|message|>Hello!<|return|>';
+  const cases: readonly (readonly [written: string, shown: string])[] = [
+    ['<think>\nThey want a greeting.\n</think>\n\nHello!', 'Hello!'],
+    ['<think>\n\n</think>\n\nHello!', 'Hello!'],
+    ['<think>a</think><think>b</think>Hello!', 'Hello!'],
+    ['[THINK]a[/THINK]Hello!', 'Hello!'],
+    ['<think>never ends', ''],
+    ['They want a greeting.\n</think>\n\nHello!', 'Hello!'],
+    ['</think>\nHello!', 'Hello!'],
+    [harmony, 'Hello!'],
+    ['<|start|>assistant<|channel|>final<|message|>Hello!', 'Hello!'],
+    ['Hello!<|im_end|>', 'Hello!'],
+    ['Hello!<|im_end|>\n<|endoftext|>\n', 'Hello!'],
+    ['Hello!</s>', 'Hello!'],
+    ['[#k3fz] Hello!', 'Hello!'],
+    ['[#k3fz][#ab12] Hello!', 'Hello!'],
+    ['He\u0000l\u001blo!\u0085\ufffe', 'Hello!'],
+    [
+      'The tag <think> and </think> stay, and <|im_end|> too.',
+      'The tag <think> and </think> stay, and <|im_end|> too.',
+    ],
+    ['```\n</think>\n```\nis code', '```\n</think>\n```\nis code'],
+    ['<thinker> and [#k3] and a < b', '<thinker> and [#k3] and a < b'],
+    ['[a link](x), [#k3fz] in the middle', '[a link](x), [#k3fz] in the middle'],
+    ['tabs\tand\nlines \n', 'tabs\tand\nlines \n'],
+    ['ends with <', 'ends with <'],
+  ];
+  for (const [written, shown] of cases) {
+    for (let size = 1; size <= written.length; size += 1) {
+      const filter = new AnswerText();
+      let text = '';
+      const take = (piece: AnswerPiece): void => {
+        text = piece.restarts ? piece.text : text + piece.text;
+      };
+      for (let at = 0; at < written.length; at += size) take(filter.push(written.slice(at, at + size)));
+      take(filter.end());
+      if (text !== shown || size === 1) t.equal(text, shown, `${JSON.stringify(written)} in pieces of ${size}`);
+    }
+  }
+  t.end();
+});
+
+// [pitfall-thoughts-shown]
+t.test('thoughts count as tokens and not as an answer', async (t) => {
+  const server = await serverFor(
+    t,
+    openai.textAnswer('<think>', '12345678', '</think>'),
+    openai.textAnswer('12345678\n', '</think>\nYes'),
+  );
+  const model = createModel(providerAt(server));
+  t.equal(modelErrorOf(await ask(model)).kind, 'empty');
+  t.strictSame((await ask(model)).pieces, ['12345678', '(restart)', 'Yes']);
+});
+
 t.test('a message cannot contain the control tokens of a server', async (t) => {
   const server = await serverFor(t);
   const marks =

@@ -70,11 +70,9 @@ async function summaryOf(
   let done: Extract<ModelEvent, { type: 'done' }> | undefined;
   try {
     for await (const event of model.answer({ messages, signal })) {
-      if (event.type === 'text') {
-        text += event.text;
-      } else {
-        done = event;
-      }
+      if (event.type === 'text') text += event.text;
+      else if (event.type === 'restart') text = '';
+      else done = event;
     }
   } catch (error) {
     if (text !== '' || signal.aborted) onUsage(estimateUsage(messages, text));

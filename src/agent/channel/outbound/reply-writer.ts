@@ -62,7 +62,7 @@ export class ReplyWriter {
   readonly #live: boolean;
   readonly #background: Background;
   readonly #now: () => number;
-  readonly #splitter: CodeSplitter;
+  #splitter: CodeSplitter;
   #chunker: Chunker;
   /** Full messages and files that could not be sent yet, in order. */
   #full: (string | CodeFile)[] = [];
@@ -72,6 +72,8 @@ export class ReplyWriter {
   /** The message that still grows, as last sent. */
   #growing: { text: string; edits: number } | undefined;
   #hasShown = false;
+  /** Texts of messages that were sent before a restart, by id: they get other texts. */
+  readonly #replaced = new Map<string, string>();
   #nextEditAt: number;
   /** Aborts the uploads when the answer is cancelled. */
   readonly #over = new AbortController();
@@ -110,6 +112,18 @@ export class ReplyWriter {
     if (rest.trim() !== '') this.#show(this.#withHeld(rest));
   }
 
+  /** Begins again: what was shown was no answer, and the messages get the texts that follow. */
+  restart(): void {
+    const shown = Array.from({ length: this.#settled }, (_, index) => messageId(this.#id, index));
+    if (this.#growing !== undefined) shown.push(this.#nextId);
+    for (const id of shown) this.#replaced.set(id, '');
+    this.#splitter = new CodeSplitter(this.#limit);
+    this.#chunker = new Chunker(this.#limit);
+    this.#full = [];
+    this.#settled = 0;
+    this.#growing = undefined;
+  }
+
   /**
    * Marks the answer as complete and uploads its files. A file that cannot be uploaded is later sent as text.
    * @throws the signal's reason
@@ -134,6 +148,9 @@ export class ReplyWriter {
       typeof item === 'string' || item.uploaded !== undefined ? item : chunk(item.block, this.#limit),
     );
     this.#sendFull(true);
+    // Messages of thoughts that the answer is too short to replace.
+    for (const id of this.#replaced.keys()) this.#channel.sendText('…', { replaces: id, last: false });
+    this.#replaced.clear();
   }
 
   /** Ends a cancelled answer visibly: adds an ellipsis to the message that was growing, if there is one. */
@@ -194,7 +211,8 @@ export class ReplyWriter {
 
   #settle(text: string, last: boolean): void {
     const id = this.#nextId;
-    const shown = this.#growing?.text ?? this.#sent.get(id);
+    const shown = this.#growing?.text ?? this.#replaced.get(id) ?? this.#sent.get(id);
+    this.#replaced.delete(id);
     if (shown === undefined) this.#channel.sendText(text, { last, id });
     else if (shown !== text) this.#channel.sendText(text, { last, replaces: id });
     this.#growing = undefined;
@@ -211,7 +229,9 @@ export class ReplyWriter {
     const growing = this.#growing;
     this.#hasShown = true;
     if (growing === undefined) {
-      this.#channel.sendText(text, { last: false, id: this.#nextId });
+      const id = this.#nextId;
+      const isReplaced = this.#replaced.delete(id);
+      this.#channel.sendText(text, { last: false, ...(isReplaced ? { replaces: id } : { id }) });
       this.#growing = { text, edits: 0 };
     } else if (growing.text !== text && growing.edits < MAX_EDITS) {
       this.#channel.sendText(text, { replaces: this.#nextId, last: false });

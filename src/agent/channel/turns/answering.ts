@@ -161,7 +161,7 @@ export class Answering {
     const id = newId();
     const writer = new ReplyWriter(channel, { id, chunkLimit: account.textChunkLimit, live: isLive, background });
     try {
-      const { text, steps, model, usage } = await this.#ask(turn, scene, (words) => writer.push(words));
+      const { text, steps, model, usage } = await this.#ask(turn, scene, writer);
       turn.signal.throwIfAborted();
       // On disk before it is sent: an answer that was paid for survives the connection and the process.
       await conversation.addAnswer(keys, { id, text, steps, model, usage, begun: writer.hasShown });
@@ -202,7 +202,7 @@ export class Answering {
   }
 
   /** Sends the questions of a turn to the model, with the tools that are useful at the place. */
-  async #ask(turn: Turn<Question>, scene: TurnScope, write: (text: string) => void): Promise<LoopResult> {
+  async #ask(turn: Turn<Question>, scene: TurnScope, writer: ReplyWriter): Promise<LoopResult> {
     const { account, client, media, modelOf, models, limits, reachability } = this.#options;
     const { conversation, place } = scene;
     const { signal, answerStarted: begins } = turn;
@@ -243,7 +243,11 @@ export class Answering {
       signal,
       onText: (words) => {
         begins();
-        write(words);
+        writer.push(words);
+      },
+      onRestart: (before) => {
+        writer.restart();
+        writer.push(before);
       },
       onUsage: ({ promptTokens, completionTokens }) => limits.addUsage(payer, promptTokens + completionTokens),
       onReport: (report) => this.#report(report, turn.conversation),
