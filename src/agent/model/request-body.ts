@@ -21,7 +21,7 @@ export function requestBody(
   let readable = offered.length === 0 ? messages.map(callsAsText) : messages;
   if (without.has('system')) readable = systemAsUser(readable);
   if (without.has('images')) readable = readable.map(imagesAsText);
-  if (without.has('names')) readable = readable.map(({ name: _, ...message }) => message);
+  if (without.has('names')) readable = readable.map((message) => ({ ...message, name: '' }));
   return {
     model,
     messages: readable.map((message) => messageOf(message, modelName({ name, model }))),
