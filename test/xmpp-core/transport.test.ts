@@ -228,6 +228,15 @@ t.test('HTTPS trusts the authority it was given and no stranger, and other schem
     await t.rejects(httpRequest({ method: 'GET', url: other }), { name: 'HttpError', message: /only http and https/ });
 });
 
+// [promise-trouble-port]
+t.test('an HTTPS request to a port without TLS says so, without the text of OpenSSL', async (t) => {
+  const url = (await serve(t, (_, response) => response.end())).replace('http:', 'https:');
+  await t.rejects(httpRequest({ method: 'GET', url }), {
+    name: 'HttpError',
+    message: new RegExp(`^GET ${new URL(url).host}: ${new URL(url).host} answers without TLS$`),
+  });
+});
+
 t.test('names a host that cannot be reached', async (t) => {
   await t.rejects(httpRequest({ method: 'GET', url: 'http://127.0.0.1:1/secret-path' }), {
     name: 'HttpError',

@@ -5,7 +5,7 @@ import { XmppError } from '../errors.js';
 import { withDeadline } from '../deadline.js';
 import { connectOptions, isPublicAddress } from './addresses.js';
 import { unbracketed } from './targets.js';
-import { tlsOptions } from './tls.js';
+import { isTlsFailure, tlsError, tlsOptions } from './tls.js';
 
 /** A request for `httpRequest`. */
 export interface HttpRequest {
@@ -76,9 +76,15 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
       return await follow(url, request, signal);
     } catch (error) {
       if (signal.aborted || error instanceof HttpError) throw error;
-      throw new HttpError(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new HttpError(`${what}: ${reasonOf(error, url)}`, { cause: error });
     }
   });
+}
+
+/** The text of OpenSSL is for its developers. */
+function reasonOf(error: unknown, { hostname, host }: URL): string {
+  if (isTlsFailure(error)) return tlsError(error, unbracketed(hostname), host).message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function parseUrl(text: string, base?: URL): URL {
