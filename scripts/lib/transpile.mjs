@@ -24,6 +24,8 @@ const REQUIRE = `import { createRequire as requireOf } from 'node:module'; const
 const CLIENTS = 'test/interop';
 /** Native parts of ws, which it does without. */
 const ABSENT = ['bufferutil', 'utf-8-validate'];
+/** CommonJS that is loaded on demand: in a chunk of its own, a bundle gives it a default export and no other. */
+const ON_DEMAND = ['saxes'];
 
 /**
  * Writes the program and its tests as JavaScript below a folder, module by module, beside links to what they read. The tests start the program as
@@ -46,7 +48,12 @@ export function bundleAll(folder, tests) {
   // What tests start by its name is there as well.
   transpileModules(folder);
   const bundle = { ...OPTIONS, bundle: true, splitting: true, sourcemap: 'linked', banner: { js: REQUIRE } };
-  buildSync({ ...bundle, entryPoints: ['src/cli.ts'], outdir: join(folder, 'bin'), external: ABSENT });
+  buildSync({
+    ...bundle,
+    entryPoints: ['src/cli.ts'],
+    outdir: join(folder, 'bin'),
+    external: [...ABSENT, ...ON_DEMAND],
+  });
   buildSync({
     ...bundle,
     entryPoints: tests,
@@ -57,6 +64,7 @@ export function bundleAll(folder, tests) {
     // Tools, and the clients of test/interop.
     external: [
       ...ABSENT,
+      ...ON_DEMAND,
       ...dependencies('package.json', 'devDependencies'),
       ...dependencies(join(CLIENTS, 'package.json')),
     ],
