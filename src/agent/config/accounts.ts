@@ -85,7 +85,7 @@ function resolveAccount(
     shape.ca_file === undefined
       ? undefined
       : readCertificates(report, [...path, 'ca_file'], resolve(baseDirectory, shape.ca_file));
-  const providerName = shape.model_provider ?? onlyProvider(report, path, providers);
+  const providerName = shape.model_provider ?? onlyProvider(report, path, providers, shape.model);
   const choice =
     providerName === undefined ? undefined : chooseModel(report, path, providers, providerName, shape.model);
   warnAboutContradictions(report, path, shape);
@@ -159,8 +159,10 @@ function resolveRoom(
 ): RoomConfig | undefined {
   // The account's model belongs to the account's provider.
   const otherProvider = shape.model_provider !== undefined && shape.model_provider !== account.modelProvider;
-  const model = shape.model ?? (otherProvider ? undefined : account.model);
-  const choice = chooseModel(report, path, providers, shape.model_provider ?? account.modelProvider, model);
+  const choice =
+    shape.model === undefined && !otherProvider
+      ? account
+      : chooseModel(report, path, providers, shape.model_provider ?? account.modelProvider, shape.model);
   return (
     choice && {
       jid,
@@ -178,14 +180,17 @@ function resolveRoom(
   );
 }
 
-function onlyProvider(report: Report, path: Path, providers: Providers): string | undefined {
+function onlyProvider(report: Report, path: Path, providers: Providers, model: string | undefined): string | undefined {
   const [only, ...others] = providers.configured;
   if (only !== undefined && others.length === 0) return only;
+  const named = providers.configured.find((name) => model?.startsWith(`${name}/`));
   const why =
     only === undefined
-      ? 'model_provider is missing, and no [providers.NAME] is configured'
-      : `model_provider is missing, and several providers are configured: ${[only, ...others].join(', ')}`;
-  report.error(path, why);
+      ? 'no [providers.NAME] is configured and enabled'
+      : named === undefined
+        ? `several providers are configured: ${[only, ...others].join(', ')}`
+        : `several providers are configured; the model's name begins with one: write model_provider = "${named}"`;
+  report.error(path, `model_provider is missing, and ${why}`);
   return undefined;
 }
 
@@ -201,8 +206,18 @@ function chooseModel(
     report.error([...path, 'model_provider'], `model_provider ${providers.describeNames(modelProvider)}`);
     return undefined;
   }
+  if (providers.isDisabled(modelProvider)) {
+    report.error(
+      [...path, 'model_provider'],
+      `model_provider is disabled: [providers.${modelProvider}] has enabled = false`,
+    );
+    return undefined;
+  }
   providers.markUsed(modelProvider);
-  const model = named ?? providers.firstModel(modelProvider);
+  const model =
+    named === undefined
+      ? providers.firstModel(modelProvider)
+      : providers.modelAskedFor([...path, 'model'], modelProvider, named);
   if (model === undefined) {
     if (!providers.isBroken(modelProvider))
       report.error(path, `model is missing, and [providers.${modelProvider}] lists no models`);

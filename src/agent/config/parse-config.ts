@@ -13,7 +13,7 @@ import { fileSchema, moltisSettings, skillsSchema } from './schema.js';
 import { settingsAt } from './setting-path.js';
 import { nearestWord } from './suggestion.js';
 import { isTable, TomlDocument, TomlSyntaxError, type Path, type TomlTable } from './toml-document.js';
-import { substituteVariables, type Environment } from './variables.js';
+import { looksLikeVariable, substituteVariables, type Environment } from './variables.js';
 
 /** Options of `parseConfig`. */
 export interface ParseOptions {
@@ -51,6 +51,7 @@ export function parseConfig(text: string, options: ParseOptions): ParsedConfig {
   const report = new Report(options.file, document);
   warnAboutMisspeltTables(report, document.root);
   warnAboutMoltisSettings(report, document.root);
+  warnAboutLiteralVariables(report, document.root);
   if (options.readableByOthers === true) warnAboutReadableSecrets(report, document.root);
 
   const ours = ourTables(report, document.root, options.env);
@@ -126,7 +127,7 @@ function warnAboutMisspeltTables(report: Report, root: TomlTable): void {
   }
 }
 
-/** Warns about settings in our tables that only Moltis reads: a provider that is disabled there is not disabled here. */
+/** Warns about settings in our tables that only Moltis reads. */
 function warnAboutMoltisSettings(report: Report, root: TomlTable): void {
   for (const path of moltisSettings.flatMap((pattern) => settingsAt(root, pattern))) {
     // `enabled = true` holds here too.
@@ -140,6 +141,18 @@ function valueAt(root: TomlTable, path: Path): unknown {
 }
 
 const SECRETS = ['channels.xmpp.*.password', 'channels.xmpp.*.muc_rooms.*.password', 'providers.*.api_key'];
+
+/** Warns about secrets such as `$BOT_PASSWORD`, which are taken literally. */
+function warnAboutLiteralVariables(report: Report, root: TomlTable): void {
+  for (const path of SECRETS.flatMap((pattern) => settingsAt(root, pattern))) {
+    const value = valueAt(root, path);
+    if (typeof value !== 'string' || !looksLikeVariable(value.trim())) continue;
+    report.warning(
+      path,
+      `${settingName(path)} is taken literally, although it looks like a variable; an environment variable is written \${NAME}`,
+    );
+  }
+}
 
 function warnAboutReadableSecrets(report: Report, root: TomlTable): void {
   for (const path of SECRETS.flatMap((pattern) => settingsAt(root, pattern))) {

@@ -21,14 +21,19 @@ export class Providers {
     for (const [name, value] of Object.entries(table)) {
       if (Object.hasOwn(providersOwnKeys, name)) continue;
       const path = ['providers', name];
-      if (isTable(value)) this.#configured.set(name, checkShape(report, providerSchema, path, value));
+      if (isTable(value)) this.#add(path, name, value);
       else report.errorAtKey(path, `unknown key "${name}"; a provider is a table, [providers.NAME]`);
     }
   }
 
-  /** The names of the providers with a table. */
+  /** The names of the enabled providers with a table. */
   get configured(): readonly string[] {
-    return [...this.#configured.keys()];
+    return [...this.#configured.keys()].filter((name) => !this.isDisabled(name));
+  }
+
+  /** Whether it has `enabled = false`. */
+  isDisabled(name: string): boolean {
+    return this.#configured.get(name)?.enabled === false;
   }
 
   /** Whether a provider has a table, or is a local one that needs none. */
@@ -39,6 +44,16 @@ export class Providers {
   /** Marks a provider as used: missing settings are then errors, not warnings. */
   markUsed(name: string): void {
     this.#used.add(name);
+  }
+
+  /**
+   * The name under which a provider is asked for a model. The bot shows models as `provider/model`, and people write them so in the file.
+   * The provider's name is left out, with a warning, unless it can be a part of the model's own name.
+   * @param path the setting that names the model
+   */
+  modelAskedFor(path: Path, provider: string, model: string): string {
+    const listed = this.#shape(provider)?.models ?? [];
+    return listed.includes(model) ? model : this.#askedFor(path, provider, model, listed);
   }
 
   /** The first of its models; `undefined` when it has none, or its table has errors. */
@@ -53,7 +68,7 @@ export class Providers {
 
   /** The message for an unknown provider, with a suggestion. */
   describeNames(wrong: string): string {
-    const names = [...new Set([...this.#configured.keys(), ...localNames()])];
+    const names = [...new Set([...this.configured, ...localNames()])];
     return `must be a configured provider${didYouMean(wrong, names)}`;
   }
 
@@ -63,10 +78,37 @@ export class Providers {
     const providers = new Map<string, ProviderConfig>();
     for (const name of new Set([...this.#configured.keys(), ...this.#used])) {
       const shape = this.#shape(name);
-      const provider = shape && this.#finishOne(name, shape);
+      const provider = shape?.enabled === true ? this.#finishOne(name, shape) : undefined;
       if (provider) providers.set(name, provider);
     }
     return providers;
+  }
+
+  #add(path: Path, name: string, table: TomlTable): void {
+    const shape = checkShape(this.#report, providerSchema, path, table);
+    this.#configured.set(name, shape);
+    // At a URL of its own there may be a router, whose models have names of this form.
+    if (shape === undefined || shape.base_url !== undefined) return;
+    const models = shape.models.map((model, index) => this.#askedFor([...path, 'models', index], name, model, []));
+    this.#configured.set(name, { ...shape, models });
+  }
+
+  #askedFor(path: Path, provider: string, model: string, listed: readonly string[]): string {
+    const prefix = `${provider}/`;
+    const rest = model.startsWith(prefix) ? model.slice(prefix.length) : '';
+    const builtIn = this.#shape(provider)?.base_url === undefined ? WELL_KNOWN_PROVIDERS.get(provider) : undefined;
+    if (rest === '' || (builtIn?.namesItself === true && !rest.includes('/'))) return model;
+    const isLeftOut = builtIn !== undefined || listed.includes(rest);
+    const asked = isLeftOut ? rest : model;
+    const quoted = this.#report.isFromEnvironment(path) ? '' : `: "${asked}"`;
+    const remedy = `leave that out, or list the whole name in models of [providers.${provider}]`;
+    this.#report.warning(
+      path,
+      isLeftOut
+        ? `${provider} is asked for the model without "${prefix}"${quoted}`
+        : `${provider} is asked for the model with "${prefix}"${quoted}; ${remedy}`,
+    );
+    return asked;
   }
 
   #shape(name: string): ProviderShape | undefined {
@@ -102,7 +144,7 @@ export class Providers {
       baseUrl,
       apiKey: shape.api_key,
       models: shape.models,
-      fallback: shape.fallback,
+      fallback: this.#fallbackOf(name),
       firstTokenSeconds: shape.first_token_s,
       idleSeconds: shape.idle_s,
       retries: shape.retries,
@@ -112,11 +154,15 @@ export class Providers {
   #checkFallbacks(): void {
     const reported = new Set<string>();
     for (const [name, shape] of this.#configured) {
-      const fallback = shape?.fallback;
+      const fallback = shape?.enabled === true ? shape.fallback : undefined;
       if (fallback === undefined) continue;
       const path = ['providers', name, 'fallback'];
       if (!this.has(fallback)) {
         this.#report.error(path, `fallback ${this.describeNames(fallback)}`);
+        continue;
+      }
+      if (this.isDisabled(fallback)) {
+        this.#report.warning(path, `fallback has no effect: [providers.${fallback}] has enabled = false`);
         continue;
       }
       if (!this.isBroken(fallback) && this.firstModel(fallback) === undefined)
@@ -129,20 +175,26 @@ export class Providers {
     }
     // Iterating a set also visits values added on the way: the fallbacks of fallbacks.
     for (const name of this.#used) {
-      const fallback = this.#shape(name)?.fallback;
-      if (fallback !== undefined && this.has(fallback)) this.#used.add(fallback);
+      const fallback = this.#fallbackOf(name);
+      if (fallback !== undefined) this.#used.add(fallback);
     }
   }
 
   /** The cycle of fallbacks through this provider, or `undefined`. */
   #cycleFrom(start: string): readonly string[] | undefined {
     const visited = new Set([start]);
-    let next = this.#shape(start)?.fallback;
+    let next = this.#fallbackOf(start);
     while (next !== undefined && !visited.has(next)) {
       visited.add(next);
-      next = this.#shape(next)?.fallback;
+      next = this.#fallbackOf(next);
     }
     return next === start ? [...visited] : undefined;
+  }
+
+  /** The provider that is asked when this one fails. */
+  #fallbackOf(name: string): string | undefined {
+    const fallback = this.#shape(name)?.fallback;
+    return fallback !== undefined && this.has(fallback) && !this.isDisabled(fallback) ? fallback : undefined;
   }
 
   /** Reports a fallback without models. One on this machine needs none: it is asked for its list on demand. */

@@ -66,7 +66,6 @@ function read<T>(reader: (text: string) => T) {
 /** A key that only Moltis itself reads. */
 const moltisOwn = () => z.unknown().optional().describe('Used by Moltis, ignored here.');
 const providerKeysOfMoltis = {
-  enabled: moltisOwn(),
   alias: moltisOwn(),
   fetch_models: moltisOwn(),
   stream_transport: moltisOwn(),
@@ -158,6 +157,7 @@ export const accountSchema = table({
 
 /** `[providers.NAME]` */
 export const providerSchema = table({
+  enabled: flag().prefault(true).describe('false: this provider is never asked.'),
   api_key: secret().optional().describe('API key; "${NAME}" reads it from the environment.'),
   base_url: read(readBaseUrl)
     .optional()

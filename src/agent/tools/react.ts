@@ -12,16 +12,23 @@ export const react = defineTool({
   description:
     'Reacts to a message of this conversation with one emoji. Where a reaction says it all, use it instead of an answer: end with no text after it.',
   arguments: {
-    message_id: z.string().describe('The mark in front of the message, such as k3fz of [#k3fz]'),
+    message_id: z
+      .string()
+      .exactOptional()
+      .describe('The mark in front of the message, such as k3fz of [#k3fz]; the question, unless given'),
     emoji: z.string().max(64).describe('One emoji'),
   },
   countsAsAnswer: true,
-  async run({ message_id: given, emoji: wanted }, context) {
+  async run({ message_id: given = '', emoji: wanted }, context) {
     const emoji = [wanted.trim(), wanted.trim() + EMOJI_VARIATION].find((one) => EMOJI.test(one));
     if (emoji === undefined) throw new ToolError('emoji must be one emoji');
-    const mark = /^\[?#?(\w+)\]?$/.exec(given.trim())?.[1] ?? '';
+    const mark = given.trim() === '' ? undefined : (/^\[?#?(\w+)\]?$/.exec(given.trim())?.[1] ?? '');
     if (!(await context.react(mark, emoji, context.signal)))
-      throw new ToolError('there is no message with this message_id');
+      throw new ToolError(
+        mark === undefined
+          ? 'the question cannot be reacted to; name another message by its message_id'
+          : 'there is no message with this message_id',
+      );
     return `Done: people see ${emoji} on the message. If that says it all, end with no text.`;
   },
 });

@@ -35,8 +35,8 @@ export interface ToolContext {
   readonly members: () => readonly RoomMember[];
   /** The last `limit` messages, oldest first. */
   readonly recent: (limit: number) => readonly RecentMessage[];
-  /** Reacts to the message with this mark. Resolves to false when there is no such message. */
-  readonly react: (mark: string, emoji: string, signal: AbortSignal) => Promise<boolean>;
+  /** Reacts to the message with this mark, or to the question. Resolves to false when there is no such message. */
+  readonly react: (mark: string | undefined, emoji: string, signal: AbortSignal) => Promise<boolean>;
   readonly sendFile: (file: OutgoingFile, signal: AbortSignal) => Promise<SendFileResult>;
   /** Aborts the call. */
   readonly signal: AbortSignal;
@@ -84,11 +84,17 @@ export function defineTool<Shape extends z.ZodRawShape>(declaration: ToolDeclara
     },
     countsAsAnswer: declaration.countsAsAnswer ?? false,
     async run(args, context) {
-      const read = schema.safeParse(args);
+      const read = schema.safeParse(withoutNulls(args));
       if (!read.success) throw new ToolError(`the arguments are wrong: ${z.prettifyError(read.error)}`);
       return declaration.run(read.data, context);
     },
   };
+}
+
+/** Models write null for an argument that they leave out. */
+function withoutNulls(args: unknown): unknown {
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) return args;
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null));
 }
 
 /** Indents text of others in a result: only the tool's own lines begin at the margin, so the text cannot imitate them. */

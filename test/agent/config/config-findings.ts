@@ -249,7 +249,7 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
     '\uFEFF[channels.xmpp.bot]\r\njid = "bot@example.com"\r\npassword = "hunter2"\r\n\txyzzy = 1\r\n' + PROVIDER,
     '4:2: unknown key "xyzzy"',
   ],
-  [ACCOUNT, '1:1: model_provider is missing, and no [providers.NAME] is configured'],
+  [ACCOUNT, '1:1: model_provider is missing, and no [providers.NAME] is configured and enabled'],
   [
     ACCOUNT + '[providers.a]\nbase_url = "https://a.example/v1"\n[providers.b]\nbase_url = "https://b.example/v1"',
     '1:1: model_provider is missing, and several providers are configured: a, b',
@@ -278,7 +278,6 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
     '8:17: first_token_s must be more than 0',
     '9:10: idle_s must be a number of seconds',
     '10:11: retries must be 0 or more',
-    '11:11: warning: enabled is used by Moltis only and has no effect here',
     '12:16: warning: fetch_models is used by Moltis only and has no effect here',
   ],
   [
@@ -311,6 +310,86 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
     '15:12: fallback needs a provider with models; list them in [providers.b]',
   ],
   [
+    ACCOUNT + '[providers.a]\nenabled = false\nfallback = "a"\n[providers.openai]\nenabled = false',
+    '1:1: model_provider is missing, and no [providers.NAME] is configured and enabled',
+  ],
+  [
+    ACCOUNT + 'model_provider = "ollama"\n[providers.ollama]\nenabled = false\nmodels = ["m"]',
+    '4:18: model_provider is disabled: [providers.ollama] has enabled = false',
+  ],
+  [
+    ACCOUNT +
+      'rooms = ["a@example.com"]\nmodel_provider = "ollama"\nmodel = "m"\n[channels.xmpp.bot.muc_rooms."a@example.com"]\nmodel_provider = "lmstudio"\nmodel = "m"\n[providers.lmstudio]\nenabled = false',
+    '8:18: model_provider is disabled: [providers.lmstudio] has enabled = false',
+  ],
+  [
+    ACCOUNT + 'model_provider = "b"\n[providers.a]\nenabled = false\nbase_url = "https://a.example/v1"',
+    '4:18: model_provider must be a configured provider',
+  ],
+  [
+    ACCOUNT +
+      'model_provider = "ollama"\n[providers.ollama]\nmodels = ["m"]\nfallback = "openai"\n[providers.openai]\nenabled = false\nfallback = "ollama"',
+    '7:12: warning: fallback has no effect: [providers.openai] has enabled = false',
+  ],
+  [ACCOUNT + '[providers.ollama]\nenabled = "no"\nmodels = ["m"]', '5:11: enabled must be true or false'],
+  [
+    ACCOUNT + 'model = "ollama/llama3.2"' + PROVIDER,
+    '4:9: warning: ollama is asked for the model without "ollama/": "llama3.2"',
+  ],
+  [
+    ACCOUNT + '[providers.ollama]\nmodels = ["qwen3", "ollama/llama3.2", "ollama/"]',
+    '5:20: warning: ollama is asked for the model without "ollama/": "llama3.2"',
+  ],
+  [
+    ACCOUNT + 'model = "a/m"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]',
+    '4:9: warning: a is asked for the model without "a/": "m"',
+  ],
+  [
+    ACCOUNT + 'model = "a/m"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["b/m"]',
+    '4:9: warning: a is asked for the model with "a/": "a/m"; leave that out, or list the whole name in models of [providers.a]',
+  ],
+  [ACCOUNT + 'model = "a/m"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m", "a/m"]'],
+  [
+    ACCOUNT + 'model = "groq/openai/gpt-oss-20b"\n[providers.groq]\napi_key = "k"\nmodels = ["groq/compound"]',
+    '4:9: warning: groq is asked for the model without "groq/": "openai/gpt-oss-20b"',
+  ],
+  [ACCOUNT + 'model = "openrouter/auto"\n[providers.openrouter]\napi_key = "k"'],
+  [
+    ACCOUNT +
+      'model_provider = "ollama"\nmodel = "m"\nrooms = ["a@example.com"]\n[channels.xmpp.bot.muc_rooms."a@example.com"]\nmodel = "ollama/llama3.2"' +
+      PROVIDER,
+    '8:9: warning: ollama is asked for the model without "ollama/": "llama3.2"',
+  ],
+  [
+    ACCOUNT + 'model = "lmstudio/m"\n[providers.ollama]\nmodels = ["m"]\n[providers.lmstudio]\nmodels = ["m"]',
+    '1:1: model_provider is missing, and several providers are configured; the model\'s name begins with one: write model_provider = "lmstudio"',
+  ],
+  ...['${WORD:-hunter2}', '${WORD-hunter2}', '${WORD:=hunter2}', 'x${WORD:?hunter2}', '${WORD:+hunter2'].map(
+    (word): readonly [string, string] => [
+      ACCOUNT + `nick = "${word}"` + PROVIDER,
+      '4:8: nick has a default for the variable WORD, which is not supported; write ${WORD} and set the variable',
+    ],
+  ),
+  [
+    ACCOUNT + 'nick = "${env:HUNTER2}"' + PROVIDER,
+    '4:8: nick has a "${" that starts no variable; write ${NAME}, or $${ for a literal "${"',
+  ],
+  ...['$HUNTER2', '$(hunter2)', '%HUNTER2%', '{{hunter2}}', '{{ $env.HUNTER2 }}', '$env:HUNTER2', ' $HUNTER2\\n'].map(
+    (word): readonly [string, string] => [
+      `[channels.xmpp.bot]\njid = "bot@example.com"\npassword = "${word}"\nnick = "$HUNTER2"` + PROVIDER,
+      '3:12: warning: password is taken literally, although it looks like a variable; an environment variable is written ${NAME}',
+    ],
+  ),
+  ...['hunter2$HUNTER2', '$', '$HUNTER2!', '100%', '%%', '{hunter2}'].map((word): readonly [string] => [
+    `[channels.xmpp.bot]\njid = "bot@example.com"\npassword = "${word}"` + PROVIDER,
+  ]),
+  [
+    ACCOUNT +
+      'rooms = ["a@example.com"]\n[channels.xmpp.bot.muc_rooms."a@example.com"]\npassword = "$HUNTER2"\n[providers.openai]\napi_key = "$HUNTER2"\nmodels = ["m"]',
+    '6:12: warning: password is taken literally, although it looks like a variable; an environment variable is written ${NAME}',
+    '8:11: warning: api_key is taken literally, although it looks like a variable; an environment variable is written ${NAME}',
+  ],
+  [
     ACCOUNT +
       'model_provider = "a"\n[providers.a]\nbase_url = "https://a.example/v1"\nmodels = ["m"]\nfallback = "openai"\n[providers.openai]\nmodels = ["m"]',
     '9:1: api_key is missing: openai requires one',
@@ -323,7 +402,7 @@ export const WHOLE_FILES: readonly (readonly [text: string, ...findings: string[
   [ACCOUNT + 'model_provider = "lmstudio"', '1:1: model is missing, and [providers.lmstudio] lists no models'],
   [
     ACCOUNT + '[skills]\nsearch_paths = []\n[providers]\nollama = 1',
-    '1:1: model_provider is missing, and no [providers.NAME] is configured',
+    '1:1: model_provider is missing, and no [providers.NAME] is configured and enabled',
     '7:1: unknown key "ollama"; a provider is a table, [providers.NAME]',
   ],
 ];

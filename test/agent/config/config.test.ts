@@ -67,7 +67,7 @@ function firstAccount(text: string, env: Environment = {}): AccountConfig {
 const check = (text: string) => parse(text).findings.map(formatFinding);
 const placed = (findings: readonly string[]) => findings.map((finding) => `moltis.toml:${finding}`);
 
-// [promise-check-position] [promise-check-suggestion] [promise-check-open] [promise-config-errors] [promise-account-jid]
+// [promise-check-position] [promise-config-literal] [pitfall-variables-of-shells] [promise-check-suggestion] [promise-check-open] [promise-config-errors] [promise-account-jid]
 t.test('every mistake is reported at its line and column, with what would be right', async (t) => {
   for (const [added, ...findings] of IN_ACCOUNT) t.same(check(ACCOUNT + added + PROVIDER), placed(findings), added);
   for (const [text, ...findings] of WHOLE_FILES) t.same(check(text), placed(findings), text);
@@ -173,6 +173,8 @@ t.test('no finding quotes a value from the environment, wherever it is used', as
     t.match(findings, 'retries must be a whole number');
     t.notMatch(findings, 'hunter2', JSON.stringify(leak));
   }
+  const { findings } = parse(`${ACCOUNT}model = "\${LEAK}"${PROVIDER}`, { LEAK: 'ollama/hunter2' });
+  t.same(findings.map(formatFinding), placed(['4:9: warning: ollama is asked for the model without "ollama/"']));
 });
 
 t.test('a secret is only shown by reveal()', async (t) => {
@@ -440,6 +442,42 @@ t.test('well-known providers need no URL, and one that Moltis writes without its
   t.equal(baseUrlOf('anthropic', 'https://api.anthropic.com/'), 'https://api.anthropic.com/v1');
   t.equal(baseUrlOf('openai', 'https://proxy.example/openai/'), 'https://proxy.example/openai');
   t.equal(baseUrlOf('mine', 'https://llm.example/'), 'https://llm.example');
+});
+
+// [promise-model-enabled] [pitfall-disabled-provider]
+t.test(
+  'a provider with enabled = false is never asked: it is neither the only provider, nor a fallback, nor a choice',
+  async (t) => {
+    const { accounts, providers } = configOf(
+      `${ACCOUNT}[providers.openai]\nenabled = false\napi_key = "k"\nmodels = ["m"]\n[providers.ollama]\nmodels = ["llama3.2"]\nfallback = "openai"\n`,
+    );
+    t.match(accounts, [{ modelProvider: 'ollama', model: 'llama3.2' }]);
+    t.same([...providers.keys()], ['ollama']);
+    t.equal(providers.get('ollama')?.fallback, undefined);
+  },
+);
+
+// [promise-model-prefix] [pitfall-model-with-provider]
+t.test('a model that is written as provider/model is asked for by its own name', async (t) => {
+  const asked = (model: string, provider: string): string =>
+    firstAccount(`${ACCOUNT}model = "${model}"\n[providers.${provider}`).model;
+  t.equal(asked('anthropic/claude', 'anthropic]\napi_key = "k"'), 'claude');
+  t.equal(asked('local/m', 'local]\nbase_url = "https://a.example/v1"\nmodels = ["m"]'), 'm');
+  t.equal(asked('local/m', 'local]\nbase_url = "https://a.example/v1"\nmodels = ["m", "local/m"]'), 'local/m');
+  t.equal(
+    asked('openai/gpt-oss-20b', 'openai]\nbase_url = "https://router.example/v1"\napi_key = "k"'),
+    'openai/gpt-oss-20b',
+  );
+  t.equal(asked('openrouter/auto', 'openrouter]\napi_key = "k"'), 'openrouter/auto');
+  t.equal(asked('openrouter/meta/llama', 'openrouter]\napi_key = "k"'), 'meta/llama');
+  t.equal(asked('meta/openrouter/llama', 'openrouter]\napi_key = "k"'), 'meta/openrouter/llama');
+  t.equal(asked('ollama/ollama/llama', 'ollama]'), 'ollama/llama', 'once');
+  const room = '[channels.xmpp.bot.muc_rooms."a@example.com"]';
+  const { mucRooms } = firstAccount(
+    `${ACCOUNT}model = "ollama/ollama/llama"\n${room}\nenabled = true\n[providers.ollama]\nmodels = ["ollama/qwen3"]`,
+  );
+  t.equal(mucRooms.get('a@example.com')?.model, 'ollama/llama', 'a room inherits it as it is');
+  t.equal(firstAccount(`${ACCOUNT}[providers.ollama]\nmodels = ["ollama/qwen3"]`).model, 'qwen3');
 });
 
 // [promise-config-variables]

@@ -292,6 +292,34 @@ t.test('tools', async (t) => {
     t.type(id, 'string');
   });
 
+  // [promise-tool-react] [pitfall-null-arguments]
+  t.test('a reaction without a message_id is one to the question', async (t) => {
+    await ask('Hm.', textAnswer('Hm.'));
+    for (const given of [{}, { message_id: null }, { message_id: ' ' }]) {
+      model.next(calls(['react', { ...given, emoji: '👍' }]), textAnswer('Noted.'));
+      const id = alice.send('I passed!');
+      const reaction = await alice.expect('a reaction', ({ reactedTo }) => reactedTo === id);
+      t.same(reaction.reactions, ['👍'], JSON.stringify(given));
+      await alice.receives('Noted.');
+    }
+    const { stanzaId } = await askIn(team, alice, 'And here?', calls(['react', { emoji: '🎉' }]));
+    t.type(stanzaId, 'string');
+    const inRoom = await alice.expect('a reaction', ({ reactedTo }) => reactedTo === stanzaId);
+    t.match(inRoom, { type: 'groupchat', reactions: ['🎉'] });
+  });
+
+  // [promise-tools-loop] [pitfall-null-arguments]
+  t.test('null counts as an argument that is left out, and only there', async (t) => {
+    await ask(
+      'So be it.',
+      calls(['send_file', { name: 'a.txt', content: null, caption: null }], ['react', { emoji: null }]),
+      textAnswer('So be it.'),
+    );
+    const [file, emoji] = results(model).slice(-2);
+    t.match(file, /^Error: the arguments are wrong: (?!.*caption).*content/s);
+    t.match(emoji, /^Error: the arguments are wrong: .*emoji/s);
+  });
+
   // [promise-answer-reactions]
   t.test(
     'a turn that takes long is marked as seen, then as done; a reaction of the model stands instead',

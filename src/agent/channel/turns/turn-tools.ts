@@ -42,7 +42,10 @@ export function turnTools(scene: ToolScope): Omit<ToolContext, 'signal'> {
     },
     recent: (limit) => conversation.recent(limit),
     react: async (mark, emoji, signal) => {
-      const target = reactionTarget(conversation.find((one) => messageMark(one.key) === mark));
+      const target =
+        mark === undefined
+          ? targetAt(place)
+          : reactionTarget(conversation.find((one) => messageMark(one.key) === mark));
       if (target === undefined) return false;
       await opened(place, signal);
       progress.react(replyChannelTo(client, target.place), target.id, emoji);
@@ -63,10 +66,18 @@ export function markOf(message: ReceivedMessage): string | undefined {
   return reactionTarget(message) === undefined ? undefined : messageMark(message.key);
 }
 
-function reactionTarget(
-  message: ReceivedMessage | undefined,
-): { readonly place: Place; readonly id: string } | undefined {
-  const place = readPlace(message?.reference);
+/** A message that can be reacted to. */
+interface ReactionTarget {
+  readonly place: Place;
+  readonly id: string;
+}
+
+function reactionTarget(message: ReceivedMessage | undefined): ReactionTarget | undefined {
+  return targetAt(readPlace(message?.reference));
+}
+
+/** The message that came from a place. */
+function targetAt(place: Place | undefined): ReactionTarget | undefined {
   const id = place && messageIdAt(place);
   return place === undefined || id === undefined ? undefined : { place, id };
 }
