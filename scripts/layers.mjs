@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
-import ts from 'typescript';
+import ts from './lib/typescript.mjs';
 
 /** Parts that share a line do not import each other. */
 const stacks = {

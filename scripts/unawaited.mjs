@@ -10,7 +10,7 @@
  */
 import { relative, sep } from 'node:path';
 import process from 'node:process';
-import ts from 'typescript';
+import ts from './lib/typescript.mjs';
 
 /** What is checked unless the command line names something else. */
 const FOLDERS = ['src'];

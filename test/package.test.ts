@@ -5,12 +5,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import ts from 'typescript';
+import type TypeScript from 'typescript';
 import { LOOPBACK_CERTIFICATE } from '../src/loopback/certificate.js';
 import { LoopbackServer } from '../src/loopback/server.js';
 import { muc } from '../src/xeps/xep-0045-muc/index.js';
@@ -21,13 +22,15 @@ import { createClient, type ChatClient } from '../src/chat-client.js';
 import { PASSWORD, PATIENCE_MS } from './support/loopback.js';
 
 const run = promisify(execFile);
+/** As scripts/lib/typescript.mjs has it. */
+const ts = createRequire(import.meta.url)('typescript') as typeof TypeScript;
 /** The types of node are the user's own, as the compiler is. */
 const TYPES = ['@types/node', 'undici-types'];
-const COMPILER = resolve('node_modules/typescript/bin/tsc');
+const COMPILER = resolve('node_modules/typescript-7/bin/tsc');
 const REPOSITORY = resolve('.');
 
 /** Statements that only say what there is. */
-const DECLARATIONS: ReadonlySet<ts.SyntaxKind> = new Set([
+const DECLARATIONS: ReadonlySet<TypeScript.SyntaxKind> = new Set([
   ts.SyntaxKind.ImportDeclaration,
   ts.SyntaxKind.ExportDeclaration,
   ts.SyntaxKind.VariableStatement,
@@ -52,9 +55,7 @@ const project = await mkdtemp(join(tmpdir(), 'moltis-library-'));
 t.teardown(() => rm(project, { recursive: true, force: true }));
 const installed = join(project, 'node_modules/moltis-xmpp');
 
-// As `npm pack` does, but for what the build prints, which would stand before the JSON.
-await run('npm', ['run', '--silent', 'prepack']);
-const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project]);
+const { stdout } = await run('npm', ['pack', '--silent', '--json', '--pack-destination', project]);
 const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
 await mkdir(installed, { recursive: true });
 await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1']);

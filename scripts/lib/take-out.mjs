@@ -4,7 +4,7 @@
  * What is left in its place follows from where it stands: nothing for a statement, a property or an argument; what decides nothing for one side of `&&` or
  * `||`; `false` for a condition. Anything else needs `instead`.
  */
-import ts from 'typescript';
+import ts from './typescript.mjs';
 
 const { SyntaxKind } = ts;
 /** What decides nothing on one side of these. */
