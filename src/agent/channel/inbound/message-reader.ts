@@ -1,10 +1,10 @@
 /** Turns stanzas and room messages into an `IncomingMessage`: who sent what from where, and whether it may be answered. */
 import type { Client } from '../../../xmpp-core/client.js';
-import type { Jid } from '../../../xmpp-core/jid/jid.js';
+import { Jid } from '../../../xmpp-core/jid/jid.js';
 import { newId } from '../../../xmpp-core/stanza/ids.js';
 import type { Message } from '../../../xmpp-core/stanza/stanzas.js';
 import { readMucUser, type RoomMessage } from '../../../xeps/xep-0045-muc/index.js';
-import { readDelay } from '../../../xeps/xep-0203-delayed-delivery.js';
+import { readDelay, readDelayBy } from '../../../xeps/xep-0203-delayed-delivery.js';
 import { readStanzaId } from '../../../xeps/xep-0359-stable-ids.js';
 import type { AccountConfig } from '../../config/config.js';
 import type { Admission, RoomFacts } from '../access/admission.js';
@@ -141,7 +141,9 @@ export class MessageReader {
     });
     const realJid = occupant?.realJid;
     const from = `${room.jid.toString()}/${nick}`;
-    const at = delayed ?? new Date();
+    // Our own server stamps what it kept for a session that was resumed.
+    const kept = readDelayBy(message.element, Jid.of('', client.account.domainpart))?.stamp;
+    const at = delayed ?? kept ?? new Date();
     const access = admission.roomMessage(room.jid, realJid, addressed, rooms);
     const place: Place = {
       kind: 'room',
@@ -165,7 +167,7 @@ export class MessageReader {
       at,
       place,
       access,
-      asks: access.allowed && delayed === undefined && content.change === undefined,
+      asks: access.allowed && delayed === undefined && !this.isStale(at) && content.change === undefined,
       source,
     };
   }

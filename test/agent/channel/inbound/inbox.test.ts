@@ -365,6 +365,30 @@ t.test('changes of earlier messages', async (t) => {
     t.match(lastAsked(model), /long ago.*long before.*some day.*and now\?/s, 'all in one, before the first question');
   });
 
+  // [promise-limit-stale] [pitfall-foreign-delay]
+  t.test('in a room, a delay of somebody else changes nothing, and one of our server counts', async () => {
+    const before = model.requests.length;
+    const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+    const asks = (words: string, delay: string): void =>
+      stage.server.inject(
+        stage.jid().withResource('moltis'),
+        `<message type="groupchat" from="${his.jid.toString()}/bob" id="${newId()}"><body>moltis: ${words}</body>` +
+          `<delay xmlns="urn:xmpp:delay" ${delay}/></message>`,
+      );
+    asks('kept for two hours', `from="localhost" stamp="${minutesAgo(120)}"`);
+    for (const [words, delay] of [
+      ['kept for a minute', `from="localhost" stamp="${minutesAgo(1)}"`],
+      ['from a tunnel', `from="bob@localhost/phone" stamp="${minutesAgo(120)}"`],
+      ['from nobody', `stamp="${minutesAgo(120)}"`],
+    ] as const) {
+      model.next(textAnswer(`Answered: ${words}.`));
+      asks(words, delay);
+      await bob.receives(`Answered: ${words}.`);
+    }
+    t.equal(model.requests.length, before + 3);
+    t.match(allAsked(model), 'kept for two hours', 'it is context');
+  });
+
   // [promise-conversation-each]
   t.test('each person, with all their clients, and each room has one conversation', async (t) => {
     const gina = await stage.person('gina');
