@@ -376,6 +376,8 @@ t.test('changes of earlier messages', async (t) => {
           `<delay xmlns="urn:xmpp:delay" ${delay}/></message>`,
       );
     asks('kept for two hours', `from="localhost" stamp="${minutesAgo(120)}"`);
+    await sendIn(bob, his, 'moltis: /status');
+    t.match((await bob.receives(/^Account:/)).body, /^Now: idle/m);
     for (const [words, delay] of [
       ['kept for a minute', `from="localhost" stamp="${minutesAgo(1)}"`],
       ['from a tunnel', `from="bob@localhost/phone" stamp="${minutesAgo(120)}"`],
