@@ -40,6 +40,8 @@ interface CodeFile extends LongCode {
 /** The shortest time between two corrections, in milliseconds. It grows with the text, because servers limit the bytes. */
 const EDIT_INTERVAL_MS = 2_500;
 const EDIT_MS_PER_CHARACTER = 2;
+/** How long the first piece of an answer may wait for the end of its first sentence: phones notify with that piece. */
+const FIRST_PIECE_MS = 1_500;
 /** The most corrections of one message while it grows, without the final one. */
 const MAX_EDITS = 12;
 
@@ -75,6 +77,8 @@ export class ReplyWriter {
   /** Texts of messages that were sent before a restart, by id: they get other texts. */
   readonly #replaced = new Map<string, string>();
   #nextEditAt: number;
+  /** When the first text came. */
+  #begunAt: number | undefined;
   /** Aborts the uploads when the answer is cancelled. */
   readonly #over = new AbortController();
 
@@ -101,6 +105,7 @@ export class ReplyWriter {
 
   /** Adds a piece of the answer; with `live`, sends it when a correction is due. */
   push(text: string): void {
+    this.#begunAt ??= this.#now();
     this.#take(this.#splitter.push(text));
     if (!this.#live || !this.#channel.open) return;
     for (const item of this.#full) {
@@ -109,7 +114,7 @@ export class ReplyWriter {
     this.#sendFull(false);
     if (this.#full.length > 0 || this.#now() < this.#nextEditAt) return;
     const rest = this.#chunker.rest();
-    if (rest.trim() !== '') this.#show(this.#withHeld(rest));
+    if (rest.trim() !== '' && this.#isPresentable(rest)) this.#show(this.#withHeld(rest));
   }
 
   /** Begins again: what was shown was no answer, and the messages get the texts that follow. */
@@ -218,6 +223,11 @@ export class ReplyWriter {
     this.#growing = undefined;
   }
 
+  /** Whether a text can be the first that people see of the answer. */
+  #isPresentable(text: string): boolean {
+    return this.#hasShown || hasSentence(text) || this.#now() - (this.#begunAt ?? 0) >= FIRST_PIECE_MS;
+  }
+
   /** Adds the unfinished code block, if both fit into the message. */
   #withHeld(rest: string): string {
     const all = `${rest}\n${this.#splitter.pending}`.trimEnd();
@@ -240,4 +250,10 @@ export class ReplyWriter {
     }
     this.#nextEditAt = this.#now() + EDIT_INTERVAL_MS + text.length * EDIT_MS_PER_CHARACTER;
   }
+}
+
+/** Whether a text has a whole sentence of two words at least. */
+function hasSentence(text: string): boolean {
+  const secondWord = /^\s*\S+\s+(?=\S)/.exec(text)?.[0].length;
+  return secondWord !== undefined && /[.!?…:]\s|\n/.test(text.slice(secondWord));
 }
