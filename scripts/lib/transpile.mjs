@@ -56,7 +56,8 @@ export function bundleAll(folder, tests) {
   });
   buildSync({
     ...bundle,
-    entryPoints: tests,
+    // What reads files beside it is in a chunk of its own, even when there is only one test.
+    entryPoints: [...tests, 'src/agent/version.ts'],
     outdir: folder,
     outbase: '.',
     // As deep as the modules that read files beside them.
