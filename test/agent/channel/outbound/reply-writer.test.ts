@@ -63,7 +63,7 @@ t.test('the first piece of a growing answer is a sentence, or what has come afte
 
   const list = writing();
   t.same(list.at(4_000, 'Two things\n'), []);
-  t.same(list.at(4_100, '- one'), ['Two things\n- one'], 'a line is a sentence, too');
+  t.same(list.at(4_100, '- one'), ['Two things\n• one'], 'a line is a sentence, too');
   t.end();
 });
 
