@@ -57,7 +57,7 @@ export function bundleAll(folder, tests) {
   buildSync({
     ...bundle,
     // What reads files beside it is in a chunk of its own, even when there is only one test.
-    entryPoints: [...tests, 'src/agent/version.ts'],
+    entryPoints: [...tests, 'src/agent/version.ts', 'test/support/bot.ts', 'test/support/fixtures.ts'],
     outdir: folder,
     outbase: '.',
     // As deep as the modules that read files beside them.
