@@ -94,6 +94,7 @@ export class Rooms {
 
   #handleIq(iq: Element, from: Jid, to: Jid): void {
     const payload = iq.children()[0];
+    if (to.resource !== '') return this.#passOn(iq, from, to);
     if (iq.attr('type') !== 'get' && iq.attr('type') !== 'set') return;
     const result = (content: Element | undefined): void =>
       this.#deliver(
@@ -119,6 +120,22 @@ export class Rooms {
       return result(undefined);
     }
     throw new StanzaError('cancel', 'service-unavailable');
+  }
+
+  /** Requests between occupants, and their answers, go through the room (XEP-0045 §17.4). */
+  #passOn(iq: Element, from: Jid, to: Jid): void {
+    const room = this.#rooms.get(to.bare.toString());
+    const isRequest = iq.attr('type') === 'get' || iq.attr('type') === 'set';
+    const sender = room === undefined ? undefined : occupantOf(room, from);
+    const receiver = room?.occupants.get(to.resource);
+    if (room !== undefined && sender !== undefined && receiver !== undefined) {
+      const source = room.jid.withResource(sender.nick).toString();
+      this.#deliver(iq.withAttributes({ from: source, to: receiver.jid.toString() }));
+    } else if (isRequest) {
+      if (room === undefined) throw StanzaError.of('item-not-found');
+      // XEP-0410 §3.2: who is not in the room gets `not-acceptable`.
+      throw StanzaError.of(sender === undefined ? 'not-acceptable' : 'item-not-found');
+    }
   }
 
   #handlePresence(presence: Element, from: Jid, to: Jid): void {

@@ -127,6 +127,8 @@ class Human:
         client.enable_plaintext = False
         for plugin in PLUGINS:
             client.register_plugin(plugin)
+        # Left to itself slixmpp announces a bot.
+        client["xep_0030"].add_identity(category="client", itype="console")
 
         started = asyncio.get_running_loop().create_future()
 

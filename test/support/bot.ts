@@ -14,6 +14,7 @@ import { configuredModels } from '../../src/agent/model/configured-models.js';
 import { LOOPBACK_CERTIFICATE } from '../../src/loopback/certificate.js';
 import { LoopbackServer, type LoopbackOptions } from '../../src/loopback/server.js';
 import { chatPlugins } from '../../src/xeps/chat-plugins.js';
+import { serviceDiscovery } from '../../src/xeps/xep-0030-service-discovery.js';
 import { muc, type Room, type RoomMessage } from '../../src/xeps/xep-0045-muc/index.js';
 import { readChatState } from '../../src/xeps/xep-0085-chat-states.js';
 import { readCorrection } from '../../src/xeps/xep-0308-message-correction.js';
@@ -162,6 +163,7 @@ export class Stage {
       plugins: [...chatPlugins, ...more],
       reconnect: { firstMs: 50, maxMs: 50 },
     });
+    client.get(serviceDiscovery).setIdentity({ category: 'client', type: 'phone' });
     const person = new Person(client, this.jid());
     this.#teardown.teardown(() => client.stop());
     await client.start();

@@ -10,9 +10,11 @@ import type { MediaStore } from '../media/store.js';
 import type { Model } from '../model/model.js';
 import { SkillLoader } from '../skills/skill-loader.js';
 import { Admission } from './access/admission.js';
+import { BotTurns } from './access/bot-turns.js';
 import { ContactRequests } from './access/contact-requests.js';
 import { Denials } from './access/denials.js';
 import { Limits } from './access/limits.js';
+import { Programs } from './access/programs.js';
 import { PresenceSubscribers } from './access/presence-subscribers.js';
 import { StrangerBook } from './access/stranger-book.js';
 import { TokenLedger } from './access/token-ledger.js';
@@ -69,7 +71,8 @@ export function accountParts(
   const admission = new Admission({ account, book, limits, denials });
 
   const client = accountClient(account, storage, (requester) => admission.presence(requester).allowed);
-  const shared = { account, client, store, storage, admission, denials, limits, background, stopping, log };
+  const botTurns = new BotTurns({ limit: account.limits.botTurns, programs: new Programs(client), background });
+  const shared = { account, client, store, storage, admission, denials, limits, botTurns, background, stopping, log };
 
   // What sends.
   const profile = new Profile({ account, client, storage });

@@ -120,7 +120,12 @@ function demoAccount(server: LoopbackServer, jid: Jid, password: string): Accoun
   const { config, findings } = parseConfig(text, { file: 'demo', env: {}, baseDirectory: '.' });
   const account = config?.accounts[0];
   if (account === undefined) throw new Error(`the demo's own configuration has errors: ${findings[0]?.message ?? ''}`);
-  const unlimited = { messagesPerMinute: Infinity, turnsPerMinute: Infinity, tokensPerDay: Infinity };
+  const unlimited = {
+    messagesPerMinute: Infinity,
+    turnsPerMinute: Infinity,
+    botTurns: Infinity,
+    tokensPerDay: Infinity,
+  };
   // A terminal needs no splitting into messages.
   const textChunkLimit = 100_000;
   return { ...account, ca: LOOPBACK_CERTIFICATE, textChunkLimit, limits: { ...account.limits, ...unlimited } };

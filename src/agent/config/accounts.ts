@@ -144,6 +144,7 @@ function readLimits(shape: AccountShape['limits']): LimitsConfig {
     messagesPerMinute: shape.messages_per_minute,
     tokensPerDay: shape.tokens_per_day,
     turnsPerMinute: shape.turns_per_minute,
+    botTurns: shape.bot_turns,
     historyTokens: shape.history_tokens,
     staleAfterMinutes: shape.stale_after_minutes,
   };

@@ -109,6 +109,8 @@ export interface LimitsConfig {
   readonly tokensPerDay: number;
   /** Per conversation. */
   readonly turnsPerMinute: number;
+  /** Answers in a row, per conversation, that only programs have asked for. */
+  readonly botTurns: number;
   /** History in one request to the model, in tokens. */
   readonly historyTokens: number;
   /** Older questions are not answered. */

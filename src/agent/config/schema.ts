@@ -88,6 +88,7 @@ const limitsSchema = table({
   messages_per_minute: limit().prefault(20).describe('Messages per minute from one sender.'),
   tokens_per_day: limit().prefault(200_000).describe('Tokens per day for one sender or room.'),
   turns_per_minute: limit().prefault(30).describe('Answers per minute in one conversation.'),
+  bot_turns: limit().prefault(10).describe('Answers in a row that only programs have asked for.'),
   history_tokens: limit().prefault(16_000).describe('Tokens of history sent with each request.'),
   stale_after_minutes: limit()
     .prefault(60)

@@ -224,6 +224,7 @@ t.test('an account of three lines gets the documented defaults', async (t) => {
       messagesPerMinute: 20,
       tokensPerDay: 200_000,
       turnsPerMinute: 30,
+      botTurns: 10,
       historyTokens: 16_000,
       staleAfterMinutes: 60,
     },
@@ -406,12 +407,13 @@ ${PROVIDER}`);
 // [promise-limit-off]
 t.test('a limit that is switched off is infinite', async (t) => {
   const { limits } = firstAccount(
-    `${ACCOUNT}limits = { tokens_per_day = false, messages_per_minute = false, turns_per_minute = false, history_tokens = false, stale_after_minutes = false }${PROVIDER}`,
+    `${ACCOUNT}limits = { tokens_per_day = false, messages_per_minute = false, turns_per_minute = false, bot_turns = false, history_tokens = false, stale_after_minutes = false }${PROVIDER}`,
   );
   t.same(limits, {
     messagesPerMinute: Infinity,
     tokensPerDay: Infinity,
     turnsPerMinute: Infinity,
+    botTurns: Infinity,
     historyTokens: Infinity,
     staleAfterMinutes: Infinity,
   });

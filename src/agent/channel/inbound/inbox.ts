@@ -17,10 +17,12 @@ import type { TurnQueue } from '../../conversation/queue.js';
 import type { Log } from '../../log.js';
 import type { MediaFetcher } from '../../media/fetcher.js';
 import type { Admission, RoomFacts } from '../access/admission.js';
+import type { BotTurns } from '../access/bot-turns.js';
 import type { ContactRequests } from '../access/contact-requests.js';
 import type { Denials } from '../access/denials.js';
 import type { CommandDesk } from '../commands/command-desk.js';
 import { replyChannelTo } from '../outbound/reply-channel.js';
+import type { Asker } from '../access/programs.js';
 import { payerAt } from '../places/identities.js';
 import type { Place } from '../places/place.js';
 import type { Question, Task } from '../turns/tasks.js';
@@ -43,6 +45,7 @@ export interface InboxOptions {
   readonly commands: CommandDesk;
   readonly admission: Admission;
   readonly rooms: RoomFacts;
+  readonly botTurns: BotTurns;
   readonly denials: Denials;
   readonly contactRequests: ContactRequests;
   /** Fetches the files that come with messages. */
@@ -172,6 +175,7 @@ export class Inbox {
     if (joined?.asked === true) await conversation.fail([joined.key]);
     const piece = this.#captions.note(message, joined, asks);
     if (asks) await this.#ask(message, piece, conversation);
+    else this.#options.botTurns.received(conversation.id, this.#askerOf(message));
   }
 
   async #change(message: IncomingMessage, conversation: Conversation): Promise<void> {
@@ -238,10 +242,16 @@ export class Inbox {
       key,
       place,
       payer,
+      asker: this.#askerOf(message),
       ...(prepare === undefined ? {} : { prepare }),
       ...(wantsMarker ? { begins: () => this.#markDisplayed(source) } : {}),
     };
     await this.#queue(question, conversation);
+  }
+
+  #askerOf({ source, author, conversation, text, at }: IncomingMessage): Asker {
+    const { from } = 'message' in source ? source.message : source;
+    return { jid: from, author, isFast: this.#options.botTurns.isFast(conversation, text, at) };
   }
 
   async #queue(question: Question, conversation: Conversation): Promise<void> {

@@ -14,6 +14,7 @@ import type { SkillLoader } from '../../skills/skill-loader.js';
 import { answerWithTools, fullText, type LoopResult, type LoopReport } from '../../tools/loop.js';
 import { availableTools } from '../../tools/available-tools.js';
 import { react } from '../../tools/react.js';
+import type { BotTurns } from '../access/bot-turns.js';
 import type { Limits } from '../access/limits.js';
 import { replyChannelTo, type ReplyChannel } from '../outbound/reply-channel.js';
 import { ReplyWriter } from '../outbound/reply-writer.js';
@@ -39,6 +40,7 @@ export interface AnsweringOptions {
   readonly models: readonly ModelChoice[];
   readonly reachability: Reachability;
   readonly limits: Limits;
+  readonly botTurns: BotTurns;
   readonly background: Background;
   /** Aborted when the bot stops; an answer that is not sent by then is sent after the next start. */
   readonly stopping: AbortSignal;
@@ -190,7 +192,7 @@ export class Answering {
     writer: ReplyWriter,
     signal: AbortSignal,
   ): Promise<void> {
-    const { reachability } = this.#options;
+    const { reachability, botTurns } = this.#options;
     await reachability.opened(place, signal);
     await writer.complete(signal);
     if (!writer.hasShown) await conversation.markSending(answerId);
@@ -198,6 +200,7 @@ export class Answering {
     await reachability.opened(place, signal);
     // An answer that may not be delivered is settled without being sent.
     if (reachability.isDeliverable(place)) writer.finish();
+    botTurns.answered(conversation.id);
     await conversation.markDelivered(answerId);
   }
 

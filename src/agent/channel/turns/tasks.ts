@@ -1,5 +1,6 @@
 /** What waits in the queue of a conversation: questions for the model, and commands that keep their place among them. */
 import type { Turn } from '../../conversation/queue.js';
+import type { Asker } from '../access/programs.js';
 import type { Place } from '../places/place.js';
 
 /** A question that waits for its turn; its text is in the conversation under its key. */
@@ -9,6 +10,8 @@ export interface Question {
   readonly place: Place;
   /** The key that the tokens of the answer count for: see `payerAt`. */
   readonly payer: string;
+  /** Who sent it; `undefined` for a question of before the last start. */
+  readonly asker?: Asker;
   /** Called when its turn begins. */
   readonly begins?: () => void;
   /** What has to be done before the question goes to the model. */

@@ -4,6 +4,8 @@ import type { Background } from '../../background.js';
 import type { ConversationStore } from '../../conversation/history.js';
 import type { Turn } from '../../conversation/queue.js';
 import type { Admission, Refusal, RoomFacts } from '../access/admission.js';
+import type { BotTurns } from '../access/bot-turns.js';
+import type { Denials } from '../access/denials.js';
 import { replyChannelTo } from '../outbound/reply-channel.js';
 import type { Reachability } from '../rooms/reachability.js';
 import type { Answering } from './answering.js';
@@ -15,6 +17,8 @@ export interface TurnRunnerOptions {
   readonly store: ConversationStore;
   readonly rooms: RoomFacts;
   readonly admission: Admission;
+  readonly botTurns: BotTurns;
+  readonly denials: Denials;
   readonly reachability: Reachability;
   readonly answering: Answering;
   readonly background: Background;
@@ -49,8 +53,9 @@ export class TurnRunner {
   async #refuses({ conversation: id, items }: Turn<Question>): Promise<boolean> {
     const { client, store } = this.#options;
     const last = items.at(-1);
-    const refusal = last && this.#refusal(id, last);
-    if (last === undefined || refusal === undefined) return false;
+    if (last === undefined) return false;
+    const refusal = this.#refusal(id, last) ?? (await this.#refusalOfPrograms(id, items));
+    if (refusal === undefined) return false;
     const conversation = await store.conversation(id);
     await conversation.fail(items.map(({ key }) => key));
     if (refusal.notice !== undefined) replyChannelTo(client, last.place).notify(refusal.notice);
@@ -61,5 +66,16 @@ export class TurnRunner {
     const { admission, reachability, rooms } = this.#options;
     if (reachability.isClosed(question.place)) return { notice: undefined };
     return admission.turn(conversation, question, rooms);
+  }
+
+  /** Counts a turn that only programs asked for. */
+  async #refusalOfPrograms(conversation: string, questions: readonly Question[]): Promise<Refusal | undefined> {
+    const { botTurns, denials } = this.#options;
+    const excess = await botTurns.begins(
+      conversation,
+      questions.map(({ asker }) => asker),
+    );
+    if (excess !== undefined) denials.log(conversation, excess.why);
+    return excess;
   }
 }

@@ -545,6 +545,7 @@ t.test('sums and windows', async (t) => {
     messagesPerMinute: 2,
     tokensPerDay: 100,
     turnsPerMinute: 3,
+    botTurns: 10,
     historyTokens: 1,
     staleAfterMinutes: 1,
   };
