@@ -11,7 +11,7 @@ import { ToolCallAssembler } from './tool-call-assembler.js';
 /** Requests set no token limit, so a model that loops is stopped at this length. */
 const MAX_CHARACTERS = 1_000_000;
 
-const NO_CONTENT = { text: '', reasoning: '', refusal: '', toolCalls: [] } as const;
+const NO_CONTENT = { text: '', reasoning: '', refusal: '', toolCalls: [], delta: {} } as const;
 
 /** What a chunk brings. */
 export interface AddedChunk {
@@ -37,18 +37,16 @@ export class AnswerAssembler {
   #hasEnded = false;
   #usage: ReportedUsage | undefined;
 
-  /**
-   * Adds a chunk.
-   */
+  /** Adds a chunk. */
   add(chunk: Chunk): AddedChunk {
     this.#hasBegun = true;
     // Some servers end a stream with the whole message once more.
-    const { text, reasoning, refusal, toolCalls } = chunk.isWhole && !this.#isEmpty ? NO_CONTENT : chunk;
+    const { text, reasoning, refusal, toolCalls, delta } = chunk.isWhole && !this.#isEmpty ? NO_CONTENT : chunk;
     const hasContent = text + reasoning + refusal !== '' || toolCalls.length > 0;
     const finishes = chunk.finishReason !== undefined && !hasContent && !this.#hasEnded;
     const shown = this.#take(this.#filter.push(text));
     this.#reasoning += reasoning;
-    this.#echo.add(chunk.delta);
+    this.#echo.add(delta);
     this.#refusal += refusal;
     for (const piece of toolCalls) {
       this.#toolCalls.add(piece);
@@ -67,9 +65,9 @@ export class AnswerAssembler {
   }
 
   #take({ text, hidden, restarts }: AnswerPiece): Pick<AddedChunk, 'text' | 'restarts'> {
-    this.#text = restarts ? text : this.#text + text;
     // Thoughts cost tokens as well.
-    this.#reasoning += hidden;
+    this.#reasoning += restarts ? this.#text + hidden : hidden;
+    this.#text = restarts ? text : this.#text + text;
     return { text, restarts };
   }
 

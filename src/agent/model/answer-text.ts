@@ -1,71 +1,68 @@
 /**
- * Takes out of a model's text what is no part of the answer, while it streams: thoughts between tags, the channels of the Harmony format, end marks of
- * chat templates, the mark of a message that the model repeats, and control characters. Tags and marks in the middle of an answer stay, since it
- * may be about them.
+ * Takes out of a model's text what is no part of the answer, while it streams: thoughts, the marks of chat templates, the mark of a message that the
+ * model repeats, and control characters. Tags and marks in the middle of a line, and in blocks of code, stay: the answer may be about them.
  */
+import {
+  ANSWER_STARTS,
+  BROKEN_HEADER,
+  CHANNEL_END,
+  CHANNEL_HEADER,
+  CLOSING_LINE,
+  LONGEST_CLOSING,
+  LONGEST_HEADER,
+  LONGEST_MARKS,
+  MARK_AT_START,
+  marksAtEnd,
+  mayStartWithMark,
+  NEXT_TURN,
+  OPENING_LINE,
+  TAG_LINE_BEGUN,
+  THOUGHTS,
+} from './template-marks.js';
 
 /** What a piece of text adds. */
 export interface AnswerPiece {
   /** Text to show. */
   readonly text: string;
-  /** Text that was hidden: thoughts. */
+  /** Text that is not shown. */
   readonly hidden: string;
   /** Everything shown so far was a thought, too: only its end was marked. The answer begins with `text`. */
   readonly restarts: boolean;
 }
 
-/** The tags around thoughts: DeepSeek and Qwen; others; Mistral; Kimi. */
-const THOUGHT_TAGS: ReadonlyMap<string, string> = new Map([
-  ['<think>', '</think>'],
-  ['<thinking>', '</thinking>'],
-  ['<thought>', '</thought>'],
-  ['[THINK]', '[/THINK]'],
-  ['◁think▷', '◁/think▷'],
-]);
-/** What can stand at the very beginning and is not shown. */
-const OPENINGS: readonly string[] = [...THOUGHT_TAGS.keys(), '<|channel|>', '<|start|>assistant<|channel|>'];
-/** The mark in front of a message in the prompt, as in `[#k3fz]`. */
-const MARK = /^\[#\w{4}\]\s*/;
-const MARK_BEGUN = /^\[(?:#\w{0,4})?$/;
-/** A template can open the thoughts in the prompt, so that only their end is in the answer, on a line of its own. */
-const ONLY_CLOSED = /(?:^|\n)[ \t]*<\/think(?:ing)?>[ \t]*(?:\n|$)/;
-const CLOSINGS: readonly string[] = ['</think>\n', '</thinking>\n'];
-/** End marks of chat templates: ChatML, Llama, Gemma, Harmony, DeepSeek, Mistral. */
-const END_MARKS: readonly string[] = [
-  '<|im_end|>',
-  '<|endoftext|>',
-  '<|end_of_text|>',
-  '<|eot_id|>',
-  '<|eom_id|>',
-  '<|end|>',
-  '<|return|>',
-  '<end_of_turn>',
-  '<｜end▁of▁sentence｜>',
-  '</s>',
-  '<eos>',
-];
-const LONGEST_MARK = Math.max(...END_MARKS.map(({ length }) => length));
-/** Harmony: what ends the text of a channel. */
-const CHANNEL_END = /<\|(?:end|return|call|start|channel)\|>/;
-const CHANNEL_HEADER = /^(?:<\|start\|>\w*)?<\|channel\|>\s*(\w*)[^<]*(?:<\|constrain\|>\w*)?<\|message\|>/;
-const LONGEST_HEADER = 200;
 /** Everything that XML cannot carry or a terminal would obey. Line ends and tabs stay. */
 const CONTROL = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\uFFFE\uFFFF]/g;
-/** The end of thoughts is looked for in this much shown text; longer thoughts are no mistake of a template. */
+/** Thoughts without an opening tag are at most this long, in characters: an answer that is read for longer is none. */
 const MAX_RESTART = 50_000;
+/** How many blocks of thoughts may follow the beginning of an answer. Further tags are text. */
+const MAX_BLOCKS = 20;
+/** A model that repeats marks for this long, in characters, is at its end. */
+const MAX_MARKS = 1_000;
+const FENCE = /^[ \t]{0,3}(?:```|~~~)/;
 
 const NOTHING: AnswerPiece = { text: '', hidden: '', restarts: false };
 
+/** A step of the filter. `waits`: more text is needed. */
+interface Step extends AnswerPiece {
+  readonly waits: boolean;
+}
+const GOES_ON: Step = { ...NOTHING, waits: false };
+const WAITS: Step = { ...NOTHING, waits: true };
+
 /** Filters one answer. */
 export class AnswerText {
-  /** `start`: nothing was shown yet. `thought`: up to `#closing`. `channels`: Harmony. `answer`: the rest is shown. */
-  #state: 'start' | 'thought' | 'channels' | 'answer' = 'start';
-  #closing = '';
-  #isFinalChannel = false;
+  /** `start`: nothing was shown yet. `thought`: hidden up to `#closing`. `over`: the answer has ended, and all that follows is hidden. */
+  #state: 'start' | 'thought' | 'answer' | 'over' = 'start';
+  #closing = CHANNEL_END;
   /** Text that may be the beginning of something else. */
   #held = '';
-  /** What was shown since the start, while its thoughts may still end. */
-  #shown: string | undefined = '';
+  /** The beginning of the line that is being shown; empty at the start of a line. */
+  #line = '';
+  #isInCode = false;
+  #shownLength = 0;
+  #blocks = 0;
+  /** Whether the beginning of the answer was marked, so that what is shown are no thoughts. */
+  #isMarked = false;
 
   /** Whether there is text that was not given out yet. */
   get isHolding(): boolean {
@@ -86,151 +83,146 @@ export class AnswerText {
   #advance(isEnd: boolean): AnswerPiece {
     let all = NOTHING;
     for (;;) {
-      const state = this.#state;
-      const before = this.#held.length;
-      all = added(all, this.#step(isEnd));
-      if (this.#state === state && (this.#held.length === before || this.#held === '')) return all;
+      const step = this.#step(isEnd);
+      all = added(all, step);
+      if (step.waits) return all;
     }
   }
 
-  #step(isEnd: boolean): AnswerPiece {
+  #step(isEnd: boolean): Step {
     switch (this.#state) {
       case 'start':
         return this.#begin(isEnd);
       case 'thought':
         return this.#think(isEnd);
-      case 'channels':
-        return this.#readChannel(isEnd);
-      default:
+      case 'answer':
         return this.#show(isEnd);
+      default:
+        return this.#drop(isEnd);
     }
   }
 
-  #begin(isEnd: boolean): AnswerPiece {
+  /** Takes everything away that stands in front of the answer. */
+  #begin(isEnd: boolean): Step {
     const text = this.#held.trimStart();
-    const opening = OPENINGS.find((one) => text.startsWith(one));
-    if (opening !== undefined) {
-      const closing = THOUGHT_TAGS.get(opening);
-      this.#state = closing === undefined ? 'channels' : 'thought';
-      this.#closing = closing ?? '';
-      this.#held = closing === undefined ? text : text.slice(opening.length);
-      return NOTHING;
-    }
-    if (MARK.test(text)) {
-      this.#held = text.replace(MARK, '');
-      return NOTHING;
-    }
-    const isUndecided = text === '' || MARK_BEGUN.test(text) || OPENINGS.some((one) => one.startsWith(text));
-    if (isUndecided && !isEnd) return NOTHING;
-    this.#held = text;
+    const space = this.#take(this.#held.length - text.length);
+    if (space !== '') return { ...GOES_ON, hidden: space };
+    const thought = THOUGHTS.find(({ opening }) => opening.test(text));
+    if (thought !== undefined) return this.#startThought(thought.opening, thought.closing);
+    if (text.startsWith('<|channel|>')) return this.#readHeader(isEnd);
+    if (!isEnd && mayStartWithMark(text)) return WAITS;
+    const mark = MARK_AT_START.exec(text)?.[0];
+    if (mark !== undefined) return { ...GOES_ON, hidden: this.#take(mark.length) };
     this.#state = 'answer';
-    return NOTHING;
-  }
-
-  #think(isEnd: boolean): AnswerPiece {
-    const at = this.#held.indexOf(this.#closing);
-    if (at >= 0) {
-      const hidden = this.#held.slice(0, at);
-      this.#held = this.#held.slice(at + this.#closing.length);
-      // Another block may follow.
-      this.#state = 'start';
-      return { ...NOTHING, hidden };
-    }
-    const kept = isEnd ? 0 : beginningAtEnd(this.#held, [this.#closing]);
-    const hidden = this.#held.slice(0, this.#held.length - kept);
-    this.#held = this.#held.slice(this.#held.length - kept);
-    return { ...NOTHING, hidden };
+    return GOES_ON;
   }
 
   /** Harmony: only the channel `final` is for people. */
-  #readChannel(isEnd: boolean): AnswerPiece {
+  #readHeader(isEnd: boolean): Step {
     const header = CHANNEL_HEADER.exec(this.#held.slice(0, LONGEST_HEADER));
-    if (header !== null) {
-      this.#isFinalChannel = header[1] === 'final';
-      this.#held = this.#held.slice(header[0].length);
-      return NOTHING;
+    if (header === null && !isEnd && this.#held.length < LONGEST_HEADER) return WAITS;
+    const [all = '', channel = ''] = header ?? BROKEN_HEADER.exec(this.#held) ?? [];
+    if (channel !== 'final') return this.#startThought(all, CHANNEL_END);
+    this.#isMarked = true;
+    return { ...GOES_ON, hidden: this.#take(all.length) };
+  }
+
+  #startThought(opening: RegExp | string, closing: RegExp): Step {
+    this.#state = 'thought';
+    this.#closing = closing;
+    const length = typeof opening === 'string' ? opening.length : (opening.exec(this.#held)?.[0].length ?? 0);
+    return { ...GOES_ON, hidden: this.#take(length) };
+  }
+
+  #think(isEnd: boolean): Step {
+    const end = this.#closing.exec(this.#held);
+    if (end === null) return { ...WAITS, hidden: this.#take(isEnd ? Infinity : this.#held.length - LONGEST_CLOSING) };
+    this.#state = this.#shownLength === 0 ? 'start' : 'answer';
+    return { ...GOES_ON, hidden: this.#take(end.index + end[0].length) };
+  }
+
+  #drop(isEnd: boolean): Step {
+    const start = this.#isMarked ? null : ANSWER_STARTS.exec(this.#held);
+    if (start !== null) return this.#restart(start.index + start[0].length);
+    return { ...WAITS, hidden: this.#take(isEnd ? Infinity : this.#held.length - LONGEST_HEADER) };
+  }
+
+  /** Shows the text, line by line. */
+  #show(isEnd: boolean): Step {
+    const shown = marksAtEnd(this.#held, isEnd);
+    let at = 0;
+    while (at < shown) {
+      const end = this.#held.indexOf('\n', at) + 1;
+      const isWhole = end > 0 && end <= shown;
+      const line = this.#held.slice(at, isWhole ? end : shown);
+      const step = this.#isInCode ? undefined : this.#readLine(line, at, isWhole || isEnd);
+      if (step !== undefined) return step;
+      this.#line = (this.#line + line).slice(0, LONGEST_MARKS);
+      at += line.length;
+      if (!isWhole) break;
+      if (FENCE.test(this.#line)) this.#isInCode = !this.#isInCode;
+      this.#line = '';
     }
-    // A header is coming.
-    if (!isEnd && /^<\|(?:start|channel)/.test(this.#held) && this.#held.length < LONGEST_HEADER) return NOTHING;
-    const end = CHANNEL_END.exec(this.#held);
-    const kept =
-      end === null && !isEnd ? beginningAtEnd(this.#held, END_MARKS.concat('<|start|>', '<|channel|>', '<|call|>')) : 0;
-    const length = end?.index ?? this.#held.length - kept;
-    const text = this.#held.slice(0, length);
-    const mark = end === null || /<\|(?:start|channel)\|>/.test(end[0]) ? '' : end[0];
-    this.#held = this.#held.slice(length + mark.length);
-    return this.#isFinalChannel ? { ...NOTHING, text } : { ...NOTHING, hidden: text };
+    const text = this.#give(at);
+    if (isEnd) return { ...WAITS, text, hidden: this.#take(Infinity) };
+    if (this.#held.length > MAX_MARKS) this.#state = 'over';
+    return { ...WAITS, text };
   }
 
-  #show(isEnd: boolean): AnswerPiece {
-    const thoughts = this.#endOfThoughts();
-    if (thoughts !== undefined) return thoughts;
-    const kept = isEnd ? 0 : this.#undecided();
-    let text = this.#held.slice(0, this.#held.length - kept);
-    this.#held = this.#held.slice(this.#held.length - kept);
-    if (isEnd) text = withoutEndMarks(text);
-    if (this.#shown !== undefined) this.#shown = this.#shown.length > MAX_RESTART ? undefined : this.#shown + text;
-    return { ...NOTHING, text };
+  /**
+   * Looks for what is no part of the answer in a line outside of code.
+   * @param at where it stands in the text that is held
+   * @param isWhole whether nothing can be added to it
+   * @returns what to do instead of showing it
+   */
+  #readLine(line: string, at: number, isWhole: boolean): Step | undefined {
+    const mayRestart = !this.#isMarked && this.#shownLength + at <= MAX_RESTART;
+    if (this.#line === '') {
+      if (!isWhole && TAG_LINE_BEGUN.test(line)) return { ...WAITS, text: this.#give(at) };
+      if (mayRestart && CLOSING_LINE.test(line)) return this.#restart(at + line.length);
+      if (this.#blocks < MAX_BLOCKS && OPENING_LINE.test(line)) {
+        this.#blocks += 1;
+        const text = this.#give(at);
+        const tag = this.#held.trimStart();
+        const thought = THOUGHTS.find(({ opening }) => opening.test(tag));
+        return { ...this.#startThought(line, thought?.closing ?? CHANNEL_END), text };
+      }
+    }
+    if (!/[<◁]/.test(line)) return undefined;
+    const start = mayRestart ? ANSWER_STARTS.exec(line) : null;
+    if (start !== null) return this.#restart(at + start.index + start[0].length);
+    const next = NEXT_TURN.exec(this.#held.slice(at, at + line.length + LONGEST_MARKS));
+    if (next === null || next.index >= line.length) return undefined;
+    this.#state = 'over';
+    return { ...GOES_ON, text: this.#give(at + next.index) };
   }
 
-  /** Finds the end of thoughts that were shown, since nothing marked their beginning. In a block of code it is a part of the code. */
-  #endOfThoughts(): AnswerPiece | undefined {
-    if (this.#shown === undefined || !this.#held.includes('</think')) return undefined;
-    const all = this.#shown + this.#held;
-    const end = ONLY_CLOSED.exec(all);
-    if (end === null || isInCode(all.slice(0, end.index))) return undefined;
-    const hidden = all.slice(0, end.index);
-    const restarts = this.#shown !== '';
-    this.#held = all.slice(end.index + end[0].length);
-    this.#shown = undefined;
+  /** What was shown, and the text up to `end`, were thoughts. */
+  #restart(end: number): Step {
+    const restarts = this.#shownLength > 0;
     this.#state = 'start';
-    return { text: '', hidden, restarts };
+    this.#isMarked = true;
+    this.#isInCode = false;
+    this.#line = '';
+    this.#shownLength = 0;
+    return { ...GOES_ON, hidden: this.#take(end), restarts };
   }
 
-  /** How much of the held text may become an end mark, or the end of thoughts. */
-  #undecided(): number {
-    const begun = beginningAtEnd(this.#held, END_MARKS);
-    const before = withoutEndMarks(this.#held.slice(0, this.#held.length - begun));
-    return Math.max(this.#held.length - before.length, this.#closingAtEnd());
+  /** Gives out text to show. */
+  #give(length: number): string {
+    this.#shownLength += length;
+    return this.#take(length);
   }
 
-  #closingAtEnd(): number {
-    if (this.#shown === undefined) return 0;
-    const isLineBegun = this.#shown === '' || this.#shown.endsWith('\n');
-    return beginningAtEnd(
-      this.#held,
-      isLineBegun ? [...CLOSINGS, ...CLOSINGS.map((one) => `\n${one}`)] : CLOSINGS.map((one) => `\n${one}`),
-    );
+  /** Takes the first characters from the text that is held. */
+  #take(length: number): string {
+    const taken = this.#held.slice(0, Math.max(0, length));
+    this.#held = this.#held.slice(taken.length);
+    return taken;
   }
 }
 
-/** The length of the longest beginning of one of these that a text ends with. */
-function beginningAtEnd(text: string, wholes: readonly string[]): number {
-  const most = Math.min(text.length, Math.max(LONGEST_MARK, ...wholes.map(({ length }) => length)) - 1);
-  for (let length = most; length > 0; length -= 1) {
-    const end = text.slice(-length);
-    if (wholes.some((whole) => whole.startsWith(end) && whole.length > length)) return length;
-  }
-  return 0;
-}
-
-function withoutEndMarks(text: string): string {
-  let rest = text.trimEnd();
-  let mark = END_MARKS.find((one) => rest.endsWith(one));
-  if (mark === undefined) return text;
-  while (mark !== undefined) {
-    rest = rest.slice(0, -mark.length).trimEnd();
-    mark = END_MARKS.find((one) => rest.endsWith(one));
-  }
-  return rest;
-}
-
-/** Whether a fence is open at the end of a text. */
-function isInCode(text: string): boolean {
-  return (text.match(/^[ \t]{0,3}```/gm) ?? []).length % 2 === 1;
-}
-
-function added(one: AnswerPiece, other: AnswerPiece): AnswerPiece {
-  if (other.restarts) return { text: other.text, hidden: one.hidden + one.text + other.hidden, restarts: true };
-  return { text: one.text + other.text, hidden: one.hidden + other.hidden, restarts: one.restarts };
+function added(one: AnswerPiece, { text, hidden, restarts }: AnswerPiece): AnswerPiece {
+  if (restarts) return { text, hidden: one.hidden + one.text + hidden, restarts };
+  return { text: one.text + text, hidden: one.hidden + hidden, restarts: one.restarts };
 }

@@ -1107,6 +1107,38 @@ t.test('thoughts, marks and control characters are no part of an answer, however
     ['[a link](x), [#k3fz] in the middle', '[a link](x), [#k3fz] in the middle'],
     ['tabs\tand\nlines \n', 'tabs\tand\nlines \n'],
     ['ends with <', 'ends with <'],
+    ['<Think>x</THINK>Hello!', 'Hello!'],
+    ['<thought>x</thought>Hello!', 'Hello!'],
+    ['<reasoning>x</reasoning>Hello!', 'Hello!'],
+    ['<seed:think>x</seed:think>Hello!', 'Hello!'],
+    ['◁think▷x◁/think▷Hello!', 'Hello!'],
+    ['<unused94>thought\nx<unused95>Hello!', 'Hello!'],
+    ['<|START_THINKING|>x<|END_THINKING|><|START_RESPONSE|>Hello!<|END_RESPONSE|>', 'Hello!'],
+    ['<|begin_of_thought|>x<|end_of_thought|>\n\n<|begin_of_solution|>Hello!<|end_of_solution|>', 'Hello!'],
+    ['Sure.\n<think>\nhm\n</think>\nHello!', 'Sure.\n\nHello!'],
+    ['Thoughts.\r\n</think>\r\n\r\nHello!', 'Hello!'],
+    ['Thoughts◁/think▷Hello!', 'Hello!'],
+    ['Close it:\n</think> closes it.', 'Close it:\n</think> closes it.'],
+    ['~~~\n<think>\n</think>\n~~~\nis code', '~~~\n<think>\n</think>\n~~~\nis code'],
+    ['They greet.<|end|><|start|>assistant<|channel|>final<|message|>Hello!<|return|>', 'Hello!'],
+    ['<|channel|>final\nHello!', 'Hello!'],
+    ['<|channel|>commentary to=functions.now <|constrain|>json<|message|>{"a":1}<|call|>', ''],
+    ['<|channel|>final<|message|>One.\n</think>\nTwo.', 'One.\n</think>\nTwo.'],
+    ['analysisThey greet.assistantfinalHello!', 'Hello!'],
+    ['analysis is what you want', 'analysis is what you want'],
+    ['<|im_start|>assistant\nHello!', 'Hello!'],
+    ['<｜Assistant｜>Hello!<｜end▁of▁sentence｜>', 'Hello!'],
+    ['<s> Hello! </s>', 'Hello! '],
+    ['<start_of_turn>model\nHello!<end_of_turn>\n<start_of_turn>user', 'Hello!'],
+    ['Hello!<|im_end|>\n<|im_start|>user\nAnd you?<|im_end|>', 'Hello!'],
+    ['Hello!<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello again!', 'Hello!'],
+    [
+      'Write <|im_start|>, a role, and <|im_end|> at the end.',
+      'Write <|im_start|>, a role, and <|im_end|> at the end.',
+    ],
+    ['[#k3fz]: Hello!', 'Hello!'],
+    ['a |> b <| c', 'a |> b <| c'],
+    ['smile 😀', 'smile 😀'],
   ];
   for (const [written, shown] of cases) {
     for (let size = 1; size <= written.length; size += 1) {
@@ -1123,6 +1155,56 @@ t.test('thoughts, marks and control characters are no part of an answer, however
   t.end();
 });
 
+// [promise-answer-clean] [pitfall-thoughts-shown]
+t.test('a piece of an answer ends with no half character, and with nothing that may be a mark', (t) => {
+  const pieces = (...texts: readonly string[]): readonly string[] => {
+    const filter = new AnswerText();
+    return texts.map((text) => filter.push(text).text);
+  };
+  t.strictSame(pieces('Fine \ud83d', '\ude00!'), ['Fine ', '😀!']);
+  t.strictSame(pieces('Hello! <|im', '_en', 'd|> or not'), ['Hello! ', '', '<|im_end|> or not']);
+  t.strictSame(pieces('One.\n</th', 'ink', 'er> x'), ['One.\n', '', '</thinker> x']);
+  t.strictSame(pieces('1 < 2', ' < 3'), ['1 < 2', ' < 3']);
+  t.end();
+});
+
+// [pitfall-thoughts-shown]
+t.test('what models repeat without end is not collected, and takes no more time than other text', (t) => {
+  for (const repeated of [
+    ' ',
+    '\n',
+    '<|im_end|>',
+    '</think>',
+    '<|channel|>',
+    '<|channel|>final',
+    '[#k3fz]',
+    '<',
+    '\t',
+  ]) {
+    for (const before of ['', 'Hi', 'Hi\n', '<think>']) {
+      const filter = new AnswerText();
+      let out = filter.push(before).text.length;
+      const begin = performance.now();
+      for (let at = 0; at < 50_000; at += repeated.length) {
+        const { text, hidden } = filter.push(repeated);
+        out += text.length + hidden.length;
+      }
+      t.ok(out > 45_000, `${JSON.stringify(before + repeated)}: ${out}`);
+      t.ok(performance.now() - begin < 5_000);
+    }
+  }
+  t.end();
+});
+
+// [pitfall-thoughts-shown]
+t.test('white space without end ends the answer at its limit', async (t) => {
+  const server = await serverFor(t, async (exchange) => {
+    for (let sent = 0; sent < 1_100_000; sent += 50_000) exchange.text(' '.repeat(50_000));
+    await exchange.closed;
+  });
+  t.equal(modelErrorOf(await ask(createModel(providerAt(server, { retries: 0 })))).kind, 'empty');
+});
+
 // [pitfall-thoughts-shown]
 t.test('thoughts count as tokens and not as an answer', async (t) => {
   const server = await serverFor(
@@ -1132,7 +1214,7 @@ t.test('thoughts count as tokens and not as an answer', async (t) => {
   );
   const model = createModel(providerAt(server));
   t.equal(modelErrorOf(await ask(model)).kind, 'empty');
-  t.strictSame((await ask(model)).pieces, ['12345678', '(restart)', 'Yes']);
+  t.strictSame((await ask(model)).pieces, ['12345678\n', '(restart)', 'Yes']);
 });
 
 t.test('a message cannot contain the control tokens of a server', async (t) => {
