@@ -114,11 +114,14 @@ export class Bot {
     return this.#reloads.run(() => this.#reload(settings));
   }
 
-  /** Stops in order: running answers get a grace period, and are sent after the next start if that is too short; then all accounts log out. */
-  async stop(): Promise<void> {
+  /**
+   * Stops in order: running answers get a grace period, and are sent after the next start if that is too short; then all accounts log out.
+   * @param graceMs ten seconds unless given
+   */
+  async stop({ graceMs = GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
     this.#stopping = true;
     await this.#reloads.settled();
-    await Promise.all([...this.#running.values()].map(({ account }) => account.stop(GRACE_MS)));
+    await Promise.all([...this.#running.values()].map(({ account }) => account.stop(graceMs)));
     this.#endWhenEmpty();
   }
 

@@ -16,7 +16,7 @@ import { LoopbackServer } from '../../loopback/server.js';
 import { Bot } from '../bot.js';
 import type { AccountConfig } from '../config/config.js';
 import { formatFinding } from '../config/finding.js';
-import { ConfigError, loadConfig } from '../config/load-config.js';
+import { ConfigError, loadConfig, NoConfigError } from '../config/load-config.js';
 import { parseConfig } from '../config/parse-config.js';
 import { configuredModels } from '../model/configured-models.js';
 import { findLocalModel } from '../model/local-model.js';
@@ -25,6 +25,7 @@ import { createScriptedModel } from '../model/scripted-model.js';
 import { createLog } from '../log.js';
 import { ReplyScreen } from './reply-screen.js';
 import type { CommonOptions } from './options.js';
+import { chatOnTerminal } from './terminal-chat.js';
 
 /** The longest wait for an answer. */
 const ANSWER_MS = 180_000;
@@ -52,7 +53,7 @@ export async function demo(options: CommonOptions): Promise<number> {
       `XMPP server: 127.0.0.1:${server.ports.startTls}. Bot: ${botJid.toString()}. Model: ${model.name}.\n`,
     );
     const answered = await talk(person, botJid, interrupted.signal);
-    await Promise.all([person.stop(), bot.stop()]);
+    await Promise.all([person.stop(), bot.stop({ graceMs: 0 })]);
     await running;
     return answered ? 0 : 1;
   } finally {
@@ -79,6 +80,7 @@ async function chooseModel({ config: path }: CommonOptions): Promise<Model> {
   } catch (error) {
     // Without --config, the configuration is optional.
     if (path !== undefined || !(error instanceof ConfigError)) throw error;
+    if (!(error instanceof NoConfigError)) process.stderr.write(`${error.message}; the demo runs without it\n`);
   }
   return (await findLocalModel()) ?? createScriptedModel({ paceMs: process.stdout.isTTY ? WORD_MS : 0 });
 }
@@ -98,7 +100,7 @@ async function openBot(
     colours: false,
     write: (line) => process.stderr.write(`${line}\n`),
   });
-  const accounts = [demoAccount(server, jid, password)];
+  const accounts = [{ ...demoAccount(server, jid, password), ...namesOf(model) }];
   return Bot.open({
     config: { accounts, providers: new Map(), skillPaths: [] },
     modelOf: () => model,
@@ -131,6 +133,12 @@ function demoAccount(server: LoopbackServer, jid: Jid, password: string): Accoun
   return { ...account, ca: LOOPBACK_CERTIFICATE, textChunkLimit, limits: { ...account.limits, ...unlimited } };
 }
 
+/** What `/status` shows. */
+function namesOf({ name }: Model): Pick<AccountConfig, 'modelProvider' | 'model'> {
+  const [provider = name, ...model] = name.split('/');
+  return { modelProvider: provider, model: model.join('/') || name };
+}
+
 async function logIn(server: LoopbackServer): Promise<Client> {
   const password = randomBytes(12).toString('hex');
   const jid = server.addAccount('you', password);
@@ -148,17 +156,12 @@ async function logIn(server: LoopbackServer): Promise<Client> {
 
 /** Sends each input line to the bot and prints the answer, until the input ends or `signal` is aborted. @returns whether each was answered */
 async function talk(person: Client, bot: Jid, signal: AbortSignal): Promise<boolean> {
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  const screen = new ReplyScreen((text) => process.stdout.write(text), isTerminal);
-  const lines = createInterface({
-    input: process.stdin,
-    signal,
-    ...(isTerminal ? { output: process.stdout, prompt: 'you> ' } : {}),
-  });
-  if (isTerminal) {
-    process.stdout.write('Type a message. /help lists the commands, Ctrl-D quits.\n');
-    lines.prompt();
+  if (process.stdin.isTTY && process.stdout.isTTY) {
+    await chatOnTerminal(person, bot, signal);
+    return true;
   }
+  const screen = new ReplyScreen((text) => process.stdout.write(text));
+  const lines = createInterface({ input: process.stdin, signal });
   for await (const line of lines) {
     if (line.trim() !== '') {
       const answer = screen.show(person, bot, { timeoutMs: ANSWER_MS, signal });
@@ -168,7 +171,6 @@ async function talk(person: Client, bot: Jid, signal: AbortSignal): Promise<bool
         return false;
       }
     }
-    if (isTerminal) lines.prompt();
   }
   return true;
 }

@@ -9,14 +9,11 @@ import { readCorrection } from '../../xeps/xep-0308-message-correction.js';
 /** Prints the messages of one sender. */
 export class ReplyScreen {
   readonly #write: (text: string) => void;
-  readonly #isTerminal: boolean;
   /** The id and printed text of the last message. */
   #shown: { id: string | undefined; text: string } | undefined;
 
-  /** @param isTerminal whether to print a prompt before each message */
-  constructor(write: (text: string) => void, isTerminal: boolean) {
+  constructor(write: (text: string) => void) {
     this.#write = write;
-    this.#isTerminal = isTerminal;
   }
 
   /** Prints messages of `sender` until the answer is complete. @returns false when the time is over or the signal is aborted first */
@@ -51,7 +48,7 @@ export class ReplyScreen {
     if (before !== undefined && replaced === before.id && body.startsWith(before.text)) {
       this.#write(body.slice(before.text.length));
     } else {
-      this.#write(`${before === undefined ? '' : '\n'}${this.#isTerminal ? 'bot> ' : ''}${body}`);
+      this.#write(`${before === undefined ? '' : '\n'}${body}`);
     }
     this.#shown = { id: replaced ?? id, text: body };
   }

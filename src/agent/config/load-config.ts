@@ -4,9 +4,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { parseConfig, type ParsedConfig } from './parse-config.js';
 import type { Environment } from './variables.js';
 
-/** There is no configuration, or it cannot be read. The message lists the searched paths and what to do. */
+/** The configuration cannot be read. The message says which file or paths, and what to do. */
 export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+  override readonly name: string = 'ConfigError';
+}
+
+/** There is no configuration in any of the searched places. */
+export class NoConfigError extends ConfigError {
+  override readonly name = 'NoConfigError';
 }
 
 /** Options of `loadConfig`. */
@@ -49,7 +54,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
   const searched = paths.map((path) => `  ${path}`).join('\n');
   const remedy = 'Create one (the README has a minimal example), or pass another with --config FILE.';
-  throw new ConfigError(`No configuration file found. Looked for:\n${searched}\n${remedy}`);
+  throw new NoConfigError(`No configuration file found. Looked for:\n${searched}\n${remedy}`);
 }
 
 /** The data folder, absolute: `--data-dir`, `$MOLTIS_DATA_DIR`, `~/.moltis`. */
