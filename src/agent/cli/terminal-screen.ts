@@ -14,7 +14,7 @@ const CONTROL = /(?!\n)[\p{Cc}\u2028\u2029]/gu;
 /** Characters that fill two columns on most terminals. */
 const WIDE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303F\uFF00-\uFF60\p{Emoji_Presentation}]/u;
-const ZERO_WIDTH = /[\p{M}\u200B-\u200D\uFE0F]/u;
+const ZERO_WIDTH = /\p{M}|\u200B|\u200C|\u200D|\uFE0F/u;
 
 /** The screen; the input line belongs to `node:readline`. */
 export class TerminalScreen {
