@@ -3,7 +3,7 @@ import { AnswerText, type AnswerPiece } from './answer-text.js';
 import { EchoCollector } from './echo.js';
 import type { ModelEvent, ModelRequest, ModelUsage } from './model.js';
 import type { Chunk, ReportedUsage } from './openai-chunk.js';
-import { toFinishReason } from './openai-chunk.js';
+import { isFailureReason, toFinishReason } from './openai-chunk.js';
 import type { ErrorFactory } from './provider.js';
 import { estimateUsage } from './tokens.js';
 import { ToolCallAssembler } from './tool-call-assembler.js';
@@ -43,7 +43,7 @@ export class AnswerAssembler {
     // Some servers end a stream with the whole message once more.
     const { text, reasoning, refusal, toolCalls, delta } = chunk.isWhole && !this.#isEmpty ? NO_CONTENT : chunk;
     const hasContent = text + reasoning + refusal !== '' || toolCalls.length > 0;
-    const finishes = chunk.finishReason !== undefined && !hasContent && !this.#hasEnded;
+    const finishes = !hasContent && !this.#hasEnded && this.#canEnd(chunk.finishReason);
     const shown = this.#take(this.#filter.push(text));
     this.#reasoning += reasoning;
     this.#echo.add(delta);
@@ -54,9 +54,14 @@ export class AnswerAssembler {
     }
     this.#finishReason = chunk.finishReason ?? this.#finishReason;
     this.#hasEnded = finishes || (this.#hasEnded && !hasContent);
-    this.#usage = chunk.usage ?? this.#usage;
+    this.#usage = latest(this.#usage, chunk.usage);
     if (this.isTooLong) this.#finishReason ??= 'length';
     return { ...shown, isProgress: hasContent || finishes };
+  }
+
+  /** Before any content, `stop` is no end: servers that give it with every piece give it with the role, too. */
+  #canEnd(reason: string | undefined): boolean {
+    return reason !== undefined && (!this.#isEmpty || toFinishReason(reason) !== 'stop');
   }
 
   /** Ends the text. @returns what was held back */
@@ -87,7 +92,7 @@ export class AnswerAssembler {
     return this.#hasBegun;
   }
 
-  /** Whether a finish reason has arrived: from then on the answer stands, whatever happens to the stream. */
+  /** Whether a finish reason has arrived: from then on the answer stands, whatever happens to the connection. */
   get isFinished(): boolean {
     return this.#finishReason !== undefined;
   }
@@ -111,7 +116,7 @@ export class AnswerAssembler {
    */
   finish(model: string, { messages, allowEmpty = false }: ModelRequest, fail: ErrorFactory): ModelEvent {
     if (this.#finishReason === undefined) throw fail('truncated', 'ended its stream without a finish reason');
-    if (this.#finishReason === 'error') throw fail('unavailable', 'ended its answer with an error');
+    if (isFailureReason(this.#finishReason)) throw fail('unavailable', `ended its answer with ${this.#finishReason}`);
     // A filter may have cut off a call in the middle.
     const isFiltered = toFinishReason(this.#finishReason) === 'content-filter';
     const { calls, extras } = this.#toolCalls.finish();
@@ -134,6 +139,15 @@ export class AnswerAssembler {
       ...(echo !== undefined && { echo }),
     };
   }
+}
+
+/** The last figures that are not zero: some servers count while they write, some report the two figures apart. */
+function latest(before: ReportedUsage | undefined, next: ReportedUsage | undefined): ReportedUsage | undefined {
+  if (before === undefined || next === undefined) return next ?? before;
+  return {
+    promptTokens: next.promptTokens || before.promptTokens,
+    completionTokens: next.completionTokens || before.completionTokens,
+  };
 }
 
 /** What a server reports as nothing is estimated: otherwise no limit of tokens would ever be reached. */

@@ -82,9 +82,11 @@ export class EventParser {
     return [];
   }
 
-  /** Some servers leave the empty line out: a whole object is then followed by the next. */
+  /** Some servers leave the empty line out: a whole object is then followed by the next. Blanks are heartbeats, or white space in JSON. */
   #addData(field: 'data' | 'error', value: string): ServerEvent[] {
-    const before = this.#data.length === 1 && isWhole(this.#data[0] ?? '') ? this.#dispatch() : [];
+    if (value.trim() === '') return [];
+    const isNext = this.#json.length > 0 || (this.#data.length === 1 && isWhole(this.#data[0] ?? ''));
+    const before = isNext ? this.#dispatch() : [];
     if (field === 'error') this.#name = 'error';
     this.#data.push(value);
     return before;

@@ -20,7 +20,7 @@ export interface Chunk {
   readonly usage: ReportedUsage | undefined;
 }
 
-/** The tokens that a provider reports. */
+/** The tokens that a provider reports; 0 where it reports none. */
 export type ReportedUsage = Omit<ModelUsage, 'estimated'>;
 
 /**
@@ -48,23 +48,37 @@ export function readChunk(value: unknown): Chunk | undefined {
 }
 
 /**
- * Finds an error in an event of a response with status 200: under `error`, or as the object itself (vLLM), or MiniMax's `base_resp`.
+ * Finds an error in an event of a response with status 200: under `error` or `errors`, or as the object itself (vLLM), or MiniMax's
+ * `base_resp`.
  * @param name the name of the event
+ * @returns what says it; `undefined` when the event is no error
  */
 export function errorIn(value: unknown, name: string): unknown {
   if (!isObject(value)) return name === 'error' ? value : undefined;
-  const { error, base_resp: response, object, type, status_code: status } = value;
-  if (error !== undefined && error !== null && error !== '' && error !== false) return error;
-  const { status_code: code } = objectOf(response);
-  if (typeof code === 'number' && code !== 0) return response;
-  const isError = name === 'error' || object === 'error' || type === 'error' || (isCount(status) && status >= 400);
-  return isError ? value : undefined;
+  const { status_code: code } = objectOf(value['base_resp']);
+  if (typeof code === 'number' && code !== 0) return value['base_resp'];
+  return name === 'error' || isError(value) ? value : undefined;
 }
 
-/** In small letters: some providers write `STOP`. `null` is also sent as a text. */
+function isError({ error, errors, object, type, success, ...fields }: Readonly<Record<string, unknown>>): boolean {
+  if (error !== undefined && error !== null && error !== '' && error !== false) return true;
+  if (Array.isArray(errors) && errors.length > 0) return true;
+  if (object === 'error' || type === 'error' || success === false) return true;
+  // SiliconFlow and Zhipu number their errors, Baidu has a field for the number.
+  const { code, status, status_code: statusCode, error_code: errorCode } = fields;
+  return Number(errorCode) > 0 || [code, status, statusCode].some((one) => Number(one) >= 400);
+}
+
+/** In small letters: some providers write `STOP`. `null` is also sent as a text. What is no word may be text of the answer. */
 function readFinishReason(value: unknown): string | undefined {
   const reason = stringOf(value).toLowerCase();
-  return reason === '' || reason === 'null' ? undefined : reason;
+  if (reason === '' || reason === 'null') return undefined;
+  return /^[a-z_-]{1,40}$/.test(reason) ? reason : 'other';
+}
+
+/** Whether a finish reason says that the server failed: DeepSeek, Zhipu and vLLM have their own words for it. */
+export function isFailureReason(reason: string): boolean {
+  return /^(?:error|network_error|insufficient_system_resource|abort)$/.test(reason);
 }
 
 /** Maps a provider's finish reason to ours. */
@@ -76,6 +90,8 @@ export function toFinishReason(reason: string): FinishReason {
       return 'stop';
     case 'length':
     case 'max_tokens':
+    case 'max_output_tokens':
+    case 'model_context_window_exceeded':
     case 'model_length':
       return 'length';
     case 'content_filter':
@@ -94,10 +110,8 @@ export function toFinishReason(reason: string): FinishReason {
 /** Zeros are no report: some servers send them in the last chunk, or always. */
 function readUsage(value: unknown): ReportedUsage | undefined {
   const usage = objectOf(value);
-  const [promptTokens, completionTokens] = [usage['prompt_tokens'], usage['completion_tokens']];
-  return isCount(promptTokens) && isCount(completionTokens) && promptTokens + completionTokens > 0
-    ? { promptTokens, completionTokens }
-    : undefined;
+  const [promptTokens, completionTokens] = [countOf(usage['prompt_tokens']), countOf(usage['completion_tokens'])];
+  return promptTokens + completionTokens > 0 ? { promptTokens, completionTokens } : undefined;
 }
 
 function readToolCall(value: unknown): ToolCallPiece {
@@ -122,6 +136,10 @@ function textOf(content: unknown, type: 'text' | 'thinking'): string {
     .filter((part) => part['type'] === type)
     .map((part) => (type === 'text' ? stringOf(part['text']) : textOf(part['thinking'], 'text')))
     .join('');
+}
+
+function countOf(value: unknown): number {
+  return isCount(value) ? value : 0;
 }
 
 function isCount(value: unknown): value is number {

@@ -4,6 +4,7 @@ import { EventParser, EventTooLong } from './event-stream.js';
 import { errorIn } from './openai-chunk.js';
 import { NoAnswerError } from './openai-fetch.js';
 import type { ErrorFactory } from './provider.js';
+import { isPage } from './provider-text.js';
 
 /**
  * The `ModelError` for an error of a request.
@@ -21,8 +22,9 @@ export function toModelError(error: unknown, answering: boolean, fail: ErrorFact
 function responseFailure({ status, headers, body }: NoAnswerError, fail: ErrorFactory): ModelError {
   if (status < 300) {
     const type = headers.get('content-type') ?? 'nothing';
-    // A page shows which server answered.
-    return fail('malformed', `answered ${status} with ${type} instead of an answer`, { said: body, status });
+    // A page shows which server answered. Other text may be an answer.
+    const said = isPage(body) ? body : '';
+    return fail('malformed', `answered ${status} with ${type} instead of an answer`, { said, status });
   }
   if (status < 400) {
     const said = headers.get('location') ?? '';
@@ -59,21 +61,21 @@ const WORDINGS: readonly (readonly [ModelErrorKind, RegExp])[] = [
   ['bad-call', /tool_use_failed|failed to call a function|tool call validation failed/],
   [
     'too-long',
-    /context_length_exceeded|context (?:length|window|size|limit)|prompt is too long|input token count|too many (?:input )?tokens|input tokens? .{0,40}exceed|max_prompt_tokens|(?:reduce|shorten) (?:your|the) (?:message|prompt|input)|input is too long/,
+    /context_length_exceeded|context (?:length|window|size|limit)|model token limit|(?:prompt|input) (?:length|is too long|token count)|prompt (?:too long|exceeds)|too many (?:input )?tokens|input tokens? .{0,40}exceed|max_prompt_tokens|max_new_tokens|(?:reduce|shorten) (?:your|the) (?:length|message|prompt|input)/,
   ],
   [
     'quota',
-    /insufficient[_ ](?:quota|balance|funds|credits?)|exceeded_current_quota|credit balance|(?:out|run out|all available) (?:of )?credits|spending limit|payment required|recharge|余额不足|欠费/,
+    /insufficient[_ ](?:quota|balance|funds|credits?)|exceeded_current_quota|credit balance|(?:out of|all available|any|no) credits|credit limit|spending limit|payment required|recharge|billing_(?:error|not_active)|billing hard limit|account is not active|arrearage|overdue|余额不足|欠费/,
   ],
   [
     'auth',
-    /api[_ ]key[_ ](?:not valid|invalid|is invalid)|(?:invalid|incorrect|wrong|missing)[_ ](?:api[_ ]?key|authentication|credentials)|authentication[_ ]error|unauthorized|permission[_ ]denied/,
+    /api[_ ]key[_ ](?:not valid|invalid|is invalid|expired|not found)|(?:invalid|incorrect|wrong|missing)[_ ](?:api[_ ]?key|authentication|credentials)|authentication[_ ]error|unauthorized|permission[_ ]denied/,
   ],
   ['rate-limited', /rate[_ ]limit|too many requests|resource_exhausted|quota exceeded|exceeded .{0,20}quota/],
   ['unavailable', /overloaded/],
 ];
 
-/** Providers of which a number says it: MiniMax (1008: balance, 1004 and 2049: key, 1002: rate, 1039: length), Zhipu (1113: balance). */
+/** Providers of which a number says it: MiniMax (1008: balance, 1004 and 2049: key, 1002: rate, 1039: length), Zhipu (1113: balance, 1261: length). */
 const NUMBERS: ReadonlyMap<string, ModelErrorKind> = new Map([
   ['1008', 'quota'],
   ['1113', 'quota'],
@@ -81,13 +83,15 @@ const NUMBERS: ReadonlyMap<string, ModelErrorKind> = new Map([
   ['2049', 'auth'],
   ['1002', 'rate-limited'],
   ['1039', 'too-long'],
+  ['1261', 'too-long'],
 ]);
 
 function kindOf(status: number, { text, code, retryAfterMs }: Failure): ModelErrorKind {
   // Who says when to come back expects us.
-  if (status === 429 && retryAfterMs !== undefined && code !== 'insufficient_quota') return 'rate-limited';
+  if (status === 429 && retryAfterMs !== undefined && !code.includes('insufficient_quota')) return 'rate-limited';
   const words = `${code} ${text.slice(0, MAX_WORDS).toLowerCase()}`;
-  const known = NUMBERS.get(code) ?? WORDINGS.find(([, wording]) => wording.test(words))?.[0];
+  const numbered = code.split(' ').find((one) => NUMBERS.has(one)) ?? '';
+  const known = NUMBERS.get(numbered) ?? WORDINGS.find(([, wording]) => wording.test(words))?.[0];
   if (status === 413) return 'too-long';
   if (known !== undefined) return known;
   if (status === 401 || status === 403) return 'auth';
@@ -102,24 +106,44 @@ const MAX_WORDS = 2_000;
 /** How deep an error is looked for inside others. */
 const MAX_DEPTH = 4;
 
+/** Where the words of an error stand. An answer has other fields: `content`, `text`, `response`. */
+const WORDS = ['message', 'msg', 'detail', 'status_msg', 'error_msg', 'error_message', 'error_description', 'title'];
+
 /**
  * Reads an error in the shapes found in practice: `{error: {message, code}}` (OpenAI), the same in a list (Gemini), `{error: "text"}` (Ollama),
  * `{message}`, `{message: {detail: […]}}` (Mistral), `{detail: "text"}` (FastAPI servers), `{status_msg, status_code}` (MiniMax), plain text.
- * Others are shown as JSON, unless they may be an answer.
+ * Of others only the names of their fields are shown: their values may be words of an answer.
  */
 function readFailure(content: unknown, depth = 0): Failure {
   if (typeof content === 'string') return { text: content, code: '', status: undefined, retryAfterMs: undefined };
   if (Array.isArray(content)) return readFailure((content as unknown[])[0] ?? '', depth);
   const fields = Object(content) as Readonly<Record<string, unknown>>;
-  const { error, message, detail, details, status_msg: statusMessage } = fields;
-  const inner = error ?? (typeof message === 'object' ? message : undefined);
-  if (inner !== undefined && inner !== null && depth < MAX_DEPTH) {
-    const failure = readFailure(inner, depth + 1);
-    return { ...failure, code: failure.code === '' ? codeOf(fields) : failure.code };
-  }
-  const words = message ?? statusMessage ?? (Array.isArray(detail) ? detail.map(fieldError).join('; ') : detail);
-  const text = typeof words === 'string' ? words : 'choices' in fields ? '' : JSON.stringify(fields);
-  return { text, code: codeOf(fields), status: statusOf(fields), retryAfterMs: retryDelayOf(details) };
+  const { error, errors, message, detail } = fields;
+  const inner = [error, errors, message, Array.isArray(detail) ? undefined : detail].find(isObject);
+  const nested = inner === undefined || depth >= MAX_DEPTH ? undefined : readFailure(inner, depth + 1);
+  return {
+    text: nested?.text ?? wordsOf(fields),
+    code: `${nested?.code ?? ''} ${codeOf(fields)}`.trim(),
+    status: nested?.status ?? statusOf(fields),
+    retryAfterMs: nested?.retryAfterMs ?? retryDelayOf(fields['details']),
+  };
+}
+
+function wordsOf(fields: Readonly<Record<string, unknown>>): string {
+  const { error, detail } = fields;
+  if (Array.isArray(detail)) return detail.map(fieldError).join('; ');
+  const words = [error, WORDS.map((name) => fields[name]).find(isText)].filter(isText);
+  if (words.length > 0) return words.join(': ');
+  const names = Object.keys(fields);
+  return names.length === 0 ? '' : `JSON with ${names.join(', ')}`;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function codeOf({ code, type, status, status_code: statusCode }: Readonly<Record<string, unknown>>): string {
@@ -131,8 +155,13 @@ function codeOf({ code, type, status, status_code: statusCode }: Readonly<Record
     .trim();
 }
 
-function statusOf({ code, status_code: statusCode }: Readonly<Record<string, unknown>>): number | undefined {
-  return [code, statusCode].map(Number).find((one) => one >= 400 && one < 600);
+function statusOf({
+  code,
+  status,
+  status_code: statusCode,
+  http_code: httpCode,
+}: Readonly<Record<string, unknown>>): number | undefined {
+  return [code, status, statusCode, httpCode].map(Number).find((one) => one >= 400 && one < 600);
 }
 
 /** Gemini's `google.rpc.RetryInfo`: `"37s"`. */
@@ -152,12 +181,15 @@ function fieldError(value: unknown): string {
   return `${Array.isArray(loc) ? loc.join('.') : 'request'}: ${String(msg)}`;
 }
 
-/** The error in a body. An event stream may hold the model's words, which must not be logged: only its errors count. */
+/** Text that is neither a page nor a plain sentence: lines of an event stream, or of JSON. */
+const IS_DATA = /^\uFEFF?[ \t]*(?:(?:data|event|id|retry|error)?:|[[{])/m;
+
+/** The error in a body. A stream, or JSON that was cut, may hold the model's words, which must not be logged: only its errors count. */
 function contentOf(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
   } catch {
-    if (!/^\s*(?:data|event|id|retry|error)?:/.test(body)) return body;
+    if (isPage(body) || !IS_DATA.test(body)) return body;
   }
   const parser = new EventParser();
   for (const { name, data } of [...parser.push(`${body}\n`), ...parser.end()]) {

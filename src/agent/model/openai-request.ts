@@ -69,7 +69,10 @@ export async function* askOnce(
   } catch (error) {
     request.signal.throwIfAborted();
     const failure: unknown = deadline.signal.aborted ? abortReason(deadline.signal) : error;
-    if (!answer.isFinished) throw failure instanceof ModelError ? failure : toModelError(failure, answering, fail);
+    // A finish reason that came with a piece says nothing when the server then reports an error.
+    const isReported = error instanceof ModelError && error.kind !== 'malformed' && !deadline.signal.aborted;
+    const stands = isReported ? answer.hasEnded : answer.isFinished;
+    if (!stands) throw failure instanceof ModelError ? failure : toModelError(failure, answering, fail);
   } finally {
     deadline.close();
   }

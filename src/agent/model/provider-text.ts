@@ -64,7 +64,8 @@ function withoutKeys(text: string): string {
     .replace(/\bAIza[\w-]{20,}/g, '[key]');
 }
 
-function isPage(text: string): boolean {
+/** Whether a text is a web page. */
+export function isPage(text: string): boolean {
   return /^\s*<(?:!doctype|html|head|body|\?xml)/i.test(text);
 }
 

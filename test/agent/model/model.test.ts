@@ -328,7 +328,7 @@ t.test('a failure has a kind, a sentence for the chat, and a message for the ope
     ['an error as a bare word', shape(404, { error: 'said-so' }), 'bad-request', 404, 'said-so'],
     ['an error in a list', shape(503, [{ error: { message: 'said-so' } }]), 'unavailable', 503, 'said-so'],
     ['an error as detail', shape(422, { detail: 'said-so' }), 'bad-request', 422, 'said-so'],
-    ['JSON of no known shape', shape(500, { oops: 'said-so' }), 'unavailable', 500, 'said-so'],
+    ['JSON of no known shape', shape(500, { oops: 'private' }), 'unavailable', 500, 'JSON with oops'],
     ['JSON that is null', shape(500, 'null'), 'unavailable', 500],
     ['no body', shape(500, ''), 'unavailable', 500],
     [
@@ -890,6 +890,8 @@ t.test('what servers send in place of an event stream', async (t) => {
       ['single line ends', raw(`${events.replaceAll('\n\n', '\n')}data: [DONE]\n`)],
       ['no space, and comments', raw(`: hi\n\n${events.replaceAll('data: ', 'data:')}`)],
       ['JSON, one object a line', raw(events.replaceAll('data: ', '').replaceAll('\n\n', '\n'))],
+      ['a completion over several lines, and [DONE]', raw(`${JSON.stringify(whole, null, 2)}\ndata: [DONE]\n`)],
+      ['single line ends after a heartbeat', raw(`data:\n${events.replaceAll('\n\n', '\n')}`)],
       ['several lines of data', raw(events.replaceAll('{"choices":', '{\ndata: "choices":'))],
       ['the whole message at the end', raw(`${events.slice(0, -2)}\n\ndata: ${JSON.stringify(whole)}\n\n`)],
       ['an end without an empty line', raw(events.trimEnd())],
@@ -944,6 +946,37 @@ t.test('what servers send in place of an event stream', async (t) => {
   });
 
   // [pitfall-finish-everywhere]
+  t.test('a finish reason before any content does not end the answer', async (t) => {
+    const pause = gate();
+    const server = await serverFor(t, async (exchange) => {
+      exchange.event({ choices: [{ delta: { role: 'assistant', content: '' }, finish_reason: 'stop' }] });
+      await pause.opened;
+      exchange.event({ choices: [{ delta: { content: 'One.' }, finish_reason: 'stop' }] });
+      exchange.end();
+    });
+    const asking = ask(createModel(providerAt(server, { firstTokenMs: 60_000 })));
+    setTimeout(pause.open, 1_500);
+    t.match(await asking, { pieces: ['One.'], done: { finishReason: 'stop' } });
+    const filtered = await serverFor(t, async (exchange) => {
+      exchange.event({ choices: [{ delta: {}, finish_reason: 'content_filter' }] });
+      await exchange.closed;
+    });
+    const declined = createModel(providerAt(filtered, { firstTokenMs: 60_000 }));
+    t.equal(modelErrorOf(await ask(declined)).kind, 'refused', 'another one does, although the connection stays open');
+  });
+
+  // [pitfall-finish-everywhere] [pitfall-errors-in-streams]
+  t.test('an error after a finish reason counts, unless the answer had ended', async (t) => {
+    const failed = `data: {"error":{"message":"said-so","code":503}}\n\n`;
+    const early = raw(`data: ${chunk({ content: 'One' }, { finish_reason: 'stop' })}\n\n${failed}`);
+    const outcome = await ask(createModel(providerAt(await serverFor(t, early))));
+    t.strictSame(outcome.pieces, ['One']);
+    t.match(modelErrorOf(outcome), { kind: 'unavailable', message: 'said-so' });
+    const late = raw(`${events}${failed}`);
+    t.match(await ask(createModel(providerAt(await serverFor(t, late)))), { done: { finishReason: 'stop' } });
+  });
+
+  // [pitfall-finish-everywhere]
   t.test('finish reasons in capitals are understood', async (t) => {
     for (const [reason, finishReason] of [
       ['MAX_TOKENS', 'length'],
@@ -952,6 +985,11 @@ t.test('what servers send in place of an event stream', async (t) => {
     ] as const) {
       const script = raw(`data: ${chunk({ content: 'One' })}\n\ndata: ${chunk({}, { finish_reason: reason })}\n\n`);
       t.equal((await ask(createModel(providerAt(await serverFor(t, script))))).done?.finishReason, finishReason);
+    }
+    for (const reason of ['ERROR', 'network_error', 'insufficient_system_resource', 'abort']) {
+      const script = raw(`data: ${chunk({ content: 'One' })}\n\ndata: ${chunk({}, { finish_reason: reason })}\n\n`);
+      const outcome = await ask(createModel(providerAt(await serverFor(t, script))));
+      t.equal(modelErrorOf(outcome).kind, 'unavailable', reason);
     }
     const filtered = raw(`data: ${chunk({}, { finish_reason: 'SAFETY' })}\n\n`);
     t.equal(modelErrorOf(await ask(createModel(providerAt(await serverFor(t, filtered))))).kind, 'refused');
@@ -975,6 +1013,14 @@ t.test('what servers send in place of an event stream', async (t) => {
     t.strictSame(await of(text, { choices: [{ ...end.choices[0], usage: used }] }), reported, 'in the choice');
     t.strictSame(await of(text, { ...end, x_groq: { usage: used } }), reported, 'under x_groq');
     t.strictSame(await of({ ...text, usage: used }, { ...end, usage: zero }), reported, 'running, and then zero');
+    t.strictSame(
+      await of(
+        { ...text, usage: { prompt_tokens: 19 } },
+        { ...end, usage: { prompt_tokens: 0, completion_tokens: 2 } },
+      ),
+      reported,
+      'the two figures apart',
+    );
     const estimated = { promptTokens: 5, completionTokens: 2, estimated: true };
     t.strictSame(await of({ ...text, usage: zero }, { ...end, usage: zero }), estimated, 'only zeros');
     t.strictSame(
@@ -993,12 +1039,26 @@ t.test('what servers send in place of an event stream', async (t) => {
       labelled(`{"choices":[{"message":{"content":"Rosebud ${'x'.repeat(100_000)}"}`, 'application/json'),
       labelled(`data: ${secret.slice(0, -1)}\n\n`, 'application/json'),
       labelled('Rosebud', 'text/plain'),
+      labelled('<think>Rosebud</think>', 'text/plain'),
+      (exchange) =>
+        exchange.respond(500, `{"choices":[{"message":{"content":"Rosebud ${'x'.repeat(100_000)}"}}]}`, {
+          'content-type': 'application/json',
+        }),
+      (exchange) => exchange.respond(500, `${secret}\n${secret}\n`, { 'content-type': 'application/x-ndjson' }),
+      (exchange) => exchange.respond(500, `OK\ndata: ${secret}\n\n`, { 'content-type': 'text/plain' }),
+      (exchange) => exchange.respond(500, { message: { role: 'assistant', content: 'Rosebud' } }),
+      (exchange) => exchange.respond(500, { response: 'Rosebud' }),
+      (exchange) => exchange.respond(500, { content: [{ type: 'text', text: 'Rosebud' }] }),
+      (exchange) => exchange.respond(400, { error: { code: 'x', failed_generation: 'Rosebud' } }),
+      raw(`event: error\ndata: ${secret}\n\n`),
+      raw(`data: {"code":500,"response":"Rosebud"}\n\n`),
+      raw(`data: ${chunk({}, { finish_reason: 'Rosebud is a sled' })}\n\n`),
       raw(`data: {"message":"Rosebud"}\n\n`),
       raw(`data: [1, "Rosebud"\n\n`),
     ];
     for (const [index, script] of cases.entries()) {
       const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, script)))));
-      t.notMatch(error.message, /Rosebud/, `case ${index}: ${error.message}`);
+      t.notMatch(error.message, /rosebud/i, `case ${index}: ${error.message}`);
     }
   });
 
@@ -1023,7 +1083,14 @@ t.test('what servers send in place of an event stream', async (t) => {
       ],
       ['data: {"error":{"message":"quota exceeded"}}', 'rate-limited', 'quota exceeded'],
       ['event: error\ndata: something broke', 'unavailable', 'something broke'],
-      ['data: {"error":"said-so","status_code":401}', 'unavailable', 'said-so'],
+      ['data: {"error":"said-so","status_code":401}', 'auth', 'said-so'],
+      ['data: {"error":true,"message":"quota exceeded"}', 'rate-limited', 'quota exceeded'],
+      ['data: {"error":"Bad Request","message":"maximum context length is 4096"}', 'too-long', '4096'],
+      ['data: {"success":false,"errors":[{"code":7009,"message":"said-so"}],"result":null}', 'unavailable', 'said-so'],
+      ['data: {"code":20015,"message":"said-so","data":null}', 'unavailable', 'said-so'],
+      ['data: {"code":401,"msg":"said-so","success":false}', 'auth', 'said-so'],
+      ['data: {"error_code":17,"error_msg":"said-so"}', 'unavailable', 'said-so'],
+      ['data: {"type":"error","error":{"type":"x","message":"said-so","http_code":"402"}}', 'quota', 'said-so'],
     ];
     for (const [text, kind, said] of cases) {
       const error = modelErrorOf(await ask(createModel(providerAt(await serverFor(t, raw(`${text}\n\n`))))));
@@ -1031,7 +1098,7 @@ t.test('what servers send in place of an event stream', async (t) => {
       t.match(error.message, said);
     }
     const harmless = raw(
-      `data: {"error":null,"base_resp":{"status_code":0},${chunk({ content: 'Hello!' }).slice(1)}\n\ndata: [DONE]\n\n`,
+      `data: {"error":null,"errors":[],"code":200,"status":"ok","error_code":0,"base_resp":{"status_code":0},${chunk({ content: 'Hello!' }).slice(1)}\n\ndata: [DONE]\n\n`,
     );
     t.strictSame((await ask(createModel(providerAt(await serverFor(t, harmless))))).pieces, ['Hello!']);
   });
@@ -1065,7 +1132,20 @@ t.test('what servers send in place of an event stream', async (t) => {
         { code: 20015, message: 'number of input tokens (9) has exceeded max_prompt_tokens (8) limit.' },
         'too-long',
       ],
+      [400, { error: 'maximum prompt length is 8 but the request contains 9 tokens.' }, 'too-long'],
+      [400, { error: { message: 'Your request exceeded model token limit: 8' } }, 'too-long'],
+      [400, { error: { code: '1261', message: 'said-so' } }, 'too-long'],
+      [400, { error: { message: 'Range of input length should be [1, 8]' } }, 'too-long'],
+      [400, { error: { message: 'Please reduce the length of the messages or completion.' } }, 'too-long'],
+      [403, { code: 'no permission', error: "Your newly created team doesn't have any credits yet." }, 'quota'],
+      [429, { error: { code: 'billing_not_active', message: 'Your account is not active.' } }, 'quota'],
+      [400, { error: { message: 'Billing hard limit has been reached' } }, 'quota'],
+      [400, { error: { code: 'Arrearage', message: 'Access denied.' } }, 'quota'],
+      [400, [{ error: { code: 400, message: 'API key expired. Please renew the API key.' } }], 'auth'],
+      [400, [{ error: { code: 400, message: 'API Key not found. Please pass a valid API key.' } }], 'auth'],
       [400, { error: { message: 'there is no such parameter' } }, 'bad-request'],
+      [400, { error: { message: 'Input exceeds the number of pictures' } }, 'bad-request'],
+      [400, { error: { message: 'said-so', code: 16130 } }, 'bad-request'],
     ];
     for (const [status, body, kind] of cases) {
       const script: Script = (exchange) => exchange.respond(status, body);
