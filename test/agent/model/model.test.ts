@@ -810,7 +810,6 @@ t.test('pictures', async (t) => {
   });
 });
 
-// [promise-prompt-safety]
 // [pitfall-no-system-role]
 t.test(
   'a model without a system role gets the prompt with the first message, and so does each later request',
@@ -1297,6 +1296,7 @@ t.test('thoughts count as tokens and not as an answer', async (t) => {
   t.strictSame((await ask(model)).pieces, ['12345678\n', '(restart)', 'Yes']);
 });
 
+// [promise-prompt-safety]
 t.test('a message cannot contain the control tokens of a server', async (t) => {
   const server = await serverFor(t);
   const marks =
